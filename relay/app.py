@@ -1,0 +1,207 @@
+"""The composition root: builds the rooms from a configuration, starts them, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from relay import __version__, plugins
+from relay.config import Config
+from relay.http import Http
+from relay.ingest import Ingest
+from relay.lease import Tenure
+from relay.log import Trouble, get_logger
+from relay.outbox import Outbox
+from relay.ports import Adapter, Source, Store, Wanted
+from relay.store import open_store
+from relay.subscriptions import Subscriptions
+from relay.threads import Threads
+from relay.web import Web
+
+log = get_logger(__name__)
+
+STOP_WITHIN = timedelta(seconds=5)
+FORGET_EVERY = timedelta(hours=6)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def user_agent(config: Config) -> str:
+    """Who we are to the servers we read: name, version, and where a server's admin finds a person."""
+    contact = config.relay.contact or config.relay.public_url or "self-hosted"
+    return f"Chasqui/{__version__} ({contact})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a configuration becomes; the commands that only look use these without running anything."""
+
+    config: Config
+    http: Http
+    sources: Mapping[str, Source]
+    adapters: Mapping[str, Adapter]
+
+
+@asynccontextmanager
+async def build(config: Config) -> AsyncIterator[Parts]:
+    """Build sources and adapters; their connections are closed on leaving."""
+    async with Http(config.http, user_agent=user_agent(config)) as http:
+        host = plugins.Host(http=http, name=config.relay.name, language=config.relay.language)
+        yield Parts(
+            config=config,
+            http=http,
+            sources=_build("sources", config.sources, host),
+            adapters=_build("adapters", config.adapters, host),
+        )
+
+
+def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
+    return {name: plugins.load(kind, name).build(table, host) for name, table in settings.items()}
+
+
+def wanted(config: Config) -> list[Wanted]:
+    """The configured subscriptions, one for each topic and destination."""
+    return [
+        Wanted(topic=subscription.topic, destination=destination, networks=subscription.networks)
+        for subscription in config.subscriptions
+        for destination in subscription.to
+    ]
+
+
+class App:
+    """A running relay. ``async with App(parts) as app`` starts it; leaving stops it in order within five seconds."""
+
+    def __init__(self, parts: Parts, store: Store, *, on_settled: Callable[..., None] | None = None) -> None:
+        config = parts.config
+        self.parts = parts
+        self.store = store
+        self.tenure = Tenure(
+            owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
+            lease=config.outbox.lease,
+            clock=clock,
+            trouble=Trouble(),
+        )
+        self.threads = Threads(store=store, sources=parts.sources, tenure=self.tenure)
+        self.web = Web(
+            store,
+            self.threads.look,
+            name=config.relay.name,
+            public_url=config.relay.public_url,
+            language=config.relay.language,
+        )
+        self.outbox = Outbox(
+            store=store,
+            adapters=parts.adapters,
+            tenure=self.tenure,
+            pages=self.page,
+            timeout=config.outbox.timeout,
+            on_unknown=config.outbox.on_unknown,
+            concurrency=config.outbox.concurrency,
+        )
+        if on_settled is not None:
+            self.outbox.settled = on_settled
+        self.ingest = Ingest(
+            store=store,
+            sources=parts.sources,
+            tenure=self.tenure,
+            claimed=self.outbox.take,
+            claim=self.outbox.claim,
+        )
+        self.subscriptions = Subscriptions(
+            store=store,
+            sources=parts.sources,
+            tenure=self.tenure,
+            origin=f"config:{config.relay.name}",
+            changed=self.ingest.refresh,
+        )
+
+    def page(self, adapter: Adapter, slug: str) -> str:
+        """The address of a page as this adapter's readers can reach it; empty where they cannot."""
+        base = self.parts.config.relay.public_url or ("" if adapter.remote else self.web.url)
+        return f"{base.rstrip('/')}/t/{slug}" if base else ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
+        config = self.parts.config
+        await self.web.start(config.web.host, config.web.port)
+        log.info("the relay runs", pages=self.web.url, subscriptions=len(wanted(config)))
+        adapters = [_spawn(adapter.run(_no_commands), adapter.name) for adapter in self.parts.adapters.values()]
+        outbox = _spawn(self.outbox.run(), "outbox")
+        ingest = _spawn(self._read(), "ingest")
+        stopped = _spawn(stop.wait(), "stop")
+        try:
+            await _first_failure_or(stopped, [ingest, outbox, *adapters])
+        finally:
+            await _cancel([ingest, stopped])
+            await self.ingest.stop()
+            await _cancel([outbox])
+            await self.outbox.stop(config.outbox.grace)
+            await _cancel(adapters)
+            await self.web.stop()
+            await self.store.delete_leases(self.tenure.owner)
+            log.info("the relay has stopped")
+
+    async def _read(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.subscriptions.run(wanted(self.parts.config)), name="subscriptions")
+            tasks.create_task(self.ingest.run(), name="ingest")
+            tasks.create_task(self._refresh(), name="refresh")
+            if self.parts.config.store.keep:
+                tasks.create_task(self._forget(self.parts.config.store.keep), name="forget")
+
+    async def _refresh(self) -> None:
+        """Another process may have changed the subscriptions."""
+        while True:
+            await asyncio.sleep(30)
+            await self.tenure.persist(self.ingest.refresh)
+
+    async def _forget(self, keep: timedelta) -> None:
+        while True:
+            await self.tenure.persist(lambda: self.store.delete_old(clock() - keep))
+            await asyncio.sleep(FORGET_EVERY.total_seconds())
+
+
+async def _no_commands(_command: object) -> str:
+    return "This relay takes no commands here."
+
+
+def _spawn(work: Any, name: str) -> asyncio.Task[Any]:
+    return asyncio.create_task(work, name=name)
+
+
+async def _first_failure_or(stopped: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
+    """Wait for ``stopped``; raise what ends a task before. Tasks that end well are let go."""
+    waiting = {stopped, *tasks}
+    while stopped in waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if stopped in done:
+            return
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_app(config: Config, *, exclusive: bool = True) -> AsyncIterator[App]:
+    """Everything that ``relay run`` runs, opened and closed in order."""
+    async with AsyncExitStack() as stack:
+        parts = await stack.enter_async_context(build(config))
+        store = await open_store(
+            config.store.url.get_secret_value(), exclusive=exclusive, busy_timeout=config.store.busy_timeout
+        )
+        stack.push_async_callback(store.close)
+        yield App(parts, store)

@@ -1,0 +1,216 @@
+"""The command line: `relay run | demo | check | preview | unroll | resume`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from relay import __version__
+
+if TYPE_CHECKING:
+    from relay.config import Config
+
+# The rooms load when a command needs them, so that `relay --help` answers at once.
+
+EXAMPLES = """\b
+Examples:
+  relay demo                               watch a thread arrive, no set-up at all
+  relay check -c relay.toml                would everything work?
+  relay run -c relay.toml                  relay until stopped
+  relay preview '#NoAlGolpe' -c relay.toml what would be sent, sends nothing
+  relay unroll https://social.example/@who/123 -o thread.html
+"""
+
+app = typer.Typer(
+    name="relay",
+    help="Carries threads and hashtags from the open social web into the chats where people are.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="The TOML file [default: relay.toml where there is one]."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"relay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version  # the callback has answered it
+
+
+def read_config(path: Path | None) -> Config:
+    """Read the configuration; tell every mistake and exit 2."""
+    from relay.config import ConfigError, load
+
+    if path is None and Path("relay.toml").exists():
+        path = Path("relay.toml")
+    try:
+        config = load(path)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for warning in config.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return config
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    typer.echo(f"relay: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def start(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, config: Config | None = None, level: str = "warning"
+) -> NoReturn:
+    """Run until done; the first Ctrl-C or SIGTERM asks ``work`` to stop, a second Ctrl-C ends at once."""
+    from relay.log import configure
+    from relay.plugins import PluginError
+    from relay.ports import StoreError
+
+    configure(level, json=os.environ.get("RELAY_LOG") == "json", secrets=config.secrets() if config else ())
+
+    async def main() -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if stop.is_set():
+                os._exit(130)
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal)
+        return await work(stop)
+
+    try:
+        code = _loop_run(main())
+    except (StoreError, PluginError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.strerror or error}")
+    raise typer.Exit(code)
+
+
+def _loop_run(main: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform; the standard loop does the same, a little slower
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+@app.command()
+def run(config: ConfigFile = None, verbose: Verbose = False) -> None:
+    """Relay until stopped (Ctrl-C or SIGTERM stops in order, a second Ctrl-C at once)."""
+    from relay.app import open_app
+
+    settings = read_config(config)
+    if not settings.subscriptions:
+        typer.echo("warning: no [[subscriptions]]: there is nothing to relay yet", err=True)
+
+    async def work(stop: asyncio.Event) -> int:
+        async with open_app(settings) as relay:
+            await relay.run(stop)
+        return 0
+
+    start(work, config=settings, level="debug" if verbose else "info")
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End when the play is over; exit 1 if anything is missing.")
+    ] = False,
+    port: Annotated[int, typer.Option("--port", "-p", help="Where the pages are served; 0 takes any free port.")] = 0,
+    speed: Annotated[float, typer.Option("--speed", min=0.1, max=20, help="How many times faster to play.")] = 1.0,
+) -> None:
+    """Watch a thread arrive: an invented author, a real relay, nothing beyond this machine."""
+    from relay.demo import demonstrate
+
+    start(lambda stop: demonstrate(stop, once=once, port=port, speed=speed))
+
+
+@app.command()
+def check(config: ConfigFile = None) -> None:
+    """Ask everything that the configuration names whether it would work; exit 1 if anything would not."""
+    from relay.inspect import check as inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect(settings), config=settings)
+
+
+@app.command()
+def preview(
+    topic: Annotated[str, typer.Argument(help="A hashtag, an account, a feed's address.")],
+    count: Annotated[int, typer.Option("-n", min=1, max=40, help="How many posts.")] = 5,
+    to: Annotated[str, typer.Option("--to", metavar="DESTINATION", help="As it would be sent there.")] = "console",
+    config: ConfigFile = None,
+) -> None:
+    """Show the last posts on a topic as they would be sent; sends nothing."""
+    from relay.inspect import preview as inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect(settings, topic, count, to), config=settings)
+
+
+@app.command()
+def unroll(
+    url: Annotated[str, typer.Argument(help="The address of any post of the thread.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to write it.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="html, md, txt or json [default: by the file's name]")
+    ] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Write the whole thread in which a post stands as one text."""
+    from relay.inspect import unroll as inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect(settings, url, output, form), config=settings)
+
+
+@app.command()
+def resume(
+    destination: Annotated[str, typer.Argument(help="As in the configuration, e.g. console")],
+    config: ConfigFile = None,
+) -> None:
+    """Serve a paused destination again (`relay check` lists them)."""
+    from relay.inspect import resume as inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect(settings, destination), config=settings)
+
+
+def main() -> None:
+    """The entry point; a reader that hangs up (`relay … | head`) is no error."""
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Guarded fetching: no private network is reached, no answer is too large or too slow, no host is hurried.
+
+What the outside world may answer is a value (:data:`Reply`). The address that is connected to is the address that was
+checked, because names are looked up by a resolver that drops what is barred: a name that changes its mind between check
+and connection gains nothing. Redirects are followed by hand, and each hop is checked like the first.
+"""
+
+from __future__ import annotations
+
+from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_after
+from relay.http.client import Http, HttpSettings
+from relay.http.guard import Guard, is_public
+
+__all__ = [
+    "Answer",
+    "Forbidden",
+    "Guard",
+    "Http",
+    "HttpSettings",
+    "Reply",
+    "Unreachable",
+    "is_public",
+    "retry_after",
+]

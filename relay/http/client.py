@@ -1,0 +1,287 @@
+"""The client for the open web, and its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import zlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from types import TracebackType
+from typing import Annotated
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from multidict import CIMultiDictProxy
+from pydantic import BeforeValidator, Field
+from yarl import URL
+
+from relay.http.answers import Answer, Forbidden, Reply, Unreachable
+from relay.http.guard import BarredError, Guard, GuardedResolver, Network
+from relay.plugins import Duration, Settings
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
+_MAX_REDIRECTS = 5
+_KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
+_MANY_LANES = 1000
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+# --- settings ---
+
+
+def _size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value.lower())
+    if not match or match[2] not in _UNITS:
+        raise ValueError('expected a size such as "10MB" or "512KiB"')
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+def _size_text(value: int) -> str:
+    for unit in ("GB", "MB", "kB"):
+        if value >= _UNITS[unit.lower()]:
+            return f"{value / _UNITS[unit.lower()]:.3g} {unit}"
+    return f"{value} bytes"
+
+
+class HttpSettings(Settings):
+    timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=20)
+    """How long one request may take, from the connection to the last byte."""
+    max_body: Annotated[int, BeforeValidator(_size), Field(gt=0)] = 10_000_000
+    """How much of an answer is read at most, unpacked: bytes, or a text such as ``"10MB"``."""
+    pace: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(seconds=1)
+    """The least time between two requests to one host."""
+    connections_per_host: Annotated[int, Field(ge=1)] = 2
+    """Requests to one host at the same time."""
+    allow_private: tuple[Network, ...] = ()
+    """Networks that a self-hoster trusts: their addresses may be reached, on any port."""
+
+
+# --- one answer ---
+
+
+class _UnusableError(Exception):
+    """An answer that is given up half-way; the text continues a sentence that begins with the host."""
+
+
+class _Inflate:
+    """Unpacks gzip and deflate (RFC 9110 8.4.1), the latter zlib-wrapped or, as some servers send it, raw."""
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding
+        self._stream: zlib._Decompress | None = None
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        """At most ``room`` bytes; what follows the end of the packed stream is ignored."""
+        if self._stream is None:
+            raw = self._coding == "deflate" and data[0] & 15 != zlib.DEFLATED
+            self._stream = zlib.decompressobj(-zlib.MAX_WBITS if raw else 32 + zlib.MAX_WBITS)
+        return b"" if self._stream.eof else self._stream.decompress(data, room)
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body, unpacked. Stops as soon as it, or its packed form, passes ``limit`` bytes."""
+    coding = response.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
+    if coding not in ("", "identity", "gzip", "deflate"):
+        raise _UnusableError(f"packs its answer in a way that was not asked for ({coding[:20]})")
+    inflate = _Inflate(coding) if coding in ("gzip", "deflate") else None
+    too_large = _UnusableError(f"sends an answer larger than {_size_text(limit)}")
+    if (response.content_length or 0) > limit:
+        raise too_large
+    body, received = bytearray(), 0
+    async for chunk in response.content.iter_any():
+        received += len(chunk)
+        body += inflate(chunk, limit + 1 - len(body)) if inflate else chunk
+        if max(len(body), received) > limit:
+            raise too_large
+    return bytes(body)
+
+
+def _plain_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
+    plain: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        text = value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
+        plain[key] = f"{plain[key]}, {text}" if key in plain else text
+    return plain
+
+
+_TROUBLE: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "did not answer within {seconds:g} s"),
+    (aiohttp.ClientConnectorDNSError, "is a name that could not be looked up"),
+    (aiohttp.ClientConnectorCertificateError, "shows a certificate that cannot be trusted"),
+    (aiohttp.ClientConnectorSSLError, "does not agree on a secure connection"),
+    (aiohttp.ClientConnectorError, "cannot be reached{cause}"),
+    (aiohttp.ServerDisconnectedError, "closed the connection without an answer"),
+    (aiohttp.ClientPayloadError, "broke off in the middle of its answer"),
+    (OSError, "broke the connection{cause}"),
+    (zlib.error, "sent an answer that cannot be unpacked"),
+    (Exception, "does not answer as a web server does"),
+)
+"""What went wrong, as the rest of a sentence that begins with the host; the first class that fits tells."""
+
+
+def _trouble(error: Exception, seconds: float) -> str:
+    sentence = next(text for kind, text in _TROUBLE if isinstance(error, kind))
+    number = error.errno if isinstance(error, OSError) else None
+    return sentence.format(seconds=seconds, cause=f": {os.strerror(number)}" if number else "")
+
+
+# --- one host ---
+
+
+class _Lane:
+    """One host's queue, first come first served: so many requests at once, so much time between two starts."""
+
+    def __init__(self, width: int, pace: float) -> None:
+        self._places = asyncio.Semaphore(width)
+        self._pace = pace
+        self._free_at = 0.0
+        self._users = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        self._users += 1
+        try:
+            async with self._places:
+                if self._pace:
+                    await self._keep_pace()
+                yield
+        finally:
+            self._users -= 1
+
+    async def _keep_pace(self) -> None:
+        now = asyncio.get_running_loop().time()
+        start = max(now, self._free_at)
+        self._free_at = start + self._pace
+        if start > now:
+            await asyncio.sleep(start - now)
+
+    def is_idle(self, now: float) -> bool:
+        return not self._users and self._free_at <= now
+
+
+# --- the client ---
+
+
+class Http:
+    """A client for the open web: GET only, without cookies, referrer or proxy, within the limits of its settings."""
+
+    def __init__(self, settings: HttpSettings, *, user_agent: str, resolver: AbstractResolver | None = None) -> None:
+        self._settings = settings
+        self._user_agent = user_agent
+        self._resolver = resolver
+        self._guard = Guard(settings.allow_private)
+        self._lanes: dict[str, _Lane] = {}
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Http:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; the client is of no use afterwards."""
+        if self._client:
+            await self._client.close()
+
+    def refusal(self, url: str) -> str:
+        """Why this address would never be fetched, as far as can be said offline; empty where it may be."""
+        try:
+            return self._guard.refusal(URL(url))
+        except ValueError:
+            return f"{url[:200]!r} is not a web address"
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Fetch one address, following up to 5 redirects; ``Authorization`` is not carried to another origin.
+
+        Each hop has the whole time-out; waiting for the host's turn is not part of it.
+        """
+        try:
+            place = URL(url).extend_query(params) if params else URL(url)
+        except ValueError:
+            return Forbidden(f"{url[:200]!r} is not a web address")
+        return await self._follow(place, headers or {})
+
+    async def _follow(self, here: URL, headers: Mapping[str, str]) -> Reply:
+        hops: list[int] = []
+        while True:
+            reply = await self._ask(here, headers)
+            if not isinstance(reply, Answer):
+                return reply
+            target = reply.headers.get("location") if reply.status in _REDIRECTS else None
+            if not target:
+                return replace(reply, moved=str(here)) if hops and _PERMANENT.issuperset(hops) else reply
+            if len(hops) == _MAX_REDIRECTS:
+                return Unreachable(f"{here.host} redirects once too often: {_MAX_REDIRECTS} redirects are followed")
+            there = self._redirect(here, target)
+            if isinstance(there, Forbidden):
+                return there
+            if there.origin() != here.origin():
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            hops.append(reply.status)
+            here = there
+
+    def _redirect(self, here: URL, target: str) -> URL | Forbidden:
+        try:
+            there = here.join(URL(target))
+            reason = self._guard.refusal(there)
+        except ValueError:
+            reason = "that is not a web address"
+        return Forbidden(f"{here.host} redirects to {target[:200]}: {reason}") if reason else there
+
+    async def _ask(self, url: URL, headers: Mapping[str, str]) -> Reply:
+        if reason := self._guard.refusal(url):
+            return Forbidden(reason)
+        try:
+            async with self._lane(url.raw_host or "").turn():
+                return await self._fetch(url, headers)
+        except BarredError as barred:
+            return Forbidden(str(barred))
+        except _UnusableError as unusable:
+            return Unreachable(f"{url.host} {unusable}")
+        except (aiohttp.ClientError, OSError, zlib.error) as error:
+            return Unreachable(f"{url.host} {_trouble(error, self._settings.timeout.total_seconds())}")
+
+    async def _fetch(self, url: URL, headers: Mapping[str, str]) -> Answer:
+        async with self._session().get(url, headers=headers, allow_redirects=False) as response:
+            body = b"" if response.status in _REDIRECTS else await _read(response, self._settings.max_body)
+            return Answer(response.status, str(url), _plain_headers(response.headers), body)
+
+    def _lane(self, host: str) -> _Lane:
+        lane = self._lanes.get(host)
+        if lane is None:
+            if len(self._lanes) >= _MANY_LANES:
+                now = asyncio.get_running_loop().time()
+                self._lanes = {name: lane for name, lane in self._lanes.items() if not lane.is_idle(now)}
+            pace = self._settings.pace.total_seconds()
+            lane = self._lanes[host] = _Lane(self._settings.connections_per_host, pace)
+        return lane
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._client is None:  # not before the loop runs that it belongs to
+            resolver = GuardedResolver(self._guard, self._resolver or aiohttp.DefaultResolver())
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=resolver),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=self._settings.timeout.total_seconds()),
+                headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate"},
+                auto_decompress=False,
+            )
+        return self._client

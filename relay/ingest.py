@@ -1,0 +1,229 @@
+"""The loops that read: claim feeds that are due, poll them, write what they brought; re-check what was relayed.
+
+A poll's events, the deliveries they mean and the moved cursor are one transaction. A poll that fails moves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from relay.gather import Gather
+from relay.lease import Tenure
+from relay.log import get_logger
+from relay.match import Index, index, match
+from relay.model import Delivery, Feed, Post
+from relay.ports import (
+    Batch,
+    Claim,
+    Gone,
+    Intake,
+    RecheckingSource,
+    Source,
+    Store,
+    StoreError,
+    TryLater,
+)
+from relay.schedule import next_check, next_poll, next_poll_after_failure
+
+log = get_logger(__name__)
+
+
+def digest(
+    feed: Feed, source: Source, answer: Batch | TryLater | Gone, subscribed: Index, now: datetime, jitter: float
+) -> Intake:
+    """What one poll's answer means for the store. Pure."""
+    match answer:
+        case Batch():
+            sweep = source.sweep if isinstance(source, RecheckingSource) else None
+            return Intake(
+                feed=feed.id,
+                events=answer.events,
+                wishes=match(answer.events, feed, subscribed),
+                cursor=answer.cursor,
+                next_poll=now if answer.more else next_poll(now, source.interval, answer.wait),
+                note=answer.note,
+                next_check=next_check(now, now, sweep) if sweep else None,
+            )
+        case TryLater(reason, after):
+            failures = feed.failures + 1
+            return Intake(
+                feed=feed.id,
+                seeded=feed.seeded,
+                failures=failures,
+                note=reason,
+                next_poll=next_poll_after_failure(now, source.interval, after, failures, jitter),
+            )
+        case Gone(reason):
+            return Intake(feed=feed.id, seeded=feed.seeded, failures=feed.failures + 1, stopped=reason, note=reason)
+        case _:
+            assert_never(answer)
+
+
+@dataclass(kw_only=True)
+class Ingest:
+    """Reads the sources until cancelled. Does not know who delivers: ``claimed`` takes what was claimed on the way."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    tenure: Tenure
+    claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
+    claim: Callable[[], Claim | None] = lambda: None
+    concurrency: int = 64
+    idle: timedelta = timedelta(seconds=1)
+    """How long to sleep at most before looking for due feeds: another process may have added some."""
+
+    def __post_init__(self) -> None:
+        self._index = index(())
+        self._polling: dict[asyncio.Task[None], Feed] = {}
+        self._woken = asyncio.Event()
+        self._intakes = Gather[Intake](self._write)
+
+    async def run(self) -> None:
+        # Before the first poll: what came while nobody is known to want it would be read and sent to nobody.
+        await self.tenure.persist(self.refresh)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll_when_due(), name="polls")
+            tasks.create_task(self._hold_leases(), name="leases")
+            for source in self.sources.values():
+                if isinstance(source, RecheckingSource):
+                    tasks.create_task(self._sweep(source), name=f"sweep {source.name}")
+
+    async def stop(self) -> None:
+        """Give up the polls that are under way (their feeds are read again) and let the writes end."""
+        polls = list(self._polling)
+        for poll in polls:
+            poll.cancel()
+        await asyncio.gather(*polls, return_exceptions=True)
+        await self._intakes.stop()
+
+    async def refresh(self) -> None:
+        """Read the subscriptions anew; call it when they changed."""
+        self._index = index(await self.store.list_subscriptions())
+        self._woken.set()
+
+    # --- polling ---
+
+    async def _poll_when_due(self) -> None:
+        while True:
+            feeds = await self.tenure.persist(self._claim_feeds)
+            for feed in feeds:
+                poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
+                self._polling[poll] = feed
+                poll.add_done_callback(self._polled)
+            if not feeds:
+                await self._rest()
+
+    def _polled(self, poll: asyncio.Task[None]) -> None:
+        del self._polling[poll]
+        self._woken.set()
+        if not poll.cancelled() and (error := poll.exception()) is not None:
+            log.error("a poll ended in a bug; its feed is read again", feed=poll.get_name(), exc_info=error)
+
+    async def _claim_feeds(self) -> Sequence[Feed]:
+        free = self.concurrency - len(self._polling)
+        return await self.store.claim_feeds(tuple(self.sources), self.tenure.leased(), free) if free > 0 else ()
+
+    async def _rest(self) -> None:
+        """Sleep until a feed is due, a poll ends, or somebody wakes us."""
+        self._woken.clear()
+        wait = self.idle
+        if len(self._polling) < self.concurrency:
+            due = await self.tenure.persist(lambda: self.store.get_next_poll(tuple(self.sources)))
+            if due is not None:
+                wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                await self._woken.wait()
+
+    async def _poll(self, feed: Feed) -> None:
+        source = self.sources[feed.source]
+        answer = await _answer(source.poll(feed), f"{feed.source} {feed.address}")
+        self._tell(feed, answer)
+        now = self.tenure.clock()
+        await self._intakes.add(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
+
+    def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
+        where = f"{feed.source} {feed.address}"
+        if isinstance(answer, Batch):
+            self.tenure.trouble.works(where)
+            if answer.note:
+                self.tenure.trouble.broke(f"{where} (in part)", answer.note)
+        else:
+            self.tenure.trouble.broke(where, answer.reason)
+
+    async def _hold_leases(self) -> None:
+        """A poll may wait long for its turn at a busy host; its feed stays ours meanwhile."""
+        while True:
+            await asyncio.sleep(self.tenure.lease.total_seconds() / 3)
+            if held := [feed.id for feed in self._polling.values()]:
+                with suppress(StoreError):  # the next write tells of it
+                    await self.store.save_feed_leases(held, self.tenure.leased())
+
+    # --- writing ---
+
+    async def _write(self, intakes: Sequence[Intake]) -> None:
+        try:
+            await self.tenure.persist(lambda: self._take_in(intakes))
+        except Exception:
+            if len(intakes) == 1:
+                log.exception("an answer could not be stored; nothing of it is kept and the feed is read again")
+                await self.tenure.persist(lambda: self._take_in([_unstorable(intakes[0], self.tenure.clock())]))
+                return
+            for intake in intakes:  # one of them is poison: let the others through
+                await self._write([intake])
+
+    async def _take_in(self, intakes: Sequence[Intake]) -> None:
+        taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
+        self.claimed(taken.deliveries)
+        for feed in taken.stale:
+            log.info("a feed was read by another process meanwhile; nothing of this poll is kept", feed=feed)
+
+    # --- re-checking ---
+
+    async def _sweep(self, source: RecheckingSource) -> None:
+        pause = min(max(source.sweep / 5, timedelta(milliseconds=200)), timedelta(minutes=1))
+        while True:
+            posts = await self.tenure.persist(lambda: self.store.claim_rechecks(source.name, self.tenure.leased(), 20))
+            if posts:
+                await self._recheck(source, posts)
+            else:
+                await asyncio.sleep(pause.total_seconds())
+
+    async def _recheck(self, source: RecheckingSource, posts: Sequence[Post]) -> None:
+        answer = await _answer(source.recheck(posts), f"{source.name} {posts[0].origin}")
+        now = self.tenure.clock()
+        events = answer.events if isinstance(answer, Batch) else ()
+        later = (answer.after if isinstance(answer, TryLater) else None) or timedelta(0)
+        rechecked = tuple(
+            (post.uri, due and max(due, now + later))
+            for post in posts
+            for due in [next_check(post.published, now, source.sweep)]
+        )
+        await self._intakes.add(Intake(feed=None, events=events, rechecked=rechecked))
+
+
+async def _answer(asked: Awaitable[Batch | TryLater | Gone], what: str) -> Batch | TryLater | Gone:
+    """A source's bug must not stop the others: it is told loudly and counts as no answer."""
+    try:
+        return await asked
+    except Exception as error:
+        log.exception("a source failed in a way that it should have answered with a value", what=what)
+        return TryLater(f"a bug in the source: {type(error).__name__}: {error}")
+
+
+def _unstorable(intake: Intake, now: datetime) -> Intake:
+    """The same poll as if it had failed: nothing of it is kept, the cursor does not move."""
+    return Intake(
+        feed=intake.feed,
+        seeded=False,
+        failures=intake.failures + 1,
+        note="its last answer could not be stored; the log says why",
+        next_poll=now + timedelta(minutes=10),
+        rechecked=tuple((uri, now + timedelta(hours=1)) for uri, _ in intake.rechecked),
+    )

@@ -1,0 +1,188 @@
+"""The commands that look and change nothing (or one flag): check, preview, unroll, resume."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from relay.app import Parts, build, clock, wanted
+from relay.config import Config
+from relay.model import Action, Card, Delivery, DeliveryId, Destination, Feed, FeedId, Published, Thread
+from relay.ports import Adapter, Batch, Check, Refused, Resolved, Source, Store, StoreError, Wanted
+from relay.store import open_store
+from relay.subscriptions import refusal, resolve
+from relay.threads import fetch
+from relay.web.render import Format, Reading, render_thread
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+# --- check ---
+
+
+async def check(config: Config) -> int:
+    """Print a table of ✓ and ✗; 1 on any ✗."""
+    async with build(config) as parts:
+        places: list[Source | Adapter] = [*parts.sources.values(), *parts.adapters.values()]
+        store, topics, *answers = await asyncio.gather(
+            _check_store(config), _check_topics(parts), *(place.check() for place in places)
+        )
+    checks = [_check_pages(parts), *store, *(check for answer in answers for check in answer), *topics]
+    _print(checks)
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def _print(checks: Sequence[Check]) -> None:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        say(f"{'✓' if check.ok else '✗'} {check.name:<{width}}  {check.note}".rstrip())
+
+
+def _check_pages(parts: Parts) -> Check:
+    web = parts.config.web
+    remote = sorted(adapter.name for adapter in parts.adapters.values() if adapter.remote)
+    if parts.config.relay.public_url:
+        return Check(name="pages", ok=True, note=parts.config.relay.public_url)
+    note = f"http://{web.host}:{web.port}, this machine only"
+    if remote:
+        note += f": messages at {', '.join(remote)} carry no unroll link; set relay.public_url to give them one"
+    return Check(name="pages", ok=True, note=note)
+
+
+async def _check_store(config: Config) -> Sequence[Check]:
+    try:
+        store = await open_store(config.store.url.get_secret_value(), busy_timeout=config.store.busy_timeout)
+    except StoreError as error:
+        return (Check(name="store", ok=False, note=str(error)),)
+    try:
+        return [Check(name="store", ok=True), *await _check_paused(store), *await _check_feeds(store)]
+    finally:
+        await store.close()
+
+
+async def _check_paused(store: Store) -> Iterable[Check]:
+    return [
+        Check(
+            name=str(state.destination),
+            ok=False,
+            note=f"paused, {state.waiting} waiting: {state.paused}; `relay resume {state.destination}` serves it again",
+        )
+        for state in await store.list_destinations()
+        if state.paused
+    ]
+
+
+async def _check_feeds(store: Store) -> Iterable[Check]:
+    return [
+        Check(name=f"{state.feed.source} {state.feed.address}", ok=not state.stopped, note=state.stopped or state.note)
+        for state in await store.list_feeds()
+        if state.stopped or state.note
+    ]
+
+
+async def _check_topics(parts: Parts) -> Sequence[Check]:
+    return await asyncio.gather(*(_check_topic(topic, parts) for topic in wanted(parts.config)))
+
+
+async def _check_topic(topic: Wanted, parts: Parts) -> Check:
+    answers = await resolve(topic, parts.sources)
+    name = f"{topic.topic} → {topic.destination}"
+    if why := refusal(topic, answers):
+        return Check(name=name, ok=False, note=why)
+    late = [
+        f"{source}: {answer.reason}" for source, answer in answers.items() if not isinstance(answer, Resolved | Refused)
+    ]
+    read = [source for source, answer in answers.items() if isinstance(answer, Resolved)]
+    return Check(name=name, ok=not late, note="; ".join(late) or f"read from {', '.join(read)}")
+
+
+# --- preview ---
+
+
+async def preview(config: Config, topic: str, count: int, to: str) -> int:
+    """Print the last ``count`` posts on a topic as they would be sent."""
+    destination = Destination.parse(to)
+    async with build(config.with_adapter("console")) as parts:
+        if destination.adapter not in parts.adapters:
+            return _failed(f"no adapter {destination.adapter!r} is configured")
+        asked = Wanted(topic=topic, destination=destination)
+        answers = await resolve(asked, parts.sources)
+        if why := refusal(asked, answers):
+            return _failed(why)
+        cards = [
+            card
+            for name, answer in answers.items()
+            if isinstance(answer, Resolved)
+            for feed in answer.feeds
+            for card in await _latest(parts, name, feed, topic)
+        ]
+        shown = sorted({card.post.uri: card for card in cards}.values(), key=lambda card: card.post.published)[-count:]
+        for card in shown:
+            await _show(parts, destination, card)
+    if not shown:
+        say("Nothing to show: no post on this topic can be read now.")
+    return 0
+
+
+async def _latest(parts: Parts, source: str, address: str, topic: str) -> list[Card]:
+    answer = await parts.sources[source].poll(Feed(id=FeedId(0), source=source, address=address))
+    if not isinstance(answer, Batch):
+        _failed(f"{source} {address}: {answer.reason}")
+        return []
+    return [Card(post=event.post, reason=topic) for event in answer.events if isinstance(event, Published)]
+
+
+async def _show(parts: Parts, destination: Destination, card: Card) -> None:
+    adapter = parts.adapters[destination.adapter]
+    shown = adapter if not adapter.remote else parts.adapters["console"]
+    await shown.deliver(
+        Delivery(id=DeliveryId("preview"), action=Action.SEND, destination=destination, uri=card.post.uri, card=card)
+    )
+
+
+# --- unroll ---
+
+
+async def unroll(config: Config, url: str, output: Path | None, form: str) -> int:
+    """Write the thread in which ``url`` stands."""
+    suffix = form or (output.suffix.lstrip(".") if output else "txt")
+    try:
+        chosen = Format({"htm": "html", "markdown": "md", "text": "txt"}.get(suffix, suffix))
+    except ValueError:
+        return _failed(f"unknown format {suffix!r}; choose html, md, txt or json", 2)
+    async with build(config) as parts:
+        answer = await fetch(url, list(parts.sources.values()))
+    if not isinstance(answer, Thread):
+        return _failed(f"{url} cannot be unrolled: {answer.reason}")
+    written = render_thread(Reading.of_thread(answer, now=clock(), site=config.relay.name), chosen)
+    if output is None:
+        say(written)
+    else:
+        await asyncio.to_thread(output.write_text, written, encoding="utf-8")
+        sys.stderr.write(f"{output}: {len(answer.posts)} posts\n")
+    return 0
+
+
+# --- resume ---
+
+
+async def resume(config: Config, destination: str) -> int:
+    store = await open_store(config.store.url.get_secret_value(), busy_timeout=config.store.busy_timeout)
+    try:
+        known = {str(state.destination): state for state in await store.list_destinations()}
+        if destination not in known:
+            return _failed(f"nothing was ever relayed to {destination!r}; known are: {', '.join(known) or 'none'}")
+        await store.save_destination(known[destination].destination, "", clock())
+        say(f"{destination} is served again; {known[destination].waiting} waiting.")
+    finally:
+        await store.close()
+    return 0
+
+
+def _failed(message: str, code: int = 1) -> int:
+    sys.stderr.write(f"relay: {message}\n")
+    return code

@@ -1,0 +1,141 @@
+"""Logging to stderr: no secret in any line, and each trouble told once when it begins and once when it is over."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable
+
+# structlog loads rich (5 MB) where it is installed, for tracebacks that are rendered plainly here: hide it meanwhile.
+_rich_hidden = "rich" not in sys.modules
+if _rich_hidden:
+    sys.modules["rich"] = None  # type: ignore[assignment]  # "not installed", as the import system has it
+import structlog  # noqa: E402 - after the line above
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger  # noqa: E402 - as above
+
+if _rich_hidden:
+    del sys.modules["rich"]
+
+HIDDEN = "…"
+
+_SECRETS = re.compile(
+    r"(?P<web>\bhttps?://)[^/\s\"'<>]+@"  # user:password@ in an address
+    r"|(?P<dsn>\b(?!https?:)[a-z][a-z0-9+.-]*://)[^\s\"'<>]+@"  # a database's password may even hold a slash
+    r"|(?P<hook>/webhooks/\d+/)[\w-]+"  # a webhook's address is its password
+    r"|(?P<query>[?&](?:access_token|api_?key|auth|password|secret|sig|token)=)[^&\s\"'<>]+"
+    r"|(?P<scheme>\b(?:bearer|bot|basic)\s+)(?=\S*\d)[\w.~+/=-]{16,}"  # an Authorization header
+    r"|(?P<bot>\bbot)\d{6,}:[\w-]{30,}"  # a bot's token in the path of an address
+    r"|\b\d{6,}:[\w-]{30,}"  # and alone
+    r"|\b(?:syt|syr|mat|mct|mcr)_(?=\w*\d)\w{12,}"  # access tokens that say what they are
+    r"|\b[\w-]{23,}\.[\w-]{6,}\.[\w-]{25,}",  # three-part tokens
+    re.IGNORECASE,
+)
+_UNPRINTABLE = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_MULTILINE = frozenset({"exception", "stack"})
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A module's own logger; the one way to get one, so that structlog is always loaded as above."""
+    logger: FilteringBoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def redact(text: str) -> str:
+    """Put ``…`` in the place of whatever looks like a secret: passwords in addresses, tokens, webhook addresses."""
+    return _SECRETS.sub(_hide, text)
+
+
+def _hide(found: re.Match[str]) -> str:
+    group = found.lastgroup or ""
+    kept = found[group] if group else ""
+    return f"{kept}{HIDDEN}{'@' if group in {'web', 'dsn'} else ''}"
+
+
+def configure(level: str = "info", *, json: bool = False, secrets: Iterable[str] = ()) -> None:
+    """Log to stderr from ``level`` up: for eyes on a terminal, else as ``key=value``, or as JSON objects where asked.
+
+    ``secrets`` are hidden wherever they occur, besides whatever :func:`redact` knows by its looks. Libraries that use
+    the standard ``logging`` are heard from WARNING up, through the same redaction.
+    """
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    hide = _hiding(secrets)
+    render = _hidden(_renderer(json=json), hide)
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _cleaned(hide),
+    ]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    _route_stdlib(shared, render)
+
+
+def _renderer(*, json: bool) -> Processor:
+    if json:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+
+
+def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
+    known = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, known)) or r"(?!)")
+    return lambda text: redact(pattern.sub(HIDDEN, text))
+
+
+def _cleaned(hide: Callable[[str], str]) -> Processor:
+    """Foreign text reaches neither the terminal's controls nor the next line of the log.
+
+    Secrets are hidden here already: a colour code that a renderer puts before one may disguise it.
+    """
+
+    def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        for key, value in event.items():
+            if isinstance(value, str):
+                text = hide(value.translate(_UNPRINTABLE))
+                event[key] = text if key in _MULTILINE else text.replace("\n", " ")
+        return event
+
+    return clean
+
+
+def _hidden(render: Processor, hide: Callable[[str], str]) -> Processor:
+    """Redact the finished line as well: no value can be nested so deep that it slips by."""
+    return lambda logger, method, event: hide(str(render(logger, method, event)))
+
+
+def _route_stdlib(shared: list[Processor], render: Processor) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
+
+
+class Trouble:
+    """Says once when a thing breaks and once when it works again; a new reason is said again."""
+
+    def __init__(self, log: FilteringBoundLogger | None = None) -> None:
+        self._log = log or get_logger(__name__)
+        self._reasons: dict[str, str] = {}
+
+    def broke(self, key: str, reason: str, **context: object) -> None:
+        """``key`` names the thing for people: a feed's address, a destination, the store."""
+        if self._reasons.get(key) != reason:
+            self._reasons[key] = reason
+            self._log.warning("does not work", what=key, reason=reason, **context)
+
+    def works(self, key: str, **context: object) -> None:
+        if self._reasons.pop(key, None) is not None:
+            self._log.info("works again", what=key, **context)

@@ -1,0 +1,350 @@
+"""The values, and the glossary: one word per thing, everywhere.
+
+All values are frozen, all times are aware and in UTC. Nothing here does I/O, knows a clock, or knows a network or a
+chat platform by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+PostUri = NewType("PostUri", str)
+"""The network's own, world-wide id of a post (ActivityPub ``uri``, ``at://`` uri, a feed's guid within its feed)."""
+FeedId = NewType("FeedId", int)
+SubscriptionId = NewType("SubscriptionId", int)
+DeliveryId = NewType("DeliveryId", str)
+"""Unique over the lives of all databases: a fresh database never reuses an old one's ids."""
+MessageId = NewType("MessageId", str)
+"""What a chat platform calls a message; only its adapter can read it."""
+
+
+# --- rich text ---
+
+
+class Mark(StrEnum):
+    """How a span looks."""
+
+    BOLD = "bold"
+    ITALIC = "italic"
+    STRIKE = "strike"
+    UNDERLINE = "underline"
+    CODE = "code"
+    SPOILER = "spoiler"
+
+
+class Role(StrEnum):
+    """What a span is, beyond how it looks."""
+
+    TEXT = "text"
+    HASHTAG = "hashtag"
+    MENTION = "mention"
+    EMOJI = "emoji"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text with one look. ``link`` is empty or an absolute http(s) or mailto address.
+
+    The text holds no markup, no control characters but ``\\n``, and no bidirectional overrides.
+    """
+
+    text: str
+    link: str = ""
+    role: Role = Role.TEXT
+    marks: tuple[Mark, ...] = ()
+
+
+class Form(StrEnum):
+    """What a block is."""
+
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+    ITEM = "item"
+    CODE = "code"
+    RULE = "rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, heading, item or block of code; ``quote`` and ``depth`` count block quotes and lists around it."""
+
+    spans: tuple[Span, ...]
+    form: Form = Form.PARAGRAPH
+    quote: int = 0
+    depth: int = 0
+    bullet: str = ""
+    """The marker of a list item as it is shown: ``•`` or ``3.``."""
+
+
+Text = tuple[Block, ...]
+"""Rich text: what HTML and facets become at the border, and what every renderer starts from."""
+
+
+# --- what people post ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who wrote a post. ``handle`` is the full address a reader can search for (``@who@host``), or empty."""
+
+    uri: str
+    name: str
+    url: str = ""
+    handle: str = ""
+    avatar: str = ""
+    bot: bool = False
+    indexable: bool | None = None
+    """What the author said of search engines; None: nothing."""
+    discoverable: bool | None = None
+    """What the author said of lists and directories; None: nothing."""
+    refuses: bool = False
+    """The author asks bots or archives to stay away (``#nobot``, ``noindex`` and their kind)."""
+
+
+class MediaKind(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+    ANIMATION = "animation"
+    AUDIO = "audio"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """A picture, video, sound or file; ``alt`` is its description in words, ``preview`` a small picture of it."""
+
+    url: str
+    kind: MediaKind
+    alt: str = ""
+    preview: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollOption:
+    text: str
+    votes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    options: tuple[PollOption, ...]
+    votes: int | None = None
+    multiple: bool = False
+    closes: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCard:
+    """The preview that the network made of a link in a post."""
+
+    url: str
+    title: str
+    description: str = ""
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A quoted post, one level deep. Without ``author`` it may not be shown: only the link is kept."""
+
+    url: str
+    author: Author | None = None
+    body: Text = ()
+    warning: str = ""
+    media: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post, toot, status, skeet or feed entry, as a source understood it."""
+
+    uri: PostUri
+    url: str
+    """Where a person can read it; never empty (falls back to ``uri``)."""
+    source: str
+    """The name of the source that read it."""
+    origin: str
+    """Where the source read it: an instance's base address, or a feed's address."""
+    author: Author
+    published: datetime
+    body: Text = ()
+    title: str = ""
+    warning: str = ""
+    """The author's content warning; the body is to be folded behind it."""
+    sensitive: bool = False
+    """The media are to be folded."""
+    language: str = ""
+    tags: tuple[str, ...] = ()
+    """Hashtags without ``#``, as the author wrote them."""
+    media: tuple[Media, ...] = ()
+    poll: Poll | None = None
+    quote: Quote | None = None
+    link_card: LinkCard | None = None
+    edited: datetime | None = None
+    aliases: tuple[str, ...] = ()
+    """Other names of this post by which a reply or a re-check may call it (an instance's own id of it)."""
+    reply_to: str = ""
+    """The uri or an alias of the post that this one answers; empty: it starts a conversation."""
+    reply_to_author: str = ""
+    """A hint only: whose post it answers, where the network says so. Networks get this wrong: look the parent up."""
+    unlisted: bool = False
+    """Public, but not for hashtag pages: shown when a thread is asked for, never relayed by hashtag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The place of a post in a thread that is no longer to be read. Its text is gone on purpose."""
+
+    uri: PostUri
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """One author's chain of self-replies, oldest first; never empty."""
+
+    posts: tuple[Post | Removed, ...]
+    asides: tuple[tuple[Post, ...], ...] = ()
+    """Other chains of self-replies that branch off, each oldest first."""
+    parent: str = ""
+    """The uri or alias of somebody else's post that the first one answers."""
+
+    @property
+    def root(self) -> PostUri:
+        return self.posts[0].uri
+
+
+# --- what happened ---
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The post as it reads now. A source may say this of a post that nobody relayed; it then changes nothing."""
+
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """``ref`` is the uri or an alias."""
+
+    ref: str
+
+
+Event = Published | Edited | Deleted
+
+
+# --- who wants what ---
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One channel, chat, room or topic in it, at one adapter; written ``adapter:address``, or the adapter alone."""
+
+    adapter: str
+    address: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Destination:
+        """Read ``adapter:address``; the address is the adapter's business. ``ValueError`` where no adapter is named."""
+        adapter, _, address = text.strip().partition(":")
+        if not adapter:
+            raise ValueError(f"{text!r} names no adapter; write it like adapter:address")
+        return cls(adapter, address)
+
+    def __str__(self) -> str:
+        return f"{self.adapter}:{self.address}" if self.address else self.adapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A topic, a destination and the options. ``feeds`` are what is read to serve it."""
+
+    id: SubscriptionId
+    topic: str
+    """What the person wrote: a hashtag, an account, a thread, a feed's address."""
+    destination: Destination
+    tags: tuple[tuple[str, str], ...] = ()
+    """(source, folded hashtag): it wants every post of that source with that hashtag, whichever feed brings it."""
+    feeds: tuple[FeedId, ...] = ()
+    """It wants every post that these feeds bring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One thing that is polled or streamed at one source to serve topics: an address plus the cursor in it.
+
+    ``cursor`` is the source's own note of how far it has read; only the source can read it. ``seeded`` says that the
+    first poll has been done, whatever it brought.
+    """
+
+    id: FeedId
+    source: str
+    address: str
+    cursor: str = ""
+    seeded: bool = False
+    failures: int = 0
+    """Polls in a row that brought no answer."""
+
+
+# --- what is to be done ---
+
+
+class Action(StrEnum):
+    SEND = "send"
+    EDIT = "edit"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a post stands in its thread: ``position`` counts from 1, ``count`` is how long the thread is so far."""
+
+    root: PostUri
+    position: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """The neutral picture of one post that an adapter renders."""
+
+    post: Post
+    reason: str
+    """Why it is here, for people: the topic and where it was read."""
+    thread: Place | None = None
+    unroll: str = ""
+    """The address of the page on which the whole thread reads as a text; empty where no page can be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One thing to do at one destination; it lives in the outbox until it is settled.
+
+    ``id`` is the idempotency key: a platform that takes one is given this, so that a second try of the same delivery
+    is the same message.
+    """
+
+    id: DeliveryId
+    action: Action
+    destination: Destination
+    uri: PostUri
+    card: Card | None
+    """What to show; None for a deletion."""
+    messages: tuple[MessageId, ...] = ()
+    """The messages that the send of this post became: what an edit or a deletion is about."""
+    attempts: int = 0
+    """Tries begun before this one."""
+    interrupted: bool = False
+    """An earlier try began and its end was never written down: the platform may or may not have taken it."""
+    page: str = ""
+    """The unguessable name of the thread's page; the outbox makes ``card.unroll`` of it."""

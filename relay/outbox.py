@@ -1,0 +1,163 @@
+"""The loop that delivers: claim the head of each destination's queue, hand it to its adapter, settle what came of it.
+
+One delivery in flight per destination, so order holds and one slow destination delays nobody else. The claim is
+written before the attempt and the outcome after it: a killed process leaves an interrupted delivery, never a lost one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from relay.gather import Gather
+from relay.lease import Tenure
+from relay.log import get_logger
+from relay.model import Delivery
+from relay.ports import Adapter, Claim, Outcome, Refused, Sent, Settlement, State, Store, TryLater, Unknown
+from relay.schedule import OnUnknown, Policy, impossible, settle
+
+log = get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class Outbox:
+    """Delivers until cancelled. ``pages`` gives the address of a page as the readers of an adapter can reach it."""
+
+    store: Store
+    adapters: Mapping[str, Adapter]
+    tenure: Tenure
+    pages: Callable[[Adapter, str], str] = lambda _adapter, _slug: ""
+    timeout: timedelta = timedelta(seconds=20)
+    """The longest attempt; shorter than the lease, or a slow one would be made twice."""
+    on_unknown: OnUnknown = "resend"
+    concurrency: int = 32
+    idle: timedelta = timedelta(seconds=1)
+    """How long to sleep at most before looking for due deliveries: another process may have added some."""
+    settled: Callable[[Delivery, Settlement, datetime], None] = lambda _delivery, _settlement, _now: None
+
+    def __post_init__(self) -> None:
+        if self.timeout >= self.tenure.lease:
+            raise ValueError("an attempt must end before its lease lapses: outbox.timeout must be below outbox.lease")
+        self._flights: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._settlements = Gather[Settlement](self._write)
+
+    # --- what others call ---
+
+    def claim(self) -> Claim | None:
+        """What may be claimed on the way by whoever writes to the store; None: no hand is free."""
+        free = self.concurrency - len(self._flights)
+        return Claim(adapters=tuple(self.adapters), limit=free) if free > 0 and not self._stopping else None
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Start on what was claimed."""
+        for delivery in deliveries:
+            flight = asyncio.create_task(self._carry_out(delivery), name=f"deliver {delivery.id}")
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    async def run(self) -> None:
+        while True:
+            claimed = await self.tenure.persist(self._claim)
+            self.take(claimed)
+            if not claimed:
+                await self._rest()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Let what is in flight land within ``grace``; what does not is left for the next start as interrupted."""
+        self._stopping = True
+        if self._flights:
+            await asyncio.wait(self._flights, timeout=grace.total_seconds())
+        late = list(self._flights)
+        for flight in late:
+            flight.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await self._settlements.stop()
+
+    # --- the loop ---
+
+    async def _claim(self) -> Sequence[Delivery]:
+        claim = self.claim()
+        return await self.store.claim_deliveries(claim, self.tenure.leased()) if claim else ()
+
+    async def _rest(self) -> None:
+        """Sleep until a destination is due, a hand is free, or the idle time is over."""
+        self._woken.clear()
+        wait = self.idle
+        if self.claim() is not None:
+            due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
+            if due is not None:
+                wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                await self._woken.wait()
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._woken.set()
+        if not flight.cancelled() and (error := flight.exception()) is not None:
+            log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
+
+    async def _carry_out(self, delivery: Delivery) -> None:
+        adapter = self.adapters[delivery.destination.adapter]
+        policy = Policy(limits=adapter.limits, on_unknown=self.on_unknown)
+        if reason := impossible(delivery, policy):
+            settlement = Settlement(
+                delivery=delivery.id,
+                destination=delivery.destination,
+                state=State.SKIPPED,
+                due=self.tenure.clock(),
+                reason=reason,
+            )
+        else:
+            outcome = await self._attempt(adapter, self._with_page(adapter, delivery))
+            self._tell(delivery, outcome)
+            settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
+        self.settled(delivery, settlement, self.tenure.clock())
+        await self._settlements.add(settlement)
+
+    def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
+        card = delivery.card
+        if card is None or not delivery.page or card.post.author.refuses:
+            return delivery
+        return replace(delivery, card=replace(card, unroll=self.pages(adapter, delivery.page)))
+
+    async def _attempt(self, adapter: Adapter, delivery: Delivery) -> Outcome:
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()):
+                return await adapter.deliver(delivery)
+        except TimeoutError:
+            return Unknown(f"no answer within {self.timeout.total_seconds():g} s")
+        except Exception as error:
+            log.exception("an adapter failed in a way that it should have answered with a value", delivery=delivery.id)
+            return Unknown(f"a bug in the adapter: {type(error).__name__}")
+
+    def _tell(self, delivery: Delivery, outcome: Outcome) -> None:
+        destination = str(delivery.destination)
+        match outcome:
+            case Sent():
+                self.tenure.trouble.works(destination)
+            case TryLater(reason) | Unknown(reason):
+                self.tenure.trouble.broke(destination, reason)
+            case Refused(reason):
+                log.warning("a delivery was refused for good", destination=destination, uri=delivery.uri, reason=reason)
+            case _:
+                log.error("a destination is paused", destination=destination, reason=outcome.reason)
+
+    async def _write(self, settlements: Sequence[Settlement]) -> None:
+        async def act() -> Sequence[Delivery]:
+            return await self.store.save_settlements(settlements, self.tenure.leased(), self._claim_after(settlements))
+
+        self.take(await self.tenure.persist(act))
+
+    def _claim_after(self, settlements: Sequence[Settlement]) -> Claim | None:
+        """The hands that become free with this write may claim what comes next in it."""
+        if self._stopping:
+            return None
+        free = self.concurrency - len(self._flights) + len(settlements)
+        return Claim(adapters=tuple(self.adapters), limit=free) if free > 0 else None

@@ -1,0 +1,105 @@
+"""Sources and adapters come from entry points, third parties' as well as ours.
+
+``[project.entry-points."relay.sources"]`` and ``"relay.adapters"`` name a :class:`Plugin`: its own settings model,
+which validates its own table of the configuration, and a function that builds it. Nothing is imported that is not
+configured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+if TYPE_CHECKING:
+    from relay.http import Http
+    from relay.ports import Adapter, Source
+
+Kind = Literal["sources", "adapters"]
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(value: object) -> object:
+    """Read ``"90s"``, ``"10m"``, ``"6h"``, ``"30d"``, sums (``"1h30m"``) as a timedelta; leave the rest to pydantic."""
+    if not isinstance(value, str):
+        return value
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value)
+    if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s+", "", value):
+        raise ValueError('expected a time span such as "90s", "10m" or "6h"')
+    try:
+        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    except OverflowError:
+        raise ValueError("expected a time span of at most a few thousand years") from None
+
+
+def duration_text(value: timedelta) -> str:
+    """Write a time span the way it is written in the configuration: the largest unit that divides it."""
+    seconds = value.total_seconds()
+    for unit in ("d", "h", "m", "s"):
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{int(seconds // _UNITS[unit])}{unit}"
+    return f"{round(seconds * 1000)}ms" if seconds else "0s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), PlainSerializer(duration_text)]
+
+
+class Settings(BaseModel):
+    """The base of every table of the configuration: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the relay lends to a source or an adapter."""
+
+    http: Http
+    name: str
+    """What the relay is called (``relay.name``)."""
+    language: str = "en"
+
+
+S = TypeVar("S", bound=Settings)
+T = TypeVar("T", "Source", "Adapter")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin(Generic[S, T]):
+    """What an entry point names."""
+
+    settings: type[S]
+    build: Callable[[S, Host], T]
+
+
+class PluginError(Exception):
+    """An entry point that cannot be loaded; the message says which, from where, and why."""
+
+
+def names(kind: Kind) -> Mapping[str, EntryPoint]:
+    """The installed plugins of one kind, by name; nothing is imported."""
+    return {point.name: point for point in entry_points(group=f"relay.{kind}")}
+
+
+def load(kind: Kind, name: str) -> Plugin[Any, Any]:
+    """Import one plugin. Raises :class:`PluginError` with the entry point and the distribution that brought it."""
+    point = names(kind)[name]
+    try:
+        plugin = point.load()
+    except Exception as error:  # a third party's module may fail in any way while it is imported
+        raise PluginError(
+            f"{kind[:-1]} {name!r} cannot be loaded from {point.value} ({_where(point)}): {error}"
+        ) from error
+    if not isinstance(plugin, Plugin):
+        raise PluginError(f"{kind[:-1]} {name!r}: {point.value} is no relay.plugins.Plugin")
+    return plugin
+
+
+def _where(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "no distribution"

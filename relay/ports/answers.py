@@ -1,0 +1,56 @@
+"""What the outside world may answer: values, so that nobody forgets one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from relay.model import MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """Not now: ``after`` is what the other side asked for, None where it said nothing."""
+
+    reason: str
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This one thing will never work; others may."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The place itself is gone or closed to us: stop until a person says otherwise."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Done. ``messages`` are the ids that an edit or a deletion will need."""
+
+    messages: tuple[MessageId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The platform may or may not have taken it (a time-out after the request was written)."""
+
+    reason: str
+
+
+Outcome = Sent | TryLater | Refused | Gone | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of ``relay check``. ``note`` says what is wrong and what to do, or what is good to know."""
+
+    name: str
+    ok: bool
+    note: str = ""

@@ -1,0 +1,90 @@
+"""The seam to a place that is read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from relay.model import Event, Feed, FeedId, Post
+from relay.ports.answers import Check, Gone, Refused, TryLater
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a topic means at one source: the feeds to read, and how its posts are recognised.
+
+    ``tag`` is the folded hashtag where the topic is one (a post with it is wanted whichever feed brings it); otherwise
+    everything that the feeds bring is wanted.
+    """
+
+    feeds: tuple[str, ...]
+    tag: str = ""
+    title: str = ""
+    """What was understood, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one poll brought, oldest first.
+
+    ``cursor`` None: it did not move. ``wait``: the least time until the next poll that the other side asked for.
+    ``more``: there is more to read at once. ``note``: a state worth telling the operator though the poll went well.
+    """
+
+    events: tuple[Event, ...] = ()
+    cursor: str | None = None
+    wait: timedelta | None = None
+    more: bool = False
+    note: str = ""
+
+
+class Source(Protocol):
+    """A kind of place that is read. Stateless: the core keeps the cursor."""
+
+    name: str
+    interval: timedelta
+    """How often a feed is polled when nothing else is said."""
+
+    async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+        """Say what a topic means here. ``Refused``: it is nothing that this source reads (the reason is for people)."""
+        ...
+
+    async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+        """Read what is new since ``feed.cursor``. A feed that was never seeded is asked for its present state only."""
+        ...
+
+    async def check(self) -> Sequence[Check]:
+        """Ask each place that the configuration names whether it would work."""
+        ...
+
+
+@runtime_checkable
+class ThreadedSource(Source, Protocol):
+    """A source that can fetch the conversation around one post."""
+
+    async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+        """All known posts of the conversation around ``ref`` (a uri, an alias or a web address), in any order.
+
+        The first one is the post that was asked for. ``Refused``: the address is nothing that this source knows.
+        """
+        ...
+
+
+@runtime_checkable
+class RecheckingSource(Source, Protocol):
+    """A source that can say whether posts were edited or deleted since."""
+
+    sweep: timedelta
+
+    async def recheck(self, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+        """Say what became of up to 20 posts of one origin; posts that did not change bring no event."""
+        ...
+
+
+@runtime_checkable
+class StreamingSource(Source, Protocol):
+    """A source that is told of posts as they happen."""
+
+    def stream(self, feeds: Sequence[Feed]) -> AsyncIterator[tuple[FeedId, Event]]: ...

@@ -1,0 +1,127 @@
+"""When: to poll next, to re-check next, to try again; and what becomes of a delivery after one outcome.
+
+Pure: ``now`` and ``jitter`` (0 ≤ jitter < 1) are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, assert_never
+
+from relay.model import Action, Delivery
+from relay.ports import Gone, Limits, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+
+OnUnknown = Literal["resend", "skip"]
+
+FIRST_RETRY = timedelta(seconds=2)
+LONGEST_RETRY = timedelta(minutes=15)
+LONGEST_POLL = timedelta(hours=6)
+RECHECKED_FOR = timedelta(days=7)
+
+
+def backoff(
+    attempt: int, jitter: float, *, first: timedelta = FIRST_RETRY, longest: timedelta = LONGEST_RETRY
+) -> timedelta:
+    """How long to wait after the n-th failure in a row (n ≥ 1): doubling, capped, spread by up to a half.
+
+    The spread keeps many that failed together from coming back together.
+    """
+    doubled = first * (1 << min(max(attempt, 1) - 1, 30))
+    return min(doubled, longest) * (1 + jitter / 2)
+
+
+def next_poll(now: datetime, interval: timedelta, wait: timedelta | None) -> datetime:
+    """After a good poll: the configured interval, or longer where the other side asked for it."""
+    return now + max(interval, wait or timedelta(0))
+
+
+def next_poll_after_failure(
+    now: datetime, interval: timedelta, after: timedelta | None, failures: int, jitter: float
+) -> datetime:
+    """After the n-th failed poll in a row: doubling from the interval up to six hours, never before ``after``."""
+    pause = backoff(failures, jitter, first=interval, longest=max(interval, LONGEST_POLL))
+    return now + max(pause, after or timedelta(0))
+
+
+def next_check(published: datetime, now: datetime, sweep: timedelta) -> datetime | None:
+    """When to ask again whether a relayed post was edited or deleted: the newest most often, none after a week."""
+    age = now - published
+    if age > RECHECKED_FOR:
+        return None
+    for limit, factor in ((timedelta(hours=1), 1), (timedelta(hours=6), 3), (timedelta(days=1), 12)):
+        if age < limit:
+            return now + sweep * factor
+    return now + sweep * 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a destination's adapter allows, and what to do when it is unknown whether a message arrived."""
+
+    limits: Limits
+    on_unknown: OnUnknown = "resend"
+
+
+def impossible(delivery: Delivery, policy: Policy) -> str:
+    """The reason why a delivery needs no attempt at all, or an empty string."""
+    if delivery.action is Action.SEND:
+        unsure = delivery.interrupted and not policy.limits.idempotent and policy.on_unknown == "skip"
+        return (
+            "it is unknown whether an interrupted attempt arrived, and the policy is not to send twice"
+            if unsure
+            else ""
+        )
+    if not delivery.messages:
+        return "nothing was sent here that could be changed"
+    if delivery.action is Action.EDIT and not policy.limits.edits:
+        return "messages cannot be edited here"
+    if delivery.action is Action.DELETE and not policy.limits.deletions:
+        return "messages cannot be deleted here"
+    return ""
+
+
+def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, jitter: float) -> Settlement:
+    """The whole retry policy, as a transition table.
+
+    ========  =====================================  ==========================================
+    outcome   the delivery                           its destination
+    ========  =====================================  ==========================================
+    Sent      sent                                   next after the platform's gap
+    TryLater  due again                              waits: ``after`` or the backoff, the longer
+    Refused   failed, the reason kept                next at once
+    Gone      due again                              paused, the reason kept
+    Unknown   due again; skipped where the platform  waits the backoff; next at once if skipped
+              cannot tell a repeat and the policy
+              says not to risk one
+    ========  =====================================  ==========================================
+    """
+
+    def to(state: State, *, wait: timedelta = timedelta(0), reason: str = "", pause: str = "") -> Settlement:
+        return Settlement(
+            delivery=delivery.id,
+            destination=delivery.destination,
+            state=state,
+            due=now + wait,
+            reason=reason,
+            messages=outcome.messages if isinstance(outcome, Sent) else (),
+            pause=pause,
+        )
+
+    retry = backoff(delivery.attempts + 1, jitter)
+    match outcome:
+        case Sent():
+            return to(State.SENT, wait=policy.limits.gap)
+        case TryLater(reason, after):
+            return to(State.DUE, wait=max(retry, after or timedelta(0)), reason=reason)
+        case Refused(reason):
+            return to(State.FAILED, reason=reason)
+        case Gone(reason):
+            return to(State.DUE, reason=reason, pause=reason)
+        case Unknown(reason):
+            repeatable = policy.limits.idempotent or delivery.action is not Action.SEND
+            if repeatable or policy.on_unknown == "resend":
+                return to(State.DUE, wait=retry, reason=reason)
+            return to(State.SKIPPED, reason=f"unknown whether it arrived: {reason}")
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,263 @@
+"""A feed's entries become posts: which one is which, who says it, what, when. Pure, and total: no document raises."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from urllib.parse import urlsplit
+
+from relay.model import Author, Media, MediaKind, Post, PostUri, Text
+from relay.sources.feed_parse import Document, Enclosure, Entry, Words
+from relay.text import clean, from_html, from_plain, plain, safe_url
+
+SOURCE = "rss"
+
+_SKEW = timedelta(minutes=15)
+_URI_LIMIT = 1000
+_SHORT = 10
+_TRACKING = ("utm_", "fbclid=", "gclid=", "mc_cid=", "mc_eid=")
+# Counters that some sites print into the text (Lemmy: "14 points | 3 comments"); no edit when they move.
+_COUNTERS = re.compile(r"(?<!\d)\d{1,9} points? \| \d{1,9} comments?")
+_BRIDGE_ERROR = "Bridge returned error"  # RSS-Bridge tells of its own trouble as an entry
+
+# Mastodon's feeds name no author; the address of the post does. A content warning is the first paragraph, over a rule.
+_TOOT = re.compile(r"(?P<page>https://(?P<host>[^/]+)/@(?P<user>[\w.-]+)(?:@(?P<home>[\w.-]+))?)/\d+")
+_WARNING = re.compile(r"\s*<p><strong>[^<]{1,60}</strong>(.{1,2000}?)</p>\s*<hr\s*/?>", re.DOTALL)
+
+_KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
+_ENDINGS = (
+    (re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE), MediaKind.IMAGE),
+    (re.compile(r"\.(?:mp4|m4v|mov|webm)$", re.IGNORECASE), MediaKind.VIDEO),
+    (re.compile(r"\.(?:mp3|m4a|ogg|opus|flac|wav)$", re.IGNORECASE), MediaKind.AUDIO),
+)
+_PLAYERS = ("text/html", "application/x-shockwave-flash")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A post, and three short digests by which a later look at the feed knows it again."""
+
+    post: Post
+    name: str
+    """Of its uri."""
+    text: str
+    """Of what it says: it differs when a reader would call the post edited."""
+    twin: str
+    """Of all that it is but its uri: the same entry under a new guid. Empty for undated entries, which may repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Around the entries: where the feed is subscribed at, where it was read, when, and what it says of itself."""
+
+    address: str
+    url: str
+    now: datetime
+    title: str = ""
+    page: str = ""
+    """The site that the feed belongs to."""
+
+    def uri(self, name: str) -> PostUri:
+        """No site can claim another's entries: a name counts within the feed's host and port.
+
+        So feeds of one site that share an entry share its uri. A short guid (``12``) counts within its feed only.
+        """
+        parts = urlsplit(self.address)
+        scope = parts.netloc.lower()
+        if len(name) < _SHORT and ":" not in name:
+            scope += f"{parts.path}?{parts.query}"
+        name = re.sub(r"[\s\x00-\x1f\x7f]+", "", name)
+        return PostUri(f"{SOURCE}:{scope}:{name if len(scope) + len(name) < _URI_LIMIT else _digest(scope, name)}")
+
+
+def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
+    """The entries as posts, oldest first, each once. Dates that are missing or to come are ``setting.now``."""
+    entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
+    items: dict[str, Item] = {}
+    for name, entry in zip(_names(entries, setting), entries, strict=True):
+        item = _item(entry, _post(entry, setting.uri(name), setting), setting)
+        items.setdefault(item.name, item)
+    newest_last = list(reversed(items.values()))
+    newest_last.sort(key=lambda item: item.post.published)
+    return tuple(newest_last)
+
+
+def setting_of(document: Document, *, address: str, url: str, now: datetime) -> Setting:
+    return Setting(
+        address=address,
+        url=url,
+        now=now,
+        title=_line(document.title) or urlsplit(address).hostname or address,
+        page=_web(document.link, url),
+    )
+
+
+def note(document: Document) -> str:
+    """What the operator should know of the document though it could be read."""
+    for entry in document.entries:
+        if entry.title.text.startswith(_BRIDGE_ERROR):
+            return f"the bridge behind this feed has trouble: {clean(entry.title.text, limit=200)}"
+    if document.found > len(document.entries):
+        return f"the feed has {document.found} entries; the newest {len(document.entries)} are read"
+    return "the feed broke off in the middle; the next poll may bring the rest" if document.truncated else ""
+
+
+# --- which one is which ---
+
+
+def _names(entries: Sequence[Entry], setting: Setting) -> list[str]:
+    """What tells the entries apart: the guid, else the link, else the words.
+
+    A name that entries share tells nothing (there are sites that give all of them one guid): link and words are added.
+    """
+    links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
+    words = [_digest(entry.title.text, entry.body.text) for entry in entries]
+    names = [entry.guid or link or word for entry, link, word in zip(entries, links, words, strict=True)]
+    for additions in (links, words):
+        count = Counter(names)
+        names = [
+            f"{name}|{addition}" if count[name] > 1 else name for name, addition in zip(names, additions, strict=True)
+        ]
+    return names
+
+
+def _canonical(link: str) -> str:
+    """A link without what changes though the page is the same: scheme, www, tracking, a slash at the end."""
+    if not link:
+        return ""
+    parts = urlsplit(link)
+    query = "&".join(part for part in parts.query.split("&") if not part.lower().startswith(_TRACKING))
+    host = parts.netloc.lower().removeprefix("www.")
+    return (
+        f"//{host}{parts.path.rstrip('/')}"
+        + (f"?{query}" if query else "")
+        + (f"#{parts.fragment}" if parts.fragment else "")
+    )
+
+
+def _item(entry: Entry, post: Post, setting: Setting) -> Item:
+    said = _COUNTERS.sub("", " ".join(plain(post.body).split()))
+    text = _digest(post.title, post.warning, said, *(media.url.partition("?")[0] for media in post.media))
+    dated = entry.published or entry.updated
+    link = _canonical(_web(entry.link, setting.url))
+    return Item(
+        post=post,
+        name=_digest(post.uri),
+        text=text,
+        twin=_digest(link, text, dated.isoformat()) if dated else "",
+    )
+
+
+def _digest(*parts: str) -> str:
+    """Twelve characters: enough for the some thousand entries of one feed."""
+    return blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
+
+
+# --- the post ---
+
+
+def _post(entry: Entry, uri: PostUri, setting: Setting) -> Post:
+    published = _past(entry.published or entry.updated, setting.now)
+    updated = _past(entry.updated, setting.now) if entry.updated else published
+    link = _web(entry.link, setting.url) or _web(entry.guid)
+    toot = None if entry.author else _TOOT.fullmatch(link)
+    warning, body = _unfold(entry.body) if toot else ("", entry.body)
+    return Post(
+        uri=uri,
+        url=link or setting.page or setting.address,
+        source=SOURCE,
+        origin=setting.address,
+        author=_tooter(toot, setting) if toot else _author(entry, setting),
+        published=published,
+        edited=updated if updated > published else None,
+        title=_line(entry.title),
+        body=_body(body, entry.base, setting),
+        warning=warning,
+        sensitive=entry.adult,
+        language=clean(entry.language, limit=35),
+        tags=tuple(_tags(entry.tags)),
+        media=tuple(_media(entry, setting)),
+        reply_to=setting.uri(entry.reply_to) if entry.reply_to else "",
+    )
+
+
+def _past(date: datetime | None, now: datetime) -> datetime:
+    return date if date and date <= now + _SKEW else now
+
+
+def _author(entry: Entry, setting: Setting) -> Author:
+    return Author(uri=setting.address, name=_name(entry.author) or setting.title, url=setting.page)
+
+
+def _name(author: str) -> str:
+    """The name in ``a@b.example (Name)`` and ``Name <a@b.example>``."""
+    line = clean(author, limit=200)
+    address, _, name = line.partition(" (")
+    if "@" in address and " " not in address and name.endswith(")"):
+        return name[:-1]
+    name, _, address = line.partition(" <")
+    return name if "@" in address else line
+
+
+def _tooter(toot: re.Match[str], setting: Setting) -> Author:
+    handle = f"@{toot['user']}@{toot['home'] or toot['host']}"
+    own = toot["page"] == setting.page  # an account's own feed has the account's name for its title
+    return Author(uri=toot["page"], name=setting.title if own else handle, url=toot["page"], handle=handle)
+
+
+def _unfold(body: Words) -> tuple[str, Words]:
+    match = _WARNING.match(body.text)
+    return (_line(Words(match[1], html=True)), replace(body, text=body.text[match.end() :])) if match else ("", body)
+
+
+def _body(body: Words, base: str, setting: Setting) -> Text:
+    return from_html(body.text, base=_web(base, setting.url) or setting.url) if body.html else from_plain(body.text)
+
+
+def _tags(tags: Iterable[str]) -> Iterator[str]:
+    seen = set()
+    for tag in tags:
+        name = clean(tag, limit=100).removeprefix("#")
+        if name and name.casefold() not in seen:
+            seen.add(name.casefold())
+            yield name
+
+
+def _media(entry: Entry, setting: Setting) -> Iterator[Media]:
+    preview = _web(entry.thumbnail, setting.url)
+    seen = set()
+    for enclosure in entry.enclosures:
+        url = _web(enclosure.url, setting.url)
+        if url and url not in seen and enclosure.type not in _PLAYERS:
+            seen.add(url)
+            kind = _kind(enclosure, url)
+            yield Media(
+                url=url,
+                kind=kind,
+                alt=clean(enclosure.alt, limit=1500),
+                preview="" if kind is MediaKind.IMAGE else preview,
+                width=enclosure.width or None,
+                height=enclosure.height or None,
+            )
+    if preview and not seen:
+        yield Media(url=preview, kind=MediaKind.IMAGE)
+
+
+def _kind(enclosure: Enclosure, url: str) -> MediaKind:
+    said = _KINDS.get(enclosure.type.partition("/")[0].lower())
+    path = urlsplit(url).path
+    return said or next((kind for ending, kind in _ENDINGS if ending.search(path)), MediaKind.FILE)
+
+
+def _line(words: Words) -> str:
+    return clean(plain(from_html(words.text)) if words.html else words.text)
+
+
+def _web(link: str, base: str = "") -> str:
+    """An absolute http(s) address, or nothing."""
+    url = safe_url(link, base=base) if link else ""
+    return url if url.startswith("http") else ""

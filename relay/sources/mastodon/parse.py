@@ -1,0 +1,239 @@
+"""Statuses to posts. Pure, and total: what cannot be read, or is not for everybody's eyes, is None.
+
+The base address of the server that was asked is part of the answer: ids mean something on that server only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import quote as percent
+from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborHTMLParser
+
+from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, Text
+from relay.sources.mastodon import shapes
+from relay.sources.mastodon.shapes import Account, Attachment, Id, Raw, Status, read, read_all
+from relay.text import clean, from_html, safe_url
+
+SOURCE = "mastodon"
+
+_KINDS = {
+    "image": MediaKind.IMAGE,
+    "gifv": MediaKind.ANIMATION,
+    "video": MediaKind.VIDEO,
+    "audio": MediaKind.AUDIO,
+}
+_HANDLE = re.compile(r"[\w.-]+(?:@[\w.-]+(?::\d+)?)?")
+_REFUSAL = re.compile(r"[#＃](?:nobots?|noindex|noarchive)(?!\w)", re.IGNORECASE)
+_MARKUP = re.compile(r"<[^>]*>")
+_URI_LIMIT = 2000  # a database's index takes no more
+
+
+def read_post(raw: bytes | Raw, instance: str) -> Post | None:
+    """The post in a status; None where it is no status, is a boost, or is neither public nor unlisted.
+
+    An unlisted post is marked as such: it may be shown to who asks for its thread, not be spread.
+    """
+    status = read(raw, Status)
+    return _post(status, instance) if status else None
+
+
+def alias(instance: str, identifier: Id) -> str:
+    """What a post is called by its id at one server: the address at which that server's API tells of it."""
+    return f"{instance}/api/v1/statuses/{percent(str(identifier), safe='')}"
+
+
+def local_id(ref: str, instance: str) -> str:
+    """The id in such an alias, still quoted for a path; empty where it is another server's, or no alias."""
+    start = alias(instance, "")
+    return ref.removeprefix(start) if ref.startswith(start) else ""
+
+
+def read_time(text: str | None) -> datetime | None:
+    """An ISO 8601 time in UTC; without a zone it is taken for UTC."""
+    try:
+        time = datetime.fromisoformat(text or "")
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _post(status: Status, instance: str) -> Post | None:
+    uri = _identity(status.uri) or _identity(status.url)
+    published, author = read_time(status.created_at), _author(status.account, instance)
+    url = safe_url(status.url or "") or safe_url(uri) or (alias(instance, status.id) if status.id else "")
+    if not (uri and url) or published is None or author is None or not _is_open(status):
+        return None
+    return Post(
+        uri=PostUri(uri),
+        url=url,
+        source=SOURCE,
+        origin=instance,
+        author=author,
+        published=published,
+        body=_body(status, instance),
+        warning=clean(status.spoiler_text or ""),
+        sensitive=bool(status.sensitive),
+        language=clean(status.language or "", limit=35),
+        tags=_tags(status),
+        media=_media(status),
+        poll=_poll(status.poll),
+        quote=_quote(status, instance),
+        link_card=_link_card(status.card),
+        edited=read_time(status.edited_at),
+        aliases=(alias(instance, status.id),) if status.id else (),
+        reply_to=alias(instance, status.in_reply_to_id) if status.in_reply_to_id else "",
+        reply_to_author=_answered(status, author, instance),
+        unlisted=status.visibility == "unlisted",
+    )
+
+
+def _is_open(status: Status) -> bool:
+    """Other servers know other visibilities; what is not known to be for everybody is not."""
+    return status.visibility in {"public", "unlisted"} and read(status.reblog, Status) is None
+
+
+def _identity(text: str | None) -> str:
+    name = (text or "").strip()
+    return name if name.isprintable() and len(name) <= _URI_LIMIT else ""
+
+
+def _author(account: Account | None, instance: str) -> Author | None:
+    if account is None or not (uri := _identity(account.uri) or _identity(account.url)):
+        return None
+    return Author(
+        uri=uri,
+        name=clean(account.display_name or "", limit=100) or clean(account.username or "", limit=100),
+        url=safe_url(account.url or "") or safe_url(uri),
+        handle=_handle(account.acct or "", instance),
+        avatar=safe_url(account.avatar_static or account.avatar or "", base=instance),
+        bot=bool(account.bot),
+        indexable=account.indexable,
+        discoverable=account.discoverable,
+        refuses=_refuses(account),
+    )
+
+
+def _handle(acct: str, instance: str) -> str:
+    if not _HANDLE.fullmatch(acct):
+        return ""
+    return f"@{acct}" if "@" in acct else f"@{acct}@{urlsplit(instance).netloc}"
+
+
+def _refuses(account: Account) -> bool:
+    """The tags of a profile are linked: ``#<span>nobot</span>``."""
+    lines = read_all(account.fields, shapes.Field)
+    said = "\n".join([account.note or "", *(f"{line.name}\n{line.value}" for line in lines)])
+    return bool(account.noindex) or bool(_REFUSAL.search(_MARKUP.sub("", said)))
+
+
+def _answered(status: Status, author: Author, instance: str) -> str:
+    """Whose post it answers. In a chain under somebody else's post the server names that somebody all the way down."""
+    answered = status.in_reply_to_account_id
+    if not answered:
+        return ""
+    if status.account and answered == status.account.id:
+        return author.uri
+    mentioned = (mention.url for mention in read_all(status.mentions, shapes.Mention) if mention.id == answered)
+    return _identity(next(mentioned, "")) or f"{instance}/api/v1/accounts/{percent(str(answered), safe='')}"
+
+
+def _body(status: Status, instance: str) -> Text:
+    content = status.content or ""
+    return from_html(_without_quote_link(content) if _quote_is_shown_apart(status) else content, base=instance)
+
+
+def _quote_is_shown_apart(status: Status) -> bool:
+    """Or is not to be shown. The link stays where it is all that is known of an accepted quote, or no state is told."""
+    quote = read(status.quote, shapes.Quote)
+    return bool(quote and quote.state) and (_quoted(status) is not None or not _is_accepted(quote))
+
+
+def _is_accepted(quote: shapes.Quote | None) -> bool:
+    return quote is not None and quote.state == "accepted"
+
+
+def _without_quote_link(content: str) -> str:
+    """Take out the ``RE: …`` line for programs that know no quotes (docs.joinmastodon.org/client/quotes)."""
+    tree = LexborHTMLParser(content, is_fragment=True)
+    for node in tree.css(".quote-inline"):
+        node.decompose()
+    return tree.html or ""
+
+
+def _quoted(status: Status) -> Status | None:
+    quote = read(status.quote, shapes.Quote)
+    return read(quote.quoted_status, Status) if quote and _is_accepted(quote) else None
+
+
+def _quote(status: Status, instance: str) -> Quote | None:
+    quoted = _quoted(status)
+    author = _author(quoted.account, instance) if quoted else None
+    if quoted is None or author is None or not _is_open(quoted):
+        return None
+    url = safe_url(quoted.url or "") or safe_url(quoted.uri or "")
+    if author.refuses:
+        return Quote(url=url) if url else None
+    return Quote(
+        url=url or alias(instance, quoted.id),
+        author=author,
+        body=_body(quoted, instance),
+        warning=clean(quoted.spoiler_text or ""),
+        media=_media(quoted),
+    )
+
+
+def _tags(status: Status) -> tuple[str, ...]:
+    """As the server tells them; hashtags are never taken out of the text."""
+    names = (clean(tag.name or "", limit=200).lstrip("#＃") for tag in read_all(status.tags, shapes.Tag))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _media(status: Status) -> tuple[Media, ...]:
+    return tuple(_attachments(read_all(status.media_attachments, Attachment)))
+
+
+def _attachments(attachments: list[Attachment]) -> Iterator[Media]:
+    for attachment in attachments:
+        preview = safe_url(attachment.preview_url or "")
+        url = safe_url(attachment.url or "") or safe_url(attachment.remote_url or "")
+        if not (url or preview):
+            continue  # the server has not fetched it and does not say where it is
+        meta = read(attachment.meta, shapes.Meta)
+        size = (meta.original if meta else None) or shapes.Size()
+        yield Media(
+            url=url or preview,
+            kind=_KINDS.get(attachment.type or "", MediaKind.FILE) if url else MediaKind.IMAGE,
+            alt=clean(attachment.description or "", limit=1500),
+            preview=preview,
+            width=_positive(size.width),
+            height=_positive(size.height),
+        )
+
+
+def _positive(number: int | None) -> int | None:
+    return number if number and number > 0 else None
+
+
+def _poll(raw: Raw) -> Poll | None:
+    poll = read(raw, shapes.Poll)
+    options = read_all(poll.options, shapes.Option) if poll else []
+    if poll is None or not options:
+        return None
+    return Poll(
+        options=tuple(PollOption(text=clean(o.title or "", limit=200), votes=o.votes_count) for o in options),
+        votes=poll.votes_count,
+        multiple=bool(poll.multiple),
+        closes=read_time(poll.expires_at),
+    )
+
+
+def _link_card(raw: Raw) -> LinkCard | None:
+    card = read(raw, shapes.Card)
+    url, title = (safe_url(card.url or ""), clean(card.title or "")) if card else ("", "")
+    if card is None or not (url and title):
+        return None
+    return LinkCard(url=url, title=title, description=clean(card.description or ""), image=safe_url(card.image or ""))

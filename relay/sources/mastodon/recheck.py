@@ -1,0 +1,65 @@
+"""Asks what became of posts: edited, deleted, or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
+
+from relay.model import Deleted, Edited, Event, Post
+from relay.ports import Batch, Gone, TryLater
+from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
+from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.parse import alias, local_id, read_post
+from relay.sources.mastodon.shapes import Raw
+
+
+async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+    """One request for all (Mastodon 4.3), and one for each that is not in its answer.
+
+    To be absent means nothing yet: servers before 4.3 and others do not know the question. A post is deleted when the
+    API says of this one post that there is none; then it may also be hidden from us, which comes to the same.
+    """
+    instance = posts[0].origin
+    known = {identifier: post for post in posts for identifier in _ids(post, instance)}
+    if not known:
+        return Batch()
+    listed = await api.get_list(f"{instance}/api/v1/statuses", [("id[]", identifier) for identifier in known])
+    if isinstance(listed, TryLater | Gone):
+        return listed
+    if isinstance(listed, Closed):
+        return listed.later()
+    found = listed.items if isinstance(listed, Listed) else {}
+    events: list[Event] = _edits(known, found)
+    for identifier in (i for i in known if i not in found):
+        answer = await api.get(alias(instance, identifier))
+        if isinstance(answer, TryLater | Gone):
+            return answer
+        events += _fate(known[identifier], answer)
+    return Batch(events=tuple(events))
+
+
+def _ids(post: Post, instance: str) -> list[str]:
+    names = (unquote(local_id(name, instance)) for name in post.aliases)
+    return [name for name in names if name][:1]
+
+
+def _edits(known: Mapping[str, Post], found: Mapping[str, Raw]) -> list[Event]:
+    return [event for i, post in known.items() if i in found for event in _edit(post, found[i])]
+
+
+def _edit(known: Post, raw: bytes | Raw) -> list[Event]:
+    post = read_post(raw, known.origin)
+    if post is None or post.uri != known.uri or post.edited is None:
+        return []
+    # An older edit comes from a cache on the way.
+    return [Edited(post)] if known.edited is None or post.edited > known.edited else []
+
+
+def _fate(known: Post, answer: Told | Trouble) -> list[Event]:
+    match answer:
+        case Told(body):
+            return _edit(known, body)
+        case Missing(sure=True):
+            return [Deleted(known.uri)]
+        case _:  # closed, or something odd in front of it: that says nothing about the post
+            return []

@@ -1,0 +1,187 @@
+"""What a Mastodon-compatible server sends, as far as it is read here (docs.joinmastodon.org/entities).
+
+Everything has a default, and the parts that a post can do without stay raw until they are looked at: JSON of another
+shape costs that part or that post, never the page.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Raw = msgspec.Raw
+Id = str | int | None
+"""Opaque; a string by the documentation, a number on some old servers."""
+
+_BAD = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class Field(msgspec.Struct):
+    """A line of the table in a profile."""
+
+    name: str | None = None
+    value: str | None = None
+
+
+class Account(msgspec.Struct):
+    id: Id = None
+    username: str | None = None
+    acct: str | None = None
+    display_name: str | None = None
+    note: str | None = None
+    url: str | None = None
+    uri: str | None = None
+    avatar: str | None = None
+    avatar_static: str | None = None
+    bot: bool | None = None
+    discoverable: bool | None = None
+    indexable: bool | None = None
+    noindex: bool | None = None
+    fields: Raw = Raw()
+
+
+class Size(msgspec.Struct):
+    width: int | None = None
+    height: int | None = None
+
+
+class Meta(msgspec.Struct):
+    original: Size | None = None
+
+
+class Attachment(msgspec.Struct):
+    type: str | None = None
+    url: str | None = None
+    preview_url: str | None = None
+    remote_url: str | None = None
+    description: str | None = None
+    meta: Raw = Raw()
+
+
+class Option(msgspec.Struct):
+    title: str | None = None
+    votes_count: int | None = None
+
+
+class Poll(msgspec.Struct):
+    options: Raw = Raw()
+    votes_count: int | None = None
+    multiple: bool | None = None
+    expires_at: str | None = None
+
+
+class Card(msgspec.Struct):
+    url: str | None = None
+    title: str | None = None
+    description: str | None = None
+    image: str | None = None
+
+
+class Quote(msgspec.Struct):
+    """``quoted_status`` is missing where the server sends the shallow form."""
+
+    state: str | None = None
+    quoted_status: Raw = Raw()
+
+
+class Tag(msgspec.Struct):
+    name: str | None = None
+
+
+class Mention(msgspec.Struct):
+    id: Id = None
+    url: str | None = None
+
+
+class Status(msgspec.Struct):
+    id: Id = None
+    uri: str | None = None
+    url: str | None = None
+    created_at: str | None = None
+    edited_at: str | None = None
+    visibility: str | None = None
+    content: str | None = None
+    spoiler_text: str | None = None
+    sensitive: bool | None = None
+    language: str | None = None
+    in_reply_to_id: Id = None
+    in_reply_to_account_id: Id = None
+    replies_count: int | None = None
+    account: Account | None = None
+    reblog: Raw = Raw()
+    quote: Raw = Raw()
+    poll: Raw = Raw()
+    card: Raw = Raw()
+    media_attachments: Raw = Raw()
+    mentions: Raw = Raw()
+    tags: Raw = Raw()
+
+
+class Named(msgspec.Struct):
+    """Whatever has an id."""
+
+    id: Id = None
+
+
+class Context(msgspec.Struct):
+    ancestors: Raw = Raw()
+    descendants: Raw = Raw()
+
+
+class Error(msgspec.Struct):
+    error: str
+
+
+class Access(msgspec.Struct):
+    """Who may read a kind of timeline: ``public``, ``authenticated`` or ``disabled`` (since 4.5)."""
+
+    local: str | None = None
+    remote: str | None = None
+
+
+class TimelinesAccess(msgspec.Struct):
+    hashtag_feeds: Access | None = None
+
+
+class Configuration(msgspec.Struct):
+    timelines_access: TimelinesAccess | None = None
+
+
+class Instance(msgspec.Struct):
+    version: str | None = None
+    configuration: Raw = Raw()
+
+
+def read(raw: bytes | Raw, kind: type[T]) -> T | None:
+    """The value in the JSON, None where it has another shape. Takes anything, raises nothing."""
+    try:
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except msgspec.ValidationError:
+        return None
+    except _BAD:
+        return _read_repaired(bytes(raw), kind)
+
+
+def read_all(raw: bytes | Raw, kind: type[T]) -> list[T]:
+    """The elements of a list that have the shape; the others are left out."""
+    values = (read(item, kind) for item in read(raw, list[Raw]) or ())
+    return [value for value in values if value is not None]
+
+
+def identified(raw: bytes | Raw) -> dict[str, Raw]:
+    """The elements of a list by their ids, in its order; what has no id is left out."""
+    items = ((read(item, Named), item) for item in read(raw, list[Raw]) or ())
+    return {str(named.id): item for named, item in items if named and named.id not in {None, ""}}
+
+
+def _read_repaired(raw: bytes, kind: type[T]) -> T | None:
+    """Half a surrogate pair or a byte that is no UTF-8, in one post, must not hide the page it stands on."""
+    try:
+        loose = json.loads(raw.decode("utf-8", "replace"))
+        sound = json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.decode(sound, type=kind, strict=False)
+    except _BAD:
+        return None

@@ -1,0 +1,26 @@
+"""A stage for the demo: a server on loopback that plays a fediverse server and a newspaper, and a play for it."""
+
+from relay.stage.entities import Draft, Person, Picture
+from relay.stage.pages import Item
+from relay.stage.play import GRACE, Expected, expected, open_stage, perform, set_scene
+from relay.stage.script import AUTHOR, HASHTAG, LENGTH, SCRIPT, Step
+from relay.stage.server import Stage
+
+__all__ = [
+    "AUTHOR",
+    "GRACE",
+    "HASHTAG",
+    "LENGTH",
+    "SCRIPT",
+    "Draft",
+    "Expected",
+    "Item",
+    "Person",
+    "Picture",
+    "Stage",
+    "Step",
+    "expected",
+    "open_stage",
+    "perform",
+    "set_scene",
+]

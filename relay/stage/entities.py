@@ -1,0 +1,288 @@
+"""What is on the stage, and what a Mastodon server says of it.
+
+The functions answer entities in the shape of docs.joinmastodon.org/entities as version 4.6 sends them, keys in its
+order, so that this file reads as a short description of that API. Nothing here knows a socket or a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+from typing import Any
+from unicodedata import combining, normalize
+from zlib import crc32
+
+Json = dict[str, Any]
+
+_TOKEN = re.compile(
+    r"(?P<url>https?://[^\s<>«»]*[^\s<>«».,;:!?)])"
+    r"|(?<![\w/])#(?P<tag>\w*[^\W\d_]\w*)"
+    r"|(?<![\w/])@(?P<name>[a-z0-9_]+)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An account on the stage's own server."""
+
+    username: str
+    name: str
+    note: str
+    joined: datetime
+
+    @property
+    def id(self) -> int:
+        return snowflake(self.joined) + crc32(self.username.encode()) % 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A drawing by the name of its file; ``alt`` is its description in words."""
+
+    file: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What an author types: plain text with ``#tags``, ``@names``, addresses, and blank lines between paragraphs."""
+
+    author: str
+    text: str
+    name: str = ""
+    """What the script calls the post; ``reply_to`` and ``quote`` take such a name, or an id."""
+    reply_to: str = ""
+    quote: str = ""
+    warning: str = ""
+    language: str = "en"
+    visibility: str = "public"
+    picture: Picture | None = None
+    ago: timedelta = timedelta(0)
+    """How long before it became visible the post says it was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A draft that was posted."""
+
+    id: int
+    author: Person
+    draft: Draft
+    created: datetime
+    parent: int | None = None
+    answered: int | None = None
+    """The account that ``in_reply_to_account_id`` names; it outlives the parent."""
+    quoted: int | None = None
+    edited: datetime | None = None
+
+    @property
+    def folded_tags(self) -> frozenset[str]:
+        return frozenset(map(fold, hashtags(self.draft.text)))
+
+
+def snowflake(at: datetime) -> int:
+    """The least id of a post made at this time: milliseconds since 1970, then 16 bits."""
+    return int(at.timestamp() * 1000) << 16
+
+
+def fold(tag: str) -> str:
+    """Hashtags are the same when this is: width, case and accents do not count."""
+    return "".join(c for c in normalize("NFKD", tag).casefold() if not combining(c))
+
+
+def hashtags(text: str) -> tuple[str, ...]:
+    """The hashtags in a text as they are written, without ``#``, each once."""
+    found: dict[str, str] = {}
+    for match in _TOKEN.finditer(text):
+        if tag := match["tag"]:
+            found.setdefault(fold(tag), tag)
+    return tuple(found.values())
+
+
+def mentioned(text: str, people: Mapping[str, Person]) -> list[Person]:
+    """The people of this server whom a text names, each once."""
+    return [*{m["name"]: people[m["name"]] for m in _TOKEN.finditer(text) if m["name"] in people}.values()]
+
+
+def html(text: str, base: str, people: Mapping[str, Person]) -> str:
+    """The text as a server sends it: paragraphs, and links that hide what no reader wants to see."""
+    paragraphs = re.split(r"\n{2,}", text)
+    return "".join(f"<p>{_inline(paragraph, base, people)}</p>" for paragraph in paragraphs)
+
+
+def _inline(text: str, base: str, people: Mapping[str, Person]) -> str:
+    parts, done = [], 0
+    for match in _TOKEN.finditer(text):
+        parts += [escape(text[done : match.start()]), _link(match, base, people)]
+        done = match.end()
+    return "".join([*parts, escape(text[done:])]).replace("\n", "<br />")
+
+
+def _link(match: re.Match[str], base: str, people: Mapping[str, Person]) -> str:
+    if tag := match["tag"]:
+        return f'<a href="{base}/tags/{fold(tag)}" class="mention hashtag" rel="tag">#<span>{tag}</span></a>'
+    if match["name"] in people:
+        return (
+            f'<span class="h-card" translate="no"><a href="{base}/@{match["name"]}" class="u-url mention">'
+            f"@<span>{match['name']}</span></a></span>"
+        )
+    return _web_link(match["url"]) if match["url"] else escape(match[0])
+
+
+def _web_link(url: str) -> str:
+    scheme = re.findall(r"https?://(?:www\.)?", url)[0]
+    rest = url.removeprefix(scheme)
+    shown, hidden = escape(rest[:30]), escape(rest[30:])
+    return (
+        f'<a href="{escape(url)}" target="_blank" rel="nofollow noopener" translate="no">'
+        f'<span class="invisible">{scheme}</span><span class="{"ellipsis" if hidden else ""}">{shown}</span>'
+        f'<span class="invisible">{hidden}</span></a>'
+    )
+
+
+def stamp(at: datetime) -> str:
+    """ISO 8601 as the API writes it: UTC, milliseconds, ``Z``."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
+def web_address(status: Status, base: str) -> str:
+    """``url``: where a person reads the post."""
+    return f"{base}/@{status.author.username}/{status.id}"
+
+
+def uri(status: Status, base: str) -> str:
+    """``uri``: the post's ActivityPub id, the same on every server."""
+    return f"{base}/users/{status.author.username}/statuses/{status.id}"
+
+
+def account(person: Person, base: str, *, posts: int) -> Json:
+    """https://docs.joinmastodon.org/entities/Account/"""
+    picture, header = f"{base}/avatars/{person.username}.svg", f"{base}/media/morning.svg"
+    return {
+        "id": str(person.id),
+        "username": person.username,
+        "acct": person.username,
+        "display_name": person.name,
+        "locked": False,
+        "bot": False,
+        "discoverable": True,
+        "indexable": True,
+        "group": False,
+        "created_at": stamp(person.joined),
+        "note": html(person.note, base, {}),
+        "url": f"{base}/@{person.username}",
+        "uri": f"{base}/users/{person.username}",
+        "avatar": picture,
+        "avatar_static": picture,
+        "avatar_description": "",
+        "header": header,
+        "header_static": header,
+        "header_description": "",
+        "followers_count": 0,
+        "following_count": 0,
+        "statuses_count": posts,
+        "last_status_at": None,
+        "hide_collections": None,
+        "noindex": False,
+        "emojis": [],
+        "roles": [],
+        "fields": [],
+    }
+
+
+def status(
+    post: Status, base: str, *, by: Json, people: Mapping[str, Person], quote: Json | None, replies: int
+) -> Json:
+    """https://docs.joinmastodon.org/entities/Status/; ``by`` is the author's account entity."""
+    draft = post.draft
+    named = mentioned(draft.text, people)
+    return {
+        "id": str(post.id),
+        "created_at": stamp(post.created),
+        "in_reply_to_id": str(post.parent) if post.parent else None,
+        "in_reply_to_account_id": str(post.answered) if post.answered else None,
+        "sensitive": bool(draft.warning),
+        "spoiler_text": draft.warning,
+        "visibility": draft.visibility,
+        "language": draft.language,
+        "uri": uri(post, base),
+        "url": web_address(post, base),
+        "replies_count": replies,
+        "reblogs_count": 0,
+        "favourites_count": 0,
+        "quotes_count": 0,
+        "edited_at": stamp(post.edited) if post.edited else None,
+        "content": _quote_link(quote) + html(draft.text, base, people),
+        "reblog": None,
+        "application": None,
+        "account": by,
+        "media_attachments": [attachment(draft.picture, base, post.id + 1)] if draft.picture else [],
+        "mentions": [
+            {"id": str(p.id), "username": p.username, "url": f"{base}/@{p.username}", "acct": p.username} for p in named
+        ],
+        "tags": [{"name": tag, "url": f"{base}/tags/{fold(tag)}"} for tag in hashtags(draft.text)],
+        "emojis": [],
+        "tagged_collections": [],
+        "quote": quote,
+        "card": None,
+        "poll": None,
+    }
+
+
+def _quote_link(quote: Json | None) -> str:
+    """The line for programs that know no quotes; those that do take ``.quote-inline`` out."""
+    if not quote or not quote["quoted_status"]:
+        return ""
+    return f'<p class="quote-inline">RE: {_web_link(quote["quoted_status"]["url"])}</p>'
+
+
+def quotation(quoted: Json | None) -> Json:
+    """https://docs.joinmastodon.org/entities/Quote/"""
+    return {"state": "accepted" if quoted else "deleted", "quoted_status": quoted}
+
+
+def attachment(picture: Picture, base: str, number: int) -> Json:
+    """https://docs.joinmastodon.org/entities/MediaAttachment/"""
+    width, height = picture.width, picture.height
+    size = {"width": width, "height": height, "size": f"{width}x{height}", "aspect": width / height}
+    address = f"{base}/media/{picture.file}"
+    return {
+        "id": str(number),
+        "type": "image",
+        "url": address,
+        "preview_url": address,
+        "remote_url": None,
+        "preview_remote_url": None,
+        "text_url": None,
+        "meta": {"original": size, "small": size},
+        "description": picture.alt,
+        "blurhash": None,
+    }
+
+
+def instance(host: str, title: str) -> Json:
+    """https://docs.joinmastodon.org/entities/Instance/, as far as a reader of timelines looks at it."""
+    everyone = {"local": "public", "remote": "public"}
+    return {
+        "domain": host,
+        "title": title,
+        "version": "4.6.4",
+        "source_url": "https://github.com/mastodon/mastodon",
+        "description": "A stage: every person and place on this server is invented.",
+        "languages": ["en"],
+        "configuration": {
+            "urls": {"streaming": f"ws://{host}"},
+            "statuses": {"max_characters": 500, "max_media_attachments": 4, "characters_reserved_per_url": 23},
+            "timelines_access": {"live_feeds": everyone, "hashtag_feeds": everyone, "trending_link_feeds": everyone},
+            "limited_federation": False,
+        },
+        "registrations": {"enabled": False, "approval_required": False, "message": None},
+        "api_versions": {"mastodon": 11},
+        "contact": {"email": "", "account": None},
+        "rules": [],
+    }

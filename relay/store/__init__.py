@@ -1,0 +1,30 @@
+"""The store: posts, subscriptions and the outbox in one SQL database, SQLite by default, PostgreSQL to share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from relay.store.engine import connect
+from relay.store.migrations import HEAD, get_version, migrate
+from relay.store.sql import SqlStore, get_token
+
+__all__ = ["SqlStore", "open_store"]
+
+
+async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedelta = timedelta(seconds=5)) -> SqlStore:
+    """Open the database that ``url`` names, and make or migrate its tables.
+
+    ``sqlite:///relative.sqlite3``, ``sqlite:////absolute.sqlite3``, ``sqlite://`` (in memory) or
+    ``postgresql://user@host/database``. ``exclusive`` refuses a SQLite file that another relay uses; a transaction
+    waits ``busy_timeout`` for other programs' locks. Raises :class:`relay.ports.StoreError`.
+    """
+    database = connect(url, busy_timeout)
+    try:
+        if exclusive:
+            await database.lock()
+        if await database.read(get_version) != HEAD:
+            await database.write(migrate, database.where)
+        return SqlStore(database, await database.read(get_token))
+    except BaseException:
+        await database.close()
+        raise

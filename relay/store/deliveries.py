@@ -1,0 +1,259 @@
+"""The outbox: one delivery at a time to each destination, claimed with a lease and settled with its outcome.
+
+A destination's row is locked in a statement of its own before anything is read of its deliveries: under PostgreSQL's
+READ COMMITTED only a later statement sees what another transaction wrote before it let go of the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from relay.model import Action, Card, Delivery, DeliveryId, Destination, MessageId, Place, Post, PostUri
+from relay.ports import Claim, Lease, Settlement, State
+from relay.store.content import decode
+from relay.store.rows import Query, Record, among, update_rows
+from relay.store.tables import deliveries, destinations, micros, posts
+
+_messages: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[MessageId, ...]).decode
+_now = bindparam("now", type_=destinations.c.due.type)
+
+_due = (
+    select(destinations.c.name)
+    .where(
+        destinations.c.due <= _now,
+        or_(destinations.c.leased_until.is_(None), destinations.c.leased_until <= _now),
+        among(destinations.c.adapter, "adapters"),
+    )
+    .order_by(destinations.c.due, destinations.c.name)
+    .limit(bindparam("limit", type_=BigInteger))
+    .with_for_update(skip_locked=True)
+)
+_DUE = Query(_due)
+_DUE_AMONG = Query(_due.where(among(destinations.c.name, "names")))
+
+_head = deliveries.alias("head")
+_send = deliveries.alias("send")
+_root = posts.alias("root")
+_member = posts.alias("member")
+_in_thread = _member.c.root == posts.c.root
+_not_after = tuple_(_member.c.published, _member.c.uri) <= tuple_(posts.c.published, posts.c.uri)
+
+
+def _members(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return select(func.count()).select_from(_member).where(*conditions).correlate(posts).scalar_subquery()
+
+
+_HEADS = Query(
+    select(
+        deliveries.c.id,
+        deliveries.c.destination,
+        posts.c.uri,
+        deliveries.c.action,
+        deliveries.c.state,
+        deliveries.c.reason,
+        deliveries.c.attempts,
+        posts.c.data,
+        posts.c.root,
+        _root.c.slug,
+        case((posts.c.root.is_not(None), _members(_in_thread, _not_after))).label("position"),
+        case((posts.c.root.is_not(None), _members(_in_thread))).label("length"),
+        case(
+            (
+                deliveries.c.version != "",
+                select(_send.c.messages)
+                .where(
+                    _send.c.post == deliveries.c.post,
+                    _send.c.destination == deliveries.c.destination,
+                    _send.c.version == "",
+                )
+                .scalar_subquery(),
+            ),
+            else_="[]",
+        ).label("messages"),
+    )
+    .select_from(destinations)
+    .join(
+        deliveries,
+        deliveries.c.id
+        == select(_head.c.id)
+        .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
+        .order_by(_head.c.id)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .join(posts, posts.c.id == deliveries.c.post)
+    .join(_root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri))
+    .where(among(destinations.c.name, "names"))
+)
+_BEGIN = Query(
+    update(deliveries)
+    .where(among(deliveries.c.id, "ids", BigInteger))
+    .values(state=State.SENDING.value, attempts=deliveries.c.attempts + 1)
+)
+_LEASE = Query(
+    update(destinations)
+    .where(among(destinations.c.name, "names"))
+    .values(leased_by=bindparam("owner"), leased_until=bindparam("until"))
+)
+_REST = Query(update(destinations).where(among(destinations.c.name, "names")).values(due=None))
+
+
+def claim_deliveries(
+    connection: Connection, claim: Claim, lease: Lease, token: str, among_names: Collection[str] | None = None
+) -> list[Delivery]:
+    """Claim heads of queues; of ``among_names`` only, where they are given."""
+    query = _DUE if among_names is None else _DUE_AMONG
+    found = query(connection, now=lease.now, adapters=claim.adapters, limit=claim.limit, names=among_names)
+    due = [row.name for row in found]
+    if not due:
+        return []
+    heads = {row.destination: row for row in _HEADS(connection, names=due)}
+    if heads:
+        _BEGIN(connection, ids=[row.id for row in heads.values()])
+        _LEASE(connection, names=heads, owner=lease.owner, until=lease.until)
+    if idle := set(due) - heads.keys():
+        _REST(connection, names=idle)
+    read: dict[str, Post] = {}  # a batch is often one post for many
+    return [_delivery(heads[name], token, read) for name in due if name in heads]
+
+
+def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
+    action = Action(row.action)
+    return Delivery(
+        id=DeliveryId(f"{token}-{row.id}"),
+        action=action,
+        destination=Destination.parse(row.destination),
+        uri=PostUri(row.uri),
+        card=None if action is Action.DELETE else _card(row, read),
+        messages=_messages(row.messages),
+        attempts=row.attempts,
+        interrupted=row.state == State.SENDING,
+        page=row.slug,
+    )
+
+
+def _card(row: Record, read: dict[str, Post]) -> Card:
+    post = read.get(row.uri)
+    if post is None:
+        post = read[row.uri] = decode(row.data)
+    place = Place(root=PostUri(row.root), position=row.position, count=row.length) if row.root else None
+    return Card(post=post, reason=row.reason, thread=place)
+
+
+# --- settling ---
+
+_HELD = Query(
+    select(deliveries.c.id, deliveries.c.destination, deliveries.c.post, deliveries.c.action, destinations.c.paused)
+    .join(destinations, destinations.c.name == deliveries.c.destination)
+    .where(
+        among(deliveries.c.id, "ids", BigInteger),
+        deliveries.c.state == State.SENDING.value,
+        destinations.c.leased_by == bindparam("owner"),
+    )
+    .order_by(destinations.c.name)
+    .with_for_update(of=destinations)
+)
+_PENDING = Query(
+    select(destinations.c.name).where(
+        among(destinations.c.name, "names"),
+        select(_head.c.id).where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None)).exists(),
+    )
+)
+_REMEMBER = (
+    update(deliveries)
+    .where(
+        deliveries.c.post == bindparam("of"), deliveries.c.destination == bindparam("at"), deliveries.c.version == ""
+    )
+    .values(messages=bindparam("now_messages"))
+)
+_CANCEL = (
+    update(deliveries)
+    .where(
+        deliveries.c.post == bindparam("of"),
+        deliveries.c.destination == bindparam("at"),
+        deliveries.c.version != "",
+        deliveries.c.settled.is_(None),
+    )
+    .values(state=State.SKIPPED.value, note="the post itself was not sent", settled=_now)
+)
+_FREED = ("due", "not_before", "paused", "leased_by", "leased_until")
+_Settled = Sequence[tuple[Record, Settlement]]
+
+
+def save_settlements(
+    connection: Connection, settlements: Sequence[Settlement], lease: Lease, claim: Claim | None, token: str
+) -> list[Delivery]:
+    by_id = {_row_id(settlement.delivery, token): settlement for settlement in settlements}
+    held = _HELD(connection, ids=by_id, owner=lease.owner)
+    settled = [(row, by_id[row.id]) for row in held]
+    if settled:
+        _save_outcomes(connection, settled, lease.now)
+        _save_messages(connection, settled)
+        _cancel_rest(connection, settled, lease.now)
+        _free(connection, settled)
+    return claim_deliveries(connection, claim, lease, token) if claim else []
+
+
+def _row_id(delivery: DeliveryId, token: str) -> int:
+    """The row of a delivery; 0, which is no row's, if it is another database's."""
+    owner, _, row = delivery.rpartition("-")
+    return int(row) if owner == token and row.isdigit() else 0
+
+
+def _save_outcomes(connection: Connection, settled: _Settled, now: datetime) -> None:
+    rows = []
+    for row, settlement in settled:
+        again = settlement.pause or settlement.state is State.DUE
+        state = State.DUE if again else settlement.state
+        messages = msgspec.json.encode(settlement.messages).decode()
+        rows.append((state.value, settlement.reason, messages, None if again else micros(now), row.id))
+    update_rows(connection, deliveries, ("state", "note", "messages", "settled"), "id", rows)
+
+
+def _save_messages(connection: Connection, settled: _Settled) -> None:
+    """An edit may leave other messages than the send did: the next edit or deletion is about those."""
+    new = [
+        {"of": row.post, "at": row.destination, "now_messages": msgspec.json.encode(settlement.messages).decode()}
+        for row, settlement in settled
+        if row.action == Action.EDIT and settlement.state is State.SENT and settlement.messages
+    ]
+    if new:
+        connection.execute(_REMEMBER, new)
+
+
+def _cancel_rest(connection: Connection, settled: _Settled, now: datetime) -> None:
+    """What never arrived needs no edit and no deletion."""
+    unsent = [
+        {"of": row.post, "at": row.destination, "now": now}
+        for row, settlement in settled
+        if row.action == Action.SEND and settlement.state in {State.FAILED, State.SKIPPED} and not settlement.pause
+    ]
+    if unsent:
+        connection.execute(_CANCEL, unsent)
+
+
+def _free(connection: Connection, settled: _Settled) -> None:
+    pending = {row.name for row in _PENDING(connection, names=[row.destination for row, _ in settled])}
+    rows = []
+    for row, settlement in settled:
+        paused = settlement.pause or row.paused
+        free = micros(settlement.due)
+        rows.append(
+            (free if row.destination in pending and not paused else None, free, paused, "", None, row.destination)
+        )
+    update_rows(connection, destinations, _FREED, "name", rows)

@@ -1,0 +1,77 @@
+"""Destinations: how they stand, pausing and resuming them, and when the next one may be served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, func, select, update
+
+from relay.model import Destination
+from relay.ports import DestinationState
+from relay.store.rows import among, insert_rows
+from relay.store.tables import deliveries, destinations, feeds
+
+_NEXT_DUE = select(
+    func.min(
+        case((destinations.c.leased_until > destinations.c.due, destinations.c.leased_until), else_=destinations.c.due)
+    )
+).where(destinations.c.due.is_not(None), among(destinations.c.adapter, "adapters"))
+
+_waiting = deliveries.c.settled.is_(None)
+_LIST = select(
+    destinations.c.name,
+    destinations.c.paused,
+    select(func.count())
+    .select_from(deliveries)
+    .where(deliveries.c.destination == destinations.c.name, _waiting)
+    .scalar_subquery()
+    .label("waiting"),
+).order_by(destinations.c.name)
+
+_now = bindparam("now", type_=destinations.c.due.type)
+_here = destinations.c.name == bindparam("at")
+_PAUSE = update(destinations).where(_here).values(paused=bindparam("reason"), due=None)
+_RESUME = (
+    update(destinations)
+    .where(_here)
+    .values(
+        paused="",
+        due=case(
+            (
+                select(deliveries.c.id).where(deliveries.c.destination == destinations.c.name, _waiting).exists(),
+                case((destinations.c.not_before > _now, destinations.c.not_before), else_=_now),
+            )
+        ),
+    )
+)
+
+
+def get_next_due(connection: Connection, adapters: Sequence[str]) -> datetime | None:
+    due: datetime | None = connection.scalar(_NEXT_DUE, {"adapters": adapters})
+    return due
+
+
+def list_destinations(connection: Connection) -> list[DestinationState]:
+    return [
+        DestinationState(destination=Destination.parse(row.name), waiting=row.waiting, paused=row.paused)
+        for row in connection.execute(_LIST)
+    ]
+
+
+def save_destination(connection: Connection, destination: Destination, paused: str, now: datetime) -> None:
+    name = str(destination)
+    # a statement that changes nothing still locks the row: what waits there is counted after its last writer
+    insert_rows(connection, destinations, ("name", "adapter"), [(name, destination.adapter)], _TOUCH)
+    if paused:
+        connection.execute(_PAUSE, {"at": name, "reason": paused})
+    else:
+        connection.execute(_RESUME, {"at": name, "now": now})
+
+
+_TOUCH = "(name) DO UPDATE SET adapter = excluded.adapter"
+
+
+def delete_leases(connection: Connection, owner: str) -> None:
+    for table in (feeds, destinations):
+        connection.execute(update(table).where(table.c.leased_by == owner).values(leased_by="", leased_until=None))

@@ -1,0 +1,111 @@
+"""Feeds: which are due, who polls them, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, update
+
+from relay.model import Feed, FeedId
+from relay.ports import FeedState, Intake, Lease
+from relay.store.rows import Query, Record, among, update_rows
+from relay.store.tables import feeds, micros
+
+_FEED = (feeds.c.id, feeds.c.source, feeds.c.address, feeds.c.cursor, feeds.c.seeded, feeds.c.failures)
+_now = bindparam("now", type_=feeds.c.next_poll.type)
+_limit = bindparam("limit", type_=BigInteger)
+
+_DUE = Query(
+    select(*_FEED)
+    .where(
+        feeds.c.next_poll <= _now,
+        or_(feeds.c.leased_until.is_(None), feeds.c.leased_until <= _now),
+        among(feeds.c.source, "sources"),
+    )
+    .order_by(feeds.c.next_poll, feeds.c.id)
+    .limit(_limit)
+    .with_for_update(skip_locked=True)
+)
+_LEASE = Query(
+    update(feeds)
+    .where(among(feeds.c.id, "ids", BigInteger))
+    .values(leased_by=bindparam("owner"), leased_until=bindparam("until"))
+)
+_HOLD = (
+    update(feeds)
+    .where(among(feeds.c.id, "ids", BigInteger), feeds.c.leased_by == bindparam("owner"))
+    .values(leased_until=bindparam("until"))
+)
+_NEXT_FREE = (  # of one source: so it is the first in the index
+    select(feeds.c.next_poll)
+    .where(feeds.c.source == bindparam("source"), feeds.c.next_poll.is_not(None), feeds.c.leased_until.is_(None))
+    .order_by(feeds.c.next_poll)
+    .limit(1)
+)
+_NEXT_LEASED = select(func.min(feeds.c.leased_until)).where(
+    feeds.c.leased_until.is_not(None), feeds.c.next_poll.is_not(None), among(feeds.c.source, "sources")
+)
+_HELD = Query(
+    select(feeds.c.id, feeds.c.cursor)
+    .where(among(feeds.c.id, "ids", BigInteger), feeds.c.leased_by == bindparam("owner"))
+    .order_by(feeds.c.id)
+    .with_for_update()
+)
+_POLLED = ("cursor", "next_poll", "seeded", "failures", "stopped", "note", "polled", "leased_by", "leased_until")
+_LIST = select(*_FEED, feeds.c.polled, feeds.c.next_poll, feeds.c.stopped, feeds.c.note).order_by(
+    feeds.c.source, feeds.c.address
+)
+
+
+def claim_feeds(connection: Connection, sources: Sequence[str], lease: Lease, limit: int) -> list[Feed]:
+    rows = _DUE(connection, sources=sources, now=lease.now, limit=limit)
+    if rows:
+        _LEASE(connection, ids=[row.id for row in rows], owner=lease.owner, until=lease.until)
+    return [_feed(row) for row in rows]
+
+
+def get_next_poll(connection: Connection, sources: Sequence[str]) -> datetime | None:
+    times = [connection.scalar(_NEXT_FREE, {"source": source}) for source in sources]
+    times.append(connection.scalar(_NEXT_LEASED, {"sources": sources}))
+    return min((time for time in times if time), default=None)
+
+
+def save_feed_leases(connection: Connection, held: Sequence[FeedId], lease: Lease) -> None:
+    connection.execute(_HOLD, {"ids": held, "owner": lease.owner, "until": lease.until})
+
+
+def save_polled(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[list[Intake], list[FeedId]]:
+    """Write what became of the feeds and free them. Returns the intakes that stand, and the feeds that were lost."""
+    ids = {intake.feed for intake in intakes if intake.feed is not None}
+    held: dict[int, str] = {}
+    if ids:
+        held = {row.id: row.cursor for row in _HELD(connection, ids=ids, owner=lease.owner)}
+    standing = [intake for intake in intakes if intake.feed is None or intake.feed in held]
+    rows: dict[int, tuple[Any, ...]] = {}
+    now = micros(lease.now)
+    for intake in standing:
+        if intake.feed is not None:
+            held[intake.feed] = held[intake.feed] if intake.cursor is None else intake.cursor
+            rows[intake.feed] = _polled_row(intake, intake.feed, held[intake.feed], now)
+    update_rows(connection, feeds, _POLLED, "id", list(rows.values()))
+    return standing, sorted(ids - held.keys())
+
+
+def _polled_row(intake: Intake, feed: FeedId, cursor: str, now: int) -> tuple[Any, ...]:
+    next_poll = None if intake.stopped or intake.next_poll is None else micros(intake.next_poll)
+    return (cursor, next_poll, intake.seeded, intake.failures, intake.stopped, intake.note, now, "", None, feed)
+
+
+def list_feeds(connection: Connection) -> list[FeedState]:
+    return [
+        FeedState(feed=_feed(row), polled=row.polled, next_poll=row.next_poll, stopped=row.stopped, note=row.note)
+        for row in connection.execute(_LIST)
+    ]
+
+
+def _feed(row: Record) -> Feed:
+    return Feed(
+        id=row.id, source=row.source, address=row.address, cursor=row.cursor, seeded=row.seeded, failures=row.failures
+    )

@@ -1,0 +1,53 @@
+"""Intakes: posts, deliveries and cursors, written together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from relay.ports import Claim, Intake, Lease, Taken
+from relay.store.deliveries import claim_deliveries
+from relay.store.feeds import save_polled
+from relay.store.known import Known, insert_new, load, update_changed
+from relay.store.rows import serialize, update_rows
+from relay.store.tables import micros, posts
+from relay.store.threads import grow, join_threads
+from relay.store.wishes import add_deliveries
+
+
+def add_intakes(
+    connection: Connection, intakes: Sequence[Intake], lease: Lease, claim: Claim | None, token: str
+) -> Taken:
+    if any(intake.events or intake.wishes for intake in intakes):
+        serialize(connection)
+    standing, stale = save_polled(connection, intakes, lease)
+    new, awake = _add_events(connection, standing, lease)
+    claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
+    return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed))
+
+
+def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[int, set[str]]:
+    """Write all but the feeds. Returns how many posts were new, and the destinations with something to do."""
+    known = load(connection, intakes)
+    wanted = frozenset(wish.uri for intake in intakes for wish in intake.wishes)
+    for intake in intakes:
+        for event in intake.events:
+            known.apply(event, wanted)
+    roots = join_threads(connection, known)
+    awake = add_deliveries(connection, known, intakes, lease.now)
+    insert_new(connection, known, lease.now)
+    update_changed(connection, known, lease.now)
+    grow(connection, roots | {entry.root for entry in known if entry.root and entry.touched})
+    _save_checks(connection, known, intakes, lease)
+    return sum(entry.new and not entry.deleted for entry in known), awake
+
+
+def _save_checks(connection: Connection, known: Known, intakes: Sequence[Intake], lease: Lease) -> None:
+    """Note what was re-checked, and which threads were looked at."""
+    checks = {uri: then for intake in intakes for uri, then in intake.rechecked}
+    rows = [(micros(then) if then else None, uri) for uri, then in checks.items()]
+    update_rows(connection, posts, ("next_check",), "uri", rows, where="NOT deleted")
+    looked = (known.find(intake.looked) for intake in intakes if intake.looked)
+    roots = {entry.root or entry.uri for entry in looked if entry}
+    update_rows(connection, posts, ("looked",), "uri", [(micros(lease.now), root) for root in roots])

@@ -1,0 +1,249 @@
+"""The posts that a batch of intakes speaks of: as the database knows them, and as the batch leaves them.
+
+Events are applied here one after the other, in memory; only what came of them all is written.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from relay.model import Deleted, Edited, Event, Post, PostUri, Published
+from relay.ports import Intake
+from relay.store.content import Change, change, decode, encode, stub
+from relay.store.rows import Query, among, insert_rows, update_rows
+from relay.store.tables import aliases, micros, posts
+
+_SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
+
+_ALIASES = Query(select(aliases.c.alias, aliases.c.uri).where(among(aliases.c.alias, "names")))
+_POSTS = Query(
+    select(
+        posts.c.id,
+        posts.c.uri,
+        posts.c.source,
+        posts.c.author,
+        posts.c.root,
+        posts.c.published,
+        posts.c.data,
+        posts.c.revision,
+        posts.c.deleted,
+        posts.c.seen,
+        posts.c.next_check,
+    ).where(among(posts.c.uri, "names"))
+)
+
+_NEW = (
+    "id",
+    "uri",
+    "slug",
+    "source",
+    "origin",
+    "author",
+    "url",
+    "published",
+    "data",
+    "revision",
+    "reply_to",
+    "root",
+    "deleted",
+    "listed",
+    "seen",
+    "next_check",
+)
+_CHANGED = ("origin", "author", "url", "published", "data", "revision", "deleted", "listed", "next_check")
+_LAST = Query(select(func.coalesce(func.max(posts.c.id), 0).label("last")))
+
+
+@dataclass(slots=True)
+class Entry:
+    """One post within the transaction."""
+
+    id: int
+    uri: str
+    source: str
+    author: str
+    published: datetime
+    root: str | None = None
+    revision: int = 1
+    deleted: bool = False
+    next_check: datetime | None = None
+    seen: datetime | None = None
+    data: str = ""
+    read: Post | None = None
+    """What ``data`` says, or will say once it is written."""
+    new: bool = False
+    touched: bool = False
+    edited: bool = False
+    removed: bool = False
+    """It was deleted by this batch."""
+    again: bool = False
+    """It was published again."""
+    checked: bool = False
+    """Its next check is to be written."""
+
+    @property
+    def post(self) -> Post:
+        if self.read is None:
+            self.read = decode(self.data)
+        return self.read
+
+
+class Known:
+    """Finds posts by uri or alias, among those of the batch and those of the database."""
+
+    def __init__(self, entries: Iterable[Entry], names: dict[str, str], last: int) -> None:
+        self.entries = {entry.uri: entry for entry in entries}
+        self._names = names
+        self._last = last
+        self.coined: dict[str, str] = {}
+        """Aliases that the batch brought, with the posts that they name."""
+
+    def find(self, ref: str) -> Entry | None:
+        return self.entries.get(ref) or self.entries.get(self._names.get(ref, ""))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries.values())
+
+    def apply(self, event: Event, wanted: frozenset[str]) -> None:
+        """Take in what happened. An edit of a post that nobody knows only counts where the post is ``wanted``."""
+        match event:
+            case Published(post):
+                self._publish(post)
+            case Edited(post):
+                if post.uri in wanted or self._same(post):
+                    self._publish(post)
+            case Deleted(ref):
+                self._delete(ref)
+
+    def _publish(self, post: Post) -> None:
+        entry = self._same(post)
+        if entry is None:
+            self._last += 1
+            entry = self.entries[post.uri] = Entry(
+                self._last, post.uri, post.source, post.author.uri, post.published, read=post, new=True
+            )
+        else:
+            entry.again = True
+            if not entry.deleted:
+                _renew(entry, post)
+        for name in (post.uri, *post.aliases):
+            if name not in self.entries and name not in self._names:
+                self._names[name] = self.coined[name] = entry.uri
+
+    def _same(self, post: Post) -> Entry | None:
+        """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates."""
+        entry = self.find(post.uri)
+        if entry is None and post.aliases:
+            found = (self.find(alias) for alias in post.aliases)
+            entry = next((e for e in found if e and e.source == post.source and e.published == post.published), None)
+        return entry
+
+    def _delete(self, ref: str) -> None:
+        entry = self.find(ref)
+        if entry and not entry.deleted:
+            entry.read = stub(entry.post)
+            entry.deleted = entry.removed = entry.touched = True
+            entry.next_check = None
+
+
+def _renew(entry: Entry, post: Post) -> None:
+    kind = change(entry.post, post)
+    if kind is Change.NONE:
+        return
+    entry.read = post if post.uri == entry.uri else replace(post, uri=PostUri(entry.uri))
+    entry.author, entry.published, entry.touched = post.author.uri, post.published, True
+    if kind is Change.EDIT and not entry.edited:
+        entry.edited = True
+        entry.revision += 1
+
+
+def load(connection: Connection, intakes: Sequence[Intake]) -> Known:
+    """Read what the database knows of all posts that the intakes name."""
+    refs = {ref for intake in intakes for ref in _refs(intake)}
+    if not refs:
+        return Known((), {}, 0)
+    names = {row.alias: row.uri for row in _ALIASES(connection, names=refs)}
+    rows = _POSTS(connection, names=refs.union(names.values()))
+    [(last,)] = _LAST(connection)
+    return Known((Entry(**row._asdict()) for row in rows), names, last)
+
+
+def _refs(intake: Intake) -> Iterator[str]:
+    for event in intake.events:
+        if isinstance(event, Deleted):
+            yield event.ref
+            continue
+        yield event.post.uri
+        yield from event.post.aliases
+        if event.post.reply_to:
+            yield event.post.reply_to
+    for wish in intake.wishes:
+        yield wish.uri
+    if intake.looked:
+        yield intake.looked
+
+
+def insert_new(connection: Connection, known: Known, now: datetime) -> None:
+    """Write the posts that are new, and all aliases that are."""
+    seen = micros(now)
+    # random names in random places of an index are the dearest part of a post: those of one hour stand together
+    hour = f"{seen // 3_600_000_000:x}"
+    insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
+    insert_rows(connection, aliases, ("alias", "uri"), list(known.coined.items()))
+
+
+def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
+    post = entry.post
+    return (
+        entry.id,
+        entry.uri,
+        hour + secrets.token_urlsafe(12),
+        entry.source,
+        post.origin,
+        entry.author,
+        post.url,
+        micros(entry.published),
+        encode(post),
+        1,
+        post.reply_to or None,
+        entry.root,
+        entry.deleted,
+        _listed(post),
+        seen,
+        micros(entry.next_check) if entry.next_check else None,
+    )
+
+
+def update_changed(connection: Connection, known: Known, now: datetime) -> None:
+    """Write what became of the posts that the database knew, and that they were seen again."""
+    update_rows(connection, posts, _CHANGED, "uri", [_changed_row(e) for e in known if e.touched and not e.new])
+    again = [(micros(now), e.uri) for e in known if e.again and e.seen and now - e.seen > _SEEN_EVERY]
+    update_rows(connection, posts, ("seen",), "uri", again)
+    checks = [(micros(e.next_check), e.uri) for e in known if e.checked and e.next_check and not e.new]
+    update_rows(connection, posts, ("next_check",), "uri", checks)
+
+
+def _changed_row(entry: Entry) -> tuple[Any, ...]:
+    post = entry.post
+    return (
+        post.origin,
+        entry.author,
+        post.url,
+        micros(entry.published),
+        encode(post),
+        entry.revision,
+        entry.deleted,
+        _listed(post),
+        micros(entry.next_check) if entry.next_check else None,
+        entry.uri,
+    )
+
+
+def _listed(post: Post) -> bool:
+    return post.author.discoverable is True and not post.author.refuses

@@ -1,0 +1,16 @@
+"""Alembic's entry: runs the migrations on the connection, and in the transaction, that :func:`migrate` lends it."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from relay.store.migrations import VERSION_TABLE
+from relay.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,85 @@
+"""Reading threads for the pages, and the numbers beside them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, select
+
+from relay.model import Action, Post, PostUri, Removed
+from relay.ports import Counts, Page, State
+from relay.store.content import decode
+from relay.store.rows import Record, among
+from relay.store.tables import aliases, deliveries, posts
+
+_thread = func.coalesce(posts.c.root, posts.c.uri)
+_ref = bindparam("ref", type_=Text)
+_OF_SLUG = select(_thread).where(posts.c.slug == _ref)
+_OF_REF = (
+    select(_thread).where(posts.c.uri == _ref),
+    select(_thread).join(aliases, aliases.c.uri == posts.c.uri).where(aliases.c.alias == _ref),
+    select(_thread).where(posts.c.url == _ref, posts.c.url != posts.c.uri).order_by(posts.c.published.desc()).limit(1),
+)
+_LATEST = (
+    select(posts.c.uri)
+    .where(posts.c.grown.is_not(None))
+    .order_by(posts.c.grown.desc(), posts.c.uri)
+    .limit(bindparam("limit", type_=BigInteger))
+)
+_MEMBERS = (
+    select(posts.c.uri, posts.c.root, posts.c.slug, posts.c.data, posts.c.deleted, posts.c.looked)
+    .where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots")))
+    .order_by(posts.c.published, posts.c.uri)
+)
+
+
+def get_page(connection: Connection, slug: str) -> Page | None:
+    root = connection.scalar(_OF_SLUG, {"ref": slug})
+    return _pages(connection, [root])[0] if root else None
+
+
+def get_page_of(connection: Connection, ref: str) -> Page | None:
+    roots = (connection.scalar(query, {"ref": ref}) for query in _OF_REF)
+    root = next(filter(None, roots), None)
+    return _pages(connection, [root])[0] if root else None
+
+
+def list_pages(connection: Connection, limit: int) -> list[Page]:
+    return _pages(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
+
+
+def _pages(connection: Connection, roots: Sequence[str]) -> list[Page]:
+    threads: defaultdict[str, list[Record]] = defaultdict(list)
+    for row in connection.execute(_MEMBERS, {"roots": roots}):
+        threads[row.root or row.uri].append(row)
+    return [_page(root, threads[root]) for root in roots]
+
+
+def _page(root: str, rows: Sequence[Record]) -> Page:
+    first = next(row for row in rows if row.uri == root)
+    read = [decode(row.data) for row in rows]
+    return Page(
+        slug=first.slug,
+        root=PostUri(root),
+        posts=_shown(read, {row.uri for row in rows if row.deleted}),
+        looked=first.looked,
+        updated=max(post.edited or post.published for post in read),
+    )
+
+
+def _shown(read: Sequence[Post], deleted: Collection[str]) -> tuple[Post | Removed, ...]:
+    """A gap shows where a post was deleted, but not at the end, where nothing is missed; one place always stays."""
+    shown = [Removed(post.uri) if post.uri in deleted else post for post in read]
+    while len(shown) > 1 and isinstance(shown[-1], Removed):
+        shown.pop()
+    return tuple(shown)
+
+
+def get_counts(connection: Connection) -> Counts:
+    by = (deliveries.c.action, deliveries.c.state)
+    rows = connection.execute(select(*by, func.count()).group_by(*by)).all()
+    return Counts(
+        posts=connection.scalar(select(func.count()).select_from(posts)) or 0,
+        deliveries={(Action(action), State(state)): count for action, state, count in rows},
+    )

@@ -1,0 +1,202 @@
+"""What SQLite and PostgreSQL say differently, and the short way to both: rows by the hundred, lists as parameters.
+
+Statements are Core's, but Core's way of running one costs more than SQLite's own work. So they are compiled once and go
+to the driver as they are, and rows to be written are tuples as the tables keep them (times from ``tables.micros``).
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    Text,
+    Update,
+    bindparam,
+)
+from sqlalchemy import text as sql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_SERIAL = sql("SELECT pg_advisory_xact_lock(4849081)")  # any number, the same in every relay on this database
+_Kind = type[Text] | type[BigInteger]
+
+
+def serialize(connection: Connection) -> None:
+    """Let one transaction at a time past here, as SQLite always does: what two writers bring never races."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_SERIAL)
+
+
+# --- lists as parameters ---
+
+
+class _Items(TypeDecorator[Iterable[Any]]):
+    """Any number of values as one parameter: an array, or JSON where there are no arrays."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: _Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return ARRAY(self.kind) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
+        items = list(value or ())
+        return items if dialect.name == "postgresql" else msgspec.json.encode(items).decode()
+
+
+class _Among(FunctionElement[bool]):
+    name = "among"
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: object = None) -> _Among:  # noqa: ARG002 - the base's signature
+        return self  # not "(…) = 1", which would keep SQLite from its indexes
+
+
+def among(column: ColumnElement[Any], parameter: str, kind: _Kind = Text) -> ColumnElement[bool]:
+    """The column is one of the values given as ``parameter``: one statement for any number of them, without a limit."""
+    return _Among(column, bindparam(parameter, type_=_Items(kind)))
+
+
+@compiles(_Among, "sqlite")
+def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled clauses
+
+
+@compiles(_Among, "postgresql")
+def _any_of(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+# --- statements, compiled once ---
+
+
+class Query:
+    """A statement of the hot path: called with its parameters, it gives rows with fields named like the columns."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Update) -> None:
+        self._statement = statement
+        self._plans: dict[str, _Plan] = {}
+
+    def __call__(self, connection: Connection, **values: object) -> list[Any]:
+        dialect = connection.dialect
+        plan = self._plans.get(dialect.name)
+        if plan is None:
+            plan = self._plans[dialect.name] = _Plan(self._statement, dialect)
+        return plan.run(connection, values)
+
+
+class _Plan:
+    """A statement as one dialect says it, with what its values have to become on the way in and out."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]] | Update, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
+        self._in = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
+        }
+        columns = statement.selected_columns if isinstance(statement, Select) else ()
+        out = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._out = out if any(out) else None
+        self._make = _row_maker([column.name for column in columns]) if columns else None
+
+    def run(self, connection: Connection, values: dict[str, object]) -> list[Any]:
+        given = self._constants | values
+        bound = {name: into(given[name]) if into else given[name] for name, into in self._in.items()}
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(self._text, [bound[name] for name in self._order] if self._order is not None else bound)
+            if self._make is None:
+                return []
+            rows = cursor.fetchall()
+        if self._out:
+            rows = [[out(value) if out else value for out, value in zip(self._out, row, strict=True)] for row in rows]
+        return list(map(self._make, rows))
+
+
+def _row_maker(names: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
+    record: Any = namedtuple  # mypy wants fields that it can read
+    return cast(Callable[[Iterable[Any]], Any], record("Row", names)._make)
+
+
+Record = Any
+"""A row of a :class:`Query`."""
+
+# --- many rows at once ---
+
+
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    conflict: str = "DO NOTHING",
+) -> None:
+    """Insert rows, in their order; ``conflict`` is what SQL is to do about those that are there already."""
+    if rows:
+        into = f"INSERT INTO {table.name} ({', '.join(columns)})"
+        _run(connection, f"{into} {_values(table, columns, connection.dialect)} ON CONFLICT {conflict}", rows)
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    key: str,
+    rows: Sequence[tuple[Any, ...]],
+    where: str = "TRUE",
+) -> None:
+    """Set ``columns`` where ``key``, the last value of each row, is met; a key comes once at most."""
+    if rows:
+        _run(connection, _update(table, columns, key, where, connection.dialect), rows)
+
+
+def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    with closing(connection.connection.cursor()) as cursor:
+        if connection.dialect.name == "postgresql":
+            cursor.execute(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+        else:
+            cursor.executemany(statement, rows)
+
+
+@lru_cache
+def _values(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    if dialect.name != "postgresql":
+        return f"VALUES ({', '.join('?' * len(columns))})"
+    return f"SELECT * FROM unnest({_arrays(table, columns, dialect)}) WHERE TRUE"  # noqa: S608 - our own names
+
+
+@lru_cache
+def _update(table: Table, columns: tuple[str, ...], key: str, where: str, dialect: Dialect) -> str:
+    if dialect.name != "postgresql":
+        sets = ", ".join(f"{column} = ?" for column in columns)
+        return f"UPDATE {table.name} SET {sets} WHERE {key} = ? AND {where}"  # noqa: S608 - our own names
+    new = f"unnest({_arrays(table, (*columns, key), dialect)}) AS new ({', '.join(columns)}, met)"
+    sets = ", ".join(f"{column} = new.{column}" for column in columns)
+    return f"UPDATE {table.name} SET {sets} FROM {new} WHERE {table.name}.{key} = new.met AND {where}"  # noqa: S608 - our own names
+
+
+def _arrays(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    return ", ".join(f"%s::{table.c[column].type.compile(dialect).split(' ')[0]}[]" for column in columns)

@@ -1,0 +1,112 @@
+"""The store on SQL: every method one transaction, in the database's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from relay.model import Delivery, Destination, Feed, FeedId, Post, Subscription, SubscriptionId
+from relay.ports import (
+    Claim,
+    Counts,
+    DestinationState,
+    FeedState,
+    Intake,
+    Lease,
+    Page,
+    Resolved,
+    Settlement,
+    Taken,
+    Wanted,
+)
+from relay.store import deliveries, destinations, feeds, intake, pages, posts, subscriptions
+from relay.store.engine import Database
+from relay.store.tables import meta
+
+_TOKEN = select(meta.c.value).where(meta.c.key == "token")
+
+
+def get_token(connection: Connection) -> str:
+    token: str = connection.execute(_TOKEN).scalar_one()
+    return token
+
+
+class SqlStore:
+    """The :class:`relay.ports.Store` on SQLite or PostgreSQL. ``token`` makes its delivery ids unlike any other's."""
+
+    def __init__(self, database: Database, token: str) -> None:
+        self._db = database
+        self._token = token
+
+    async def add_intakes(self, intakes: Sequence[Intake], lease: Lease, claim: Claim | None = None) -> Taken:
+        return await self._db.write(intake.add_intakes, intakes, lease, claim, self._token)
+
+    async def claim_feeds(self, sources: Sequence[str], lease: Lease, limit: int) -> Sequence[Feed]:
+        return await self._db.write(feeds.claim_feeds, sources, lease, limit)
+
+    async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
+        return await self._db.read(feeds.get_next_poll, sources)
+
+    async def save_feed_leases(self, held: Sequence[FeedId], lease: Lease) -> None:
+        await self._db.write(feeds.save_feed_leases, held, lease)
+
+    async def claim_rechecks(self, source: str, lease: Lease, limit: int) -> Sequence[Post]:
+        return await self._db.write(posts.claim_rechecks, source, lease, limit)
+
+    async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:
+        return await self._db.write(deliveries.claim_deliveries, claim, lease, self._token)
+
+    async def save_settlements(
+        self, settlements: Sequence[Settlement], lease: Lease, claim: Claim | None = None
+    ) -> Sequence[Delivery]:
+        return await self._db.write(deliveries.save_settlements, settlements, lease, claim, self._token)
+
+    async def get_next_due(self, adapters: Sequence[str]) -> datetime | None:
+        return await self._db.read(destinations.get_next_due, adapters)
+
+    async def delete_leases(self, owner: str) -> None:
+        await self._db.write(destinations.delete_leases, owner)
+
+    async def save_subscriptions(self, origin: str, wanted: Sequence[Wanted]) -> Sequence[SubscriptionId]:
+        return await self._db.write(subscriptions.save_subscriptions, origin, wanted)
+
+    async def save_resolved(
+        self, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime
+    ) -> None:
+        await self._db.write(subscriptions.save_resolved, subscription, resolved, now)
+
+    async def list_subscriptions(self) -> Sequence[Subscription]:
+        return await self._db.read(subscriptions.list_subscriptions)
+
+    async def list_feeds(self) -> Sequence[FeedState]:
+        return await self._db.read(feeds.list_feeds)
+
+    async def list_destinations(self) -> Sequence[DestinationState]:
+        return await self._db.read(destinations.list_destinations)
+
+    async def save_destination(self, destination: Destination, paused: str, now: datetime) -> None:
+        await self._db.write(destinations.save_destination, destination, paused, now)
+
+    async def get_page(self, slug: str) -> Page | None:
+        return await self._db.read(pages.get_page, slug)
+
+    async def get_page_of(self, ref: str) -> Page | None:
+        return await self._db.read(pages.get_page_of, ref)
+
+    async def list_pages(self, limit: int) -> Sequence[Page]:
+        return await self._db.read(pages.list_pages, limit)
+
+    async def get_counts(self) -> Counts:
+        return await self._db.read(pages.get_counts)
+
+    async def delete_old(self, before: datetime) -> int:
+        """Some threads a transaction, so that nothing else waits long. An error leaves the rest for the next time."""
+        total = 0
+        while count := await self._db.write(posts.delete_old, before):
+            total += count
+        return total
+
+    async def close(self) -> None:
+        await self._db.close()

@@ -1,0 +1,189 @@
+"""The tables. Times are kept as microseconds since 1970 in UTC, rich values as JSON of the dataclasses in ``model``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """The moment as the tables keep it; ``TypeError`` for a naive one."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time, kept as microseconds since 1970: exact, and ordered alike in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the base's signature
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base's signature
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared code point by code point, as Python and SQLite do, whatever the database's language."""
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A key that the database counts up; SQLite only does that for INTEGER."""
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""``token``: what makes this database's delivery ids unlike any other's."""
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("source", Key, nullable=False),
+    Column("address", Key, nullable=False),
+    Column("cursor", Text, nullable=False, server_default=""),
+    Column("seeded", Boolean, nullable=False, server_default=false()),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("next_poll", Moment),  # null: never again
+    Column("polled", Moment),
+    Column("stopped", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("leased_by", Key, nullable=False, server_default=""),
+    Column("leased_until", Moment),
+    UniqueConstraint("source", "address"),
+    sqlite_autoincrement=True,  # a late poll of a feed that was removed must not be taken for another's
+)
+_partial("ix_feeds_due", feeds.c.source, feeds.c.next_poll, where=feeds.c.next_poll.is_not(None))
+_partial("ix_feeds_leased", feeds.c.leased_until, where=feeds.c.leased_until.is_not(None))
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("origin", Key, nullable=False),
+    Column("topic", Key, nullable=False),
+    Column("destination", Key, nullable=False),
+    Column("networks", Text, nullable=False),
+    UniqueConstraint("origin", "topic", "destination"),
+    sqlite_autoincrement=True,
+)
+subscription_tags = Table(
+    "subscription_tags",
+    metadata,
+    Column("subscription", Number, ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
+    Column("source", Key, primary_key=True),
+    Column("tag", Key, primary_key=True),
+)
+subscription_feeds = Table(
+    "subscription_feeds",
+    metadata,
+    Column("subscription", Number, ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
+    Column("feed", Number, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("uri", Key, nullable=False, unique=True),
+    Column("slug", Key, nullable=False, unique=True),  # random: whoever was not shown a page cannot guess it
+    Column("source", Key, nullable=False),
+    Column("origin", Key, nullable=False),
+    Column("author", Key, nullable=False),
+    Column("url", Key, nullable=False),
+    Column("published", Moment, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("reply_to", Key),
+    Column("root", Key),  # set on every member, the root too, once a thread has two posts
+    Column("deleted", Boolean, nullable=False),
+    Column("listed", Boolean, nullable=False),  # the author allows lists
+    Column("seen", Moment, nullable=False),  # when a source last published it, to within a day
+    Column("next_check", Moment),  # of relayed posts that are to be re-checked
+    Column("looked", Moment),  # of roots: when the source was last asked for the whole thread
+    Column("grown", Moment),  # of roots: when the newest post of a thread that may be listed was published
+)
+_partial("ix_posts_url", posts.c.url, where=posts.c.url != posts.c.uri)
+_partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(None))
+_partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))
+_partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.c.next_check.is_not(None))
+_partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
+Index("ix_posts_seen", posts.c.seen)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("alias", Key, primary_key=True),
+    Column("uri", Key, nullable=False, index=True),
+)
+
+destinations = Table(
+    "destinations",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("adapter", Key, nullable=False),
+    Column("due", Moment),  # null: nothing waits, or it is paused
+    Column("not_before", Moment),  # what the last settlement said: the pace holds over an empty queue
+    Column("paused", Text, nullable=False, server_default=""),
+    Column("leased_by", Key, nullable=False, server_default=""),
+    Column("leased_until", Moment),
+    postgresql_with={"fillfactor": 30},  # rows that change with every delivery: room to do so in place
+)
+_partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("destination", Key, nullable=False),
+    Column("post", Number, nullable=False),
+    Column("action", Key, nullable=False),
+    Column("version", Key, nullable=False),  # "" of a send, the revision of an edit, "deleted"
+    Column("state", Key, nullable=False),
+    Column("reason", Text, nullable=False),  # why it is sent
+    Column("note", Text, nullable=False, server_default=""),  # what became of it
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("messages", Text, nullable=False, server_default="[]"),
+    Column("subscription", Number),
+    Column("created", Moment, nullable=False),
+    Column("settled", Moment),  # null: due or sending
+    UniqueConstraint("post", "destination", "version"),
+    sqlite_autoincrement=True,  # an id is an idempotency key: never used again
+)
+_partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))

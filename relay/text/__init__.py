@@ -1,0 +1,28 @@
+"""Rich text as spans: out of HTML and plain text, to plain text, cut to a limit. Pure.
+
+The values (``Span``, ``Block``, ``Text``) are in :mod:`relay.model`. Everything that comes out of here is scrubbed: no
+control characters but ``\\n``, no bidirectional embeddings, overrides or isolates, no lone surrogates. Every link is an
+absolute http, https or mailto address, and none hides behind another host's name.
+"""
+
+from __future__ import annotations
+
+from relay.text.addresses import honest, safe_url
+from relay.text.characters import clean, graphemes, isolate, scrub
+from relay.text.html import from_html
+from relay.text.layout import cut, plain
+from relay.text.prose import from_plain, paragraphs
+
+__all__ = [
+    "clean",
+    "cut",
+    "from_html",
+    "from_plain",
+    "graphemes",
+    "honest",
+    "isolate",
+    "paragraphs",
+    "plain",
+    "safe_url",
+    "scrub",
+]

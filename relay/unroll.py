@@ -1,0 +1,173 @@
+"""Posts of a conversation → one author's thread. Pure.
+
+A thread is the chain of posts in which an author answers themselves. Who answers whom is looked up, never taken from a
+hint; what the author wrote under somebody else's comment is not part of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from relay.model import Post, PostUri, Removed, Thread
+
+_Age = tuple[datetime, str]
+"""When a post was published, and its uri: the order of posts where no reply orders them."""
+
+_NEVER: _Age = (datetime.max.replace(tzinfo=UTC), "")
+_NOWHERE = PostUri("")
+_NO_LINKS: Mapping[str, str] = MappingProxyType({})
+
+
+def unroll(posts: Iterable[Post | Removed], anchor: str, *, links: Mapping[str, str] = _NO_LINKS) -> Thread | None:
+    """The thread in which the post called ``anchor`` (uri, alias or web address) stands; None where it is not found.
+
+    ``posts`` are any of a conversation, other people's too; their order does not matter. A ``Removed`` is taken for a
+    post of the thread's author: leave out those of others. ``links`` are parent links once seen, from a post's uri to
+    its parent's uri or alias; they speak for removed posts and for posts that no longer say what they answered.
+    """
+    bag = _Bag(posts, links)
+    start = bag.names.get(anchor)
+    return _Tree(bag, bag.author_around(start)).thread(start) if start else None
+
+
+def in_order(posts: Iterable[Post]) -> list[Post]:
+    """Each post once, oldest first, but none before a post that it answers, whatever their clocks said."""
+    bag = _Bag(posts, _NO_LINKS)
+    placed: dict[PostUri, Post] = {}
+    for post in sorted(bag.readable.values(), key=_age):
+        uri, branch = post.uri, dict[PostUri, Post]()
+        while uri in bag.readable and uri not in placed and uri not in branch:
+            branch[uri] = bag.readable[uri]
+            uri = bag.parent(uri)
+        placed.update(reversed(branch.items()))
+    return list(placed.values())
+
+
+class _Bag:
+    """Posts by any of their names, each once, and what each of them answers."""
+
+    def __init__(self, posts: Iterable[Post | Removed], links: Mapping[str, str]) -> None:
+        copies: defaultdict[PostUri, list[Post]] = defaultdict(list)
+        self.removed: dict[PostUri, Removed] = {}
+        for post in posts:
+            if isinstance(post, Post):
+                copies[post.uri].append(post)
+            else:
+                self.removed[post.uri] = post
+        for found in copies.values():
+            if len(found) > 1:
+                found.sort(key=_freshness, reverse=True)
+        self.readable = {uri: found[0] for uri, found in copies.items() if uri not in self.removed}
+        self.names = _names(copies) | {uri: uri for uri in self.removed}
+        self.refs = {uri: self._ref(copies[uri]) or links.get(uri, "") for uri in (*self.removed, *self.readable)}
+
+    def _ref(self, copies: list[Post]) -> str:
+        """What the post answers: the freshest copy's word for it that is a name here, else its freshest word."""
+        refs = [post.reply_to for post in copies if post.reply_to]
+        return next((ref for ref in refs if ref in self.names), refs[0] if refs else "")
+
+    def parent(self, uri: PostUri) -> PostUri:
+        return self.names.get(self.refs[uri], _NOWHERE)
+
+    def removed_above(self, uri: PostUri) -> Iterator[PostUri]:
+        """The unbroken line of removed posts that this one answers, upwards."""
+        seen = {uri}
+        while (uri := self.parent(uri)) in self.removed and uri not in seen:
+            seen.add(uri)
+            yield uri
+
+    def author_around(self, uri: PostUri) -> str:
+        """Whose post it is; a removed one is of the author of what it answered, else of the oldest answer to it."""
+        *_, top = uri, *self.removed_above(uri)
+        above = self.readable.get(uri) or self.readable.get(self.parent(top))
+        below = (post for post in self.readable.values() if uri in self.removed_above(post.uri))
+        nearest = above or min(below, key=_age, default=None)
+        return nearest.author.uri if nearest else ""
+
+
+class _Tree:
+    """What one author answered to themselves. A removed post is in it where a later one keeps its place."""
+
+    def __init__(self, bag: _Bag, author: str) -> None:
+        self._bag = bag
+        self._ages: dict[PostUri, _Age] = {}
+        for post in sorted((post for post in bag.readable.values() if post.author.uri == author), key=_age):
+            self._ages[post.uri] = _age(post)
+            for uri in bag.removed_above(post.uri):
+                if uri in self._ages:
+                    break
+                self._ages[uri] = _age(post)
+        self._replies: defaultdict[PostUri, list[PostUri]] = defaultdict(list)
+        for uri in sorted(self._ages, key=self._order, reverse=True):
+            self._replies[bag.parent(uri)].append(uri)
+
+    def thread(self, start: PostUri) -> Thread:
+        path, parent = self._climb(start)
+        used = set(path)
+        spine = [*path, *self._oldest_chain(path[-1], used)]
+        while len(spine) > 1 and spine[-1] in self._bag.removed:
+            spine.pop()
+        return Thread(
+            posts=tuple(self._post(uri) for uri in spine),
+            asides=tuple(self._asides(spine, used)),
+            parent=parent,
+        )
+
+    def _climb(self, start: PostUri) -> tuple[list[PostUri], str]:
+        """The path from the first post down to ``start``, and what the first one answers."""
+        up, seen = [start], {start}
+        while (above := self._bag.parent(up[-1])) not in seen and (above in self._ages or above in self._bag.removed):
+            up.append(above)
+            seen.add(above)
+        parent = self._bag.refs[up[-1]]
+        if above in seen:  # a cycle: its oldest post is the first, wherever the cycle is entered
+            first = min(up[up.index(above) :], key=self._order)
+            up, parent = up[: up.index(first) + 1], ""
+        while len(up) > 1 and up[0] not in self._ages:
+            up.pop(0)
+        return up[::-1], parent
+
+    def _oldest_chain(self, uri: PostUri, used: set[PostUri]) -> Iterator[PostUri]:
+        """The oldest reply that is not used yet, its oldest reply, and so on; they are used then."""
+        replies = self._replies[uri]
+        while replies:
+            if (reply := replies.pop()) not in used:
+                used.add(reply)
+                yield reply
+                replies = self._replies[reply]
+
+    def _asides(self, spine: list[PostUri], used: set[PostUri]) -> list[tuple[Post, ...]]:
+        asides = []
+        waiting = deque(spine)
+        while waiting:
+            uri = waiting.popleft()
+            while chain := list(self._oldest_chain(uri, used)):
+                waiting.extend(chain)
+                asides.append(tuple(self._bag.readable[one] for one in chain if one in self._bag.readable))
+        return sorted(filter(None, asides), key=lambda aside: _age(aside[0]))
+
+    def _post(self, uri: PostUri) -> Post | Removed:
+        return self._bag.removed.get(uri) or self._bag.readable[uri]
+
+    def _order(self, uri: PostUri) -> tuple[_Age, str]:
+        return self._ages.get(uri, _NEVER), uri
+
+
+def _age(post: Post) -> _Age:
+    return post.published, post.uri
+
+
+def _freshness(post: Post) -> tuple[datetime, str]:
+    """The latest version of a post counts; among equals any will do, so long as it is always the same."""
+    return post.edited or post.published, repr(post)
+
+
+def _names(copies: Mapping[PostUri, list[Post]]) -> dict[str, PostUri]:
+    """A uri names its own post, whoever else claims it; an alias of two posts names the first of them by uri."""
+    names: dict[str, PostUri] = {}
+    for uri in sorted(copies, reverse=True):
+        names.update((name, uri) for post in copies[uri] for name in (post.url, *post.aliases) if name)
+    return names | {uri: uri for uri in copies}

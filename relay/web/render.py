@@ -1,0 +1,168 @@
+"""A thread in each format that it can be taken away in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from relay.model import Media, Poll, Post, Quote, Removed
+from relay.text import clean, plain
+from relay.web.markdown import markdown
+from relay.web.markup import html
+from relay.web.pages import page_html
+from relay.web.reading import KINDS, Reading, byline, counted, day, moment, share
+
+__all__ = ["Format", "Reading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
+
+
+class Format(StrEnum):
+    """The endings of the files that a thread can be taken away in."""
+
+    HTML = "html"
+    MD = "md"
+    TXT = "txt"
+    JSON = "json"
+
+
+def render_thread(reading: Reading, form: Format) -> str:
+    """The thread as a file of its own, ending in a line break."""
+    return _RENDERERS[form](reading).rstrip("\n") + "\n"
+
+
+# --- plain text ---
+
+
+def plain_text(reading: Reading) -> str:
+    """The thread as plain text: paragraphs apart by an empty line, posts by a line that says when and where."""
+    head = [
+        reading.title,
+        f"{counted(len(reading.written), 'post')}, {day(reading.first.published)}",
+        reading.first.url,
+    ]
+    parts = ["\n".join(head)]
+    for post in reading.posts:
+        parts += _post_text(post)
+    for chain in reading.asides:
+        parts.append("* * *")
+        parts += [part for post in chain for part in _post_text(post)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _post_text(post: Post | Removed) -> Iterator[str]:
+    if isinstance(post, Removed):
+        yield "[post removed]"
+        return
+    yield clean(post.title)
+    if post.warning:
+        yield f"[Content warning: {clean(post.warning)}]"
+    yield plain(post.body)
+    yield "\n".join(_media_text(media) for media in post.media)
+    yield _quote_text(post.quote) if post.quote else ""
+    yield _poll_text(post.poll) if post.poll else ""
+    yield f"[{clean(post.link_card.title)}: {post.link_card.url}]" if post.link_card else ""
+    yield f"({moment(post.published)}, {post.url})"
+
+
+def _media_text(media: Media) -> str:
+    return f"[{KINDS[media.kind]}: {clean(media.alt, limit=2000) or 'no description'} {media.url}]"
+
+
+def _quote_text(quote: Quote) -> str:
+    if quote.author is None:
+        return f"> {quote.url}"
+    warning = f"[Content warning: {clean(quote.warning)}]\n\n" if quote.warning else ""
+    text = f"{byline(quote.author)}, {quote.url}\n\n{warning}{plain(quote.body)}"
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+
+
+def _poll_text(poll: Poll) -> str:
+    options = (
+        f"- {clean(option.text)}" + (f": {option.votes} ({share(option, poll)} %)" if option.votes is not None else "")
+        for option in poll.options
+    )
+    return "\n".join(options)
+
+
+# --- JSON ---
+
+
+def as_json(reading: Reading) -> dict[str, object]:
+    """The thread as JSON values; a post has the names that it has wherever the relay writes JSON."""
+    return {
+        "uri": reading.posts[0].uri,
+        "url": reading.first.url,
+        "author": _author(reading.first),
+        "title": reading.title,
+        "published": _time(reading.first.published),
+        "updated": _time(reading.updated),
+        "looked": _time(reading.looked),
+        "count": len(reading.written),
+        "minutes": reading.minutes,
+        "answers": reading.answers,
+        "unroll": reading.address,
+        "posts": [_post_json(post) for post in reading.posts],
+        "asides": [[_post_json(post) for post in chain] for chain in reading.asides],
+    }
+
+
+def _post_json(post: Post | Removed) -> dict[str, object]:
+    if isinstance(post, Removed):
+        return {"uri": post.uri, "removed": True}
+    return {
+        "uri": post.uri,
+        "url": post.url,
+        "author": _author(post),
+        "title": post.title,
+        "text": plain(post.body),
+        "warning": post.warning,
+        "sensitive": post.sensitive,
+        "media": _media_json(post.media),
+        "published": _time(post.published),
+        "edited": _time(post.edited),
+        "language": post.language,
+        "tags": list(post.tags),
+        "poll": _poll_json(post.poll) if post.poll else None,
+        "quote": _quote_json(post.quote) if post.quote else None,
+        "link": {"url": post.link_card.url, "title": post.link_card.title} if post.link_card else None,
+    }
+
+
+def _author(post: Post) -> Mapping[str, str]:
+    return {"name": post.author.name, "handle": post.author.handle, "url": post.author.url}
+
+
+def _media_json(media: Sequence[Media]) -> list[dict[str, str]]:
+    return [{"url": each.url, "kind": each.kind.value, "alt": each.alt} for each in media]
+
+
+def _poll_json(poll: Poll) -> dict[str, object]:
+    options = [{"text": option.text, "votes": option.votes} for option in poll.options]
+    return {"options": options, "votes": poll.votes, "multiple": poll.multiple, "closes": _time(poll.closes)}
+
+
+def _quote_json(quote: Quote) -> dict[str, object]:
+    return {
+        "url": quote.url,
+        "author": byline(quote.author) if quote.author else None,
+        "text": plain(quote.body),
+        "warning": quote.warning,
+        "media": _media_json(quote.media),
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _json_text(reading: Reading) -> str:
+    return json.dumps(as_json(reading), ensure_ascii=False, indent=2)
+
+
+_RENDERERS: Mapping[Format, Callable[[Reading], str]] = {
+    Format.HTML: page_html,
+    Format.MD: markdown,
+    Format.TXT: plain_text,
+    Format.JSON: _json_text,
+}

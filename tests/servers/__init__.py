@@ -1,0 +1,1 @@
+"""Servers of our own that run on loopback, for any test."""

@@ -1,0 +1,306 @@
+"""A Mastodon server on loopback that does what the real one does and a mock leaves out.
+
+Hashtags are links, a context is cut at 40 ancestors, 60 descendants and 20 generations, posts arrive late with low ids,
+deleted posts orphan their answers, the server closes, and any path can be made to answer anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.http import Http, HttpSettings
+from relay.sources.mastodon import MastodonSettings, MastodonSource
+
+Json = dict[str, Any]
+Headers = Mapping[str, str]
+_NONE: Headers = MappingProxyType({})
+
+FIRST_ID = 116_000_000_000_000_000
+_START = datetime.now(UTC)
+_CLOSED = {"error": "This method requires an authenticated user"}
+_LOST = {"error": "Record not found"}
+
+
+def stamp(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def select(ids: Iterable[int], *, limit: int, min_id: int | None = None) -> list[int]:
+    """A page of a timeline, newest first: the newest, or what stands immediately above ``min_id``."""
+    if min_id is None:
+        return sorted(ids, reverse=True)[:limit]
+    return sorted(i for i in ids if i > min_id)[:limit][::-1]
+
+
+@dataclass
+class Says:
+    """An answer put before the true one."""
+
+    status: int
+    body: bytes
+    headers: Headers
+    times: int | None
+
+
+@dataclass
+class Fediverse:
+    """One server: its people, its posts, and its moods."""
+
+    base: str = ""
+    posts: dict[int, Json] = field(default_factory=dict)
+    accounts: dict[str, Json] = field(default_factory=dict)
+    closed: int = 0
+    """The status that visitors get for timelines and posts; 0: it is open."""
+    local_only: bool = False
+    """Of a hashtag, visitors may see local posts only."""
+    hidden: bool = False
+    """Hashtags are switched off: an empty list."""
+    knows_many: bool = True
+    """``GET /api/v1/statuses?id[]=`` (4.3)."""
+    access: Json | None = field(default_factory=lambda: {"local": "public", "remote": "public"})
+    ancestors: int = 40
+    descendants: int = 60
+    depth: int = 20
+    asked: list[str] = field(default_factory=list)
+    """Path and query of each request, in order."""
+    says: list[tuple[re.Pattern[str], Says]] = field(default_factory=list)
+
+    # --- what a test does ---
+
+    def person(self, acct: str, **changes: Any) -> Json:
+        """An account; ``acct`` with a host is somebody of another server."""
+        if acct not in self.accounts:
+            who, _, host = acct.partition("@")
+            home = f"https://{host}" if host else self.base
+            self.accounts[acct] = _account(str(FIRST_ID + len(self.accounts)), who, acct, home)
+        self.accounts[acct].update(changes)
+        return self.accounts[acct]
+
+    def post(self, text: str, by: str = "ana", *, reply_to: Json | None = None, id: int = 0, **changes: Any) -> Json:  # noqa: A002 - the API's own word
+        """A post as the API tells it; its place in the order is ``id``, its hashtags come from the text."""
+        number = id or max(self.posts, default=FIRST_ID) + 65536
+        author = self.person(by)
+        home = author["url"].rpartition("/@")[0]
+        status = _status(number, text, author, home, self.base)
+        if reply_to:
+            reply_to["replies_count"] += 1
+            status |= {"in_reply_to_id": reply_to["id"], "in_reply_to_account_id": _carried_over(reply_to, author)}
+        self.posts[number] = status | changes
+        return self.posts[number]
+
+    def edit(self, status: Json, text: str) -> None:
+        edited = datetime.fromisoformat(status["edited_at"] or status["created_at"]) + timedelta(minutes=3)
+        status |= {"content": _content(text, self.base), "edited_at": stamp(edited)}
+
+    def delete(self, status: Json) -> None:
+        """The children lose their parent, as in the real database."""
+        del self.posts[int(status["id"])]
+        for child in self.posts.values():
+            if child["in_reply_to_id"] == status["id"]:
+                child["in_reply_to_id"] = None
+
+    def say(
+        self, path: str, body: object = b"", *, status: int = 200, times: int | None = None, headers: Headers = _NONE
+    ) -> None:
+        """Answer requests whose path and query contain a match of ``path`` with this instead."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.says.append((re.compile(path), Says(status, raw, headers, times)))
+
+    # --- what a visitor sees ---
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._mood])
+        app.add_routes(
+            [
+                web.get("/api/v2/instance", self._instance),
+                web.get("/api/v1/timelines/tag/{tag}", self._tag),
+                web.get("/api/v1/accounts/lookup", self._lookup),
+                web.get("/api/v1/accounts/{id}/statuses", self._account_statuses),
+                web.get("/api/v1/statuses", self._many),
+                web.get("/api/v1/statuses/{id}", self._one),
+                web.get("/api/v1/statuses/{id}/context", self._context),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _mood(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.asked.append(request.path_qs)
+        for entry in self.says:
+            pattern, says = entry
+            if pattern.search(request.path_qs):
+                if says.times is not None:
+                    says.times -= 1
+                    if says.times == 0:
+                        self.says.remove(entry)
+                return web.Response(status=says.status, body=says.body, headers=dict(says.headers))
+        if self.closed and not request.path.startswith("/api/v2/instance"):
+            return web.json_response(_CLOSED, status=self.closed)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _instance(self, request: web.Request) -> web.Response:
+        configuration = {"timelines_access": {"hashtag_feeds": self.access}} if self.access else {}
+        return web.json_response({"domain": "stage", "version": "4.6.4", "configuration": configuration})
+
+    async def _tag(self, request: web.Request) -> web.Response:
+        local = request.query.get("local") == "true"
+        if self.local_only and not local:
+            return web.json_response(_CLOSED, status=422)
+        tag = request.match_info["tag"].casefold()
+        found = (
+            []
+            if self.hidden
+            else [s for s in self._visible({"public"}) if tag in {t["name"].casefold() for t in s["tags"]}]
+        )
+        return self._page(request, [s for s in found if not local or "@" not in s["account"]["acct"]])
+
+    async def _account_statuses(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in {account["id"] for account in self.accounts.values()}:
+            return web.json_response(_LOST, status=404)
+        found = [s for s in self._visible({"public", "unlisted"}) if s["account"]["id"] == request.match_info["id"]]
+        return self._page(request, [s for s in found if not s["reblog"] or "exclude_reblogs" not in request.query])
+
+    def _page(self, request: web.Request, statuses: Iterable[Json]) -> web.Response:
+        limit, min_id = min(int(request.query.get("limit", 20)), 40), request.query.get("min_id")
+        found = {int(status["id"]): status for status in statuses}
+        page = select(found, limit=limit, min_id=int(min_id) if min_id else None)
+        return web.json_response([found[i] for i in page])
+
+    async def _lookup(self, request: web.Request) -> web.Response:
+        account = self.accounts.get(request.query.get("acct", "").lower())
+        return web.json_response(account or _LOST, status=200 if account else 404)
+
+    async def _many(self, request: web.Request) -> web.Response:
+        if not self.knows_many:
+            return web.json_response(_LOST, status=404)
+        asked = {int(i) for i in request.query.getall("id[]", [])}
+        if len(asked) > 20:
+            return web.json_response({"error": "Too many"}, status=422)
+        return web.json_response([s for s in self._visible({"public", "unlisted"}) if int(s["id"]) in asked])
+
+    async def _one(self, request: web.Request) -> web.Response:
+        status = self._find(request)
+        return web.json_response(status or _LOST, status=200 if status else 404)
+
+    async def _context(self, request: web.Request) -> web.Response:
+        status = self._find(request)
+        if status is None:
+            return web.json_response(_LOST, status=404)
+        above = list(self._above(status))[: self.ancestors]
+        below = list(self._below(status, self.depth))[: self.descendants]
+        # The real server then moves self-replies to the front, in no order of the thread.
+        below.sort(key=lambda s: s["in_reply_to_account_id"] != s["account"]["id"])
+        return web.json_response({"ancestors": above[::-1], "descendants": below})
+
+    def _find(self, request: web.Request) -> Json | None:
+        number = request.match_info["id"]
+        status = self.posts.get(int(number)) if number.isdigit() else None
+        return status if status and status["visibility"] in {"public", "unlisted"} else None
+
+    def _above(self, status: Json) -> Iterable[Json]:
+        """The nearest first."""
+        while parent := self.posts.get(int(status["in_reply_to_id"] or 0)):
+            yield parent
+            status = parent
+
+    def _below(self, status: Json, depth: int) -> Iterable[Json]:
+        """Depth first, oldest child first."""
+        for number in sorted(self.posts) if depth else ():
+            child = self.posts[number]
+            if child["in_reply_to_id"] == status["id"]:
+                yield child
+                yield from self._below(child, depth - 1)
+
+    def _visible(self, visibilities: set[str]) -> list[Json]:
+        return [status for status in self.posts.values() if status["visibility"] in visibilities]
+
+
+@asynccontextmanager
+async def run(stage: Fediverse | None = None) -> AsyncIterator[Fediverse]:
+    """The server on a free port of 127.0.0.1, until the block ends."""
+    stage = stage or Fediverse()
+    async with TestServer(stage.app(), host="127.0.0.1") as server:
+        stage.base = f"http://127.0.0.1:{server.port}"
+        yield stage
+
+
+@asynccontextmanager
+async def asking(*instances: str) -> AsyncIterator[MastodonSource]:
+    """The source with these instances in its settings, allowed to reach loopback and in no need to dawdle."""
+    settings = HttpSettings.model_validate({"pace": "0s", "timeout": "5s", "allow_private": ["127.0.0.0/8"]})
+    async with Http(settings, user_agent="test") as http:
+        yield MastodonSource(MastodonSettings(instances=instances), http)
+
+
+def _account(number: str, who: str, acct: str, home: str) -> Json:
+    return {
+        "id": number,
+        "username": who,
+        "acct": acct,
+        "display_name": who.title(),
+        "bot": False,
+        "discoverable": True,
+        "indexable": False,
+        "noindex": False,
+        "note": "<p>Writes about rivers.</p>",
+        "url": f"{home}/@{who}",
+        "uri": f"{home}/users/{who}",
+        "avatar": f"{home}/avatars/{who}.gif",
+        "avatar_static": f"{home}/avatars/{who}.png",
+        "emojis": [],
+        "fields": [],
+    }
+
+
+def _status(number: int, text: str, author: Json, home: str, base: str) -> Json:
+    tags = dict.fromkeys(re.findall(r"#(\w+)", text))
+    return {
+        "id": str(number),
+        "created_at": stamp(_START + timedelta(milliseconds=(number - FIRST_ID) >> 16)),
+        "in_reply_to_id": None,
+        "in_reply_to_account_id": None,
+        "sensitive": False,
+        "spoiler_text": "",
+        "visibility": "public",
+        "language": "en",
+        "uri": f"{author['uri']}/statuses/{number}",
+        "url": f"{home}/@{author['username']}/{number}",
+        "replies_count": 0,
+        "edited_at": None,
+        "content": _content(text, base),
+        "reblog": None,
+        "account": author,
+        "media_attachments": [],
+        "mentions": [],
+        "tags": [{"name": tag, "url": f"{base}/tags/{tag.lower()}"} for tag in tags],
+        "emojis": [],
+        "quote": None,
+        "card": None,
+        "poll": None,
+    }
+
+
+def _content(text: str, base: str) -> str:
+    linked = re.sub(
+        r"#(\w+)",
+        lambda m: f'<a href="{base}/tags/{m[1].lower()}" class="mention hashtag" rel="tag">#<span>{m[1]}</span></a>',
+        text,
+    )
+    return f"<p>{linked}</p>"
+
+
+def _carried_over(parent: Json, author: Json) -> str:
+    """In an author's chain under somebody else's post the real server names that somebody all the way down."""
+    same = parent["account"]["id"] == author["id"]
+    return str(parent["in_reply_to_account_id"] if same and parent["in_reply_to_id"] else parent["account"]["id"])

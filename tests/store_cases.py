@@ -1,0 +1,106 @@
+"""Short ways to say what the store's tests do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from relay.model import (
+    Action,
+    Deleted,
+    Delivery,
+    Destination,
+    Edited,
+    Event,
+    FeedId,
+    MessageId,
+    Post,
+    PostUri,
+    Published,
+    Subscription,
+    SubscriptionId,
+)
+from relay.ports import Claim, Intake, Lease, Resolved, Settlement, State, Store, Taken, Wanted, Wish
+from relay.testing import NOON
+
+ROOM = Destination("fake", "room")
+HALL = Destination("fake", "hall")
+CLAIM = Claim(adapters=("fake",), limit=10)
+
+
+def at(minutes: float) -> datetime:
+    """The moment so many minutes past noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def lease(owner: str = "one", *, now: float = 0, minutes: float = 5) -> Lease:
+    return Lease(owner=owner, now=at(now), until=at(now + minutes))
+
+
+def wish(post: Post, to: Destination = ROOM, reason: str = "#bridge", subscription: int = 1) -> Wish:
+    wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to)
+    return Wish(uri=post.uri, by={str(to): wanted})
+
+
+def said(*events: Event, to: Sequence[Destination] = (), feed: FeedId | None = None, **fields: object) -> Intake:
+    """An intake of these events, whose posts are wished for at ``to``."""
+    wishes = tuple(wish(event.post, place) for event in events if not isinstance(event, Deleted) for place in to)
+    return Intake(feed=feed, events=events, wishes=wishes, **fields)  # type: ignore[arg-type]  # named by the test
+
+
+async def publish(store: Store, *posts: Post, to: Sequence[Destination] = (ROOM,), now: float = 0) -> Taken:
+    return await store.add_intakes([said(*map(Published, posts), to=to)], lease(now=now))
+
+
+async def edit(store: Store, post: Post) -> None:
+    await store.add_intakes([said(Edited(post))], lease())
+
+
+async def delete(store: Store, ref: str) -> None:
+    await store.add_intakes([said(Deleted(ref))], lease())
+
+
+def settled(delivery: Delivery, state: State = State.SENT, *, due: float = 0, **fields: object) -> Settlement:
+    """The settlement of a delivery; a send that arrived became one message, named after the post."""
+    if state is State.SENT and delivery.action is Action.SEND:
+        fields.setdefault("messages", (MessageId(f"message of {delivery.uri}"),))
+    return Settlement(
+        delivery=delivery.id,
+        destination=delivery.destination,
+        state=state,
+        due=at(due),
+        **fields,  # type: ignore[arg-type]  # named by the test
+    )
+
+
+async def claim(store: Store, *, owner: str = "one", now: float = 0, claim: Claim = CLAIM) -> Sequence[Delivery]:
+    return await store.claim_deliveries(claim, lease(owner, now=now))
+
+
+async def carry(store: Store, state: State = State.SENT) -> list[Delivery]:
+    """Claim and settle until nothing is left to do; what was delivered, in its order."""
+    done: list[Delivery] = []
+    batch = await claim(store)
+    while batch:
+        done += batch
+        batch = await store.save_settlements([settled(one, state) for one in batch], lease(), CLAIM)
+    return done
+
+
+async def feed(store: Store, address: str = "a", *, source: str = "fake", claimed: bool = True) -> FeedId:
+    """A feed that is due, or claimed by "one", linked to a subscription of its own."""
+    [subscription] = await store.save_subscriptions(address, [Wanted(topic=address, destination=ROOM)])
+    await store.save_resolved(subscription, {source: Resolved(feeds=(address,))}, NOON)
+    if claimed:
+        [mine] = await store.claim_feeds([source], lease(), 1)
+        return mine.id
+    [state] = [state for state in await store.list_feeds() if state.feed.address == address]
+    return state.feed.id
+
+
+async def states(store: Store) -> dict[tuple[Action, State], int]:
+    return dict((await store.get_counts()).deliveries)
+
+
+def uri(number: int) -> PostUri:
+    return PostUri(f"https://ayllu.example/users/illa/statuses/{number}")

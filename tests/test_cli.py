@@ -1,0 +1,142 @@
+"""The commands, as the real program: what they print, and how they exit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from relay import __version__
+from relay.stage import Draft, Stage
+from tests.test_relay_run import ILLA, configured, database
+
+
+async def relay(*arguments: str, folder: Path) -> tuple[int, str, str]:
+    """Run the program in ``folder``; exit code, standard output, standard error."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "relay.cli",
+        *arguments,
+        cwd=folder,
+        env=env | {"COLUMNS": "100"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with Stage([ILLA]) as opened:
+        for number in range(3):
+            opened.post(
+                Draft(
+                    author="illa",
+                    text=f"Post {number} of the #bridge",
+                    name=f"p{number}",
+                    reply_to=f"p{number - 1}" if number else "",
+                    ago=timedelta(minutes=30 - number),
+                )
+            )
+        yield opened
+
+
+async def test_version_and_help(tmp_path: Path) -> None:
+    assert await relay("--version", folder=tmp_path) == (0, f"relay {__version__}\n", "")
+    code, text, _ = await relay("--help", folder=tmp_path)
+    assert code == 0
+    assert "Examples:" in text
+    assert all(command in text for command in ("run", "demo", "check", "preview", "unroll", "resume"))
+
+
+async def test_a_wrong_configuration_exits_2_with_every_mistake(tmp_path: Path) -> None:
+    (tmp_path / "relay.toml").write_text('[web]\nprot = 1\n[sources.mastodon]\ninterval = "soon"\n')
+    code, out, err = await relay("run", folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert "relay.toml:2" in err
+    assert "port" in err
+    assert "relay.toml:4" in err
+    assert "Traceback" not in err
+
+
+async def test_check_says_what_works_and_what_does_not(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, out, err = await relay("check", folder=tmp_path)
+    assert code == 0, out + err
+    assert "✓ store" in out
+    assert "✗" not in out
+
+    broken = '[[subscriptions]]\ntopic = "nonsense"\nto = "console"\n'
+    configured(tmp_path, stage, broken)
+    code, out, _ = await relay("check", folder=tmp_path)
+    assert code == 1
+    assert "✗ nonsense → console" in out
+
+
+async def test_check_finds_a_store_that_cannot_be_opened(tmp_path: Path, stage: Stage) -> None:
+    config = configured(tmp_path, stage)
+    config.write_text(config.read_text().replace(database(tmp_path), f"sqlite:///{tmp_path}/nowhere/relay.sqlite3"))
+    code, out, _ = await relay("check", folder=tmp_path)
+    assert code == 1
+    assert "✗ store" in out
+
+
+async def test_preview_shows_the_last_posts_and_sends_nothing(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, out, err = await relay("preview", "#bridge", "-n", "2", folder=tmp_path)
+    assert code == 0, err
+    assert "Post 0" not in out
+    assert out.index("Post 1") < out.index("Post 2")
+    assert not (tmp_path / "relay.sqlite3").exists()
+
+
+async def test_preview_of_nothing_says_why(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, _, err = await relay("preview", "nonsense", folder=tmp_path)
+    assert code == 1
+    assert "means nothing" in err
+
+
+@pytest.mark.parametrize(
+    ("file", "sign"), [("t.html", "<article"), ("t.md", "Post 2"), ("t.txt", "Post 2"), ("t.json", '"posts"')]
+)
+async def test_unroll_writes_the_whole_thread(tmp_path: Path, stage: Stage, file: str, sign: str) -> None:
+    configured(tmp_path, stage)
+    code, _, err = await relay("unroll", stage.uris["p1"], "-o", file, folder=tmp_path)
+    assert code == 0, err
+    written = (tmp_path / file).read_text(encoding="utf-8")
+    assert sign in written
+    assert written.index("Post 0") < written.index("Post 1") < written.index("Post 2")
+    assert "3 posts" in err
+
+
+async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, out, err = await relay("unroll", "https://nowhere.example/x", folder=tmp_path)
+    assert (code, out) == (1, "")
+    assert "cannot be unrolled" in err
+    assert (await relay("unroll", stage.uris["p1"], "-f", "pdf", folder=tmp_path))[0] == 2
+
+
+async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, _, err = await relay("resume", "console", folder=tmp_path)
+    assert code == 1
+    assert "nothing was ever relayed" in err
+
+
+@pytest.mark.timeout(100)
+async def test_the_demo_plays_and_everything_arrives(tmp_path: Path) -> None:
+    code, out, err = await relay("demo", "--once", "--speed", "1.5", folder=tmp_path)
+    assert code == 0, out + err
+    assert "median latency" in out
+    assert "\x1b[" not in out
+    assert err == ""

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from relay.config import Config, ConfigError, load
+from relay.model import Destination
+from relay.plugins import Settings
+from tests.third_party import MODULE, installed
+
+PLUGIN = """
+from datetime import timedelta
+from pydantic import SecretStr
+from relay.plugins import Duration, Plugin, Settings
+
+class Basket(Settings):
+    pin: SecretStr | None = None
+
+class SmokeSettings(Settings):
+    hill: str
+    token: SecretStr | None = None
+    colours: tuple[str, ...] = ("white",)
+    interval: Duration = timedelta(minutes=1)
+    wet: bool = False
+    basket: Basket = Basket()
+
+plugin = Plugin(SmokeSettings, lambda settings, host: None)
+"""
+
+
+@pytest.fixture
+def smoke(tmp_path: Path) -> Iterator[None]:
+    """A third party's adapter that needs a setting and takes secrets."""
+    with installed(tmp_path / "site", PLUGIN):
+        yield
+
+
+def read(folder: Path, text: str, env: Mapping[str, str] | None = None) -> Config:
+    file = folder / "relay.toml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, env or {})
+
+
+def mistakes(folder: Path, text: str, env: Mapping[str, str] | None = None) -> str:
+    """All that is said of a configuration; file names without their folder."""
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text, env)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+# --- what is read ---
+
+
+def test_without_a_file_everything_has_its_default() -> None:
+    config = load(None, {})
+    assert config.relay.name == "Chasqui"
+    assert config.store.url.get_secret_value() == "sqlite:///relay.sqlite3"
+    assert config.store.keep == timedelta(days=90)
+    assert (config.web.host, config.web.port) == ("127.0.0.1", 8080)
+    assert config.outbox.timeout < config.outbox.lease
+    assert config.subscriptions == ()
+    assert config.adapters == {}
+    assert config.path is None
+
+
+def test_the_file_is_read(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        """
+        [relay]
+        public_url = "https://relay.example/chasqui/"
+        [http]
+        allow_private = ["127.0.0.0/8"]
+        [sources.mastodon]
+        interval = "90s"
+        [adapters.console]
+        format = "json"
+        [[subscriptions]]
+        topic = "#Qeswachaka"
+        to = ["console", "console:second"]
+        networks = ["mastodon"]
+        mode = "posts"
+        """,
+    )
+    assert config.relay.public_url == "https://relay.example/chasqui"
+    assert config.http.allow_private == (ip_network("127.0.0.0/8"),)
+    assert config.sources["mastodon"].model_dump()["interval"] == "90s"
+    assert config.adapters["console"].model_dump() == {"format": "json"}
+    (subscription,) = config.subscriptions
+    assert subscription.topic == "#Qeswachaka"
+    assert subscription.to == (Destination("console"), Destination("console", "second"))
+    assert subscription.networks == ("mastodon",)
+    assert config.path == tmp_path / "relay.toml"
+
+
+def test_one_destination_needs_no_brackets(tmp_path: Path) -> None:
+    config = read(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\nnetworks = "rss"\n')
+    assert config.subscriptions[0].to == (Destination("console"),)
+    assert config.subscriptions[0].networks == ("rss",)
+
+
+@pytest.mark.parametrize("text", ["\ufeff[web]\nport = 1\n", "[web]\r\nport = 1\r\n"], ids=["byte order mark", "CRLF"])
+def test_files_from_elsewhere_are_read(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_bytes(text.encode())
+    assert load(file, {}).web.port == 1
+
+
+def test_a_configuration_is_frozen(tmp_path: Path) -> None:
+    config: Any = read(tmp_path, "[sources.rss]\n")
+    with pytest.raises(AttributeError):
+        config.path = None
+    with pytest.raises(TypeError):
+        config.sources["rss"] = None
+
+
+# --- which plugins are in use ---
+
+
+def test_without_a_table_of_sources_all_are_read_that_need_no_settings(tmp_path: Path) -> None:
+    with installed(tmp_path / "site", PLUGIN, group="relay.sources"):
+        assert set(load(None, {}).sources) == {"rss", "mastodon"}
+
+
+def test_with_a_table_only_these_sources_are_read(tmp_path: Path) -> None:
+    assert set(read(tmp_path, "[sources.rss]\n").sources) == {"rss"}
+
+
+def test_a_variable_for_one_source_does_not_switch_the_others_off() -> None:
+    assert set(load(None, {"RELAY_SOURCES__RSS__INTERVAL": "5m"}).sources) == {"rss", "mastodon"}
+
+
+def test_a_variable_adds_a_source_to_those_of_the_file(tmp_path: Path) -> None:
+    config = read(tmp_path, "[sources.mastodon]\n", {"RELAY_SOURCES__RSS__INTERVAL": "5m"})
+    assert set(config.sources) == {"rss", "mastodon"}
+
+
+@pytest.mark.usefixtures("smoke")
+def test_adapters_are_those_with_a_table(tmp_path: Path) -> None:
+    config = read(tmp_path, '[adapters.smoke]\nhill = "Ausangate"\n')
+    assert list(config.adapters) == ["smoke"]
+    assert config.adapters["smoke"].model_dump()["hill"] == "Ausangate"
+
+
+@pytest.mark.usefixtures("smoke")
+def test_an_adapter_may_come_from_the_environment_alone() -> None:
+    assert list(load(None, {"RELAY_ADAPTERS__SMOKE__HILL": "Ausangate"}).adapters) == ["smoke"]
+
+
+def test_the_console_needs_no_table_where_a_subscription_names_it(tmp_path: Path) -> None:
+    config = read(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\n')
+    assert list(config.adapters) == ["console"]
+
+
+def test_a_plugin_that_is_not_configured_is_not_imported(tmp_path: Path) -> None:
+    with installed(tmp_path / "site", "raise AssertionError('imported')"):
+        load(None, {})
+        assert MODULE not in sys.modules
+
+
+@pytest.mark.usefixtures("smoke")
+def test_an_adapter_can_be_added_if_it_needs_no_settings() -> None:
+    config = load(None, {})
+    added = config.with_adapter("console")
+    assert list(added.adapters) == ["console"]
+    assert added.with_adapter("console") is added
+    assert config.with_adapter("smoke") is config
+    assert config.with_adapter("nothing") is config
+
+
+# --- environment ---
+
+
+def test_environment_beats_file(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        '[web]\nhost = "0.0.0.0"\nport = 1\n[sources.rss]\ninterval = "10m"\n',
+        {"RELAY_WEB__PORT": "9000", "RELAY_SOURCES__RSS__INTERVAL": "5m"},
+    )
+    assert (config.web.host, config.web.port) == ("0.0.0.0", 9000)
+    assert config.sources["rss"].model_dump()["interval"] == "5m"
+
+
+@pytest.mark.usefixtures("smoke")
+@pytest.mark.parametrize(
+    ("variable", "value", "key", "expected"),
+    [
+        ("RELAY_ADAPTERS__SMOKE__COLOURS", "white", "colours", ("white",)),
+        ("RELAY_ADAPTERS__SMOKE__COLOURS", "white, grey", "colours", ("white", "grey")),
+        ("RELAY_ADAPTERS__SMOKE__COLOURS", '["white", "grey, dark"]', "colours", ("white", "grey, dark")),
+        ("RELAY_ADAPTERS__SMOKE__WET", "true", "wet", True),
+        ("RELAY_ADAPTERS__SMOKE__HILL", "12345", "hill", "12345"),
+        ("RELAY_ADAPTERS__SMOKE__TOKEN", "12345", "token", SecretStr("12345")),
+        ("relay_adapters__smoke__interval", "1h30m", "interval", timedelta(minutes=90)),
+    ],
+)
+def test_a_variable_has_the_type_of_its_setting(
+    tmp_path: Path, variable: str, value: str, key: str, expected: object
+) -> None:
+    config = read(tmp_path, '[adapters.smoke]\nhill = "Ausangate"\n', {variable: value})
+    assert getattr(config.adapters["smoke"], key) == expected
+
+
+@pytest.mark.usefixtures("smoke")
+def test_a_variable_reaches_into_a_table_of_a_table() -> None:
+    config = load(None, {"RELAY_ADAPTERS__SMOKE__HILL": "a", "RELAY_ADAPTERS__SMOKE__BASKET__PIN": "1234"})
+    assert config.secrets() == ("1234",)
+
+
+def test_subscriptions_may_be_json_in_a_variable(tmp_path: Path) -> None:
+    env = {"RELAY_SUBSCRIPTIONS": '[{"topic": "#b", "to": ["console"]}]'}
+    config = read(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\n', env)
+    assert [subscription.topic for subscription in config.subscriptions] == ["#b"]
+
+
+def test_variables_of_others_are_let_be() -> None:
+    env = {
+        "RELAY_PORT": "tcp://10.0.0.1:80",
+        "RELAY_LOG": "json",
+        "PATH": "/bin",
+        "RELAY_WEB__HOST": "",
+        "RELAY_WEB": "x",
+    }
+    assert load(None, env).web.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("RELAY_WEB__PORT", "http", 'RELAY_WEB__PORT: expected a whole number, got "http"'),
+        ("RELAY_WEB__PROT", "1", "RELAY_WEB__PROT: unknown key; did you mean `port`?"),
+        ("RELAY_WBE__PORT", "1", "RELAY_WBE__PORT: there is no table [wbe]; did you mean `web`?"),
+        ("RELAY_SOURCES__RRS__INTERVAL", "1m", "no source `rrs` is installed; did you mean `rss`?"),
+        ("RELAY_SUBSCRIPTIONS", "#a", 'RELAY_SUBSCRIPTIONS: expected a list, got "#a"'),
+        ("RELAY_SUBSCRIPTIONS", '[{"topic": "#a"}]', "RELAY_SUBSCRIPTIONS: is missing"),
+    ],
+)
+def test_a_mistake_in_a_variable_names_the_variable(tmp_path: Path, variable: str, value: str, told: str) -> None:
+    said = mistakes(tmp_path, "[web]\nport = 80\n", {variable: value})
+    assert said.startswith(f"environment: {variable}")
+    assert told in said
+
+
+# --- warnings ---
+
+
+def test_an_impolite_interval_is_obeyed_with_a_warning(tmp_path: Path) -> None:
+    config = read(tmp_path, '[sources.rss]\ninterval = "14s"\n[sources.mastodon]\ninterval = "15s"\n')
+    assert config.sources["rss"].model_dump()["interval"] == "14s"
+    (warning,) = config.warnings
+    assert "sources.rss.interval is 14s" in warning
+
+
+def test_the_defaults_of_every_table_are_valid() -> None:
+    for table in (load(None, {}).relay, load(None, {}).outbox):
+        assert isinstance(table, Settings)
+        assert type(table)() == table

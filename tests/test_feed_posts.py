@@ -1,0 +1,356 @@
+"""From entries to posts: dialects, identity, words, dates, pictures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.model import Media, MediaKind, Post
+from relay.sources.feed_posts import Item
+from relay.text import plain
+from tests.feed_samples import FEEDS, NOW, URL, document, items, only, posts, rss
+
+# --- dialects ---
+
+
+def test_rss_091_is_read() -> None:
+    oxen, river = posts((FEEDS / "rss091.xml").read_bytes(), address="http://gazette.example/rss")
+    assert (river.title, plain(river.body), river.language) == ("The river rose", "Two feet since Monday.", "en-gb")
+    assert river.uri == "rss:gazette.example://gazette.example/river"
+    assert oxen.uri == "rss:gazette.example://gazette.example/oxen?id=4"
+    assert (oxen.title, oxen.body, oxen.published) == ("Oxen for sale", (), NOW)
+    assert oxen.author.name == "Ford Gazette"
+
+
+def test_rss_10_is_read_in_its_own_encoding() -> None:
+    (post,) = posts((FEEDS / "rss10.rdf").read_bytes(), address="http://weaver.example/index.rdf")
+    assert (post.title, plain(post.body)) == ("Un tapiz & sus años", "El tapiz cumple cien años.")
+    assert post.uri == "rss:weaver.example:http://weaver.example/1"
+    assert (post.author.name, post.tags) == ("Illa Quispe", ("tejido",))
+    assert post.published == datetime(2026, 2, 3, 9, 5, 6, tzinfo=UTC)
+
+
+def test_rss_20_is_read() -> None:
+    read = document((FEEDS / "rss20.xml").read_bytes())
+    assert (read.version, read.ttl, read.truncated) == ("rss20", 30, False)
+    rope, snow = posts((FEEDS / "rss20.xml").read_bytes(), address="https://pass.example/feed/")
+    assert snow.uri == "rss:pass.example:https://pass.example/?p=12"
+    assert (snow.title, snow.author.name, snow.tags) == ("Snow – again & again", "Sami", ("Weather", "High places"))
+    assert plain(snow.body) == "It snowed.\n\nSee the map."
+    assert [span.link for block in snow.body for span in block.spans if span.link] == ["https://pass.example/map"]
+    assert (rope.author.name, rope.author.uri) == ("Sami of the Pass", "https://pass.example/feed/")
+    assert rope.author.url == "https://pass.example"
+    assert rope.media == (
+        Media(url="https://pass.example/audio/7.mp3", kind=MediaKind.AUDIO),
+        Media(url="https://pass.example/audio/7.vtt", kind=MediaKind.FILE),
+    )
+
+
+def test_atom_is_read() -> None:
+    first, reply = posts((FEEDS / "atom10.xml").read_bytes(), address="https://ayllu.example/blog/feed.atom")
+    assert (first.title, plain(first.body)) == ("Bold words", "Plain words,\nnot <em>markup</em>.")
+    assert (reply.title, plain(reply.body)) == ("1 < 2 & 3 > 2", "Read this.")
+    assert [span.link for block in reply.body for span in block.spans if span.link] == [
+        "https://ayllu.example/blog/map"
+    ]
+    assert reply.reply_to == first.uri == "rss:ayllu.example:tag:ayllu.example,2026:1"
+    assert (reply.author.name, first.author.name) == ("Wayra", "Ayllu & friends")
+    assert (reply.language, reply.tags, reply.url) == ("qu", ("puente",), "https://ayllu.example/blog/2")
+    assert reply.published == datetime(2026, 3, 1, 6, tzinfo=UTC)
+    assert reply.edited == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert first.edited is None
+
+
+def test_a_mastodon_feed_names_authors_by_address_and_folds_warnings() -> None:
+    remote, local = posts((FEEDS / "mastodon.rss").read_bytes(), address="https://puna.example/tags/qeswachaka.rss")
+    assert (local.title, local.warning, local.sensitive) == ("", "heights & ropes", True)
+    assert plain(local.body).startswith("The bridge #qeswachaka")
+    assert "heights" not in plain(local.body)
+    assert "rope bridge" not in plain(local.body)
+    assert [(media.url, media.kind, media.alt) for media in local.media] == [
+        ("https://media.puna.example/a.png", MediaKind.IMAGE, "A rope bridge, seen from below"),
+        ("https://media.puna.example/b.mp4", MediaKind.VIDEO, "People twist grass"),
+    ]
+    assert local.tags == ("Qeswachaka",)
+    assert (local.author.handle, local.author.url) == ("@illa@puna.example", "https://puna.example/@illa")
+    assert (remote.author.handle, remote.author.uri) == (
+        "@sami@valle.example",
+        "https://puna.example/@sami@valle.example",
+    )
+    assert (remote.warning, plain(remote.body)) == ("", "On my way.")
+
+
+def test_the_feed_of_a_mastodon_account_has_the_name_of_its_author() -> None:
+    link = "https://puna.example/@illa"
+    body = rss(f"<link>{link}/7</link>", channel=f"<title>Illa Q.</title><link>{link}</link>")
+    assert posts(body)[0].author.name == "Illa Q."
+
+
+# --- which one is which ---
+
+LINK = "<link>https://bell.example/1</link>"
+
+
+@pytest.mark.parametrize(
+    ("item", "uri"),
+    [
+        ("<guid>https://bell.example/?p=1</guid>" + LINK, "rss:bell.example:https://bell.example/?p=1"),
+        ("<guid isPermaLink='false'>0123456789ab</guid>" + LINK, "rss:bell.example:0123456789ab"),
+        ("<guid>0123456789ab</guid>" + LINK, "rss:bell.example:0123456789ab"),
+        ("<guid>12</guid>" + LINK, "rss:bell.example/feed.xml?:12"),
+        ("<guid> tag:x,1:\n 2 </guid>", "rss:bell.example:tag:x,1:2"),
+        (LINK, "rss:bell.example://bell.example/1"),
+        ("<link>http://www.bell.example/1/</link>", "rss:bell.example://bell.example/1"),
+        ("<link>/1?utm_medium=rss&amp;utm_campaign=x</link>", "rss:bell.example://bell.example/1"),
+        ("<link>https://bell.example/1?a=2#part</link>", "rss:bell.example://bell.example/1?a=2#part"),
+    ],
+)
+def test_an_entry_is_known_by_its_guid_else_its_link(item: str, uri: str) -> None:
+    assert only(item).uri == uri
+
+
+def test_without_guid_and_link_the_words_tell() -> None:
+    one, other, again = (only(f"<title>{title}</title>").uri for title in ("a", "b", "a"))
+    assert one == again != other
+
+
+def test_a_site_cannot_claim_the_entries_of_another() -> None:
+    body = rss("<guid>https://bell.example/?p=1</guid>")
+    assert posts(body)[0].uri != posts(body, address="https://thief.example/feed")[0].uri
+
+
+def test_feeds_of_one_site_share_their_entries_but_not_their_numbers() -> None:
+    body = rss("<guid>https://bell.example/?p=1</guid>", "<guid>1</guid>")
+    main = {post.uri for post in posts(body)}
+    category = {post.uri for post in posts(body, address="https://bell.example/category/feed.xml")}
+    assert main & category == {"rss:bell.example:https://bell.example/?p=1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (["<guid>same guid here</guid><link>/1</link>", "<guid>same guid here</guid><link>/2</link>"], 2),
+        (["<guid>same guid here</guid><title>1</title>", "<guid>same guid here</guid><title>2</title>"], 2),
+        (["<guid>same guid here</guid><link>/1</link>"] * 2, 1),
+        (["<link>/1</link><title>1</title>", "<link>/1</link><title>2</title>"], 2),
+        (["<title>1</title>", "<title>1</title>", "<title>2</title>"], 2),
+    ],
+)
+def test_a_guid_that_entries_share_does_not_swallow_them(given: list[str], found: int) -> None:
+    uris = [post.uri for post in posts(rss(*given))]
+    assert len(uris) == len(set(uris)) == found
+    assert uris == [post.uri for post in posts(rss(*given))]
+
+
+def test_an_endless_guid_is_shortened() -> None:
+    assert len(only(f"<guid>{'x' * 1900}</guid>").uri) < 100
+
+
+def test_a_post_always_has_a_place_to_be_read() -> None:
+    assert only("<guid>https://bell.example/9</guid>").url == "https://bell.example/9"
+    assert only("<guid isPermaLink='false'>no address</guid>").url == "https://bell.example/"
+    assert posts(rss("<title>x</title>", channel=""))[0].url == URL
+    assert only("<link>javascript:alert(1)</link><title>x</title>").url == "https://bell.example/"
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("Plain", "Plain"),
+        ("  Two\n lines ", "Two lines"),
+        ("Tom &amp;amp; Jerry &amp;#8217;s", "Tom & Jerry ’s"),
+        ("Tom &amp; Jerry", "Tom & Jerry"),
+        ("<![CDATA[<b>Bold</b> &amp; brave]]>", "Bold & brave"),
+        ("A &lt;b> raw", "A <b> raw"),
+        ("AT&amp;T > IBM", "AT&T > IBM"),
+        ("\u202egnp.exe", "gnp.exe"),
+    ],
+)
+def test_a_title_reads_as_it_was_meant(written: str, title: str) -> None:
+    assert only(f"<title>{written}</title>").title == title
+
+
+@pytest.mark.parametrize(
+    ("item", "body"),
+    [
+        ("<description>Plain &lt; words</description>", "Plain < words"),
+        ("<description>&lt;p&gt;One&lt;/p&gt;&lt;p&gt;Two</description>", "One\n\nTwo"),
+        ("<description>a &amp;amp; b</description>", "a & b"),
+        ("<description>&lt;poll-widget&gt;Yes&lt;/poll-widget&gt; or no</description>", "Yes or no"),
+        ("<description>short</description><content:encoded>&lt;p&gt;long</content:encoded>", "long"),
+        ("<content:encoded>&lt;p&gt;long</content:encoded><description>short</description>", "long"),
+        ("<description>&lt;script&gt;alert(1)&lt;/script&gt;safe</description>", "safe"),
+        ("<title>only a title</title>", ""),
+    ],
+)
+def test_the_body_is_the_fullest_text(item: str, body: str) -> None:
+    assert plain(only(item).body) == body
+
+
+ALT = "<media:content url='/a.png' medium='image'><media:description>What it shows</media:description></media:content>"
+
+
+@pytest.mark.parametrize(
+    ("item", "body"),
+    [
+        ("<description>The post</description>" + ALT, "The post"),
+        (ALT + "<description>The post</description>", "The post"),
+        (ALT + "<description>&lt;p&gt;The post</description>", "The post"),
+        (ALT, ""),
+    ],
+)
+def test_the_description_of_a_picture_is_not_taken_for_the_text(item: str, body: str) -> None:
+    post = only(item)
+    assert plain(post.body) == body
+    assert [media.alt for media in post.media] == ["What it shows"]
+
+
+def test_nor_is_it_in_a_feed_that_is_not_well_formed() -> None:
+    (post,) = posts(rss("<description>The post&nbsp;</description>" + ALT))
+    assert plain(post.body).strip() == "The post"
+
+
+def test_a_video_feed_keeps_the_description_of_the_video() -> None:
+    (post,) = posts(
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><entry>'
+        "<id>tube:video:1</id><title>Weaving</title><link href='https://tube.example/1'/><media:group>"
+        "<media:content url='https://tube.example/v/1' type='application/x-shockwave-flash'/>"
+        "<media:thumbnail url='https://tube.example/1.jpg'/><media:description>How to weave.</media:description>"
+        "</media:group></entry></feed>"
+    )
+    assert (post.title, plain(post.body)) == ("Weaving", "How to weave.")
+    assert post.media == (Media(url="https://tube.example/1.jpg", kind=MediaKind.IMAGE),)
+
+
+@pytest.mark.parametrize(
+    ("xml", "media"),
+    [
+        ("<enclosure url='/a.jpg'/>", [("https://bell.example/a.jpg", MediaKind.IMAGE, "")]),
+        ("<enclosure url='/a' type='video/mp4'/>", [("https://bell.example/a", MediaKind.VIDEO, "")]),
+        ("<enclosure url='/a.pdf' type='application/pdf'/>", [("https://bell.example/a.pdf", MediaKind.FILE, "")]),
+        ("<enclosure url='javascript:x' type='image/png'/>", []),
+        ("<enclosure url='' type='image/png'/>", []),
+        (
+            "<enclosure url='/a.jpg'/><media:content url='/a.jpg'/>",
+            [("https://bell.example/a.jpg", MediaKind.IMAGE, "")],
+        ),
+        (
+            "<media:content url='/a.mp4' medium='video'/><media:thumbnail url='/t.jpg'/>",
+            [("https://bell.example/a.mp4", MediaKind.VIDEO, "https://bell.example/t.jpg")],
+        ),
+        ("<media:content url='/player' type='text/html'/>", []),
+    ],
+)
+def test_files_of_an_entry_become_media(xml: str, media: list[tuple[str, MediaKind, str]]) -> None:
+    assert [(found.url, found.kind, found.preview) for found in only(xml).media] == media
+
+
+def test_a_picture_keeps_its_size() -> None:
+    (picture,) = only("<media:content url='/a.png' width='640' height='many'/>").media
+    assert (picture.width, picture.height) == (640, None)
+
+
+def test_links_are_resolved_against_where_the_feed_was_found_in_the_end() -> None:
+    (post,) = posts(rss("<link>1</link>"), url="https://moved.example/blog/feed.xml")
+    assert post.url == "https://moved.example/blog/1"
+    assert post.uri.startswith("rss:bell.example:")
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("<author>sami@pass.example (Sami of the Pass)</author>", "Sami of the Pass"),
+        ("<author>sami@pass.com (Sami)</author>", "Sami"),
+        ("<author>Sami &lt;sami@pass.example&gt;</author>", "Sami"),
+        ("<author>sami@pass.example</author>", "sami@pass.example"),
+        ("<dc:creator>Sami (the younger)</dc:creator>", "Sami (the younger)"),
+        ("<dc:creator>\u202eimas</dc:creator>", "imas"),
+        ("<author></author>", "The Village Bell"),
+    ],
+)
+def test_an_author_has_a_name(written: str, name: str) -> None:
+    assert only("<title>x</title>", written).author.name == name
+
+
+# --- dates ---
+
+
+def dated(*dates: str) -> Post:
+    return only("<title>x</title>", *dates)
+
+
+@pytest.mark.parametrize(
+    ("date", "published"),
+    [
+        ("Sun, 01 Mar 2026 09:00:00 +0100", datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ("2026-03-01T09:00:00Z", datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 12:10:00 GMT", datetime(2026, 3, 1, 12, 10, tzinfo=UTC)),
+        ("Sun, 01 Mar 2026 12:16:00 GMT", NOW),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", NOW),
+        ("Thu, 01 Jan 0001 00:00:00 GMT", NOW),
+        ("Thu, 30 Feb 2026 00:00:00 GMT", None),
+        ("yesterday, I think", NOW),
+        ("", NOW),
+    ],
+)
+def test_a_date_is_what_it_says_unless_that_cannot_be(date: str, published: datetime | None) -> None:
+    found = dated(f"<pubDate>{date}</pubDate>").published
+    assert found == (published or found)
+    assert found.tzinfo is UTC
+
+
+def test_the_update_stands_in_for_a_missing_publication() -> None:
+    post = dated("<dc:date>2026-02-01T00:00:00Z</dc:date>")
+    assert (post.published, post.edited) == (datetime(2026, 2, 1, tzinfo=UTC), None)
+
+
+def test_posts_come_oldest_first_and_undated_ones_in_the_feeds_own_order() -> None:
+    assert [post.title for post in posts(rss(*(f"<title>{n}</title>" for n in (3, 2, 1))))] == ["1", "2", "3"]
+    day = "<title>{0}</title><pubDate>{0} Jan 2026 00:00:00 GMT</pubDate>"
+    assert [post.title for post in posts(rss(*(day.format(n) for n in (2, 3, 1))))] == ["1", "2", "3"]
+
+
+# --- what a later look knows again ---
+
+
+def item(*parts: str) -> Item:
+    (found,) = items(rss("".join(parts)))
+    return found
+
+
+SAME = item("<guid>first guid</guid><title>T</title><description>some words</description>", LINK, ALT)
+
+
+@pytest.mark.parametrize(
+    ("parts", "edited"),
+    [
+        (["<title>T</title><description>&lt;p&gt;some \n words&lt;/p&gt;</description>", LINK, ALT], False),
+        (["<title>T</title><description>some words</description>", "<link>/2</link>", ALT], False),
+        (["<title>T</title><description>some words</description>", LINK, ALT.replace("a.png", "a.png?token=2")], False),
+        (["<title>T</title><description>other words</description>", LINK, ALT], True),
+        (["<title>U</title><description>some words</description>", LINK, ALT], True),
+        (["<title>T</title><description>some words</description>", LINK], True),
+    ],
+)
+def test_only_what_a_reader_would_notice_is_an_edit(parts: list[str], edited: bool) -> None:
+    again = item("<guid>first guid</guid>", *parts)
+    assert again.name == SAME.name
+    assert (again.text != SAME.text) is edited
+
+
+def test_counters_in_the_text_are_no_edit() -> None:
+    words = "<guid>first guid</guid><description>submitted by illa {0} points | {1} comments</description>"
+    assert item(words.format(1, 0)).text == item(words.format(1400, 33)).text
+
+
+def test_a_twin_differs_in_its_guid_only() -> None:
+    parts = "<title>T</title><pubDate>1 Mar 2026 09:00:00 GMT</pubDate>" + LINK
+    assert item("<guid>old guid 1</guid>", parts).twin == item("<guid>new guid 1</guid>", parts).twin
+    assert (
+        item("<guid>old guid 1</guid>", parts).twin != item("<guid>old guid 1</guid>", parts.replace("T<", "U<")).twin
+    )
+    assert item("<guid>old guid 1</guid><title>T</title>").twin == ""

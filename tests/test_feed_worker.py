@@ -1,0 +1,80 @@
+"""The process that parses: hostile documents cost it, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from relay.sources import feed_process
+from relay.sources.feed_parse import Document
+from relay.sources.feed_worker import FeedWorker
+
+GOOD = b"<rss version='2.0'><channel><title>T</title><item><guid>1</guid></item></channel></rss>"
+# feedparser looks for e-mail addresses in names, in quadratic time, without letting another thread run.
+HOSTILE = b"<rss version='2.0'><channel><item><author>" + b"a" * 300_000 + b"</author></item></channel></rss>"
+
+
+async def test_documents_are_parsed_in_one_process_that_stays() -> None:
+    worker = FeedWorker()
+    documents = await asyncio.gather(*(worker.parse(GOOD, "application/rss+xml") for _ in range(3)))
+    first = worker._process
+    assert [document and document.title.text for document in documents] == ["T"] * 3
+    assert await worker.parse(b"nothing of the kind", "") == Document(truncated=True)
+    assert worker._process is first
+
+
+async def test_a_document_that_takes_too_long_is_given_up_and_nobody_else_waits() -> None:
+    worker = FeedWorker(timedelta(seconds=2))
+    await worker.parse(GOOD, "")
+    loop = asyncio.get_running_loop()
+    begun, ticks = loop.time(), 0
+    hostile = asyncio.create_task(worker.parse(HOSTILE, ""))
+    while not hostile.done():
+        await asyncio.sleep(0.01)
+        ticks += 1
+    assert await hostile is None
+    assert loop.time() - begun < 5
+    assert ticks > 50
+    assert await worker.parse(GOOD, "")
+
+
+async def test_a_cancelled_parse_leaves_no_process_behind() -> None:
+    worker = FeedWorker()
+    await worker.parse(GOOD, "")
+    process = worker._process
+    parsing = asyncio.create_task(worker.parse(HOSTILE, ""))
+    await asyncio.sleep(0.05)
+    parsing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await parsing
+    assert process
+    assert process.poll() is not None
+
+
+async def test_a_process_that_was_killed_is_replaced() -> None:
+    worker = FeedWorker()
+    await worker.parse(GOOD, "")
+    assert worker._process
+    worker._process.kill()
+    worker._process.wait()
+    assert await worker.parse(GOOD, "")
+
+
+async def test_a_source_that_is_dropped_takes_its_process_along() -> None:
+    worker = FeedWorker()
+    await worker.parse(GOOD, "")
+    process = worker._process
+    assert process
+    del worker
+    assert process.returncode is not None
+
+
+def test_the_process_ends_with_its_input() -> None:
+    """So it outlives nobody, not even who is killed."""
+    command = [sys.executable, "-m", feed_process.__name__]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,0 +1,56 @@
+"""Group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from relay.gather import Gather
+
+
+async def test_what_is_asked_for_during_a_write_is_written_together() -> None:
+    batches: list[list[int]] = []
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def write(items: Sequence[int]) -> None:
+        batches.append(list(items))
+        begun.set()
+        await go.wait()
+
+    gather = Gather[int](write, limit=3)
+    waiting = [asyncio.create_task(gather.add(0))]
+    await begun.wait()
+    waiting += [asyncio.create_task(gather.add(number)) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*waiting)
+    assert batches == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_a_failed_write_is_told_to_those_who_waited_for_it_and_the_next_goes_on() -> None:
+    async def write(items: Sequence[int]) -> None:
+        if 1 in items:
+            raise ValueError("no")
+
+    gather = Gather[int](write)
+    with pytest.raises(ValueError, match="no"):
+        await gather.add(1)
+    await gather.add(2)
+
+
+async def test_stop_writes_what_waits_even_when_its_asker_was_cancelled() -> None:
+    written: list[int] = []
+
+    async def write(items: Sequence[int]) -> None:
+        await asyncio.sleep(0)
+        written.extend(items)
+
+    gather = Gather[int](write)
+    asker = asyncio.create_task(gather.add(1))
+    await asyncio.sleep(0)
+    asker.cancel()
+    await asyncio.gather(asker, return_exceptions=True)
+    await gather.stop()
+    assert written == [1]

@@ -1,0 +1,215 @@
+"""The loops that read: seeding, cursors, failures, rechecks, bugs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from relay.ingest import Ingest, digest
+from relay.match import index
+from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Post, Published
+from relay.ports import (
+    Batch,
+    Claim,
+    Gone,
+    Intake,
+    Settlement,
+    State,
+    Store,
+    StoreError,
+    Taken,
+    TryLater,
+    Wanted,
+)
+from relay.store import open_store
+from relay.subscriptions import Subscriptions
+from relay.testing import NOON, FakeSource, post, text
+from tests.test_outbox import tenure
+
+FEED = Feed(id=FeedId(1), source="fake", address="#bridge", cursor="7", seeded=True, failures=2)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
+
+
+def tagged(number: int, **changes: object) -> Post:
+    return post(number, tags=("bridge",), **changes)
+
+
+def batch(*events: Event, cursor: str | None = None, more: bool = False) -> Batch:
+    return Batch(events=events, cursor=cursor, more=more)
+
+
+@asynccontextmanager
+async def reading(store: Store, source: FakeSource, *topics: str) -> AsyncIterator[Ingest]:
+    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(
+        store=store, sources={"fake": source}, tenure=tenure(), origin="test", changed=ingest.refresh
+    )
+    await subscriptions.run([Wanted(topic=topic, destination=Destination.parse("fake:a")) for topic in topics])
+    loop = asyncio.create_task(ingest.run())
+    try:
+        yield ingest
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await ingest.stop()
+
+
+async def relayed(store: Store, count: int) -> list[str]:
+    """The uris that wait to be delivered, when there are ``count``."""
+    async with asyncio.timeout(10):
+        while sum((await store.get_counts()).deliveries.values()) < count:
+            await asyncio.sleep(0.005)
+    found: list[str] = []
+    while claimed := await store.claim_deliveries(
+        Claim(adapters=("fake",), limit=9), tenure("t", timedelta(0)).leased()
+    ):
+        found += [delivery.uri for delivery in claimed]
+        await store.save_settlements(
+            [Settlement(delivery=d.id, destination=d.destination, state=State.SENT, due=NOON) for d in claimed],
+            tenure("t").leased(),
+        )
+    return found
+
+
+async def test_the_first_poll_marks_and_relays_nothing_then_each_post_once(store: Store) -> None:
+    source = FakeSource(
+        answers={
+            "#bridge": [
+                batch(Published(tagged(1)), Published(tagged(2)), cursor="2"),
+                batch(Published(tagged(2)), Published(tagged(3)), cursor="3"),
+                TryLater("busy"),
+                batch(Published(tagged(3)), Published(tagged(4)), cursor="4"),
+            ]
+        }
+    )
+    source.answers["#bridge"].pop(2)
+    async with reading(store, source, "#bridge"):
+        found = await relayed(store, 3)
+    # post 2 was seeded: the source said it again as new, and only the source knows better
+    assert found == [tagged(2).uri, tagged(3).uri, tagged(4).uri]
+    assert [feed.cursor for feed in source.polls[:3]] == ["", "2", "3"]
+    assert [feed.seeded for feed in source.polls[:3]] == [False, True, True]
+
+
+async def test_a_restart_knows_who_wants_what_before_it_reads(store: Store) -> None:
+    """The subscriptions are in the store; a poll that came before they were read would lose its posts."""
+    async with reading(store, FakeSource(answers={"#bridge": [batch()]}), "#bridge"):
+        while not all(state.feed.seeded for state in await store.list_feeds()):
+            await asyncio.sleep(0.005)
+    source = FakeSource(answers={"#bridge": [batch(Published(tagged(1)))]})
+    restarted = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=timedelta(milliseconds=20))
+    loop = asyncio.create_task(restarted.run())
+    assert await relayed(store, 1) == [tagged(1).uri]
+    loop.cancel()
+    await asyncio.gather(loop, return_exceptions=True)
+    await restarted.stop()
+
+
+async def test_an_empty_first_poll_seeds_too(store: Store) -> None:
+    """The first item of a feed that was empty is news."""
+    source = FakeSource(answers={"#bridge": [batch(), batch(Published(tagged(1)))]})
+    async with reading(store, source, "#bridge"):
+        assert await relayed(store, 1) == [tagged(1).uri]
+
+
+async def test_a_source_that_has_more_is_asked_again_at_once(store: Store) -> None:
+    source = FakeSource(
+        interval=timedelta(hours=1),
+        answers={"#bridge": [batch(more=True), batch(Published(tagged(1)), more=True), batch(Published(tagged(2)))]},
+    )
+    async with reading(store, source, "#bridge"):
+        assert await relayed(store, 2) == [tagged(1).uri, tagged(2).uri]
+
+
+async def test_a_sources_bug_is_told_and_the_feed_is_read_again(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Buggy(FakeSource):
+        async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+            if len(self.polls) == 1:
+                self.polls.append(feed)
+                raise RuntimeError("oh")
+            return await super().poll(feed)
+
+    source = Buggy(answers={"#bridge": [batch(), batch(Published(tagged(1)))]})
+    async with reading(store, source, "#bridge"):
+        assert await relayed(store, 1) == [tagged(1).uri]
+
+
+async def test_edits_and_deletions_are_found_by_the_sweep(store: Store) -> None:
+    source = FakeSource(
+        answers={"#bridge": [batch(), batch(Published(tagged(1)), Published(tagged(2)))]},
+    )
+    async with reading(store, source, "#bridge"):
+        await relayed(store, 2)
+        source.rechecks.append(batch(Edited(tagged(1, body=text("better"))), Deleted(tagged(2).uri)))
+        assert await relayed(store, 4) == [tagged(1).uri, tagged(2).uri]
+
+
+async def test_a_poison_answer_does_not_hold_up_the_others(store: Store) -> None:
+    """Whatever upstream manages to slip in, the process goes on and says which feed it was."""
+
+    class Picky:
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        async def add_intakes(self, intakes: Sequence[Intake], *args: object) -> Taken:
+            if any(event.post.title == "poison" for i in intakes for event in i.events if isinstance(event, Published)):
+                raise ValueError("cannot be stored")
+            return await store.add_intakes(intakes, *args)  # type: ignore[arg-type]  # handed through
+
+    source = FakeSource(
+        answers={
+            "#bad": [batch(), batch(Published(tagged(1, title="poison")))],
+            "#bridge": [batch(), batch(Published(tagged(2)))],
+        }
+    )
+    async with reading(Picky(), source, "#bad", "#bridge"):  # type: ignore[arg-type]  # a store but for one method
+        assert await relayed(store, 1) == [tagged(2).uri]
+    notes = {state.feed.address: state.note for state in await store.list_feeds()}
+    assert "could not be stored" in notes["#bad"]
+
+
+async def test_a_full_disk_loses_nothing(store: Store) -> None:
+    class Full:
+        refusals = 3
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        async def add_intakes(self, *args: object) -> Taken:
+            if self.refusals:
+                self.refusals -= 1
+                raise StoreError("the disk is full")
+            return await store.add_intakes(*args)  # type: ignore[arg-type]  # handed through
+
+    source = FakeSource(answers={"#bridge": [batch(), batch(Published(tagged(1)))]})
+    async with reading(Full(), source, "#bridge"):  # type: ignore[arg-type]  # a store but for one method
+        assert await relayed(store, 1) == [tagged(1).uri]
+
+
+def test_a_failed_poll_moves_nothing() -> None:
+    answer = digest(FEED, FakeSource(), TryLater("down", timedelta(hours=2)), index(()), NOON, 0.0)
+    assert (answer.cursor, answer.failures, answer.note) == (None, 3, "down")
+    assert answer.next_poll
+    assert answer.next_poll >= NOON + timedelta(hours=2)
+
+
+def test_a_feed_that_is_gone_stops_with_its_reason() -> None:
+    assert digest(FEED, FakeSource(), Gone("410"), index(()), NOON, 0.0).stopped == "410"
+
+
+def test_a_failure_before_the_first_poll_does_not_seed() -> None:
+    fresh = Feed(id=FeedId(1), source="fake", address="x")
+    assert not digest(fresh, FakeSource(), TryLater("down"), index(()), NOON, 0.0).seeded
+    assert digest(fresh, FakeSource(), Batch(), index(()), NOON, 0.0).seeded

@@ -1,0 +1,337 @@
+"""A whole thread is fetched, whatever a server holds back from visitors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from relay.model import Post
+from relay.ports import Gone, Refused, TryLater
+from relay.sources.mastodon import MastodonSource
+from relay.sources.mastodon.address import Profile, Status, read_handle, read_link
+from relay.sources.mastodon.conversation import next_anchor
+from relay.sources.mastodon.shapes import Account
+from relay.sources.mastodon.shapes import Status as Entity
+from relay.text import plain
+from tests.servers.fediverse import Fediverse, Json, asking, run
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Fediverse]:
+    async with run() as server:
+        yield server
+
+
+@pytest.fixture
+async def source(stage: Fediverse) -> AsyncIterator[MastodonSource]:
+    async with asking(stage.base) as source:
+        yield source
+
+
+def chain(stage: Fediverse, length: int, *, by: str = "ana", under: Json | None = None, name: str = "") -> list[Json]:
+    """A thread; each post draws three answers from other people, who answer each other."""
+    posts: list[Json] = []
+    for number in range(length):
+        posts.append(stage.post(f"{name}{number}", by, reply_to=posts[-1] if posts else under))
+    for post in posts:
+        answer = stage.post("oh", "kofi", reply_to=post)
+        stage.post("indeed", "mei", reply_to=answer)
+        stage.post("hm", "mei", reply_to=post)
+    return posts
+
+
+async def fetch(source: MastodonSource, ref: str) -> Sequence[Post]:
+    found = await source.fetch_thread(ref)
+    assert isinstance(found, Sequence), found
+    return found
+
+
+def by_ana(posts: Sequence[Post]) -> list[str]:
+    return [plain(post.body) for post in sorted(posts, key=lambda p: p.published) if post.author.name == "Ana"]
+
+
+@pytest.mark.parametrize("asked", [0, 1, 50, 98, 99])
+async def test_a_thread_of_a_hundred_posts_comes_whole_from_any_of_them(
+    source: MastodonSource, stage: Fediverse, asked: int
+) -> None:
+    posts = chain(stage, 100)
+    found = await fetch(source, posts[asked]["url"])
+    assert found[0].uri == posts[asked]["uri"]
+    assert by_ana(found) == [str(number) for number in range(100)]
+    assert len(stage.asked) <= 20
+
+
+async def test_a_short_thread_takes_few_requests(source: MastodonSource, stage: Fediverse) -> None:
+    posts = chain(stage, 12)
+    await fetch(source, posts[0]["url"])
+    assert len(stage.asked) == 3
+
+
+async def test_branches_are_fetched_to_their_ends(source: MastodonSource, stage: Fediverse) -> None:
+    trunk = chain(stage, 6)
+    chain(stage, 30, under=trunk[3], name="b")
+    found = await fetch(source, trunk[0]["url"])
+    assert len(by_ana(found)) == 36
+
+
+async def test_a_thread_under_somebody_elses_post_brings_that_post_too(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    question = stage.post("why?", "kofi")
+    posts = chain(stage, 5, under=question)
+    found = await fetch(source, posts[2]["url"])
+    assert question["uri"] in {post.uri for post in found}
+    assert len(by_ana(found)) == 5
+
+
+async def test_every_post_is_there_once_and_leads_to_its_parent(source: MastodonSource, stage: Fediverse) -> None:
+    found = await fetch(source, chain(stage, 40)[0]["url"])
+    names = {name for post in found for name in post.aliases}
+    assert len({post.uri for post in found}) == len(found)
+    assert all(post.reply_to in names for post in found[1:])
+
+
+async def test_unlisted_posts_belong_to_it_and_private_ones_do_not(source: MastodonSource, stage: Fediverse) -> None:
+    first = stage.post("one")
+    stage.post("two", reply_to=first, visibility="unlisted")
+    stage.post("three", reply_to=first, visibility="private")
+    found = await fetch(source, first["url"])
+    assert [(plain(post.body), post.unlisted) for post in found] == [("one", False), ("two", True)]
+
+
+async def test_it_ends_after_fifty_requests_however_long_the_thread(source: MastodonSource, stage: Fediverse) -> None:
+    stage.depth = 1
+    posts = chain(stage, 80)
+    found = await fetch(source, posts[0]["url"])
+    assert len(stage.asked) == 51
+    assert len(by_ana(found)) == 51
+
+
+async def test_a_post_in_a_circle_ends_too(source: MastodonSource, stage: Fediverse) -> None:
+    one, two = chain(stage, 2)
+    one["in_reply_to_id"] = two["id"]
+    stage.say(f"{one['id']}/context", {"ancestors": [two], "descendants": [two]})
+    stage.say(f"{two['id']}/context", {"ancestors": [one], "descendants": [one]})
+    assert len(await fetch(source, one["url"])) == 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{base}/@ana/{id}",
+        "{base}/@ana/{id}/",
+        "{base}/@ana/{id}?lang=en#top",
+        "{base}/web/@ana/{id}",
+        "{base}/deck/@ana/{id}",
+        "{base}/users/ana/statuses/{id}",
+        "{base}/ap/users/1/statuses/{id}",
+        "{base}/@ana/statuses/{id}",
+        "{base}/notice/{id}",
+        "{base}/api/v1/statuses/{id}",
+        " {base}/@ana/{id} ",
+    ],
+)
+async def test_every_way_to_name_a_post_is_understood(source: MastodonSource, stage: Fediverse, form: str) -> None:
+    post = stage.post("one")
+    found = await fetch(source, form.format(base=stage.base, id=post["id"]))
+    assert [p.uri for p in found] == [post["uri"]]
+
+
+async def test_the_authors_own_server_is_asked_for_what_another_one_showed(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    async with run() as home:
+        posts = chain(home, 3)
+        copy = stage.post("0", "ana@home.example", uri=posts[0]["uri"], url=posts[0]["url"])
+        found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
+        assert by_ana(found) == ["0", "1", "2"]
+        assert {post.origin for post in found} == {home.base}
+
+
+async def test_the_other_server_tells_what_it_knows_where_the_authors_own_does_not_answer(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    async with run() as home:
+        home.closed = 401
+        copy = stage.post("0", "ana@home.example", uri=f"{home.base}/users/ana/statuses/{1}")
+        found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
+        assert [post.origin for post in found] == [stage.base]
+
+
+async def test_another_post_at_the_authors_own_server_is_not_taken_for_it(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    async with run() as home:
+        other = home.post("something else")
+        copy = stage.post("0", "ana@home.example", uri=f"{home.base}/ap/users/1/statuses/{other['id']}")
+        found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
+        assert [plain(post.body) for post in found] == ["0"]
+
+
+async def test_a_copy_that_its_own_server_does_not_show_is_believed_of_an_instance_in_the_settings_only(
+    stage: Fediverse,
+) -> None:
+    async with run() as home, asking(home.base) as source:
+        copy = stage.post("forged", uri=f"{home.base}/users/boss/statuses/{1}")
+        refused = await source.fetch_thread(f"{stage.base}/@ana/{copy['id']}")
+        assert isinstance(refused, Refused)
+        assert "is a copy" in refused.reason
+
+
+async def test_what_a_stranger_tells_of_others_is_left_out(stage: Fediverse) -> None:
+    first = stage.post("one")
+    stage.post("forged", "boss@bank.example", reply_to=first)
+    async with asking("https://social.example") as source:
+        assert [plain(post.body) for post in await fetch(source, first["url"])] == ["one"]
+
+
+async def test_a_boost_leads_to_what_was_boosted(source: MastodonSource, stage: Fediverse) -> None:
+    post = stage.post("one", "kofi")
+    boost = stage.post("", reblog=post)
+    assert [p.uri for p in await fetch(source, boost["url"])] == [post["uri"]]
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "https://news.example/rivers",
+        "https://social.example/@ana",
+        "https://bsky.app/profile/ana/post/3kabc",
+        "https://social.example/@ana/with_replies",
+        "at://did:plc:x/app.bsky.feed.post/3k",
+        "tag:social.example,2016:5",
+        "https://[::1/@ana/5",
+        "",
+    ],
+)
+async def test_what_is_no_post_here_is_refused_unasked(source: MastodonSource, stage: Fediverse, ref: str) -> None:
+    assert isinstance(await source.fetch_thread(ref), Refused)
+    assert stage.asked == []
+
+
+async def test_a_post_that_is_gone_is_told(source: MastodonSource, stage: Fediverse) -> None:
+    gone = await source.fetch_thread(f"{stage.base}/@ana/5")
+    assert isinstance(gone, Gone)
+    assert "deleted, or is not for everybody" in gone.reason
+
+
+async def test_a_post_that_is_shown_but_not_public_is_not_passed_on(source: MastodonSource, stage: Fediverse) -> None:
+    post = stage.post("hush")
+    stage.say(f"/{post['id']}", post | {"visibility": "private"})
+    assert isinstance(await source.fetch_thread(post["url"]), Gone)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"<html>", 200, Refused),
+        (b"[]", 200, Refused),
+        (b"{}", 200, Refused),
+        (b"<html>", 404, Refused),
+        (b"<html>", 400, Refused),
+        (b"", 429, TryLater),
+        (b"", 502, TryLater),
+        (b"", 401, TryLater),
+    ],
+)
+async def test_other_answers(
+    source: MastodonSource, stage: Fediverse, body: bytes, status: int, kind: type[object]
+) -> None:
+    stage.say("/api/v1/statuses/", body, status=status)
+    assert isinstance(await source.fetch_thread(f"{stage.base}/@ana/5"), kind)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"ancestors": 5}', b'{"descendants": [{"id": 1}, 5, null]}'])
+async def test_a_context_of_another_shape_leaves_the_post(
+    source: MastodonSource, stage: Fediverse, body: bytes
+) -> None:
+    post = stage.post("one")
+    stage.say("/context", body)
+    assert [p.uri for p in await fetch(source, post["url"])] == [post["uri"]]
+
+
+async def test_trouble_at_the_start_is_told_and_on_the_way_leaves_what_was_found(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    posts = chain(stage, 60)
+    stage.say(f"(?<!{posts[0]['id']})/context", status=429)
+    assert 15 < len(by_ana(await fetch(source, posts[0]["url"]))) < 60
+    assert isinstance(await source.fetch_thread(posts[1]["url"]), TryLater)
+
+
+# --- pure: addresses, and what to ask next ---
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("https://A.example/@Ana/5", Status("https://a.example", "5")),
+        ("https://a.example/@ana@b.example/5", Status("https://a.example", "5")),
+        ("https://a.example/@ana/01HXYZ9", Status("https://a.example", "01HXYZ9")),
+        ("https://a.example/users/ana/statuses/5/activity", Status("https://a.example", "5")),
+        ("https://a.example/@ana", Profile("ana", "a.example", "https://a.example")),
+        ("https://a.example/@ana@b.example", Profile("ana", "b.example", "https://b.example")),
+        ("https://127.0.0.1:3000/@ana", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
+        ("https://a.example/@ana@127.0.0.1:3000", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
+        ("https://a.example/@a%6Ea", Profile("ana", "a.example", "https://a.example")),
+        ("https://me@a.example/@ana", None),
+        ("https://a.example/@ana.rss", None),
+        ("https://a.example/@ana/videos", None),
+        ("https://a.example/@ana/a-slug-5", None),
+        ("https://a.example/@ana/..%2F5", None),
+        ("ftp://a.example/@ana", None),
+        ("a.example/@ana", None),
+    ],
+)
+def test_links_are_read_by_their_looks(url: str, read: Profile | Status | None) -> None:
+    assert read_link(url, ["http://127.0.0.1:3000"]) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("@ana@a.example", "@ana@a.example"),
+        ("ana@A.Example", "@ana@a.example"),
+        ("@ana.b-c_d@a.example:8080", "@ana.b-c_d@a.example:8080"),
+        ("@ana", "None"),
+        ("@ana@", "None"),
+        ("@@a.example", "None"),
+        ("@ana@a.example/x", "None"),
+        ("@ana@a@b", "None"),
+        ("@a b@c.example", "None"),
+    ],
+)
+def test_handles_name_a_person_and_a_server(text: str, read: str) -> None:
+    assert str(read_handle(text, [])) == read
+
+
+def entities(*rows: tuple[str, str, str]) -> dict[str, Entity]:
+    """(id, parent, author)."""
+    return {i: Entity(id=i, in_reply_to_id=parent or None, account=Account(id=by)) for i, parent, by in rows}
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "anchor"),
+    [
+        ([("5", "", "a")], {"5"}, None),
+        ([("5", "4", "a")], {"5"}, None),  # its parent is not to be had
+        ([("5", "", "a"), ("6", "5", "a")], {"5"}, "6"),
+        ([("5", "", "a"), ("6", "5", "b"), ("7", "6", "a")], {"5"}, None),  # an answer to an answer is no part of it
+        ([("4", "3", "a"), ("5", "4", "a")], {"5"}, "4"),  # upwards first
+        ([("3", "2", "b"), ("4", "3", "a"), ("5", "4", "a")], {"5"}, None),  # somebody else's is not followed up
+        ([("5", "", "a"), ("6", "5", "a"), ("10", "5", "a")], {"5"}, "10"),
+        ([("5", "", "a"), ("6", "5", "a"), ("10", "5", "a")], {"5", "10"}, "6"),
+        ([("5", "6", "a"), ("6", "5", "a")], {"5"}, None),
+    ],
+)
+def test_the_ends_of_the_authors_chain_are_asked_for_next(
+    rows: list[tuple[str, str, str]], asked: set[str], anchor: str | None
+) -> None:
+    assert next_anchor(entities(*rows), "5", asked) == anchor
+
+
+def test_an_end_that_nobody_answered_is_not_asked_for() -> None:
+    bag = entities(("5", "", "a"), ("6", "5", "a"))
+    bag["6"].replies_count = 0
+    assert next_anchor(bag, "5", {"5"}) is None

@@ -1,0 +1,285 @@
+"""The loop that delivers: order, retries, pauses, no starvation, and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from relay.lease import Tenure
+from relay.log import Trouble
+from relay.model import Action, Deleted, Delivery, Destination, Edited, Post, Published, Subscription, SubscriptionId
+from relay.outbox import Outbox
+from relay.ports import (
+    Adapter,
+    Claim,
+    Gone,
+    Intake,
+    Limits,
+    Outcome,
+    Refused,
+    State,
+    Store,
+    StoreError,
+    TryLater,
+    Unknown,
+    Wish,
+)
+from relay.store import open_store
+from relay.testing import FakeAdapter, post, text
+
+
+def tenure(owner: str = "one", lease: timedelta = timedelta(seconds=30)) -> Tenure:
+    return Tenure(
+        owner=owner,
+        lease=lease,
+        clock=lambda: datetime.now(UTC),
+        trouble=Trouble(),
+        patience=timedelta(milliseconds=10),
+    )
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
+
+
+def wish(one: Post, *to: str) -> Wish:
+    by = {name: Subscription(id=SubscriptionId(0), topic="why", destination=Destination.parse(name)) for name in to}
+    return Wish(uri=one.uri, by=by)
+
+
+async def want(store: Store, numbers: Sequence[int], *to: str) -> None:
+    """Ask for posts at destinations, as an intake would."""
+    posts = [post(number) for number in numbers]
+    await store.add_intakes(
+        [
+            Intake(
+                feed=None,
+                events=tuple(Published(one) for one in posts),
+                wishes=tuple(wish(one, *to) for one in posts),
+            )
+        ],
+        tenure().leased(),
+    )
+
+
+@asynccontextmanager
+async def running(store: Store, *adapters: Adapter, **settings: object) -> AsyncIterator[Outbox]:
+    outbox = Outbox(
+        store=store,
+        adapters={adapter.name: adapter for adapter in adapters},
+        tenure=settings.pop("tenure", tenure()),  # type: ignore[arg-type]  # a table of keywords
+        idle=timedelta(milliseconds=20),
+        **settings,  # type: ignore[arg-type]  # as above
+    )
+    loop = asyncio.create_task(outbox.run())
+    try:
+        yield outbox
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await outbox.stop(timedelta(seconds=1))
+
+
+async def until(store: Store, **wanted: int) -> None:
+    """Wait until the store counts so many deliveries in each state."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await store.get_counts()
+            by_state = dict.fromkeys(State, 0)
+            for (_, state), number in found.deliveries.items():
+                by_state[state] += number
+            if all(by_state[State(name)] == number for name, number in wanted.items()):
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_posts_arrive_in_their_order_and_the_page_is_linked(store: Store) -> None:
+    adapter = FakeAdapter()
+    await want(store, range(20), "fake:a")
+    async with running(store, adapter, pages=lambda _adapter, slug: f"https://relay.example/t/{slug}"):
+        await adapter.wait_for(20)
+        await until(store, sent=20)
+    assert [d.uri for d in adapter.delivered] == [post(number).uri for number in range(20)]
+    assert all(d.card and d.card.unroll.startswith("https://relay.example/t/") for d in adapter.delivered)
+
+
+async def test_an_author_who_refuses_gets_no_page(store: Store) -> None:
+    shy = post(1, author=replace(post(1).author, refuses=True))
+    await store.add_intakes(
+        [Intake(feed=None, events=(Published(shy),), wishes=(wish(shy, "fake:a"),))], tenure().leased()
+    )
+    adapter = FakeAdapter()
+    async with running(store, adapter, pages=lambda _adapter, slug: slug):
+        (arrived,) = await adapter.wait_for(1)
+    assert arrived.card
+    assert arrived.card.unroll == ""
+
+
+async def test_a_failing_destination_keeps_its_order_and_delays_nobody(store: Store) -> None:
+    slow = FakeAdapter(name="slow", hold=asyncio.Event())
+    quick = FakeAdapter(name="quick")
+    await want(store, range(10), "slow:a", "quick:a")
+    async with running(store, slow, quick):
+        await quick.wait_for(10)
+        assert slow.delivered == []
+        assert slow.hold
+        slow.hold.set()
+        await slow.wait_for(10)
+    assert [d.uri for d in slow.delivered] == [post(number).uri for number in range(10)]
+
+
+async def test_one_delivery_is_in_flight_per_destination(store: Store) -> None:
+    adapter = FakeAdapter(hold=asyncio.Event())
+    await want(store, range(5), "fake:a", "fake:b")
+    async with running(store, adapter) as outbox:
+        while len(outbox._flights) < 2:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        assert len(outbox._flights) == 2
+        assert adapter.hold
+        adapter.hold.set()
+        await adapter.wait_for(10)
+
+
+async def test_a_delivery_that_must_wait_is_tried_again_with_the_same_id(store: Store) -> None:
+    adapter = FakeAdapter(answers=[TryLater("busy"), Unknown("time-out")])
+    await want(store, [1, 2], "fake:a")
+    async with running(store, adapter):
+        async with asyncio.timeout(20):
+            await adapter.wait_for(1)
+            # the backoff is seconds long; resuming the destination is what ends it
+            while len(adapter.delivered) < 4:
+                await store.save_destination(Destination.parse("fake:a"), "", datetime.now(UTC))
+                await asyncio.sleep(0.01)
+        await until(store, sent=2)
+    first, second, third, fourth = adapter.delivered
+    assert first.id == second.id == third.id != fourth.id
+    assert [d.attempts for d in adapter.delivered] == [0, 1, 2, 0]
+
+
+async def test_a_refused_delivery_ends_with_its_reason_and_the_next_goes_on(store: Store) -> None:
+    adapter = FakeAdapter(answers=[Refused("too odd")])
+    await want(store, [1, 2], "fake:a")
+    async with running(store, adapter):
+        await adapter.wait_for(2)
+        await until(store, failed=1, sent=1)
+
+
+async def test_a_destination_that_is_gone_is_paused_and_loses_nothing(store: Store) -> None:
+    adapter = FakeAdapter(answers=[Gone("no such room")])
+    await want(store, [1, 2], "fake:a")
+    async with running(store, adapter):
+        await adapter.wait_for(1)
+        await until(store, due=2)
+        (state,) = await store.list_destinations()
+        assert (state.paused, state.waiting) == ("no such room", 2)
+        await store.save_destination(state.destination, "", datetime.now(UTC))
+        await adapter.wait_for(3)
+        await until(store, sent=2)
+
+
+async def test_an_adapter_that_never_answers_is_given_up_and_asked_again(store: Store) -> None:
+    adapter = FakeAdapter(hold=asyncio.Event())
+    await want(store, [1], "fake:a")
+    async with running(store, adapter, timeout=timedelta(milliseconds=30)):
+        async with asyncio.timeout(10):
+            while (await store.get_counts()).deliveries.get((Action.SEND, State.DUE)) != 1:
+                await asyncio.sleep(0.005)
+
+
+async def test_an_adapters_bug_is_no_loss(store: Store) -> None:
+    class Buggy(FakeAdapter):
+        async def deliver(self, delivery: Delivery) -> Outcome:
+            raise RuntimeError("oh")
+
+    await want(store, [1], "fake:a")
+    async with running(store, Buggy()):
+        await until(store, due=1)
+
+
+async def test_edits_and_deletions_follow_what_was_sent(store: Store) -> None:
+    adapter = FakeAdapter()
+    await want(store, [1], "fake:a", "fake:b")
+    async with running(store, adapter):
+        await until(store, sent=2)
+        await store.add_intakes([Intake(feed=None, events=(Edited(post(1, body=text("better"))),))], tenure().leased())
+        await until(store, sent=4)
+        await store.add_intakes([Intake(feed=None, events=(Deleted(post(1).uri),))], tenure().leased())
+        await until(store, sent=6)
+    assert [d.action for d in adapter.delivered] == [Action.SEND] * 2 + [Action.EDIT] * 2 + [Action.DELETE] * 2
+    sent = {str(d.destination): f"fake-{number}" for number, d in enumerate(adapter.delivered[:2], 1)}
+    assert all(d.messages == (sent[str(d.destination)],) for d in adapter.delivered[2:])
+
+
+async def test_what_was_interrupted_is_sent_again_under_its_id(store: Store) -> None:
+    """A claim whose lease lapsed belongs to a process that died in mid-air."""
+    await want(store, [1], "fake:a")
+    dead = tenure("dead", timedelta(0))
+    (lost,) = await store.claim_deliveries(Claim(adapters=("fake",), limit=1), dead.leased())
+    adapter = FakeAdapter()
+    async with running(store, adapter):
+        (found,) = await adapter.wait_for(1)
+    assert (found.id, found.interrupted, found.attempts) == (lost.id, True, 1)
+
+
+async def test_what_was_interrupted_is_not_sent_again_when_the_policy_says_so(store: Store) -> None:
+    await want(store, [1, 2], "fake:a")
+    await store.claim_deliveries(Claim(adapters=("fake",), limit=1), tenure("dead", timedelta(0)).leased())
+    adapter = FakeAdapter()
+    async with running(store, adapter, on_unknown="skip"):
+        (found,) = await adapter.wait_for(1)
+        await until(store, skipped=1, sent=1)
+    assert found.uri == post(2).uri
+
+
+async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> None:
+    """The message is out; its outcome must be written as soon as the store takes it, or it would be sent twice."""
+
+    class Moody:
+        def __init__(self) -> None:
+            self.refusals = 3
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        async def save_settlements(self, *args: object) -> object:
+            if self.refusals:
+                self.refusals -= 1
+                raise StoreError("the disk is full")
+            return await store.save_settlements(*args)  # type: ignore[arg-type]  # handed through
+
+    adapter = FakeAdapter()
+    await want(store, [1, 2], "fake:a")
+    async with running(Moody(), adapter):  # type: ignore[arg-type]  # a store but for one method
+        await until(store, sent=2)
+    assert len(adapter.delivered) == 2
+
+
+async def test_stopping_lets_land_what_is_in_flight_and_leaves_the_rest(store: Store) -> None:
+    landing, stuck = FakeAdapter(name="landing", hold=asyncio.Event()), FakeAdapter(name="stuck", hold=asyncio.Event())
+    await want(store, [1, 2], "landing:a", "stuck:a")
+    async with running(store, landing, stuck) as outbox:
+        while len(outbox._flights) < 2:
+            await asyncio.sleep(0.005)
+        assert landing.hold
+        landing.hold.set()
+        await outbox.stop(timedelta(milliseconds=100))
+    counts = (await store.get_counts()).deliveries
+    assert counts == {(Action.SEND, State.SENT): 1, (Action.SEND, State.SENDING): 1, (Action.SEND, State.DUE): 2}
+
+
+def test_an_attempt_must_end_before_its_lease_lapses() -> None:
+    with pytest.raises(ValueError, match=r"outbox\.timeout"):
+        Outbox(store=None, adapters={}, tenure=tenure(lease=timedelta(seconds=5)))  # type: ignore[arg-type]  # unused
+
+
+def test_limits_are_declared() -> None:
+    assert FakeAdapter().limits == Limits()

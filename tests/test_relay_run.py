@@ -1,0 +1,146 @@
+"""The real `relay run` process between a loopback network and its own standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from relay.stage import Draft, Item, Person, Stage
+from tests.processes import RelayProcess, seeded
+
+JOINED = datetime(2026, 1, 1, tzinfo=UTC)
+ILLA = Person(username="illa", name="Illa", note="Writes of bridges.", joined=JOINED)
+SAMI = Person(username="sami", name="Sami", note="Grows potatoes.", joined=JOINED)
+
+CONFIG = """\
+[store]
+url = "{store}"
+[web]
+port = 0
+[http]
+allow_private = ["127.0.0.0/8"]
+pace = "0s"
+[outbox]
+lease = "2s"
+timeout = "1s"
+[sources.mastodon]
+instances = ["{stage}"]
+interval = "100ms"
+sweep = "300ms"
+[sources.rss]
+interval = "100ms"
+[adapters.console]
+format = "json"
+[[subscriptions]]
+topic = "#bridge"
+to = "console"
+[[subscriptions]]
+topic = "#harvest"
+to = "console"
+[[subscriptions]]
+topic = "{stage}/feed.xml"
+to = "console"
+"""
+
+
+def database(folder: Path) -> str:
+    return f"sqlite:///{folder}/relay.sqlite3"
+
+
+def configured(folder: Path, stage: Stage, extra: str = "") -> Path:
+    file = folder / "relay.toml"
+    file.write_text(CONFIG.format(store=database(folder), stage=stage.url) + extra)
+    return file
+
+
+def actions(lines: list[dict[str, Any]], action: str) -> list[str]:
+    return [line["uri"] for line in lines if line["action"] == action]
+
+
+async def test_every_public_post_arrives_once_in_order_and_its_edit_and_deletion_follow(tmp_path: Path) -> None:
+    async with Stage([ILLA, SAMI]) as stage:
+        stage.post(Draft(author="illa", text="Before the relay came #bridge"))
+        async with RelayProcess(configured(tmp_path, stage)) as relay:
+            await seeded(database(tmp_path), 3)
+            for number in range(10):
+                stage.post(Draft(author="illa", text=f"Post {number} of the #bridge", name=f"p{number}"))
+            stage.post(Draft(author="sami", text="Both #bridge and #harvest", name="both"))
+            stage.post(Draft(author="sami", text="Potatoes #harvest", name="potatoes"))
+            stage.post(Draft(author="sami", text="For friends #harvest", visibility="private"))
+            stage.publish_item(Item(name="news", title="Bridge stands", text="<p>It stands.</p>"))
+            await relay.wait_until(lambda lines: len(actions(lines, "send")) >= 13)
+            stage.edit("p3", "Post 3, corrected, of the #bridge")
+            stage.delete("p4")
+            await relay.wait_until(lambda lines: actions(lines, "edit") and actions(lines, "delete"))
+            assert await relay.stop() == 0
+    sent = actions(relay.lines, "send")
+    ours = [uri for uri in sent if "/users/illa/" in uri]
+    assert ours == [stage.uris[f"p{number}"] for number in range(10)]
+    assert len(sent) == len(set(sent)) == 13
+    assert actions(relay.lines, "edit") == [stage.uris["p3"]]
+    assert actions(relay.lines, "delete") == [stage.uris["p4"]]
+    (edit,) = [line for line in relay.lines if line["action"] == "edit"]
+    assert "corrected" in edit["text"]
+
+
+async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with Stage([ILLA]) as stage:
+        config = configured(tmp_path, stage)
+        async with RelayProcess(config) as relay:
+            await seeded(database(tmp_path), 3)
+            stage.post(Draft(author="illa", text="One #bridge", name="one"))
+            await relay.wait_until(lambda lines: len(lines) == 1)
+            assert await relay.stop(signal.SIGINT) == 0
+        stage.post(Draft(author="illa", text="While it was away #bridge", name="two"))
+        async with RelayProcess(config) as relay:
+            await relay.wait_until(lambda lines: len(lines) == 1)
+            assert actions(relay.lines, "send") == [stage.uris["two"]]
+            await relay.stop()
+
+
+async def test_a_thread_is_linked_to_its_page(tmp_path: Path) -> None:
+    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+        await seeded(database(tmp_path), 3)
+        stage.post(Draft(author="illa", text="First #bridge", name="a"))
+        stage.post(Draft(author="illa", text="Second #bridge", name="b", reply_to="a"))
+        stage.post(Draft(author="illa", text="Third, without the tag", name="c", reply_to="b"))
+        await relay.wait_until(lambda lines: len(lines) == 2)
+        first, second = relay.lines
+        assert second["thread"]["root"] == first["uri"]
+        assert (second["thread"]["position"], second["thread"]["count"]) == (2, 2)
+        async with aiohttp.ClientSession() as session, session.get(second["thread"]["unroll"]) as answer:
+            page = await answer.text()
+        assert answer.status == 200
+        assert page.index("First") < page.index("Second") < page.index("Third, without the tag")
+        await relay.stop()
+
+
+async def test_a_second_relay_on_the_same_file_is_told_to_wait(tmp_path: Path) -> None:
+    async with Stage([ILLA]) as stage:
+        config = configured(tmp_path, stage)
+        async with RelayProcess(config) as first, RelayProcess(config) as second:
+            await first.running.wait()
+            loser = second if not await _runs(second) else first
+            assert await loser.ended() == 1
+            assert "another relay" in "".join(loser.log)
+            await (first if loser is second else second).stop()
+
+
+async def _runs(relay: RelayProcess) -> bool:
+    await relay.running.wait()
+    return any("the relay runs" in line for line in relay.log)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signals) -> None:
+    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+        await relay.running.wait()
+        async with asyncio.timeout(5):
+            assert await relay.stop(number) == 0
+    assert "Traceback" not in "".join(relay.log)

@@ -1,0 +1,306 @@
+"""What the repository says of itself is so: packaging, containers, the lock, the rooms, the documents."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from configparser import ConfigParser
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from relay.config import load
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+COMPOSE = (ROOT / "compose.yaml").read_text()
+SOURCES = sorted(chain((ROOT / "relay").rglob("*.py"), (ROOT / "adapters").rglob("*.py")))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def lines(pattern: str, text: str) -> list[Any]:
+    """What ``re.findall`` finds, where ``^`` and ``$`` are the ends of a line."""
+    return re.findall(pattern, text, re.MULTILINE)
+
+
+def packaged(folder: str) -> set[str]:
+    """The files of a package as they stand in the checkout."""
+    return {
+        name(path)
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+
+# --- the wheel ---
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as our build backend makes it, offline."""
+    place = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = place.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_both_packages_and_nothing_else(wheel: Path) -> None:
+    held = {entry for entry in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in entry}
+    assert held == packaged("relay") | packaged("adapters")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"relay/py\.typed",
+        r"adapters/py\.typed",
+        r"relay/web/templates/.+\.html",
+        r"relay/web/static/.+\.css",
+        r"relay/store/migrations/.+\.py",
+    ],
+)
+def test_the_wheel_holds_what_is_not_imported_but_needed(wheel: Path, pattern: str) -> None:
+    assert any(re.fullmatch(pattern, entry) for entry in zipfile.ZipFile(wheel).namelist())
+
+
+def test_the_wheel_names_the_entry_points_and_each_leads_to_a_file_in_it(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (listed,) = [entry for entry in archive.namelist() if entry.endswith("entry_points.txt")]
+    parser = ConfigParser()
+    parser.read_string(archive.read(listed).decode())
+    project = PYPROJECT["project"]
+    wanted = {"console_scripts": project["scripts"], **project["entry-points"]}
+    assert {group: dict(parser[group]) for group in parser.sections()} == wanted
+    for target in chain.from_iterable(points.values() for points in wanted.values()):
+        module = target.partition(":")[0].replace(".", "/")
+        assert {f"{module}.py", f"{module}/__init__.py"} & set(archive.namelist()), target
+
+
+# --- the lock ---
+
+
+def test_the_lock_names_every_direct_dependency_with_a_hash_and_no_host() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = dict(lines(r"^([a-z0-9-]+)==\S+.*((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)*)", lock))
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    direct = [re.split(r"[\[<>=;~! ]", need)[0] for need in chain(PYPROJECT["project"]["dependencies"], *extras)]
+    assert {need.lower().replace(".", "-") for need in direct} <= set(pinned)
+    assert all(pinned.values())
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|file:|@ ", lock)
+
+
+# --- containers ---
+
+
+def test_the_dockerfile_copies_what_exists_and_what_the_build_context_lets_through() -> None:
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [path for line in lines(r"^COPY (?!--from)(.+)$", DOCKERFILE) for path in line.split()[:-1]]
+    assert set(copied) == let_through
+    assert all((ROOT / path).exists() for path in copied)
+    assert {
+        "pyproject.toml",
+        "requirements.lock",
+        *PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],
+    } <= (set(copied))
+
+
+def test_the_dockerfile_copies_between_stages_what_an_earlier_stage_made() -> None:
+    ((stage, path),) = lines(r"^COPY --from=(\w+) (\S+)", DOCKERFILE)
+    made = DOCKERFILE.partition(f" AS {stage}\n")[2].partition("\nFROM ")[0]
+    assert f"uv venv {path}" in made
+
+
+def test_the_dockerfile_installs_every_platform_and_database_of_the_default_install() -> None:
+    extras = set(PYPROJECT["project"]["optional-dependencies"]) - {"test"}
+    assert set(lines(r"--extra (\w+)", DOCKERFILE)) == extras
+
+
+def test_the_image_runs_our_command_unprivileged_and_keeps_its_data() -> None:
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    command = json.loads(lines(r"^CMD (.+)$", final)[-1])
+    assert command == ["relay", "run", "-c", "/etc/relay/relay.toml"]
+    assert command[0] in PYPROJECT["project"]["scripts"]
+    (user,) = lines(r"^USER (\w+)$", final)
+    assert lines(rf"^RUN useradd .* --home-dir /data --create-home {user}$", final)
+    assert lines(r"^VOLUME /data$", final)
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+async def test_the_health_check_is_well_when_the_server_says_so(status: int, code: int) -> None:
+    async def health(_request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/healthz", health)
+    async with TestServer(app, host="127.0.0.1") as server:
+        assert server.port
+        assert await run_health_check(server.port) == code
+
+
+async def test_the_health_check_fails_when_nobody_answers(unused_tcp_port: int) -> None:
+    assert await run_health_check(unused_tcp_port) == 1
+
+
+async def run_health_check(port: int) -> int:
+    check = json.loads(lines(r"HEALTHCHECK .*?CMD (\[.+\])$", DOCKERFILE)[0])
+    assert check[0] == "python"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *(part.replace("8080", str(port)) for part in check[1:]), stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait()
+
+
+def test_compose_mounts_what_exists_where_the_image_reads_it() -> None:
+    mounts = lines(r"- (\./\S+?):(\S+?)(?::ro)?$", COMPOSE)
+    assert {target for _, target in mounts} == {"/etc/relay/relay.toml"}
+    assert all((ROOT / source).is_file() for source, _ in mounts)
+    declared = set(lines(r"^  ([\w-]+):$", COMPOSE.partition("\nvolumes:\n")[2]))
+    assert set(lines(r"- ([\w-]+-data):/", COMPOSE)) == declared
+
+
+def test_the_commands_in_compose_name_profiles_and_services_that_exist() -> None:
+    services = set(lines(r"^  ([\w-]+):$", COMPOSE.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]))
+    profiles = set(lines(r"^    profiles: \[(\w+)\]$", COMPOSE))
+    commands = lines(r"docker compose(?: --profile (\w+))? up(?: (\w+))?$", COMPOSE)
+    assert len(commands) == 2
+    assert {profile for profile, _ in commands if profile} == profiles
+    assert {service for _, service in commands if service} <= services
+
+
+def test_the_sample_configuration_listens_where_the_image_is_asked_and_keeps_data_in_the_volume() -> None:
+    sample = tomllib.loads((ROOT / "docker/config.toml").read_text())
+    assert sample["web"] == {"host": "0.0.0.0", "port": 8080}
+    assert sample["store"]["url"].startswith("sqlite:////data/")
+    assert set(lines(r'"127\.0\.0\.1:[\d-]+:(\d+)"', COMPOSE)) == {"8080"}
+
+
+def test_the_sample_configuration_holds_and_compose_sets_its_store_from_outside() -> None:
+    variables = dict(lines(r"^ +(RELAY_\w+): (\S+)$", COMPOSE))
+    config = load(ROOT / "docker/config.toml", variables)
+    assert config.store.url.get_secret_value() == "postgresql://relay:relay@postgres/relay"
+    assert config.warnings == ()
+
+
+# --- the rooms ---
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_file_stays_below_400_lines_and_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    assert not text or ast.get_docstring(ast.parse(text)), "a module's docstring says what it is for"
+
+
+PLATFORMS = re.compile("discord|telegram|matrix", re.IGNORECASE)
+NETWORKS = re.compile("mastodon|bluesky", re.IGNORECASE)
+
+
+def names_at(pattern: re.Pattern[str], exempt: str) -> list[str]:
+    """``file:line`` of each line in the core that matches, but for the files that are exempt."""
+    return [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in SOURCES
+        if name(path).startswith("relay/") and not re.match(exempt, name(path))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
+def test_the_core_names_no_platform() -> None:
+    """Configuration and the contract tests may: they are what people and third parties read."""
+    assert names_at(PLATFORMS, r"relay/(config|testing|plugins)\.py") == []
+
+
+def test_no_network_is_named_outside_its_room() -> None:
+    """The demo may: its stage plays one."""
+    assert names_at(NETWORKS, r"relay/(sources/|hashtag\.py|stage|demo|config)") == []
+
+
+PYTHON_FILES = sorted(chain(SOURCES, (ROOT / "tests").rglob("*.py"), (ROOT / "bench").rglob("*.py")))
+
+
+def test_every_lint_and_type_ignore_carries_its_reason() -> None:
+    ignore = re.compile(
+        r"#\s*(?:noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)(?P<reason>.*)"
+    )
+    bare = [
+        f"{name(path)}:{number}"
+        for path in PYTHON_FILES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if path != Path(__file__) and (found := ignore.search(line)) and not found["reason"].strip(" #-–—:()")
+    ]
+    assert bare == []
+
+
+# --- the documents ---
+
+
+def test_the_licence_is_mit_everywhere_it_is_named() -> None:
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
+    assert PYPROJECT["project"]["license"] == "MIT"
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    """Keep a Changelog 1.1.0: Unreleased first, known kinds of change, here one sentence a line."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    written = [line for line in text.splitlines() if line]
+    releases = [line for line in written if line.startswith("## ")]
+    kinds = {line for line in written if line.startswith("### ")}
+    assert written[0] == "# Changelog"
+    assert releases[0] == "## [Unreleased]"
+    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", line) for line in releases[1:])
+    assert kinds <= {f"### {kind}" for kind in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")}
+    entries = text.partition("\n## ")[2].splitlines()[1:]
+    assert all(re.fullmatch(r"- [A-Z`#].+\.", line) for line in entries if line and not line.startswith("#"))
+
+
+PATHS = re.compile(r"`((?:relay|adapters|tests|bench|scripts|docker|docs|\.ci|\.github)/[\w./-]*|[A-Z]\w+\.md)`")
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_document_names_exists(document: str) -> None:
+    named = PATHS.findall((ROOT / document).read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_contributing_names_every_dependency() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text().lower()
+    needs = chain(PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"].values())
+    assert [need for need in (re.split(r"[\[<>=;~! ]", need)[0] for need in needs) if need not in text] == []
+
+
+def test_the_readme_names_every_command() -> None:
+    from typer.main import get_command
+
+    from relay.cli import app
+
+    readme = (ROOT / "README.md").read_text()
+    command = get_command(app)
+    commands = getattr(command, "commands", {})
+    assert commands, "relay has subcommands"
+    assert [verb for verb, one in commands.items() if not one.hidden and f"relay {verb}" not in readme] == []
+
+
+def test_the_readme_names_both_commands_of_a_newcomer() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "scripts/demo" in readme
+    assert "scripts/test" in readme

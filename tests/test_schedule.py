@@ -1,0 +1,159 @@
+"""When to poll, re-check, retry; and the whole transition table of a delivery."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model import Action, MessageId
+from relay.ports import Gone, Limits, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.schedule import (
+    LONGEST_POLL,
+    LONGEST_RETRY,
+    RECHECKED_FOR,
+    OnUnknown,
+    Policy,
+    backoff,
+    impossible,
+    next_check,
+    next_poll,
+    next_poll_after_failure,
+    settle,
+)
+from relay.testing import NOON, delivery
+
+MINUTE = timedelta(minutes=1)
+jitters = st.floats(0, 1, exclude_max=True)
+
+
+def settled(
+    outcome: Outcome, *, action: Action = Action.SEND, idempotent: bool = False, on_unknown: OnUnknown = "resend"
+) -> Settlement:
+    limits = Limits(idempotent=idempotent, gap=timedelta(seconds=3))
+    return settle(delivery(action=action, attempts=1), outcome, Policy(limits=limits, on_unknown=on_unknown), NOON, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "state", "wait", "pause"),
+    [
+        (Sent((MessageId("1"),)), "plain", State.SENT, timedelta(seconds=3), ""),
+        (TryLater("busy"), "plain", State.DUE, timedelta(seconds=4), ""),
+        (TryLater("slow down", timedelta(hours=12)), "plain", State.DUE, timedelta(hours=12), ""),
+        (TryLater("soon", timedelta(seconds=1)), "plain", State.DUE, timedelta(seconds=4), ""),
+        (Refused("too odd"), "plain", State.FAILED, timedelta(0), ""),
+        (Gone("no such room"), "plain", State.DUE, timedelta(0), "no such room"),
+        (Unknown("time-out"), "plain", State.DUE, timedelta(seconds=4), ""),
+        (Unknown("time-out"), "skip", State.SKIPPED, timedelta(0), ""),
+        (Unknown("time-out"), "skip, idempotent", State.DUE, timedelta(seconds=4), ""),
+        (Unknown("time-out"), "skip, edit", State.DUE, timedelta(seconds=4), ""),
+    ],
+)
+def test_what_becomes_of_a_delivery(outcome: Outcome, kind: str, state: State, wait: timedelta, pause: str) -> None:
+    answer = settled(
+        outcome,
+        on_unknown="skip" if "skip" in kind else "resend",
+        idempotent="idempotent" in kind,
+        action=Action.EDIT if "edit" in kind else Action.SEND,
+    )
+    assert (answer.state, answer.due - NOON, answer.pause) == (state, wait, pause)
+    assert bool(answer.reason) == (not isinstance(outcome, Sent))
+
+
+outcomes = st.one_of(
+    st.builds(Sent, st.lists(st.text(min_size=1).map(MessageId)).map(tuple)),
+    st.builds(TryLater, st.text(min_size=1), st.none() | st.timedeltas(timedelta(0), timedelta(days=2))),
+    st.builds(Refused, st.text(min_size=1)),
+    st.builds(Gone, st.text(min_size=1)),
+    st.builds(Unknown, st.text(min_size=1)),
+)
+
+
+@given(
+    outcomes,
+    st.sampled_from(Action),
+    st.booleans(),
+    st.integers(0, 10_000),
+    jitters,
+    st.sampled_from(["resend", "skip"]),
+)
+def test_nothing_is_dropped_silently(
+    outcome: Outcome,
+    action: Action,
+    idempotent: bool,
+    attempts: int,
+    jitter: float,
+    on_unknown: OnUnknown,
+) -> None:
+    """Whatever happens, a delivery is sent, or due again, or ended with its reason kept; and never due in the past."""
+    policy = Policy(limits=Limits(idempotent=idempotent), on_unknown=on_unknown)
+    answer = settle(delivery(action=action, attempts=attempts), outcome, policy, NOON, jitter)
+    assert answer.due >= NOON
+    assert answer.state in {State.SENT, State.DUE} or answer.reason
+    assert (answer.state is State.SENT) == isinstance(outcome, Sent)
+    if isinstance(outcome, TryLater) and outcome.after:
+        assert answer.due >= NOON + outcome.after
+
+
+@given(st.integers(1, 10_000), jitters)
+def test_backoff_grows_and_is_bounded(attempt: int, jitter: float) -> None:
+    assert backoff(attempt, jitter) <= backoff(attempt + 1, 0.999999999) or backoff(attempt, 0) == LONGEST_RETRY
+    assert timedelta(0) < backoff(attempt, jitter) <= LONGEST_RETRY * 1.5
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ({"action": Action.EDIT, "messages": ()}, "nothing was sent"),
+        ({"action": Action.DELETE, "messages": ()}, "nothing was sent"),
+        ({"action": Action.EDIT}, ""),
+        ({"action": Action.SEND, "interrupted": True}, ""),
+    ],
+)
+def test_what_needs_no_attempt(what: dict[str, object], expected: str) -> None:
+    reason = impossible(delivery(**what), Policy(limits=Limits()))  # type: ignore[arg-type]  # a table of keywords
+    assert expected in reason
+    assert bool(reason) == bool(expected)
+
+
+def test_an_interrupted_send_is_not_repeated_when_the_policy_says_so() -> None:
+    unsure = delivery(interrupted=True)
+    assert impossible(unsure, Policy(limits=Limits(), on_unknown="skip"))
+    assert not impossible(unsure, Policy(limits=Limits(idempotent=True), on_unknown="skip"))
+
+
+def test_platforms_that_cannot_edit_or_delete_are_not_asked_to() -> None:
+    assert impossible(delivery(action=Action.EDIT), Policy(limits=Limits(edits=False)))
+    assert impossible(delivery(action=Action.DELETE), Policy(limits=Limits(deletions=False)))
+
+
+def test_an_interval_is_obeyed_as_written_unless_the_server_asks_for_more() -> None:
+    assert next_poll(NOON, MINUTE, None) == NOON + MINUTE
+    assert next_poll(NOON, MINUTE, timedelta(seconds=5)) == NOON + MINUTE
+    assert next_poll(NOON, MINUTE, timedelta(hours=1)) == NOON + timedelta(hours=1)
+
+
+@given(st.integers(1, 1000), jitters)
+def test_a_failing_feed_is_asked_ever_less_often(failures: int, jitter: float) -> None:
+    pause = next_poll_after_failure(NOON, MINUTE, None, failures, jitter) - NOON
+    assert MINUTE <= pause <= LONGEST_POLL * 1.5
+    asked = next_poll_after_failure(NOON, MINUTE, timedelta(days=1), failures, jitter)
+    assert asked >= NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("age", "factor"),
+    [
+        (timedelta(0), 1),
+        (timedelta(minutes=59), 1),
+        (timedelta(hours=2), 3),
+        (timedelta(hours=12), 12),
+        (timedelta(days=6), 48),
+        (RECHECKED_FOR + MINUTE, None),
+    ],
+)
+def test_the_newest_posts_are_rechecked_most_often(age: timedelta, factor: int | None) -> None:
+    expected: datetime | None = None if factor is None else NOON + MINUTE * factor
+    assert next_check(NOON - age, NOON, MINUTE) == expected

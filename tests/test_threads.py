@@ -1,0 +1,70 @@
+"""A look at a thread at its source fills the page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from relay.model import Post, Published, Removed
+from relay.ports import Intake, Page, Refused, Store
+from relay.store import open_store
+from relay.testing import FakeSource, post, text
+from relay.threads import Threads, fetch
+from tests.test_outbox import tenure
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
+
+
+ROOT = post(1)
+CHAIN = (ROOT, post(2, reply_to=ROOT.aliases[0]), post(3, reply_to=post(2).aliases[0]))
+
+
+async def page_of(store: Store, ref: str) -> Page:
+    page = await store.get_page_of(ref)
+    assert page
+    return page
+
+
+def uris(page: Page) -> list[str]:
+    return [one.uri for one in page.posts]
+
+
+async def test_a_look_brings_the_posts_that_were_never_relayed(store: Store) -> None:
+    await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
+    source = FakeSource(threads={ROOT.uri: CHAIN})
+    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    assert uris(page) == [one.uri for one in CHAIN]
+    assert page.looked
+    assert not (await store.get_counts()).deliveries
+
+
+async def test_a_look_sees_edits(store: Store) -> None:
+    await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
+    source = FakeSource(threads={ROOT.uri: (post(1, body=text("Better.")),)})
+    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    (shown,) = page.posts
+    assert isinstance(shown, Post)
+    assert shown.body == text("Better.")
+
+
+async def test_a_source_that_does_not_answer_leaves_the_page_as_it_is(store: Store) -> None:
+    await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
+    before = await page_of(store, ROOT.uri)
+    assert await Threads(store=store, sources={"fake": FakeSource()}, tenure=tenure()).look(before) == before
+
+
+async def test_the_first_source_that_knows_an_address_gives_the_thread() -> None:
+    source = FakeSource(threads={"https://ayllu.example/@illa/3": tuple(reversed(CHAIN))})
+    thread = await fetch("https://ayllu.example/@illa/3", [FakeSource(), source])
+    assert not isinstance(thread, Refused)
+    assert [one.uri for one in thread.posts if not isinstance(one, Removed)] == [one.uri for one in CHAIN]  # type: ignore[union-attr]  # asserted above
+
+
+async def test_an_address_that_nobody_knows_is_refused_with_the_reasons() -> None:
+    assert await fetch("https://nowhere.example/", [FakeSource()]) == Refused("fake: no such post")

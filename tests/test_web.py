@@ -1,0 +1,260 @@
+"""The pages over HTTP: headers, formats, what is not there, asking the source, starting and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from urllib.parse import urljoin
+
+import pytest
+
+from relay.model import Action, Removed
+from relay.ports import Counts, Page, State, Store, StoreError
+from relay.testing import author, post, text
+from relay.web import Web
+from tests.reader import HTML, SLUG, Kept, one, page, served
+
+# --- headers ---
+
+EVERYWHERE = [f"/t/{SLUG}", f"/t/{SLUG}.md", "/", "/nothing", "/healthz", "/readyz", "/robots.txt", "/style.css"]
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+async def test_every_answer_protects_its_reader_and_its_author(path: str) -> None:
+    async with served(page()) as get:
+        response = await get(path)
+    policy = dict(part.strip().split(" ", 1) for part in response.headers["Content-Security-Policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "img-src": "https: http: data:",
+        "media-src": "https: http:",
+        "style-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert response.headers["X-Robots-Tag"] == "noindex, noarchive"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Set-Cookie" not in response.headers
+    assert "Python" not in response.headers["Server"]
+    assert "<script" not in response.text
+
+
+async def test_a_page_is_sent_once_and_may_be_kept_for_a_minute() -> None:
+    async with served(page()) as get:
+        first = await get(f"/t/{SLUG}")
+        again = await get(f"/t/{SLUG}", headers={"If-None-Match": first.headers["ETag"]})
+        changed = await get(f"/t/{SLUG}", headers={"If-None-Match": 'W/"else"'})
+    assert first.headers["Cache-Control"] == "max-age=60"
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert again.headers["Cache-Control"] == "max-age=60"
+    assert changed.status == 200
+
+
+async def test_the_style_sheet_has_a_name_of_its_own_and_may_be_kept() -> None:
+    async with served(page()) as get:
+        href = one((await get("/")).tree, "link[rel=stylesheet]").attributes["href"] or ""
+        response = await get(href.removeprefix("."))
+    assert (response.status, response.kind) == (200, "text/css; charset=utf-8")
+    assert "immutable" in response.headers["Cache-Control"]
+
+
+async def test_head_answers_like_get_without_the_page() -> None:
+    async with served(page()) as get:
+        response = await get(f"/t/{SLUG}", method="HEAD")
+    assert (response.status, response.kind, response.body) == (200, HTML, b"")
+
+
+# --- formats ---
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind", "begins"),
+    [
+        ("md", "text/markdown", r"# Illa (@illa@ayllu.example)"),
+        ("txt", "text/plain", "Illa (@illa@ayllu.example)\n"),
+        ("json", "application/json", "{"),
+    ],
+)
+async def test_a_thread_can_be_taken_away(ending: str, kind: str, begins: str) -> None:
+    async with served(page()) as get:
+        response = await get(f"/t/{SLUG}.{ending}")
+    assert (response.status, response.kind) == (200, f"{kind}; charset=utf-8")
+    assert (response.text).startswith(begins)
+
+
+# --- what is not there ---
+
+
+@pytest.mark.parametrize("path", ["/t/unknown", "/t/unknown.md", f"/t/{SLUG}.exe", "/t/", "/a/b/c", "/t/../etc"])
+async def test_what_is_not_there_is_a_friendly_page(path: str) -> None:
+    async with served(page()) as get:
+        response = await get(path)
+    assert response.status == 404
+    tree = response.tree
+    assert one(tree, "h1").text() == "Nothing here"
+    style = one(tree, "link[rel=stylesheet]").attributes["href"] or ""
+    assert urljoin(path, style).startswith("/style.css?")
+
+
+@pytest.mark.parametrize("ending", ["", ".md", ".json"])
+async def test_a_page_whose_posts_were_all_removed_is_gone(ending: str) -> None:
+    async with served(page(Removed(post(1).uri))) as get:
+        response = await get(f"/t/{SLUG}{ending}")
+    assert response.status == 410
+    assert "removed by its author" in response.text
+
+
+async def test_an_author_who_asks_not_to_be_kept_is_not_shown() -> None:
+    refusing = replace(author(), refuses=True)
+    async with served(page(post(1, author=refusing, body=text("Not for you.")))) as get:
+        response, index = await get(f"/t/{SLUG}"), await get("/")
+    assert response.status == 410
+    assert "Not for you." not in response.text + index.text
+    assert "https://ayllu.example/@illa/1" in response.text
+
+
+async def test_another_method_is_refused_with_a_page() -> None:
+    async with served(page()) as get:
+        response = await get(f"/t/{SLUG}", method="POST")
+    assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
+
+
+@pytest.mark.parametrize(("trouble", "status"), [(StoreError("the disk is full"), 503), (ValueError("secret"), 500)])
+async def test_trouble_is_a_page_that_tells_no_secret(trouble: Exception, status: int) -> None:
+    async with served(page(), trouble=trouble) as get:
+        response = await get(f"/t/{SLUG}")
+    assert response.status == status
+    assert response.headers["Cache-Control"] == "no-store"
+    assert str(trouble) not in response.text
+
+
+# --- crawlers and health ---
+
+
+async def test_crawlers_are_asked_to_stay_away() -> None:
+    async with served() as get:
+        assert (await get("/robots.txt")).text == "User-agent: *\nDisallow: /\n"
+
+
+async def test_health_is_told_apart_from_readiness() -> None:
+    counts = Counts(posts=7, deliveries={(Action.SEND, State.SENT): 5, (Action.EDIT, State.SENT): 1})
+    async with served(counts=counts) as get:
+        ready = json.loads((await get("/readyz")).text)
+    async with served(trouble=StoreError("the database is locked")) as get:
+        health, unready = await get("/healthz"), await get("/readyz")
+    assert (ready["ready"], ready["posts"], ready["deliveries"]["sent"]) == (True, 7, 6)
+    assert (health.status, health.text) == (200, "ok\n")
+    assert (unready.status, json.loads(unready.text)["reason"]) == (503, "the database is locked")
+
+
+# --- asking the source ---
+
+
+async def test_a_page_not_looked_at_for_a_minute_is_looked_at() -> None:
+    asked: list[Page] = []
+
+    async def look(known: Page) -> Page:
+        asked.append(known)
+        return page(post(1), post(2), post(3, body=text("Just said.")), looked=datetime.now(UTC))
+
+    stale = page(looked=datetime.now(UTC) - timedelta(minutes=2))
+    async with served(stale, page(slug="fresh", looked=datetime.now(UTC)), look=look) as get:
+        assert "Just said." in (await get(f"/t/{SLUG}")).text
+        assert "Just said." not in (await get(f"/t/{SLUG}")).text
+        await get("/t/fresh")
+    assert asked == [stale]
+
+
+async def test_a_source_that_fails_costs_no_reader_the_page() -> None:
+    async def look(_known: Page) -> Page:
+        raise RuntimeError("no answer")
+
+    async with served(page(), look=look) as get:
+        assert "Post number 1." in (await get(f"/t/{SLUG}")).text
+
+
+async def test_a_source_that_hangs_is_not_waited_for() -> None:
+    """The reader gets what is stored; the look goes on until the server stops, which it does at once."""
+    ended = asyncio.Event()
+
+    async def look(_known: Page) -> Page:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with served(page(), look=look, patience=timedelta(milliseconds=50)) as get:
+        assert "Post number 1." in (await get(f"/t/{SLUG}")).text
+        assert not ended.is_set()
+        stopping = time.monotonic()
+    assert time.monotonic() - stopping < 1
+    assert ended.is_set()
+
+
+# --- starting and stopping ---
+
+
+class Stuck(Kept):
+    """A store that never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def get_page(self, slug: str) -> Page | None:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_it_stops_within_a_second_while_a_reader_waits() -> None:
+    store = Stuck()
+    web = Web(cast(Store, store), None, name="Chaski Wasi")
+    await web.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(web.url.rpartition(":")[2]))
+    writer.write(f"GET /t/{SLUG} HTTP/1.1\r\nHost: chaski.example\r\n\r\n".encode())
+    await store.asked.wait()
+    stopping = time.monotonic()
+    await web.stop()
+    assert time.monotonic() - stopping < 1
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_stopping_twice_or_before_the_start_does_nothing() -> None:
+    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    await web.stop()
+    await web.start("127.0.0.1", 0)
+    await web.stop()
+    await web.stop()
+    assert web.url == ""
+
+
+async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
+        await web.start("127.0.0.1", taken.getsockname()[1])
+    assert web.url == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "begins"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:"), ("::1", "http://[::1]:")]
+)
+async def test_its_address_can_be_opened_whatever_it_listens_on(host: str, begins: str) -> None:
+    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    try:
+        await web.start(host, 0)
+        assert web.url.startswith(begins)
+        assert not web.url.endswith(":0")
+    finally:
+        await web.stop()
