@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -155,6 +157,7 @@ class App:
             tasks.create_task(self.subscriptions.run(wanted(self.parts.config)), name="subscriptions")
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self._refresh(), name="refresh")
+            tasks.create_task(_give_back_memory(), name="memory")
             if self.parts.config.store.keep:
                 tasks.create_task(self._forget(self.parts.config.store.keep), name="forget")
 
@@ -168,6 +171,14 @@ class App:
         while True:
             await self.tenure.persist(lambda: self.store.delete_old(clock() - keep))
             await asyncio.sleep(FORGET_EVERY.total_seconds())
+
+
+async def _give_back_memory() -> None:
+    """Hand back what starting up took and nobody needs any more: some megabytes, where the C library keeps them."""
+    await asyncio.sleep(2)
+    gc.collect()
+    with suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 async def _no_commands(_command: object) -> str:

@@ -109,6 +109,10 @@ def test_the_limit_is_in_the_units_of_the_measure(measure: Callable[[str], int],
     assert plain(cut(text("😀" * 9), limit, measure=measure)) == shown
 
 
+def test_more_code_points_than_the_limit_fit_where_the_measure_counts_graphemes() -> None:
+    assert plain(cut(text("e\u0301" * 9), 4, measure=reader)) == "e\u0301" * 3 + "…"
+
+
 def test_what_is_kept_keeps_its_look_and_the_ellipsis_is_no_part_of_a_link() -> None:
     link = Span("the minutes of May", LINK, marks=(Mark.BOLD,))
     (block,) = cut((Block((Span("a "), link, Span(" b")), Form.HEADING, quote=1),), 16)

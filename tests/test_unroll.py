@@ -194,6 +194,20 @@ LINKS = {"a2": "a1", "a3": "a2", "a4": "a3"}
             id="a gap is as old as what it holds",
         ),
         pytest.param(
+            [post("a1"), gone("a2"), post("a3"), post("a9", "a2"), post("a5", "a1")],
+            "a1",
+            LINKS,
+            (["a1", "-a2", "a3"], [["a5"], ["a9"]], ""),
+            id="and as the oldest of that",
+        ),
+        pytest.param(
+            [post("a1"), gone("a2"), post("a3", "a1")],
+            "a2",
+            LINKS,
+            (["a1", "a3"], [], ""),
+            id="nothing leads on from a gap at the end",
+        ),
+        pytest.param(
             [post("a1"), post("a2", "b9"), post("a3", "a2")],
             "a3",
             LINKS,

@@ -20,7 +20,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from relay.ports import StoreError
 from relay.store.errors import is_transient, store_error
@@ -46,6 +46,7 @@ class Database:
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._own = threading.local()
         self._connections: list[Connection] = []
+        self._losses = 0
         self._lock: IO[str] | None = None
         self._closed = False
 
@@ -69,6 +70,7 @@ class Database:
                 with connection.begin():
                     return work(connection)
             except (DBAPIError, self._driver_error) as error:
+                self._note_loss()
                 cause = getattr(error, "orig", None) or error
                 if left and is_transient(cause):
                     continue
@@ -79,12 +81,21 @@ class Database:
         raise AssertionError("unreachable")
 
     def _connection(self) -> Connection:
-        """This thread's connection, kept from one transaction to the next; a lost one is opened again when used."""
+        """This thread's connection, kept from one transaction to the next; an invalid one is opened again when used."""
         connection: Connection | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._engine.connect()
             self._connections.append(connection)
+        elif self._own.losses != self._losses:
+            connection.invalidate()
+        self._own.losses = self._losses
         return connection
+
+    def _note_loss(self) -> None:
+        """Where one connection was lost, the server went: each thread is to open a new one, not to fail once more."""
+        connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is not None and connection.invalidated:
+            self._losses += 1
 
     async def lock(self) -> None:
         """Keep other relays off a SQLite file until :meth:`close`. PostgreSQL is there to be shared."""
@@ -101,7 +112,7 @@ class Database:
         self._threads.shutdown()
         while self._connections:
             connection = self._connections.pop()
-            connection.invalidate()  # not back to its pool, which a lost connection may have replaced: closed
+            connection.invalidate()  # a rollback could fail by now
             connection.close()
         self._engine.dispose()
         if self._lock:
@@ -183,8 +194,7 @@ def _postgresql(url: URL, busy_timeout: timedelta) -> Engine:
     try:
         engine = create_engine(
             url,
-            pool_size=_POSTGRESQL_THREADS,
-            max_overflow=0,
+            poolclass=NullPool,  # each thread keeps its own
             hide_parameters=True,
             connect_args={name: value for name, value in patience.items() if name not in url.query},
         )

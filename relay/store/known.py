@@ -21,7 +21,11 @@ from relay.store.tables import aliases, micros, posts
 
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
 
-_ALIASES = Query(select(aliases.c.alias, aliases.c.uri).where(among(aliases.c.alias, "names")))
+_ALIASES = Query(
+    select(aliases.c.alias, posts.c.uri)
+    .join(posts, posts.c.id == aliases.c.post)
+    .where(among(aliases.c.alias, "names"))
+)
 _POSTS = Query(
     select(
         posts.c.id,
@@ -195,7 +199,9 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
     insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
-    insert_rows(connection, aliases, ("alias", "uri"), list(known.coined.items()))
+    insert_rows(
+        connection, aliases, ("alias", "post"), [(name, known.entries[uri].id) for name, uri in known.coined.items()]
+    )
 
 
 def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ _ref = bindparam("ref", type_=Text)
 _OF_SLUG = select(_thread).where(posts.c.slug == _ref)
 _OF_REF = (
     select(_thread).where(posts.c.uri == _ref),
-    select(_thread).join(aliases, aliases.c.uri == posts.c.uri).where(aliases.c.alias == _ref),
+    select(_thread).join(aliases, aliases.c.post == posts.c.id).where(aliases.c.alias == _ref),
     select(_thread).where(posts.c.url == _ref, posts.c.url != posts.c.uri).order_by(posts.c.published.desc()).limit(1),
 )
 _LATEST = (

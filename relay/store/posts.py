@@ -66,9 +66,8 @@ def delete_old(connection: Connection, before: datetime) -> int:
     serialize(connection)
     roots = connection.execute(_OLD, {"before": before}).scalars().all()
     old = connection.execute(_THREADS, {"roots": roots}).all()
-    for column in (deliveries.c.post, posts.c.id):
+    for column in (deliveries.c.post, aliases.c.post, posts.c.id):
         connection.execute(
             delete(column.table).where(among(column, "ids", BigInteger)), {"ids": [post.id for post in old]}
         )
-    connection.execute(delete(aliases).where(among(aliases.c.uri, "uris")), {"uris": [post.uri for post in old]})
     return len(old)

@@ -1,18 +1,18 @@
-"""The tables. Times are kept as microseconds since 1970 in UTC, rich values as JSON of the dataclasses in ``model``."""
+"""The tables; their indexes are in ``indexes``.
+
+Times are kept as microseconds since 1970 in UTC, rich values as JSON of the dataclasses in ``model``.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Dialect,
     ForeignKey,
-    Index,
     Integer,
     MetaData,
     Table,
@@ -50,10 +50,6 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 """A key that the database counts up; SQLite only does that for INTEGER."""
 
 
-def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    Index(name, *columns, sqlite_where=where, postgresql_where=where)
-
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -89,8 +85,6 @@ feeds = Table(
     UniqueConstraint("source", "address"),
     sqlite_autoincrement=True,  # a late poll of a feed that was removed must not be taken for another's
 )
-_partial("ix_feeds_due", feeds.c.source, feeds.c.next_poll, where=feeds.c.next_poll.is_not(None))
-_partial("ix_feeds_leased", feeds.c.leased_until, where=feeds.c.leased_until.is_not(None))
 
 subscriptions = Table(
     "subscriptions",
@@ -139,18 +133,13 @@ posts = Table(
     Column("looked", Moment),  # of roots: when the source was last asked for the whole thread
     Column("grown", Moment),  # of roots: when the newest post of a thread that may be listed was published
 )
-_partial("ix_posts_url", posts.c.url, where=posts.c.url != posts.c.uri)
-_partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(None))
-_partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))
-_partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.c.next_check.is_not(None))
-_partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
-Index("ix_posts_seen", posts.c.seen)
 
 aliases = Table(
     "aliases",
     metadata,
     Column("alias", Key, primary_key=True),
-    Column("uri", Key, nullable=False, index=True),
+    Column("post", Number, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 destinations = Table(
@@ -163,9 +152,7 @@ destinations = Table(
     Column("paused", Text, nullable=False, server_default=""),
     Column("leased_by", Key, nullable=False, server_default=""),
     Column("leased_until", Moment),
-    postgresql_with={"fillfactor": 30},  # rows that change with every delivery: room to do so in place
 )
-_partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))
 
 deliveries = Table(
     "deliveries",
@@ -186,4 +173,3 @@ deliveries = Table(
     UniqueConstraint("post", "destination", "version"),
     sqlite_autoincrement=True,  # an id is an idempotency key: never used again
 )
-_partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))

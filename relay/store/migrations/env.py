@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from relay.store.indexes import metadata
 from relay.store.migrations import VERSION_TABLE
-from relay.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -114,10 +114,11 @@ def _create_posts() -> None:
     op.create_table(
         "aliases",
         sa.Column("alias", KEY, nullable=False),
-        sa.Column("uri", KEY, nullable=False),
+        sa.Column("post", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("alias", name="pk_aliases"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_aliases_uri", "aliases", ["uri"])
+    op.create_index("ix_aliases_post", "aliases", ["post"])
 
 
 def _create_outbox() -> None:

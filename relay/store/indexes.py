@@ -1,0 +1,34 @@
+"""What the tables are told for speed: indexes, most of them partial, and room to change rows in place.
+
+Apart from the tables because only migrations need it: naming PostgreSQL's options loads its whole dialect, for which
+an idle relay on SQLite has no use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Index
+
+from relay.store.tables import aliases, deliveries, destinations, feeds, metadata, posts
+
+__all__ = ["metadata"]
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_partial("ix_feeds_due", feeds.c.source, feeds.c.next_poll, where=feeds.c.next_poll.is_not(None))
+_partial("ix_feeds_leased", feeds.c.leased_until, where=feeds.c.leased_until.is_not(None))
+_partial("ix_posts_url", posts.c.url, where=posts.c.url != posts.c.uri)
+_partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(None))
+_partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))
+_partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.c.next_check.is_not(None))
+_partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
+Index("ix_posts_seen", posts.c.seen)
+Index("ix_aliases_post", aliases.c.post)
+_partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))
+_partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))
+
+destinations.dialect_kwargs["postgresql_with"] = {"fillfactor": 30}  # rows that change with every delivery
