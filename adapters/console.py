@@ -16,7 +16,7 @@ from typing import Literal, TextIO
 from adapters.console_card import UNPRINTABLE, render, to_plain, to_terminal
 from relay.model import Card, Delivery, MessageId
 from relay.plugins import Host, Plugin, Settings
-from relay.ports import Check, Gone, Inbox, Limits, Outcome, Sent, TryLater
+from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater
 from relay.text import plain
 
 WIDEST = 100
@@ -84,11 +84,11 @@ class Console:
         del inbox
 
     async def deliver(self, delivery: Delivery) -> Outcome:
-        """Print one delivery. ``Gone`` when nobody reads any more, ``TryLater`` when there is no room (a full disk)."""
+        """Print one delivery. ``TryLater`` when nobody reads, or there is no room: the next start may have a reader."""
         try:
             self._write(self._drawn(delivery))
         except BrokenPipeError:
-            return Gone("nobody reads the output any more")
+            return TryLater("nobody reads the output any more")
         except OSError as error:
             return TryLater(f"the output takes no more: {error.strerror}")
         return Sent((MessageId(str(delivery.id)),))

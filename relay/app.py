@@ -21,7 +21,7 @@ from relay.ingest import Ingest
 from relay.lease import Tenure
 from relay.log import Trouble, get_logger
 from relay.outbox import Outbox
-from relay.ports import Adapter, Source, Store, Wanted
+from relay.ports import Adapter, Source, Store, StoreError, Wanted
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -31,6 +31,13 @@ log = get_logger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
 FORGET_EVERY = timedelta(hours=6)
+
+
+Tasks = list[asyncio.Task[Any]]
+
+
+class StartError(Exception):
+    """What keeps the relay from starting, and what to do about it."""
 
 
 def clock() -> datetime:
@@ -133,9 +140,8 @@ class App:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
-        config = self.parts.config
-        await self.web.start(config.web.host, config.web.port)
-        log.info("the relay runs", pages=self.web.url, subscriptions=len(wanted(config)))
+        await self._serve()
+        log.info("the relay runs", pages=self.web.url, subscriptions=len(wanted(self.parts.config)))
         adapters = [_spawn(adapter.run(_no_commands), adapter.name) for adapter in self.parts.adapters.values()]
         outbox = _spawn(self.outbox.run(), "outbox")
         ingest = _spawn(self._read(), "ingest")
@@ -143,13 +149,33 @@ class App:
         try:
             await _first_failure_or(stopped, [ingest, outbox, *adapters])
         finally:
-            await _cancel([ingest, stopped])
-            await self.ingest.stop()
-            await _cancel([outbox])
-            await self.outbox.stop(config.outbox.grace)
-            await _cancel(adapters)
-            await self.web.stop()
-            await self.store.delete_leases(self.tenure.owner)
+            await self._stop([ingest, stopped], [outbox], adapters)
+
+    async def _serve(self) -> None:
+        web = self.parts.config.web
+        try:
+            await self.web.start(web.host, web.port)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StartError(
+                f"the pages cannot be served on {web.host}:{web.port}: {why}; change [web] host or port"
+            ) from error
+
+    async def _stop(self, readers: Tasks, senders: Tasks, adapters: Tasks) -> None:
+        try:
+            async with asyncio.timeout(STOP_WITHIN.total_seconds()):
+                await _cancel(readers)
+                await self.ingest.stop()
+                await _cancel(senders)
+                await self.outbox.stop(self.parts.config.outbox.grace)
+                await _cancel(adapters)
+                await self.web.stop()
+                await self.store.delete_leases(self.tenure.owner)
+        except (TimeoutError, StoreError) as error:
+            log.error(  # noqa: TRY400 - no bug, so no traceback
+                "the relay stopped in a hurry; the next start goes on where it was", reason=str(error) or "time is up"
+            )
+        else:
             log.info("the relay has stopped")
 
     async def _read(self) -> None:
@@ -189,7 +215,7 @@ def _spawn(work: Any, name: str) -> asyncio.Task[Any]:
     return asyncio.create_task(work, name=name)
 
 
-async def _first_failure_or(stopped: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
+async def _first_failure_or(stopped: asyncio.Task[Any], tasks: Tasks) -> None:
     """Wait for ``stopped``; raise what ends a task before. Tasks that end well are let go."""
     waiting = {stopped, *tasks}
     while stopped in waiting:
@@ -200,7 +226,7 @@ async def _first_failure_or(stopped: asyncio.Task[Any], tasks: list[asyncio.Task
             return
 
 
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+async def _cancel(tasks: Tasks) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

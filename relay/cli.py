@@ -85,6 +85,7 @@ def start(
     work: Callable[[asyncio.Event], Coroutine[Any, Any, int]], *, config: Config | None = None, level: str = "warning"
 ) -> NoReturn:
     """Run until done; the first Ctrl-C or SIGTERM asks ``work`` to stop, a second Ctrl-C ends at once."""
+    from relay.app import StartError
     from relay.log import configure
     from relay.plugins import PluginError
     from relay.ports import StoreError
@@ -106,10 +107,8 @@ def start(
 
     try:
         code = _loop_run(main())
-    except (StoreError, PluginError) as error:
+    except (StoreError, PluginError, StartError) as error:
         fail(str(error))
-    except OSError as error:
-        fail(f"{error.strerror or error}")
     raise typer.Exit(code)
 
 

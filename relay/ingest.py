@@ -112,6 +112,8 @@ class Ingest:
     async def _poll_when_due(self) -> None:
         while True:
             feeds = await self.tenure.persist(self._claim_feeds)
+            if any(feed.id not in self._index.by_feed for feed in feeds):  # somebody has just subscribed
+                await self.tenure.persist(self.refresh)
             for feed in feeds:
                 poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
                 self._polling[poll] = feed

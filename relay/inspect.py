@@ -89,9 +89,9 @@ async def _check_topics(parts: Parts) -> Sequence[Check]:
 
 
 async def _check_topic(topic: Wanted, parts: Parts) -> Check:
-    answers = await resolve(topic, parts.sources)
+    answers = await resolve(topic.topic, topic.networks or parts.sources, parts.sources)
     name = f"{topic.topic} → {topic.destination}"
-    if why := refusal(topic, answers):
+    if why := refusal(topic.topic, answers):
         return Check(name=name, ok=False, note=why)
     late = [
         f"{source}: {answer.reason}" for source, answer in answers.items() if not isinstance(answer, Resolved | Refused)
@@ -109,9 +109,8 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
     async with build(config.with_adapter("console")) as parts:
         if destination.adapter not in parts.adapters:
             return _failed(f"no adapter {destination.adapter!r} is configured")
-        asked = Wanted(topic=topic, destination=destination)
-        answers = await resolve(asked, parts.sources)
-        if why := refusal(asked, answers):
+        answers = await resolve(topic, parts.sources, parts.sources)
+        if why := refusal(topic, answers):
             return _failed(why)
         cards = [
             card

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,19 +18,21 @@ log = get_logger(__name__)
 LONGEST = timedelta(minutes=10)
 
 
-async def resolve(wanted: Wanted, sources: Mapping[str, Source]) -> dict[str, Resolved | Refused | TryLater]:
-    """Ask each source that may serve the topic what it means there."""
-    asked = [sources[name] for name in (wanted.networks or sources) if name in sources]
-    answers = await asyncio.gather(*(source.resolve(wanted.topic) for source in asked))
+async def resolve(
+    topic: str, networks: Iterable[str], sources: Mapping[str, Source]
+) -> dict[str, Resolved | Refused | TryLater]:
+    """Ask the named sources what a topic means there."""
+    asked = [sources[name] for name in networks if name in sources]
+    answers = await asyncio.gather(*(source.resolve(topic) for source in asked))
     return {source.name: answer for source, answer in zip(asked, answers, strict=True)}
 
 
-def refusal(wanted: Wanted, answers: Mapping[str, Resolved | Refused | TryLater]) -> str:
+def refusal(topic: str, answers: Mapping[str, Resolved | Refused | TryLater]) -> str:
     """Why nobody serves the topic, or an empty string where somebody does or may yet."""
     if any(not isinstance(answer, Refused) for answer in answers.values()):
         return ""
     reasons = "; ".join(f"{name}: {answer.reason}" for name, answer in answers.items() if isinstance(answer, Refused))
-    return f"{wanted.topic!r} means nothing to {', '.join(answers) or 'any source'} ({reasons})"
+    return f"{topic!r} means nothing to {', '.join(answers) or 'any source'} ({reasons})"
 
 
 @dataclass(kw_only=True)
@@ -46,38 +48,50 @@ class Subscriptions:
     async def run(self, wanted: Sequence[Wanted]) -> None:
         """Write all, then link each as soon as its sources answer. Returns when every one is linked or refused."""
         ids = await self.tenure.persist(lambda: self.store.save_subscriptions(self.origin, wanted))
-        await self.changed()
+        await self.tenure.persist(self.changed)
         async with asyncio.TaskGroup() as tasks:
-            for subscription, wish in zip(ids, wanted, strict=True):
-                tasks.create_task(self._link(subscription, wish), name=f"resolve {wish.topic}")
+            for (topic, networks), same in _by_topic(ids, wanted).items():
+                tasks.create_task(self._link(same, topic, networks), name=f"resolve {topic}")
 
-    async def _link(self, subscription: SubscriptionId, wanted: Wanted) -> None:
+    async def _link(self, same: Sequence[SubscriptionId], topic: str, networks: Sequence[str]) -> None:
+        """Ask once for all who want the same; they are linked together, so that none of them misses the first posts."""
         attempt = 0
         answers: dict[str, Resolved | Refused | TryLater] = {}
         while True:
-            unanswered = [name for name in (wanted.networks or self.sources) if not _final(answers.get(name))]
-            answers |= await resolve(
-                Wanted(topic=wanted.topic, destination=wanted.destination, networks=tuple(unanswered)), self.sources
-            )
+            unanswered = [name for name in (networks or self.sources) if not _final(answers.get(name))]
+            answers |= await resolve(topic, unanswered, self.sources)
             resolved = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
             if resolved:
-                now = self.tenure.clock()
-                await self.tenure.persist(lambda: self.store.save_resolved(subscription, resolved, now))  # noqa: B023 - awaited here
-                await self.changed()
-            if why := refusal(wanted, answers):
-                log.error("a subscription cannot be served", topic=wanted.topic, to=str(wanted.destination), reason=why)
+                for subscription in same:
+                    await self._save(subscription, resolved)
+                await self.tenure.persist(self.changed)
+            if why := refusal(topic, answers):
+                log.error("a subscription cannot be served", topic=topic, reason=why)
             if all(_final(answer) for answer in answers.values()):
                 return
             attempt += 1
-            self._tell(wanted, answers)
+            self._tell(topic, answers)
             await asyncio.sleep(backoff(attempt, 0.0, longest=LONGEST).total_seconds())
 
-    def _tell(self, wanted: Wanted, answers: Mapping[str, Resolved | Refused | TryLater]) -> None:
+    async def _save(self, subscription: SubscriptionId, resolved: Mapping[str, Resolved]) -> None:
+        now = self.tenure.clock()
+        await self.tenure.persist(lambda: self.store.save_resolved(subscription, resolved, now))
+
+    def _tell(self, topic: str, answers: Mapping[str, Resolved | Refused | TryLater]) -> None:
         for name, answer in answers.items():
             if isinstance(answer, TryLater):
-                self.tenure.trouble.broke(f"{name} {wanted.topic}", answer.reason)
+                self.tenure.trouble.broke(f"{name} {topic}", answer.reason)
             else:
-                self.tenure.trouble.works(f"{name} {wanted.topic}")
+                self.tenure.trouble.works(f"{name} {topic}")
+
+
+def _by_topic(
+    ids: Sequence[SubscriptionId], wanted: Sequence[Wanted]
+) -> Mapping[tuple[str, tuple[str, ...]], list[SubscriptionId]]:
+    groups: dict[tuple[str, tuple[str, ...]], list[SubscriptionId]] = {}
+    for subscription, want in zip(ids, wanted, strict=True):
+        groups.setdefault((want.topic, want.networks), []).append(subscription)
+    return groups
 
 
 def _final(answer: Resolved | Refused | TryLater | None) -> bool:

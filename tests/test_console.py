@@ -31,7 +31,7 @@ from relay.model import (
     PostUri,
 )
 from relay.plugins import Host
-from relay.ports import Adapter, Gone, Sent, TryLater
+from relay.ports import Adapter, Sent, TryLater
 from relay.testing import AdapterContract, delivery, post, rich_post, text
 
 JSON = ConsoleSettings(format="json")
@@ -200,7 +200,7 @@ async def test_when_nobody_reads_any_more_it_says_so_each_time() -> None:
     with os.fdopen(writing, "w", encoding="utf-8") as stream:
         console = Console(JSON, stream)
         for _ in range(2):
-            assert await console.deliver(delivery()) == Gone("nobody reads the output any more")
+            assert await console.deliver(delivery()) == TryLater("nobody reads the output any more")
 
 
 class FullDisk(io.RawIOBase):

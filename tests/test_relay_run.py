@@ -144,3 +144,15 @@ async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signa
         async with asyncio.timeout(5):
             assert await relay.stop(number) == 0
     assert "Traceback" not in "".join(relay.log)
+
+
+async def test_a_port_that_is_taken_is_told_with_what_to_change(tmp_path: Path) -> None:
+    async with Stage([ILLA]) as stage:
+        config = configured(tmp_path, stage)
+        taken = stage.host.split(":")[1]
+        config.write_text(config.read_text().replace("port = 0", f"port = {taken}"))
+        async with RelayProcess(config) as relay:
+            assert await relay.ended() == 1
+    (told,) = [line for line in relay.log if line.startswith("relay: ")]
+    assert f"127.0.0.1:{taken}" in told
+    assert "[web]" in told

@@ -20,7 +20,7 @@ st.register_type_strategy(datetime, moments)
 posts = st.from_type(Post)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(posts)
 def test_a_post_reads_back_as_it_was_written(written: Post) -> None:
     assert decode(encode(written)) == written
@@ -38,7 +38,7 @@ def test_times_before_1970_are_negative() -> None:
     assert micros(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(posts)
 def test_a_reading_changes_nothing_against_itself(reading: Post) -> None:
     assert change(reading, reading) is Change.NONE

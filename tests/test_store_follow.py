@@ -149,6 +149,16 @@ async def test_an_edit_during_an_edit_is_not_lost(store: Store) -> None:
     assert (second.action, second.card.post.title) == (Action.EDIT, "Twice")
 
 
+async def test_an_edit_that_was_to_be_tried_again_is_given_up_for_a_deletion(store: Store) -> None:
+    await publish(store, post())
+    await carry(store)
+    await edit(store, BETTER)
+    change = await _only(store)
+    await store.save_settlements([settled(change, State.DUE)], lease())
+    await delete(store, uri(1))
+    assert await states(store) == {(SEND, State.SENT): 1, (EDIT, State.SKIPPED): 1, (DELETE, State.DUE): 1}
+
+
 async def test_each_destination_that_has_the_post_follows(store: Store) -> None:
     await publish(store, post(), to=(ROOM, HALL))
     await carry(store)

@@ -262,6 +262,13 @@ async def test_a_recheck_says_when_the_next_one_is(store: Store, then: object, d
     assert len(await store.claim_rechecks("fake", lease(now=4), 20)) == due
 
 
+async def test_a_feed_that_repeats_a_post_does_not_start_its_rechecks_again(store: Store) -> None:
+    await store.add_intakes([said(Published(post()), to=(ROOM,), next_check=at(1))], lease())
+    await store.add_intakes([Intake(feed=None, rechecked=((uri(1), None),))], lease())
+    await store.add_intakes([said(Published(post()), to=(ROOM,), next_check=at(1))], lease())
+    assert await store.claim_rechecks("fake", lease(now=4), 20) == []
+
+
 async def test_a_deleted_post_is_rechecked_no_more(store: Store) -> None:
     await store.add_intakes([said(Published(post()), to=(ROOM,), next_check=at(1))], lease())
     gone = Intake(feed=None, events=(Deleted(uri(1)),), rechecked=((uri(1), at(2)),))

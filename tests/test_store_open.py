@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, func, make_url, select, text
 
 from relay.ports import Store, StoreError
 from relay.store import SqlStore, open_store
@@ -318,6 +319,25 @@ async def test_a_lost_connection_is_told_once_and_made_anew(postgres_url: str) -
     counts = await asyncio.gather(*(store.get_counts() for _ in range(8)))
     assert {count.posts for count in counts} == {1}
     await store.close()
+
+
+async def test_a_transaction_that_gave_way_in_a_deadlock_is_run_again(postgres_url: str) -> None:
+    database = connect(postgres_url, timedelta(seconds=10))
+    met = threading.Barrier(2)
+    runs: list[int] = []
+
+    def cross(connection: Connection, first: int, second: int) -> int:
+        runs.append(first)
+        connection.execute(select(func.pg_advisory_xact_lock(first)))
+        if len(runs) <= 2:
+            met.wait(timeout=5)
+        connection.execute(select(func.pg_advisory_xact_lock(second)))
+        return first
+
+    one, two = await asyncio.gather(database.write(cross, 1, 2), database.write(cross, 2, 1))
+    assert (one, two) == (1, 2)
+    assert len(runs) == 3
+    await database.close()
 
 
 async def test_a_bug_of_ours_is_not_taken_for_trouble(store: Store, store_url: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import count, permutations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from relay.model import Deleted, Edited, Place, Post, Published, Removed
 from relay.ports import Intake, Page, Store
-from relay.store import open_store
 from relay.testing import author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, edit, lease, publish, said, uri
 
@@ -36,14 +35,18 @@ async def test_a_thread_comes_together_in_whatever_order_it_arrives(
         assert (page.root, page.posts) == (uri(1), CHAIN)
 
 
+_worlds = count()
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> list[Post]:
     """Posts by two authors, in any order, that answer any others, themselves, or nobody known."""
-    count = draw(st.integers(1, 8))
-    parents = draw(st.lists(st.integers(0, count + 1), min_size=count, max_size=count))
-    people = draw(st.lists(st.sampled_from(["Illa", "Sami"]), min_size=count, max_size=count))
+    size = draw(st.integers(1, 8))
+    parents = draw(st.lists(st.integers(0, size + 1), min_size=size, max_size=size))
+    people = draw(st.lists(st.sampled_from(["Illa", "Sami"]), min_size=size, max_size=size))
+    world = next(_worlds) * 100  # every example's posts are new to the database
     posts = [
-        post(number, reply_to=uri(parent) if parent else "", author=author(name))
+        post(world + number, reply_to=uri(world + parent) if parent else "", author=author(name))
         for number, (parent, name) in enumerate(zip(parents, people, strict=True), 1)
     ]
     return draw(st.permutations(posts))
@@ -51,26 +54,24 @@ def trees(draw: st.DrawFn) -> list[Post]:
 
 def _together(posts: list[Post]) -> set[frozenset[str]]:
     """What belongs together, computed the slow way."""
-    groups = {one.uri: {one.uri} for one in posts}
-    authors = {one.uri: one.author.uri for one in posts}
+    groups: dict[str, set[str]] = {one.uri: {one.uri} for one in posts}
+    authors: dict[str, str] = {one.uri: one.author.uri for one in posts}
     for one in posts:
-        if authors.get(one.reply_to) == one.author.uri:  # type: ignore[call-overload]  # a reply may name anything
-            merged = groups[one.uri] | groups[one.reply_to]  # type: ignore[index]  # it is among them
+        if authors.get(one.reply_to) == one.author.uri:
+            merged = groups[one.uri] | groups[one.reply_to]
             groups |= dict.fromkeys(merged, merged)
     return {frozenset(group) for group in groups.values()}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(posts=trees(), cut=st.integers(1, 8))
 async def test_answers_to_oneself_belong_together_whatever_the_order_and_the_batches(
-    posts: list[Post], cut: int
+    store: Store, posts: list[Post], cut: int
 ) -> None:
-    store = await open_store("sqlite://")
     for first in range(0, len(posts), cut):
         await publish(store, *posts[first : first + cut], to=())
     pages = [await page_of(store, one.uri) for one in posts]
     assert {frozenset(one.uri for one in page.posts) for page in pages} == _together(posts)
-    await store.close()
 
 
 async def test_somebody_else_s_answer_is_not_in_the_thread(store: Store) -> None:

@@ -65,11 +65,30 @@ async def test_a_source_that_does_not_answer_is_asked_again(store: Store, monkey
 
 
 async def test_a_topic_that_means_nothing_to_anybody_is_told_with_every_reason() -> None:
-    wanted = Wanted(topic="?", destination=CONSOLE)
-    answers = await resolve(wanted, {"a": Scripted("a", Refused("no tag")), "b": Scripted("b", Refused("no address"))})
-    assert refusal(wanted, answers) == "'?' means nothing to a, b (a: no tag; b: no address)"
-    assert refusal(wanted, {"a": FOUND, "b": Refused("no")}) == ""
-    assert refusal(wanted, {"a": TryLater("down"), "b": Refused("no")}) == ""
+    sources = {"a": Scripted("a", Refused("no tag")), "b": Scripted("b", Refused("no address"))}
+    assert refusal("?", await resolve("?", sources, sources)) == "'?' means nothing to a, b (a: no tag; b: no address)"
+    assert refusal("?", {"a": FOUND, "b": Refused("no")}) == ""
+    assert refusal("?", {"a": TryLater("down"), "b": Refused("no")}) == ""
+
+
+async def test_a_topic_that_many_want_is_asked_for_once(store: Store) -> None:
+    asked: list[str] = []
+
+    class Counting(FakeSource):
+        async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+            asked.append(topic)
+            return FOUND
+
+    async def changed() -> None:
+        """Nobody listens."""
+
+    subscriptions = Subscriptions(
+        store=store, sources={"a": Counting(name="a")}, tenure=tenure(), origin="t", changed=changed
+    )
+    rooms = [Destination("console", name) for name in "xyz"]
+    await subscriptions.run([Wanted(topic="#bridge", destination=room) for room in rooms])
+    assert asked == ["#bridge"]
+    assert {str(one.destination) for one in await store.list_subscriptions()} == set(map(str, rooms))
 
 
 async def test_subscriptions_that_vanish_from_the_configuration_are_forgotten(store: Store) -> None:

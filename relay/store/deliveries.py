@@ -102,7 +102,7 @@ _HEADS = Query(
 )
 _BEGIN = Query(
     update(deliveries)
-    .where(among(deliveries.c.id, "ids", BigInteger))
+    .where(among(deliveries.c.id, "ids"))
     .values(state=State.SENDING.value, attempts=deliveries.c.attempts + 1)
 )
 _LEASE = Query(
@@ -161,7 +161,7 @@ _HELD = Query(
     select(deliveries.c.id, deliveries.c.destination, deliveries.c.post, deliveries.c.action, destinations.c.paused)
     .join(destinations, destinations.c.name == deliveries.c.destination)
     .where(
-        among(deliveries.c.id, "ids", BigInteger),
+        among(deliveries.c.id, "ids"),
         deliveries.c.state == State.SENDING.value,
         destinations.c.leased_by == bindparam("owner"),
     )

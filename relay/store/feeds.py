@@ -29,13 +29,11 @@ _DUE = Query(
     .with_for_update(skip_locked=True)
 )
 _LEASE = Query(
-    update(feeds)
-    .where(among(feeds.c.id, "ids", BigInteger))
-    .values(leased_by=bindparam("owner"), leased_until=bindparam("until"))
+    update(feeds).where(among(feeds.c.id, "ids")).values(leased_by=bindparam("owner"), leased_until=bindparam("until"))
 )
 _HOLD = (
     update(feeds)
-    .where(among(feeds.c.id, "ids", BigInteger), feeds.c.leased_by == bindparam("owner"))
+    .where(among(feeds.c.id, "ids"), feeds.c.leased_by == bindparam("owner"))
     .values(leased_until=bindparam("until"))
 )
 _NEXT_FREE = (  # of one source: so it is the first in the index
@@ -49,7 +47,7 @@ _NEXT_LEASED = select(func.min(feeds.c.leased_until)).where(
 )
 _HELD = Query(
     select(feeds.c.id, feeds.c.cursor)
-    .where(among(feeds.c.id, "ids", BigInteger), feeds.c.leased_by == bindparam("owner"))
+    .where(among(feeds.c.id, "ids"), feeds.c.leased_by == bindparam("owner"))
     .order_by(feeds.c.id)
     .with_for_update()
 )

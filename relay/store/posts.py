@@ -67,7 +67,5 @@ def delete_old(connection: Connection, before: datetime) -> int:
     roots = connection.execute(_OLD, {"before": before}).scalars().all()
     old = connection.execute(_THREADS, {"roots": roots}).all()
     for column in (deliveries.c.post, aliases.c.post, posts.c.id):
-        connection.execute(
-            delete(column.table).where(among(column, "ids", BigInteger)), {"ids": [post.id for post in old]}
-        )
+        connection.execute(delete(column.table).where(among(column, "ids")), {"ids": [post.id for post in old]})
     return len(old)

@@ -14,8 +14,6 @@ from typing import Any, cast
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
@@ -30,10 +28,9 @@ from sqlalchemy import text as sql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 _SERIAL = sql("SELECT pg_advisory_xact_lock(4849081)")  # any number, the same in every relay on this database
-_Kind = type[Text] | type[BigInteger]
 
 
 def serialize(connection: Connection) -> None:
@@ -45,22 +42,14 @@ def serialize(connection: Connection) -> None:
 # --- lists as parameters ---
 
 
-class _Items(TypeDecorator[Iterable[Any]]):
-    """Any number of values as one parameter: an array, or JSON where there are no arrays."""
+class _Json(TypeDecorator[Iterable[Any]]):
+    """Any number of values as one parameter, in the form that both databases take apart quickest."""
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, kind: _Kind) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return ARRAY(self.kind) if dialect.name == "postgresql" else Text()
-
-    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
-        items = list(value or ())
-        return items if dialect.name == "postgresql" else msgspec.json.encode(items).decode()
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002 - the base's signature
+        return msgspec.json.encode(list(value or ())).decode()
 
 
 class _Among(FunctionElement[bool]):
@@ -72,9 +61,9 @@ class _Among(FunctionElement[bool]):
         return self  # not "(…) = 1", which would keep SQLite from its indexes
 
 
-def among(column: ColumnElement[Any], parameter: str, kind: _Kind = Text) -> ColumnElement[bool]:
+def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """The column is one of the values given as ``parameter``: one statement for any number of them, without a limit."""
-    return _Among(column, bindparam(parameter, type_=_Items(kind)))
+    return _Among(column, bindparam(parameter, type_=_Json()))
 
 
 @compiles(_Among, "sqlite")
@@ -84,9 +73,10 @@ def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 @compiles(_Among, "postgresql")
-def _any_of(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+def _any_of_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY ({values})"
+    kind = next(iter(element.clauses)).type.compile(compiler.dialect).partition(" ")[0]
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({values}::JSON)::{kind}))"
 
 
 # --- statements, compiled once ---
@@ -146,6 +136,8 @@ Record = Any
 
 # --- many rows at once ---
 
+_MET = "met"  # what the key of an update is called among the new values, where it may be a column too
+
 
 def insert_rows(
     connection: Connection,
@@ -156,8 +148,7 @@ def insert_rows(
 ) -> None:
     """Insert rows, in their order; ``conflict`` is what SQL is to do about those that are there already."""
     if rows:
-        into = f"INSERT INTO {table.name} ({', '.join(columns)})"
-        _run(connection, f"{into} {_values(table, columns, connection.dialect)} ON CONFLICT {conflict}", rows)
+        _run(connection, _insert(table, columns, conflict, connection.dialect), columns, rows)
 
 
 def update_rows(
@@ -170,22 +161,24 @@ def update_rows(
 ) -> None:
     """Set ``columns`` where ``key``, the last value of each row, is met; a key comes once at most."""
     if rows:
-        _run(connection, _update(table, columns, key, where, connection.dialect), rows)
+        _run(connection, _update(table, columns, key, where, connection.dialect), (*columns, _MET), rows)
 
 
-def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _run(connection: Connection, statement: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
     with closing(connection.connection.cursor()) as cursor:
         if connection.dialect.name == "postgresql":
-            cursor.execute(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            cursor.execute(statement, [msgspec.json.encode(records).decode()])
         else:
             cursor.executemany(statement, rows)
 
 
 @lru_cache
-def _values(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    if dialect.name != "postgresql":
-        return f"VALUES ({', '.join('?' * len(columns))})"
-    return f"SELECT * FROM unnest({_arrays(table, columns, dialect)}) WHERE TRUE"  # noqa: S608 - our own names
+def _insert(table: Table, columns: tuple[str, ...], conflict: str, dialect: Dialect) -> str:
+    new = f"VALUES ({', '.join('?' * len(columns))})"
+    if dialect.name == "postgresql":
+        new = f"SELECT * FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) {new} ON CONFLICT {conflict}"
 
 
 @lru_cache
@@ -193,10 +186,13 @@ def _update(table: Table, columns: tuple[str, ...], key: str, where: str, dialec
     if dialect.name != "postgresql":
         sets = ", ".join(f"{column} = ?" for column in columns)
         return f"UPDATE {table.name} SET {sets} WHERE {key} = ? AND {where}"  # noqa: S608 - our own names
-    new = f"unnest({_arrays(table, (*columns, key), dialect)}) AS new ({', '.join(columns)}, met)"
     sets = ", ".join(f"{column} = new.{column}" for column in columns)
-    return f"UPDATE {table.name} SET {sets} FROM {new} WHERE {table.name}.{key} = new.met AND {where}"  # noqa: S608 - our own names
+    new = _records(table, (*columns, key), (*columns, _MET), dialect)
+    return f"UPDATE {table.name} SET {sets} FROM {new} WHERE {table.name}.{key} = new.{_MET} AND {where}"  # noqa: S608 - our own names
 
 
-def _arrays(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
-    return ", ".join(f"%s::{table.c[column].type.compile(dialect).split(' ')[0]}[]" for column in columns)
+def _records(table: Table, columns: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> str:
+    """Rows that are given as JSON, under names that may differ from the columns'."""
+    kinds = [table.c[column].type.compile(dialect).partition(" ")[0] for column in columns]
+    fields = ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
+    return f"json_to_recordset(%s::JSON) AS new ({fields})"

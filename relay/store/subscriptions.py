@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
 
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.ports import Resolved, Wanted
@@ -27,7 +27,7 @@ def save_subscriptions(connection: Connection, origin: str, wanted: Sequence[Wan
     networks = {(want.topic, str(want.destination)): want.networks for want in wanted}
     there = _ids(connection, origin)
     connection.execute(
-        delete(subscriptions).where(among(subscriptions.c.id, "ids", BigInteger)),
+        delete(subscriptions).where(among(subscriptions.c.id, "ids")),
         {"ids": [number for key, number in there.items() if key not in networks]},
     )
     rows = [(origin, *key, msgspec.json.encode(names).decode()) for key, names in networks.items()]

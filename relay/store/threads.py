@@ -44,9 +44,7 @@ class _Roots:
         return root
 
     def join(self, child: str, parent: str) -> None:
-        child, parent = self.find(child), self.find(parent)
-        if child != parent:  # posts that answer each other in a circle are one thread already
-            self._above[child] = parent
+        self._above[self.find(child)] = self.find(parent)
 
 
 class _Member(NamedTuple):

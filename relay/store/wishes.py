@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, or_, select
+from sqlalchemy import Connection, or_, select
 
 from relay.model import Action, Destination
 from relay.ports import Intake, State
@@ -24,9 +24,7 @@ _LOCK = Query(
     .where(
         or_(
             among(destinations.c.name, "names"),
-            destinations.c.name.in_(
-                select(deliveries.c.destination).where(among(deliveries.c.post, "ids", BigInteger))
-            ),
+            destinations.c.name.in_(select(deliveries.c.destination).where(among(deliveries.c.post, "ids"))),
         )
     )
     .order_by(destinations.c.name)
@@ -43,7 +41,7 @@ _DELIVERIES = Query(
         deliveries.c.reason,
         deliveries.c.subscription,
     )
-    .where(among(deliveries.c.post, "ids", BigInteger))
+    .where(among(deliveries.c.post, "ids"))
     .order_by(deliveries.c.id)
 )
 _WAKE = """(name) DO UPDATE
@@ -100,6 +98,7 @@ class _Orders:
             entry = known.find(wish.uri)
             if entry is None or entry.deleted:
                 continue
+            before = len(self._rows)
             for name, subscription in wish.by.items():
                 if (entry.id, name) in asked:
                     continue
@@ -107,7 +106,7 @@ class _Orders:
                 self._adapters[name] = subscription.destination.adapter
                 reason = wish.reason(subscription)
                 self._rows.append((name, entry.id, _SEND, "", _DUE, reason, subscription.id, self._created))
-            if intake.next_check and not entry.next_check:
+            if len(self._rows) > before and intake.next_check and not entry.next_check:
                 entry.next_check, entry.checked = intake.next_check, True
 
     def edit(self, entry: Entry, there: Sequence[Record]) -> None:

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from urllib.parse import quote as percent
 from urllib.parse import urlsplit
 
-from selectolax.lexbor import LexborHTMLParser
-
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, Text
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.shapes import Account, Attachment, Id, Raw, Status, read, read_all
@@ -142,8 +140,9 @@ def _answered(status: Status, author: Author, instance: str) -> str:
 
 
 def _body(status: Status, instance: str) -> Text:
-    content = status.content or ""
-    return from_html(_without_quote_link(content) if _quote_is_shown_apart(status) else content, base=instance)
+    # the "RE: …" line is for programs that know no quotes (docs.joinmastodon.org/client/quotes)
+    drop = ("quote-inline",) if _quote_is_shown_apart(status) else ()
+    return from_html(status.content or "", base=instance, drop=drop)
 
 
 def _quote_is_shown_apart(status: Status) -> bool:
@@ -154,14 +153,6 @@ def _quote_is_shown_apart(status: Status) -> bool:
 
 def _is_accepted(quote: shapes.Quote | None) -> bool:
     return quote is not None and quote.state == "accepted"
-
-
-def _without_quote_link(content: str) -> str:
-    """Take out the ``RE: …`` line for programs that know no quotes (docs.joinmastodon.org/client/quotes)."""
-    tree = LexborHTMLParser(content, is_fragment=True)
-    for node in tree.css(".quote-inline"):
-        node.decompose()
-    return tree.html or ""
 
 
 def _quoted(status: Status) -> Status | None:
