@@ -118,12 +118,12 @@ class Ingest:
                 poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
                 self._polling[poll] = feed
                 poll.add_done_callback(self._polled)
-            if not feeds:
-                await self._rest()
+            await self._rest()
 
     def _polled(self, poll: asyncio.Task[None]) -> None:
         del self._polling[poll]
-        self._woken.set()
+        if len(self._polling) <= self.concurrency * 3 // 4:  # while most hands are busy, claim for several at once
+            self._woken.set()
         if not poll.cancelled() and (error := poll.exception()) is not None:
             log.error("a poll ended in a bug; its feed is read again", feed=poll.get_name(), exc_info=error)
 

@@ -63,10 +63,8 @@ class Outbox:
 
     async def run(self) -> None:
         while True:
-            claimed = await self.tenure.persist(self._claim)
-            self.take(claimed)
-            if not claimed:
-                await self._rest()
+            self.take(await self.tenure.persist(self._claim))
+            await self._rest()
 
     async def stop(self, grace: timedelta) -> None:
         """Let what is in flight land within ``grace``; what does not is left for the next start as interrupted."""
@@ -86,7 +84,7 @@ class Outbox:
         return await self.store.claim_deliveries(claim, self.tenure.leased()) if claim else ()
 
     async def _rest(self) -> None:
-        """Sleep until a destination is due, a hand is free, or the idle time is over."""
+        """Sleep until a destination is due, or the idle time is over."""
         self._woken.clear()
         wait = self.idle
         if self.claim() is not None:
@@ -99,7 +97,6 @@ class Outbox:
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
-        self._woken.set()
         if not flight.cancelled() and (error := flight.exception()) is not None:
             log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
 
@@ -120,6 +117,8 @@ class Outbox:
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
         self.settled(delivery, settlement, self.tenure.clock())
         await self._settlements.add(settlement)
+        if settlement.due > self.tenure.clock():  # else what comes next was claimed with the settlement
+            self._woken.set()
 
     def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         card = delivery.card

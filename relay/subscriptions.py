@@ -59,8 +59,9 @@ class Subscriptions:
         answers: dict[str, Resolved | Refused | TryLater] = {}
         while True:
             unanswered = [name for name in (networks or self.sources) if not _final(answers.get(name))]
-            answers |= await resolve(topic, unanswered, self.sources)
-            resolved = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
+            new = await resolve(topic, unanswered, self.sources)
+            answers |= new
+            resolved = {name: answer for name, answer in new.items() if isinstance(answer, Resolved)}
             if resolved:
                 for subscription in same:
                     await self._save(subscription, resolved)

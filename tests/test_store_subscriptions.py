@@ -146,3 +146,15 @@ async def test_a_late_intake_of_a_feed_that_was_removed_is_stale(store: Store) -
     assert fresh != mine
     taken = await store.add_intakes([Intake(feed=mine, cursor="7")], lease())
     assert taken.stale == (mine,)
+
+
+async def test_a_feed_that_was_stopped_is_tried_again_when_somebody_subscribes(store: Store) -> None:
+    (mine,) = await store.save_subscriptions("t", [Wanted(topic="x", destination=ROOM)])
+    resolved = {"fake": Resolved(feeds=("x",))}
+    await store.save_resolved(mine, resolved, NOON)
+    (feed,) = await store.claim_feeds(["fake"], lease(), 1)
+    await store.add_intakes([Intake(feed=feed.id, cursor="7", stopped="410", note="410")], lease())
+    assert await store.get_next_poll(["fake"]) is None
+    await store.save_resolved(mine, resolved, at(5))
+    (state,) = await store.list_feeds()
+    assert (state.stopped, state.next_poll, state.feed.cursor) == ("", at(5), "7")

@@ -223,7 +223,7 @@ class Store(Protocol):
     async def save_resolved(
         self, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime
     ) -> None:
-        """Link a subscription to its feeds (made where they are new, due at once) and hashtags, by source."""
+        """Link a subscription to its feeds (due at once where they are new or were stopped) and hashtags, by source."""
         ...
 
     async def list_subscriptions(self) -> Sequence[Subscription]: ...

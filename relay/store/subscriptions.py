@@ -18,6 +18,9 @@ _ORPHANS = delete(feeds).where(
     ~select(subscription_feeds.c.feed).where(subscription_feeds.c.feed == feeds.c.id).exists()
 )
 
+# A feed that was stopped is tried again: to subscribe, or to start the relay anew, is a person's word.
+_AGAIN = """(source, address) DO UPDATE SET next_poll = excluded.next_poll, stopped = '', note = ''
+    WHERE feeds.stopped != ''"""
 _KEEP = "(origin, topic, destination) DO UPDATE SET networks = excluded.networks"
 
 
@@ -76,7 +79,7 @@ def save_resolved(
     insert_rows(connection, subscription_tags, ("subscription", "source", "tag"), tags)
     addresses = {(source, address) for source, meaning in resolved.items() for address in meaning.feeds}
     new = [(source, address, micros(now)) for source, address in sorted(addresses)]
-    insert_rows(connection, feeds, ("source", "address", "next_poll"), new)
+    insert_rows(connection, feeds, ("source", "address", "next_poll"), new, _AGAIN)
     ids = connection.execute(select(feeds.c.id).where(tuple_(feeds.c.source, feeds.c.address).in_(addresses))).scalars()
     insert_rows(connection, subscription_feeds, ("subscription", "feed"), [(subscription, feed) for feed in ids])
     connection.execute(_ORPHANS)
