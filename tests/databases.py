@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -48,32 +48,35 @@ class PostgresServer:
         _migrated(self._url.set(drivername="postgresql+psycopg", database=_TEMPLATE).render_as_string())
 
         self._free: list[str] = []
-        self._open = ExitStack()
 
     def close(self) -> None:
-        self._open.close()
         self._admin.close()
 
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
         """The address of a new database, which goes with everything that is still connected to it."""
-        name = f"relay_{next(_numbers)}"
-        template = sql.Identifier(_TEMPLATE if migrated else "template0")
-        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
+        url = self._create(_TEMPLATE if migrated else "template0")
         try:
-            yield self._url.set(database=name).render_as_string(hide_password=False)
+            yield url
         finally:
-            self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            name = sql.Identifier(make_url(url).database or "")
+            self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
     @contextmanager
     def lent(self) -> Iterator[str]:
         """The address of a database that was emptied after its last use, which is ten times as fast as a new one."""
-        url = self._free.pop() if self._free else self._open.enter_context(self.database())
+        url = self._free.pop() if self._free else self._create(_TEMPLATE)
         try:
             yield url
         finally:
             _empty(url)
             self._free.append(url)
+
+    def _create(self, template: str) -> str:
+        name = f"relay_{next(_numbers)}"
+        identifiers = (sql.Identifier(name), sql.Identifier(template))
+        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
+        return self._url.set(database=name).render_as_string(hide_password=False)
 
 
 def _empty(url: str) -> None:
@@ -92,10 +95,11 @@ def postgres() -> Iterator[PostgresServer]:
     # not under pytest's own directory, which is closed to the user that the server runs as where we are root
     place = Path(tempfile.mkdtemp(prefix="relay-postgres-"))
     process = get_server(place, cleanup_mode="delete")
-    server = PostgresServer(process.get_uri())
-    yield server
-    server.close()
-    process.cleanup()
+    try:
+        with closing(PostgresServer(process.get_uri())) as server:
+            yield server
+    finally:
+        process.cleanup()
 
 
 @pytest.fixture(scope="session")

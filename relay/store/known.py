@@ -143,10 +143,13 @@ class Known:
     def _same(self, post: Post) -> Entry | None:
         """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates."""
         entry = self.find(post.uri)
-        if entry is None and post.aliases:
-            found = (self.find(alias) for alias in post.aliases)
-            entry = next((e for e in found if e and e.source == post.source and e.published == post.published), None)
-        return entry
+        if entry is not None:
+            return entry
+        for alias in post.aliases:
+            entry = self.find(alias)
+            if entry and entry.source == post.source and entry.published == post.published:
+                return entry
+        return None
 
     def _delete(self, ref: str) -> None:
         entry = self.find(ref)
