@@ -23,7 +23,11 @@ class Figure:
 
     @property
     def ratio(self) -> str:
-        return f"{self.value / self.floor:.2f} × {self.floor:,.4g} ({self.floor_name})" if self.floor else ""
+        return f"{self.value / self.floor:.2f} × {_number(self.floor)} ({self.floor_name})" if self.floor else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -37,7 +41,7 @@ def table(figures: Sequence[Figure]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {f.name} | {f.value:,.4g} {f.unit} | {f.ratio} | {f.target} | {'met' if f.met else '**missed**'} |"
+        f"| {f.name} | {_number(f.value)} {f.unit} | {f.ratio} | {f.target} | {'met' if f.met else '**missed**'} |"
         for f in figures
     ]
     return "\n".join(lines)
