@@ -10,6 +10,7 @@ Subclass a contract in a test module, override its factory, and pytest runs ever
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -164,9 +165,11 @@ class FakeSource:
     polls: list[Feed] = field(default_factory=list)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
-        if topic.startswith("#"):
+        if re.fullmatch(r"#\w*[^\W\d]\w*", topic):
             return Resolved(feeds=(topic,), tag=topic[1:].casefold())
-        return Resolved(feeds=(topic,)) if ":" in topic else Refused("only hashtags and addresses are read here")
+        if topic.startswith(("fake:", "https:")):
+            return Resolved(feeds=(topic,))
+        return Refused("only hashtags and addresses are read here")
 
     async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
         self.polls.append(feed)
