@@ -160,6 +160,8 @@ class Ingest:
             self.tenure.trouble.works(where)
             if answer.note:
                 self.tenure.trouble.broke(f"{where} (in part)", answer.note)
+            else:
+                self.tenure.trouble.works(f"{where} (in part)")
         else:
             self.tenure.trouble.broke(where, answer.reason)
 
@@ -227,7 +229,7 @@ def _unstorable(intake: Intake, now: datetime) -> Intake:
     """The same poll as if it had failed: nothing of it is kept, the cursor does not move."""
     return Intake(
         feed=intake.feed,
-        seeded=False,
+        seeded=None,
         failures=intake.failures + 1,
         note="its last answer could not be stored; the log says why",
         next_poll=now + timedelta(minutes=10),

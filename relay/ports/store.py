@@ -57,7 +57,8 @@ class Intake:
     cursor: str | None = None
     """None: it did not move."""
     next_poll: datetime | None = None
-    seeded: bool = True
+    seeded: bool | None = True
+    """None: as it was."""
     failures: int = 0
     stopped: str = ""
     """The reason why the feed is polled no more."""

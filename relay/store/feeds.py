@@ -46,7 +46,7 @@ _NEXT_LEASED = select(func.min(feeds.c.leased_until)).where(
     feeds.c.leased_until.is_not(None), feeds.c.next_poll.is_not(None), among(feeds.c.source, "sources")
 )
 _HELD = Query(
-    select(feeds.c.id, feeds.c.cursor)
+    select(feeds.c.id, feeds.c.cursor, feeds.c.seeded)
     .where(among(feeds.c.id, "ids"), feeds.c.leased_by == bindparam("owner"))
     .order_by(feeds.c.id)
     .with_for_update()
@@ -77,23 +77,25 @@ def save_feed_leases(connection: Connection, held: Sequence[FeedId], lease: Leas
 def save_polled(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[list[Intake], list[FeedId]]:
     """Write what became of the feeds and free them. Returns the intakes that stand, and the feeds that were lost."""
     ids = {intake.feed for intake in intakes if intake.feed is not None}
-    held: dict[int, str] = {}
+    held: dict[int, tuple[str, bool]] = {}
     if ids:
-        held = {row.id: row.cursor for row in _HELD(connection, ids=ids, owner=lease.owner)}
+        held = {row.id: (row.cursor, bool(row.seeded)) for row in _HELD(connection, ids=ids, owner=lease.owner)}
     standing = [intake for intake in intakes if intake.feed is None or intake.feed in held]
     rows: dict[int, tuple[Any, ...]] = {}
     now = micros(lease.now)
     for intake in standing:
         if intake.feed is not None:
-            held[intake.feed] = held[intake.feed] if intake.cursor is None else intake.cursor
-            rows[intake.feed] = _polled_row(intake, intake.feed, held[intake.feed], now)
+            cursor, seeded = held[intake.feed]
+            read = cursor if intake.cursor is None else intake.cursor
+            held[intake.feed] = read, seeded if intake.seeded is None else intake.seeded
+            rows[intake.feed] = _polled_row(intake, intake.feed, *held[intake.feed], now)
     update_rows(connection, feeds, _POLLED, "id", list(rows.values()))
     return standing, sorted(ids - held.keys())
 
 
-def _polled_row(intake: Intake, feed: FeedId, cursor: str, now: int) -> tuple[Any, ...]:
+def _polled_row(intake: Intake, feed: FeedId, cursor: str, seeded: bool, now: int) -> tuple[Any, ...]:  # noqa: FBT001 - a row's value
     next_poll = None if intake.stopped or intake.next_poll is None else micros(intake.next_poll)
-    return (cursor, next_poll, intake.seeded, intake.failures, intake.stopped, intake.note, now, "", None, feed)
+    return (cursor, next_poll, seeded, intake.failures, intake.stopped, intake.note, now, "", None, feed)
 
 
 def list_feeds(connection: Connection) -> list[FeedState]:
