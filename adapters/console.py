@@ -10,11 +10,11 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, TextIO
 
 from adapters.console_card import UNPRINTABLE, render, to_plain, to_terminal
-from relay.model import Card, Delivery, MessageId
+from relay.model import Card, Delivery, Destination, MessageId
 from relay.plugins import Host, Plugin, Settings
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater
 from relay.text import plain
@@ -93,9 +93,13 @@ class Console:
             return TryLater(f"the output takes no more: {error.strerror}")
         return Sent((MessageId(str(delivery.id)),))
 
-    async def check(self) -> Sequence[Check]:
+    async def check(self, destinations: Collection[Destination] = ()) -> Sequence[Check]:
         """There is always a place to print to."""
+        del destinations  # all of them are the same stream
         return (Check(name=self.name, ok=True, note="one JSON object a line" if self._json else "cards"),)
+
+    async def close(self) -> None:
+        """The stream is not ours to close."""
 
     def _drawn(self, delivery: Delivery) -> bytes:
         if self._json:

@@ -51,12 +51,14 @@ class Line:
 
 
 def render(delivery: Delivery) -> list[Line]:
-    """The card of a delivery: a new post in full, an edit or a deletion in one line."""
+    """The card of a delivery: a new post in full; an edit, a new count or a deletion in one line."""
     card = delivery.card
     if card is None:
         return [Line((Piece("✗ deleted by its author", "deleted"), Piece(f"  {delivery.uri}", "dim")))]
     if delivery.action is Action.EDIT:
         return [_edited(card.post)]
+    if delivery.action is Action.COUNT:
+        return [_counted(card)]
     post = card.post
     sections = [
         [Line(tuple(_byline(post.author, post.published)))],
@@ -73,6 +75,16 @@ def render(delivery: Delivery) -> list[Line]:
 def _edited(post: Post) -> Line:
     words = f"⚠ {post.warning}" if post.warning else post.title or plain(cut(post.body, 48)).replace("\n", " ")
     return Line((Piece("✎ edited  ", "edited"), Piece(_name(post.author), "author"), Piece(f"  {words}", "", post.url)))
+
+
+def _counted(card: Card) -> Line:
+    count = card.thread.count if card.thread else 1
+    told = Piece(f"🧵 {count} {'post' if count == 1 else 'posts'}  ", "place"), Piece(_name(card.post.author), "author")
+    return Line((*told, *(_unroll(card) if card.unroll else (Piece("  "), _url(card.post.url)))))
+
+
+def _unroll(card: Card) -> tuple[Piece, ...]:
+    return Piece("  Unroll: ", "dim"), _url(card.unroll)
 
 
 def _byline(author: Author, published: datetime) -> Iterator[Piece]:
@@ -190,8 +202,7 @@ def _footer(card: Card) -> Iterator[Line]:
     yield Line((Piece(f"{card.reason} · ", "dim"), Piece(card.post.url, "dim", card.post.url)))
     if card.thread:
         place = Piece(f"🧵 {card.thread.position}/{card.thread.count}", "place")
-        page = (Piece("  Unroll: ", "dim"), _url(card.unroll)) if card.unroll else ()
-        yield Line((place, *page))
+        yield Line((place, *(_unroll(card) if card.unroll else ())))
 
 
 # --- from lines to a stream ---
@@ -212,7 +223,7 @@ LOOKS = {
     "edited": "yellow",
     "deleted": "red",
 }
-_RULES = {Action.SEND: "green", Action.EDIT: "yellow", Action.DELETE: "red"}
+_RULES = {Action.SEND: "green", Action.EDIT: "yellow", Action.COUNT: "green", Action.DELETE: "red"}
 UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066\u2067\ud800-\udfff]")
 """What must not reach a terminal. The texts are free of controls and overrides already; this is the last gate."""
 

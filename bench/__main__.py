@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from bench.figures import Figure, table
 
-ALL = ("matching", "intake", "claims", "latency", "polls", "memory")
+ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord")
 
 
 def main(names: list[str]) -> int:

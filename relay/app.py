@@ -8,7 +8,7 @@ import gc
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,14 @@ from typing import Any
 
 from relay import __version__, plugins
 from relay.config import Config
+from relay.handlers import Desk, Handlers
 from relay.http import Http
 from relay.ingest import Ingest
 from relay.lease import Tenure
 from relay.log import Trouble, get_logger
+from relay.model import Destination
 from relay.outbox import Outbox
-from relay.ports import Adapter, Source, Store, StoreError, Wanted
+from relay.ports import Adapter, Quota, Source, Store, StoreError, Wanted
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -63,24 +65,49 @@ class Parts:
 @asynccontextmanager
 async def build(config: Config) -> AsyncIterator[Parts]:
     """Build sources and adapters; their connections are closed on leaving."""
-    async with Http(config.http, user_agent=user_agent(config)) as http:
-        host = plugins.Host(http=http, name=config.relay.name, language=config.relay.language)
-        yield Parts(
-            config=config,
+    async with Http(config.http, user_agent=user_agent(config)) as http, AsyncExitStack() as stack:
+        host = plugins.Host(
             http=http,
-            sources=_build("sources", config.sources, host),
-            adapters=_build("adapters", config.adapters, host),
+            name=config.relay.name,
+            language=config.relay.language,
+            version=__version__,
+            contact=config.relay.contact,
+            colours=_colours(config.sources),
         )
+        adapters: dict[str, Adapter] = _build("adapters", config.adapters, host)
+        for adapter in adapters.values():
+            stack.push_async_callback(_close, adapter)
+        yield Parts(config=config, http=http, sources=_build("sources", config.sources, host), adapters=adapters)
 
 
 def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
     return {name: plugins.load(kind, name).build(table, host) for name, table in settings.items()}
 
 
+def _colours(sources: Iterable[str]) -> dict[str, int]:
+    found = {name: plugins.load("sources", name).colour for name in sources}
+    return {name: colour for name, colour in found.items() if colour is not None}
+
+
+async def _close(adapter: Adapter) -> None:
+    try:
+        await adapter.close()
+    except Exception:
+        log.exception("an adapter did not close", adapter=adapter.name)
+
+
 def wanted(config: Config) -> list[Wanted]:
     """The configured subscriptions, one for each topic and destination."""
     return [
-        Wanted(topic=subscription.topic, destination=destination, networks=subscription.networks)
+        Wanted(
+            topic=subscription.topic,
+            destination=destination,
+            networks=subscription.networks,
+            mode=subscription.mode,
+            languages=subscription.language,
+            only=subscription.only,
+            options=subscription.options_for(destination.adapter),
+        )
         for subscription in config.subscriptions
         for destination in subscription.to
     ]
@@ -132,6 +159,22 @@ class App:
             origin=f"config:{config.relay.name}",
             changed=self.ingest.refresh,
         )
+        self.handlers = Handlers(
+            Desk(
+                store=store,
+                sources=parts.sources,
+                tenure=self.tenure,
+                subscriptions=self.subscriptions,
+                threads=self.threads,
+                quota=Quota(destination=config.commands.per_channel, community=config.commands.per_community),
+                page=self._page_at,
+                version=__version__,
+            )
+        )
+
+    def _page_at(self, destination: Destination, slug: str) -> str:
+        adapter = self.parts.adapters.get(destination.adapter)
+        return self.page(adapter, slug) if adapter else ""
 
     def page(self, adapter: Adapter, slug: str) -> str:
         """The address of a page as this adapter's readers can reach it; empty where they cannot."""
@@ -142,7 +185,7 @@ class App:
         """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
         await self._serve()
         log.info("the relay runs", pages=self.web.url, subscriptions=len(wanted(self.parts.config)))
-        adapters = [_spawn(adapter.run(_no_commands), adapter.name) for adapter in self.parts.adapters.values()]
+        adapters = [_spawn(self._attend(adapter), adapter.name) for adapter in self.parts.adapters.values()]
         outbox = _spawn(self.outbox.run(), "outbox")
         ingest = _spawn(self._read(), "ingest")
         stopped = _spawn(stop.wait(), "stop")
@@ -150,6 +193,14 @@ class App:
             await _first_failure_or(stopped, [ingest, outbox, *adapters])
         finally:
             await self._stop([ingest, stopped], [outbox], adapters)
+
+    async def _attend(self, adapter: Adapter) -> None:
+        """Take commands. A platform lets one account be connected once: of several relays one is, until it ends."""
+        if adapter.remote:
+            name = f"adapter:{adapter.name}"
+            await self.tenure.while_held(self.store, name, lambda: adapter.run(self.handlers))
+        else:
+            await adapter.run(self.handlers)
 
     async def _serve(self) -> None:
         web = self.parts.config.web
@@ -181,6 +232,7 @@ class App:
     async def _read(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.subscriptions.run(wanted(self.parts.config)), name="subscriptions")
+            tasks.create_task(self.subscriptions.serve(), name="chat subscriptions")
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self._refresh(), name="refresh")
             tasks.create_task(_give_back_memory(), name="memory")
@@ -205,10 +257,6 @@ async def _give_back_memory() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
-
-
-async def _no_commands(_command: object) -> str:
-    return "This relay takes no commands here."
 
 
 def _spawn(work: Any, name: str) -> asyncio.Task[Any]:

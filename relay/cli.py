@@ -1,4 +1,4 @@
-"""The command line: `relay run | demo | check | preview | unroll | resume`."""
+"""The command line: `relay run | demo | check | preview | unroll | subscriptions | resume`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ Examples:
   relay run -c relay.toml                  relay until stopped
   relay preview '#NoAlGolpe' -c relay.toml what would be sent, sends nothing
   relay unroll https://social.example/@who/123 -o thread.html
+  relay subscriptions --audit              who changed what in the chats
 """
 
 app = typer.Typer(
@@ -188,6 +189,19 @@ def unroll(
 
     settings = read_config(config)
     start(lambda _stop: inspect(settings, url, output, form), config=settings)
+
+
+@app.command()
+def subscriptions(
+    audit: Annotated[bool, typer.Option("--audit", help="The latest changes made in chats instead.")] = False,
+    count: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many changes.")] = 50,
+    config: ConfigFile = None,
+) -> None:
+    """List every subscription, whoever keeps it, with its filters and why it is paused."""
+    from relay import inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect.audit(settings, count) if audit else inspect.subscriptions(settings), config=settings)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -32,8 +33,9 @@ from pydantic import (
 from relay import plugins
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config_layers import from_environment, merged, variables, with_secrets
+from relay.config_options import take_options
 from relay.http import HttpSettings
-from relay.model import Destination
+from relay.model import Destination, Only
 from relay.plugins import Duration, Kind, Plugin, PluginError, Settings, duration_text
 
 __all__ = ["Config", "ConfigError", "Problem", "load"]
@@ -47,12 +49,21 @@ POLITE = timedelta(seconds=15)
 # --- the tables ---
 
 
+def _language_tag(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError('expected a language tag such as "en" or "pt-BR"')
+    return value
+
+
+LanguageTag = Annotated[str, AfterValidator(_language_tag)]
+
+
 class RelaySettings(Settings):
     """``[relay]``: who we are."""
 
     name: Annotated[str, Field(min_length=1)] = "Chasqui"
     public_url: str = ""
-    language: str = "en"
+    language: LanguageTag = "en"
     contact: str = ""
 
     @field_validator("name", "contact")
@@ -69,13 +80,6 @@ class RelaySettings(Settings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
             raise ValueError('expected a web address such as "https://relay.example"')
         return value.rstrip("/")
-
-    @field_validator("language")
-    @classmethod
-    def _language_tag(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", value):
-            raise ValueError('expected a language tag such as "en" or "pt-BR"')
-        return value
 
 
 class StoreSettings(Settings):
@@ -126,6 +130,13 @@ class OutboxSettings(Settings):
         return value
 
 
+class CommandSettings(Settings):
+    """``[commands]``: how many subscriptions people may make in the chats."""
+
+    per_channel: Annotated[int, Field(ge=0)] = 25
+    per_community: Annotated[int, Field(ge=0)] = 100
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -164,7 +175,10 @@ def _known(kind: Kind, name: str, info: ValidationInfo) -> None:
 
 
 class SubscriptionConfig(Settings):
-    """One of ``[[subscriptions]]``: a topic, and where its posts go."""
+    """One of ``[[subscriptions]]``: a topic, and where its posts go.
+
+    Beside these keys may stand what the adapters in ``to`` let a subscription choose for itself (``Plugin.options``).
+    """
 
     topic: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     to: Annotated[
@@ -175,6 +189,19 @@ class SubscriptionConfig(Settings):
     networks: Annotated[tuple[Annotated[str, AfterValidator(_read)], ...], BeforeValidator(_listed)] = ()
     """Empty: all sources that are configured."""
     mode: Annotated[Literal["posts"], BeforeValidator(_mode)] = "posts"
+    language: Annotated[tuple[LanguageTag, ...], BeforeValidator(_listed)] = ()
+    only: Only = Only.ALL
+    _options: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    def options_for(self, adapter: str) -> str:
+        """What it chooses for itself at an adapter, as a JSON object; empty: nothing."""
+        return self._options.get(adapter, "")
+
+    def choosing(self, options: Mapping[str, str]) -> SubscriptionConfig:
+        """The same, with what it chooses for itself at each adapter."""
+        chosen = self.model_copy()
+        chosen._options = MappingProxyType(dict(options))  # noqa: SLF001 - a copy of our own
+        return chosen
 
 
 # --- the whole ---
@@ -189,6 +216,7 @@ class Config:
     web: WebSettings
     http: HttpSettings
     outbox: OutboxSettings
+    commands: CommandSettings
     sources: Mapping[str, Settings]
     adapters: Mapping[str, Settings]
     subscriptions: tuple[SubscriptionConfig, ...]
@@ -246,6 +274,8 @@ def load(path: Path | None, env: Mapping[str, str] | None = None) -> Config:
     above = with_secrets(model, above, {}, folder, report)
     below = with_secrets(model, document.tables, above, folder, report)
     data = merged({kind: {name: {} for name in used[kind]} for kind in KINDS}, merged(below, above))
+    models = {CONSOLE: None} | {name: plugin.options for name, plugin in used["adapters"].items()}
+    options = take_options(data.get("subscriptions"), SubscriptionConfig.model_fields, models, report)
     known = {"sources": written["sources"].union(used["sources"]), "adapters": written["adapters"] | {CONSOLE}}
     tables: dict[str, Any] = {}
     try:
@@ -254,6 +284,8 @@ def load(path: Path | None, env: Mapping[str, str] | None = None) -> Config:
         for detail in error.errors(include_url=False):
             report.add_invalid(detail, model, data)
     report.raise_any()
+    subscriptions: tuple[SubscriptionConfig, ...] = tables["subscriptions"]
+    tables["subscriptions"] = tuple(map(SubscriptionConfig.choosing, subscriptions, options))
     return _config(tables, path)
 
 
@@ -317,7 +349,7 @@ def _not_installed(kind: Kind, name: str) -> str:
 def _fields(used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]]) -> dict[str, Any]:
     """The tables of this configuration, as fields of a model."""
     plain = {"relay": RelaySettings, "store": StoreSettings, "web": WebSettings, "http": HttpSettings}
-    plain["outbox"] = OutboxSettings
+    plain |= {"outbox": OutboxSettings, "commands": CommandSettings}
     fields: dict[str, Any] = {name: (table, Field(default_factory=table)) for name, table in plain.items()}
     for kind, loaded in used.items():
         tables: dict[str, Any] = {name: (plugin.settings, ...) for name, plugin in loaded.items()}

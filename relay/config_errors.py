@@ -182,7 +182,7 @@ def explain(error: ErrorDetails, *, secret: bool) -> str:
     if kind == "value_error":
         told = str(context["error"])
         return f"{told}{got}" if told.startswith("expected ") else told
-    if kind == "literal_error":
+    if kind in {"literal_error", "enum"}:
         choices = str(context["expected"]).replace("'", '"')
         return f"expected {choices}{got}"
     if kind in _BOUNDS:

@@ -1,23 +1,25 @@
-"""The commands that look and change nothing (or one flag): check, preview, unroll, resume."""
+"""The commands that look and change nothing (or one flag): check, preview, unroll, subscriptions, resume."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
-from relay.model import Action, Card, Delivery, DeliveryId, Destination, Feed, FeedId, Published, Thread
-from relay.ports import Adapter, Batch, Check, Refused, Resolved, Source, Store, StoreError, Wanted
+from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
+from relay.ports import Adapter, Check, Refused, Resolved, Store, StoreError, Wanted
 from relay.store import open_store
-from relay.subscriptions import refusal, resolve
+from relay.text import clean
 from relay.threads import fetch
+from relay.topics import latest, refusal, resolve
 from relay.web.render import Format, Reading, render_thread
 
 
-def say(line: str) -> None:
+def tell(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
@@ -27,19 +29,26 @@ def say(line: str) -> None:
 async def check(config: Config) -> int:
     """Print a table of ✓ and ✗; 1 on any ✗."""
     async with build(config) as parts:
-        places: list[Source | Adapter] = [*parts.sources.values(), *parts.adapters.values()]
-        store, topics, *answers = await asyncio.gather(
-            _check_store(config), _check_topics(parts), *(place.check() for place in places)
+        store, ours = await _check_store(config)
+        ours = [*ours, *(want.destination for want in wanted(config))]
+        topics, *answers = await asyncio.gather(
+            _check_topics(parts),
+            *(source.check() for source in parts.sources.values()),
+            *(adapter.check(_at(adapter, ours)) for adapter in parts.adapters.values()),
         )
     checks = [_check_pages(parts), *store, *(check for answer in answers for check in answer), *topics]
     _print(checks)
     return 0 if all(check.ok for check in checks) else 1
 
 
+def _at(adapter: Adapter, destinations: Iterable[Destination]) -> list[Destination]:
+    return sorted({one for one in destinations if one.adapter == adapter.name}, key=str)
+
+
 def _print(checks: Sequence[Check]) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
-        say(f"{'✓' if check.ok else '✗'} {check.name:<{width}}  {check.note}".rstrip())
+        tell(f"{'✓' if check.ok else '✗'} {check.name:<{width}}  {check.note}".rstrip())
 
 
 def _check_pages(parts: Parts) -> Check:
@@ -53,13 +62,22 @@ def _check_pages(parts: Parts) -> Check:
     return Check(name="pages", ok=True, note=note)
 
 
-async def _check_store(config: Config) -> Sequence[Check]:
+async def _check_store(config: Config) -> tuple[Sequence[Check], Sequence[Destination]]:
+    """How the store is, and where people in the chats asked for something."""
     try:
-        store = await open_store(config.store.url.get_secret_value(), busy_timeout=config.store.busy_timeout)
+        async with _opened(config) as store:
+            checks = [Check(name="store", ok=True), *await _check_paused(store), *await _check_feeds(store)]
+            chats = [one.destination for one in await store.list_subscriptions() if one.origin == CHAT]
     except StoreError as error:
-        return (Check(name="store", ok=False, note=str(error)),)
+        return [Check(name="store", ok=False, note=str(error))], []
+    return checks, chats
+
+
+@asynccontextmanager
+async def _opened(config: Config) -> AsyncIterator[Store]:
+    store = await open_store(config.store.url.get_secret_value(), busy_timeout=config.store.busy_timeout)
     try:
-        return [Check(name="store", ok=True), *await _check_paused(store), *await _check_feeds(store)]
+        yield store
     finally:
         await store.close()
 
@@ -109,30 +127,16 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
     async with build(config.with_adapter("console")) as parts:
         if destination.adapter not in parts.adapters:
             return _failed(f"no adapter {destination.adapter!r} is configured")
-        answers = await resolve(topic, parts.sources, parts.sources)
-        if why := refusal(topic, answers):
-            return _failed(why)
-        cards = [
-            card
-            for name, answer in answers.items()
-            if isinstance(answer, Resolved)
-            for feed in answer.feeds
-            for card in await _latest(parts, name, feed, topic)
-        ]
-        shown = sorted({card.post.uri: card for card in cards}.values(), key=lambda card: card.post.published)[-count:]
-        for card in shown:
+        found = await latest(topic, parts.sources, parts.sources, count=count)
+        if found.refused:
+            return _failed(refusal(topic, {name: Refused(reason) for name, reason in found.refused.items()}))
+        for where, reason in found.unread.items():
+            _failed(f"{where}: {reason}")
+        for card in found.cards:
             await _show(parts, destination, card)
-    if not shown:
-        say("Nothing to show: no post on this topic can be read now.")
+    if not found.cards:
+        tell("Nothing to show: no post on this topic can be read now.")
     return 0
-
-
-async def _latest(parts: Parts, source: str, address: str, topic: str) -> list[Card]:
-    answer = await parts.sources[source].poll(Feed(id=FeedId(0), source=source, address=address))
-    if not isinstance(answer, Batch):
-        _failed(f"{source} {address}: {answer.reason}")
-        return []
-    return [Card(post=event.post, reason=topic) for event in answer.events if isinstance(event, Published)]
 
 
 async def _show(parts: Parts, destination: Destination, card: Card) -> None:
@@ -159,26 +163,64 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
         return _failed(f"{url} cannot be unrolled: {answer.reason}")
     written = render_thread(Reading.of_thread(answer, now=clock(), site=config.relay.name), chosen)
     if output is None:
-        say(written)
+        tell(written)
     else:
         await asyncio.to_thread(output.write_text, written, encoding="utf-8")
         sys.stderr.write(f"{output}: {len(answer.posts)} posts\n")
     return 0
 
 
+# --- subscriptions ---
+
+
+async def subscriptions(config: Config) -> int:
+    """Print every subscription: its number, topic and destination, who keeps it, and what is special about it."""
+    async with _opened(config) as store:
+        found = sorted(await store.list_subscriptions(), key=lambda one: (str(one.destination), one.id))
+    _table([[str(one.id), one.topic, f"→ {one.destination}", one.origin, _special(one)] for one in found])
+    if not found:
+        tell("No subscription yet.")
+    return 0
+
+
+def _special(one: Subscription) -> str:
+    parts = {
+        "networks": ",".join(one.networks),
+        "language": ",".join(one.languages),
+        "only": "" if one.only is Only.ALL else one.only.value,
+        "options": one.options,
+        "paused": one.paused,
+    }
+    return "  ".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+async def audit(config: Config, count: int) -> int:
+    """Print the latest changes that people made in the chats, newest first."""
+    async with _opened(config) as store:
+        found = await store.list_audit(count)
+    _table([[f"{one.at:%Y-%m-%d %H:%M}", one.user, str(one.destination), one.deed, one.detail] for one in found])
+    if not found:
+        tell("Nothing was changed in a chat yet.")
+    return 0
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    rows = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        tell("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 # --- resume ---
 
 
 async def resume(config: Config, destination: str) -> int:
-    store = await open_store(config.store.url.get_secret_value(), busy_timeout=config.store.busy_timeout)
-    try:
+    async with _opened(config) as store:
         known = {str(state.destination): state for state in await store.list_destinations()}
         if destination not in known:
             return _failed(f"nothing was ever relayed to {destination!r}; known are: {', '.join(known) or 'none'}")
         await store.save_destination(known[destination].destination, "", clock())
-        say(f"{destination} is served again; {known[destination].waiting} waiting.")
-    finally:
-        await store.close()
+        tell(f"{destination} is served again; {known[destination].waiting} waiting.")
     return 0
 
 

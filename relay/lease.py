@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from relay.log import Trouble
-from relay.ports import Lease, StoreError
+from relay.ports import Lease, Store, StoreError
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -43,3 +43,48 @@ class Tenure:
             else:
                 self.trouble.works("store")
                 return answer
+
+    async def while_held(self, store: Store, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do ``work`` in one process only: wait for the named lease, and hold it until the work has ended.
+
+        Where the lease is lost the work is cancelled, and begins anew when the lease can be had again.
+        """
+        while True:
+            await self._win(store, name)
+            working = asyncio.create_task(work(), name=name)
+            holding = asyncio.create_task(self._hold(store, name), name=f"hold {name}")
+            try:
+                await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _end(working, holding)
+            if not working.cancelled():
+                return working.result()
+            self.trouble.broke(name, "another relay has taken it over")
+
+    async def _win(self, store: Store, name: str) -> None:
+        while True:
+            if await self.persist(lambda: store.claim_lease(name, self.leased())):
+                return
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+
+    async def _hold(self, store: Store, name: str) -> None:
+        """Return when the lease is lost, or has lapsed while the store did not answer."""
+        until = self.leased().until
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            lease = self.leased()
+            try:
+                if not await store.claim_lease(name, lease):
+                    return
+            except StoreError as error:
+                self.trouble.broke("store", str(error))
+                if lease.now >= until:
+                    return
+            else:
+                until = lease.until
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -22,7 +22,7 @@ HIDDEN = "…"
 _SECRETS = re.compile(
     r"(?P<web>\bhttps?://)[^/\s\"'<>]+@"  # user:password@ in an address
     r"|(?P<dsn>\b(?!https?:)[a-z][a-z0-9+.-]*://)[^\s\"'<>]+@"  # a database's password may even hold a slash
-    r"|(?P<hook>/webhooks/\d+/)[\w-]+"  # a webhook's address is its password
+    r"|(?P<hook>/(?:webhooks|interactions)/\d+/)[\w-]+"  # such an address is its password
     r"|(?P<query>[?&](?:access_token|api_?key|auth|password|secret|sig|token)=)[^&\s\"'<>]+"
     r"|(?P<scheme>\b(?:bearer|bot|basic)\s+)(?=\S*\d)[\w.~+/=-]{16,}"  # an Authorization header
     r"|(?P<bot>\bbot)\d{6,}:[\w-]{30,}"  # a bot's token in the path of an address

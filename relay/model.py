@@ -265,6 +265,20 @@ class Destination:
         return f"{self.adapter}:{self.address}" if self.address else self.adapter
 
 
+class Only(StrEnum):
+    """Which of a topic's posts are wanted."""
+
+    ALL = "all"
+    MEDIA = "media"
+    """Posts with a picture, a video or a sound."""
+    ORIGINALS = "originals"
+    """Posts that answer nobody else: they start a conversation, or go on with the author's own thread."""
+
+
+CHAT = "chat"
+"""The origin of the subscriptions that people make in the chats."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """A topic, a destination and the options. ``feeds`` are what is read to serve it."""
@@ -273,6 +287,21 @@ class Subscription:
     topic: str
     """What the person wrote: a hashtag, an account, a thread, a feed's address."""
     destination: Destination
+    origin: str = ""
+    """Who keeps it: a configuration (``config:NAME``), or the people in the chats (:data:`CHAT`)."""
+    networks: tuple[str, ...] = ()
+    """The sources to ask; empty: all that are configured."""
+    mode: str = "posts"
+    """``posts``: each post as it comes."""
+    languages: tuple[str, ...] = ()
+    """Language tags; posts in other languages are not wanted, posts whose language nobody said are. Empty: all."""
+    only: Only = Only.ALL
+    options: str = ""
+    """How it is to be shown: a JSON object that only the destination's adapter can read; empty: as configured."""
+    community: str = ""
+    """What the destination is a part of (a guild, a homeserver), as its adapter calls it; empty: not known."""
+    paused: str = ""
+    """Why it wants nothing for now; empty: it is in force."""
     tags: tuple[tuple[str, str], ...] = ()
     """(source, folded hashtag): it wants every post of that source with that hashtag, whichever feed brings it."""
     feeds: tuple[FeedId, ...] = ()
@@ -300,8 +329,12 @@ class Feed:
 
 
 class Action(StrEnum):
+    """What is to be done at a destination with a post."""
+
     SEND = "send"
     EDIT = "edit"
+    COUNT = "count"
+    """The post is as it was, but its thread grew (``card.thread.count``): only the count beside it changes."""
     DELETE = "delete"
 
 
@@ -341,7 +374,11 @@ class Delivery:
     card: Card | None
     """What to show; None for a deletion."""
     messages: tuple[MessageId, ...] = ()
-    """The messages that the send of this post became: what an edit or a deletion is about."""
+    """The messages that the send of this post became: what an edit, a new count or a deletion is about."""
+    under: tuple[MessageId, ...] = ()
+    """Of a send: the messages of the thread's first post at this destination, under which this one continues."""
+    options: str = ""
+    """How the subscription wants it shown (:attr:`Subscription.options`)."""
     attempts: int = 0
     """Tries begun before this one."""
     interrupted: bool = False

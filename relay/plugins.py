@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
@@ -64,6 +64,10 @@ class Host:
     name: str
     """What the relay is called (``relay.name``)."""
     language: str = "en"
+    version: str = ""
+    contact: str = ""
+    colours: Mapping[str, int] = field(default_factory=dict)
+    """The colour of each source's network, as 0xRRGGBB, by the source's name."""
 
 
 S = TypeVar("S", bound=Settings)
@@ -76,6 +80,13 @@ class Plugin(Generic[S, T]):
 
     settings: type[S]
     build: Callable[[S, Host], T]
+    options: type[Settings] | None = None
+    """Of an adapter: what one subscription may choose for itself; each has a default, None where that is ``settings``'.
+
+    Written beside the other keys of ``[[subscriptions]]``, handed on as JSON in ``Delivery.options``.
+    """
+    colour: int | None = None
+    """Of a source: the colour of its network, as 0xRRGGBB."""
 
 
 class PluginError(Exception):

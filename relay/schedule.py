@@ -74,7 +74,7 @@ def impossible(delivery: Delivery, policy: Policy) -> str:
         )
     if not delivery.messages:
         return "nothing was sent here that could be changed"
-    if delivery.action is Action.EDIT and not policy.limits.edits:
+    if delivery.action in {Action.EDIT, Action.COUNT} and not policy.limits.edits:
         return "messages cannot be edited here"
     if delivery.action is Action.DELETE and not policy.limits.deletions:
         return "messages cannot be deleted here"
@@ -84,17 +84,17 @@ def impossible(delivery: Delivery, policy: Policy) -> str:
 def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, jitter: float) -> Settlement:
     """The whole retry policy, as a transition table.
 
-    ========  =====================================  ==========================================
+    ========  =====================================  ==============================================
     outcome   the delivery                           its destination
-    ========  =====================================  ==========================================
-    Sent      sent                                   next after the platform's gap
+    ========  =====================================  ==============================================
+    Sent      sent                                   waits: the platform's gap or ``wait``, the longer
     TryLater  due again                              waits: ``after`` or the backoff, the longer
     Refused   failed, the reason kept                next at once
     Gone      due again                              paused, the reason kept
     Unknown   due again; skipped where the platform  waits the backoff; next at once if skipped
               cannot tell a repeat and the policy
               says not to risk one
-    ========  =====================================  ==========================================
+    ========  =====================================  ==============================================
     """
 
     def to(state: State, *, wait: timedelta = timedelta(0), reason: str = "", pause: str = "") -> Settlement:
@@ -110,8 +110,8 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
 
     retry = backoff(delivery.attempts + 1, jitter)
     match outcome:
-        case Sent():
-            return to(State.SENT, wait=policy.limits.gap)
+        case Sent(_, wait):
+            return to(State.SENT, wait=max(policy.limits.gap, wait))
         case TryLater(reason, after):
             return to(State.DUE, wait=max(retry, after or timedelta(0)), reason=reason)
         case Refused(reason):

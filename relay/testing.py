@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -37,16 +37,20 @@ from relay.model import (
 )
 from relay.ports import (
     Adapter,
+    Answer,
     Batch,
     Check,
+    Command,
     Gone,
     Inbox,
     Limits,
     Outcome,
+    Question,
     Refused,
     Resolved,
     Sent,
     Source,
+    Suggestion,
     TryLater,
 )
 
@@ -113,6 +117,17 @@ def delivery(number: int = 1, *, action: Action = Action.SEND, to: str = "fake:r
     return replace(plain, **changes)  # type: ignore[arg-type]  # as above
 
 
+def in_thread(number: int, count: int) -> Card:
+    """The card of post ``number`` in a thread of ``count`` posts so far."""
+    root = post(1).uri
+    return Card(
+        post=post(number),
+        reason="#Qeswachaka · ayllu.example",
+        thread=Place(root=root, position=number, count=count),
+        unroll="https://relay.example/t/abc",
+    )
+
+
 # --- fakes ---
 
 
@@ -128,9 +143,15 @@ class FakeAdapter:
     """Set: every delivery waits for it."""
     delivered: list[Delivery] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    written: asyncio.Queue[Command | None] = field(default_factory=asyncio.Queue)
+    """Commands of people, for ``run``."""
+    heard: list[Answer] = field(default_factory=list)
+    closed: bool = False
 
     async def run(self, inbox: Inbox) -> None:
-        del inbox  # nobody writes to a fake
+        """Bring what the test writes into ``written``; return when it is None."""
+        while (command := await self.written.get()) is not None:
+            self.heard.append(await inbox.answer(command))
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         if self.hold is not None:
@@ -142,14 +163,43 @@ class FakeAdapter:
             return self.answers.pop(0)
         return Sent(delivery.messages or (MessageId(f"{self.name}-{len(self.delivered)}"),))
 
-    async def check(self) -> Sequence[Check]:
-        return (Check(name=self.name, ok=True),)
+    async def check(self, destinations: Collection[Destination] = ()) -> Sequence[Check]:
+        return (Check(name=self.name, ok=True), *(Check(name=str(one), ok=True) for one in destinations))
+
+    async def close(self) -> None:
+        self.closed = True
 
     async def wait_for(self, count: int) -> list[Delivery]:
         """The deliveries so far, when there are at least ``count``."""
         async with self.arrived:
             await self.arrived.wait_for(lambda: len(self.delivered) >= count)
         return self.delivered
+
+
+@dataclass
+class FakeInbox:
+    """Remembers what an adapter brought; every command gets the same answer."""
+
+    reply: Answer = field(default_factory=lambda: Answer(text=text("Understood.")))
+    suggestions: Sequence[Suggestion] = ()
+    hold: asyncio.Event | None = None
+    """Set: every answer waits for it."""
+    commands: asyncio.Queue[Command] = field(default_factory=asyncio.Queue)
+    questions: list[Question] = field(default_factory=list)
+    losses: asyncio.Queue[tuple[tuple[Destination, ...], str]] = field(default_factory=asyncio.Queue)
+
+    async def answer(self, command: Command) -> Answer:
+        self.commands.put_nowait(command)
+        if self.hold is not None:
+            await self.hold.wait()
+        return self.reply
+
+    async def suggest(self, question: Question) -> Sequence[Suggestion]:
+        self.questions.append(question)
+        return self.suggestions
+
+    async def lost(self, destinations: Collection[Destination], reason: str) -> None:
+        self.losses.put_nowait((tuple(destinations), reason))
 
 
 @dataclass
@@ -220,6 +270,35 @@ class AdapterContract:
         if adapter.limits.deletions:
             await self.send(adapter, delivery(1, action=Action.DELETE, to=self.to, messages=sent.messages))
 
+    async def test_a_thread_continues_under_its_first_message(self) -> None:
+        """Each platform in its own way: a thread, a reply, or one more message."""
+        adapter = self.make()
+        first = await self.send(adapter, delivery(1, to=self.to, card=in_thread(1, 1)))
+        second = await self.send(adapter, delivery(2, to=self.to, card=in_thread(2, 2), under=first.messages))
+        third = await self.send(adapter, delivery(3, to=self.to, card=in_thread(3, 3), under=first.messages))
+        assert len({*first.messages, *second.messages, *third.messages}) >= 3
+
+    async def test_the_count_of_a_thread_changes_where_it_is_shown(self) -> None:
+        """Where it is not shown there is nothing to do, and that is done."""
+        adapter = self.make()
+        sent = await self.send(adapter, delivery(1, to=self.to, card=in_thread(1, 1)))
+        grown = delivery(1, action=Action.COUNT, to=self.to, messages=sent.messages, card=in_thread(1, 4))
+        await self.send(adapter, grown)
+
+    async def test_what_was_deleted_or_edited_before_is_done(self) -> None:
+        """After a crash the outbox asks again for what may have been done: that is no failure."""
+        adapter = self.make()
+        sent = await self.send(adapter, delivery(1, to=self.to))
+        for action in (Action.EDIT, Action.EDIT, Action.DELETE, Action.DELETE):
+            again = delivery(1, action=action, to=self.to, messages=sent.messages)
+            if adapter.limits.edits if action is Action.EDIT else adapter.limits.deletions:
+                assert isinstance(await adapter.deliver(again), Sent)
+
+    async def test_closing_twice_is_closing_once(self) -> None:
+        adapter = self.make()
+        await adapter.close()
+        await adapter.close()
+
     async def test_the_same_delivery_again_is_the_same_message_where_promised(self) -> None:
         adapter = self.make()
         if adapter.limits.idempotent:
@@ -230,10 +309,7 @@ class AdapterContract:
         assert all(check.name for check in await self.make().check())
 
     async def test_it_can_be_stopped(self) -> None:
-        async def answer(_command: object) -> str:
-            return ""
-
-        running = asyncio.create_task(self.make().run(answer))
+        running = asyncio.create_task(self.make().run(FakeInbox()))
         await asyncio.sleep(0)
         running.cancel()
         await asyncio.wait([running], timeout=5)
@@ -262,10 +338,12 @@ class SourceContract:
 __all__ = [
     "AdapterContract",
     "FakeAdapter",
+    "FakeInbox",
     "FakeSource",
     "SourceContract",
     "author",
     "delivery",
+    "in_thread",
     "post",
     "rich_post",
     "text",

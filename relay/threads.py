@@ -36,6 +36,15 @@ class Threads:
         await self.store.add_intakes([intake], self.tenure.leased())
         return await self.store.get_page(page.slug) or page
 
+    async def keep(self, thread: Thread) -> Page | None:
+        """The page of a thread that a source has just told; None where nothing of it may be kept."""
+        posts = [post for post in thread.posts if isinstance(post, Post)]
+        if not posts or posts[0].author.refuses:
+            return None
+        intake = Intake(feed=None, events=_events(thread), looked=posts[0].uri)
+        await self.store.add_intakes([intake], self.tenure.leased())
+        return await self.store.get_page_of(posts[0].uri)
+
 
 def _events(thread: Thread) -> tuple[Event, ...]:
     """Posts not known yet are published (and asked for by nobody); the others may have been edited."""

@@ -12,7 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytest
+
 from relay.store import open_store
+
+takes_minutes = pytest.mark.skipif(os.environ.get("RELAY_TEST_REAL") != "1", reason="takes minutes: RELAY_TEST_REAL=1")
 
 
 @dataclass
@@ -21,6 +25,7 @@ class RelayProcess:
 
     config: Path
     pythonpath: Path | None = None
+    verbose: bool = False
     lines: list[dict[str, Any]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -38,6 +43,7 @@ class RelayProcess:
             "run",
             "-c",
             str(self.config),
+            *(["-v"] if self.verbose else []),
             env=env,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -6,13 +6,17 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from relay import __version__
+from relay.model import Destination, Only
+from relay.ports import Added, By, Quota, Wanted
 from relay.stage import Draft, Stage
+from relay.store import open_store
 from tests.test_relay_run import ILLA, configured, database
 
 
@@ -54,7 +58,7 @@ async def test_version_and_help(tmp_path: Path) -> None:
     code, text, _ = await relay("--help", folder=tmp_path)
     assert code == 0
     assert "Examples:" in text
-    assert all(command in text for command in ("run", "demo", "check", "preview", "unroll", "resume"))
+    assert all(command in text for command in ("run", "demo", "check", "preview", "unroll", "subscriptions", "resume"))
 
 
 async def test_a_wrong_configuration_exits_2_with_every_mistake(tmp_path: Path) -> None:
@@ -124,6 +128,29 @@ async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Stage
     assert (code, out) == (1, "")
     assert "cannot be unrolled" in err
     assert (await relay("unroll", stage.uris["p1"], "-f", "pdf", folder=tmp_path))[0] == 2
+
+
+async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    room = Destination("console", "room")
+    by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
+    wanted = Wanted(topic="#Qeswachaka", destination=room, languages=("es", "qu"), only=Only.MEDIA)
+    store = await open_store(database(tmp_path))
+    await store.save_subscriptions("config:Chasqui", [Wanted(topic="#bridge", destination=Destination("console"))])
+    added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
+    assert isinstance(added, Added)
+    (one,) = await store.list_subscriptions(room)
+    await store.save_subscription(replace(one, paused="by 7"), replace(by, deed="pause"))
+    await store.close()
+    code, out, _ = await relay("subscriptions", folder=tmp_path)
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["1", "#bridge", "→", "console", "config:Chasqui"],
+        ["2", "#Qeswachaka", "→", "console:room", "chat", "language=es,qu", "only=media", "paused=by", "7"],
+    ]
+    code, out, _ = await relay("subscriptions", "--audit", "-n", "1", folder=tmp_path)
+    (line,) = out.splitlines()
+    assert line.startswith("2026-07-01 12:00  7  console:room  pause  #Qeswachaka")
 
 
 async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: Path, stage: Stage) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -11,12 +12,13 @@ import pytest
 from pydantic import SecretStr
 
 from relay.config import Config, ConfigError, load
-from relay.model import Destination
+from relay.model import Destination, Only
 from relay.plugins import Settings
 from tests.third_party import MODULE, installed
 
 PLUGIN = """
 from datetime import timedelta
+from typing import Literal
 from pydantic import SecretStr
 from relay.plugins import Duration, Plugin, Settings
 
@@ -31,7 +33,11 @@ class SmokeSettings(Settings):
     wet: bool = False
     basket: Basket = Basket()
 
-plugin = Plugin(SmokeSettings, lambda settings, host: None)
+class SmokeOptions(Settings):
+    colour: Literal["white", "grey"] = "white"
+    puffs: int | None = None
+
+plugin = Plugin(SmokeSettings, lambda settings, host: None, options=SmokeOptions)
 """
 
 
@@ -104,6 +110,94 @@ def test_one_destination_needs_no_brackets(tmp_path: Path) -> None:
     config = read(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\nnetworks = "rss"\n')
     assert config.subscriptions[0].to == (Destination("console"),)
     assert config.subscriptions[0].networks == ("rss",)
+
+
+def test_a_subscription_says_which_posts_it_wants(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        """
+        [[subscriptions]]
+        topic = "#a"
+        to = "console"
+        language = ["es", "pt-BR"]
+        only = "media"
+        [[subscriptions]]
+        topic = "#b"
+        to = "console"
+        language = "qu"
+        """,
+    )
+    first, second = config.subscriptions
+    assert (first.language, first.only) == (("es", "pt-BR"), Only.MEDIA)
+    assert (second.language, second.only) == (("qu",), Only.ALL)
+
+
+def test_the_quotas_of_the_chats_are_read(tmp_path: Path) -> None:
+    assert (load(None, {}).commands.per_channel, load(None, {}).commands.per_community) == (25, 100)
+    commands = read(tmp_path, "[commands]\nper_channel = 3\nper_community = 0\n").commands
+    assert (commands.per_channel, commands.per_community) == (3, 0)
+
+
+# --- what a subscription chooses at an adapter ---
+
+
+@pytest.mark.usefixtures("smoke")
+def test_an_option_goes_to_the_adapter_that_knows_it_as_json(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        """
+        [adapters.smoke]
+        hill = "Ausangate"
+        [[subscriptions]]
+        topic = "#a"
+        to = ["console", "smoke:west", "smoke:east"]
+        colour = "grey"
+        puffs = 3
+        [[subscriptions]]
+        topic = "#b"
+        to = "smoke:west"
+        """,
+    )
+    chosen, plain = config.subscriptions
+    assert json.loads(chosen.options_for("smoke")) == {"colour": "grey", "puffs": 3}
+    assert chosen.options_for("console") == plain.options_for("smoke") == ""
+
+
+@pytest.mark.usefixtures("smoke")
+def test_only_what_was_chosen_is_handed_on(tmp_path: Path) -> None:
+    """What was not is the adapter's to decide, each time anew."""
+    env = {"RELAY_SUBSCRIPTIONS": '[{"topic": "#b", "to": ["smoke:west"], "colour": "white"}]'}
+    config = read(tmp_path, '[adapters.smoke]\nhill = "Ausangate"\n', env)
+    assert json.loads(config.subscriptions[0].options_for("smoke")) == {"colour": "white"}
+
+
+def test_two_adapters_may_know_the_same_option(tmp_path: Path) -> None:
+    points = f"smoke = {MODULE}:plugin\nmirror = {MODULE}:mirror"
+    mirror = """
+class MirrorOptions(Settings):
+    colour: str = ""
+mirror = Plugin(Settings, lambda settings, host: None, options=MirrorOptions)
+"""
+    with installed(tmp_path / "site", PLUGIN + mirror, points=points):
+        config = read(
+            tmp_path,
+            """
+            [adapters]
+            smoke = { hill = "Ausangate" }
+            mirror = {}
+            [[subscriptions]]
+            topic = "#a"
+            to = ["smoke:west", "mirror"]
+            colour = "grey"
+            puffs = 2
+            """,
+        )
+    (subscription,) = config.subscriptions
+    assert json.loads(subscription.options_for("smoke")) == {"colour": "grey", "puffs": 2}
+    assert json.loads(subscription.options_for("mirror")) == {"colour": "grey"}
+
+
+# --- what is read from elsewhere ---
 
 
 @pytest.mark.parametrize("text", ["\ufeff[web]\nport = 1\n", "[web]\r\nport = 1\r\n"], ids=["byte order mark", "CRLF"])

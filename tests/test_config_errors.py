@@ -65,6 +65,20 @@ def test_a_mistake_is_told_like_a_compiler_tells_it(tmp_path: Path) -> None:
         ),
         ("[[subscriptions]]\ntopic = '#a'\nto = ':room'", "names no adapter; write it like adapter:address"),
         ("[[subscriptions]]\ntopic = '#a'\nto = 'console'\nmode = ['posts']", "4: subscriptions[0].mode: expected"),
+        (
+            "[[subscriptions]]\ntopic = '#a'\nto = 'console'\nonly = 'pictures'",
+            '4: subscriptions[0].only: expected "all", "media" or "originals", got "pictures"',
+        ),
+        (
+            "[[subscriptions]]\ntopic = '#a'\nto = 'console'\nlanguage = ['es', 'español']",
+            '4: subscriptions[0].language[1]: expected a language tag such as "en" or "pt-BR", got "español"',
+        ),
+        (
+            "[[subscriptions]]\ntopic = '#a'\nto = 'console'\nlanguge = 'es'",
+            "4: subscriptions[0].languge: unknown key; did you mean `language`?",
+        ),
+        ("[commands]\nper_channel = -1", "2: commands.per_channel: expected at least 0, got -1"),
+        ("[commands]\nper_chanel = 5", "2: commands.per_chanel: unknown key; did you mean `per_channel`?"),
     ],
 )
 def test_each_mistake_is_told_where_it_is(tmp_path: Path, text: str, told: str) -> None:
@@ -98,6 +112,44 @@ def test_what_comes_later_is_refused_by_name(tmp_path: Path, mode: str) -> None:
 def test_a_subscription_names_only_what_is_configured(tmp_path: Path, line: str, told: str) -> None:
     said = mistakes(tmp_path, f'[sources.rss]\n[[subscriptions]]\ntopic = "#a"\n{line}\n')
     assert f"subscriptions[0].{told}" in said
+
+
+@pytest.mark.usefixtures("smoke")
+@pytest.mark.parametrize(
+    ("to", "line", "told"),
+    [
+        ("smoke:west", 'colour = "pink"', 'colour: expected "white" or "grey", got "pink"'),
+        ("smoke:west", 'puffs = "many"', 'puffs: expected a whole number, got "many"'),
+        ("smoke:west", 'color = "grey"', "color: unknown key; did you mean `colour`, an option of `smoke`?"),
+        ("smoke:west", 'topics = "#b"', "topics: unknown key; did you mean `topic`?"),
+        ("smoke:west", "unheard = 1", "unheard: unknown key"),
+        ("console", 'colour = "grey"', "colour: is an option of `smoke`, to which this subscription does not go"),
+        ("console", 'color = "grey"', "color: unknown key; did you mean `colour`, an option of `smoke`?"),
+        ("console", "options_for = 1", "options_for: unknown key"),
+        ("console", "_options = 1", "_options: unknown key"),
+    ],
+)
+def test_a_mistake_in_an_option_is_told_where_it_is_and_whose_it_is(
+    tmp_path: Path, to: str, line: str, told: str
+) -> None:
+    said = mistakes(tmp_path, f'[adapters.smoke]\nhill = "a"\n[[subscriptions]]\ntopic = "#a"\nto = "{to}"\n{line}\n')
+    assert said.splitlines() == [
+        f"relay.toml:6: subscriptions[0].{told}",
+        f"    {line}",
+        f"    {'^' * len(line.partition(' ')[0])}",
+    ]
+
+
+def test_an_option_of_an_adapter_that_is_not_there_is_no_mistake_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "pigeon"\ncolour = "grey"\ntopc = "#b"\n')
+    assert [problem.key for problem in caught.value.problems] == ["subscriptions[0].to", "subscriptions[0].topc"]
+    assert caught.value.problems[1].hint == "did you mean `topic`?"
+
+
+def test_a_mistake_in_an_option_of_a_variable_names_the_variable(tmp_path: Path) -> None:
+    env = {"RELAY_SUBSCRIPTIONS": '[{"topic": "#a", "to": "console", "colour": "grey"}]'}
+    assert mistakes(tmp_path, "", env) == "environment: RELAY_SUBSCRIPTIONS: unknown key"
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from relay.model import (
 )
 from relay.plugins import Host
 from relay.ports import Adapter, Sent, TryLater
-from relay.testing import AdapterContract, delivery, post, rich_post, text
+from relay.testing import AdapterContract, FakeInbox, delivery, in_thread, post, rich_post, text
 
 JSON = ConsoleSettings(format="json")
 CARD = ConsoleSettings()
@@ -133,6 +133,20 @@ def test_a_deletion_has_the_same_keys_and_knows_only_what_it_is_of() -> None:
 def test_an_edit_tells_the_new_text() -> None:
     told = json.loads(to_json(delivery(action=Action.EDIT)))
     assert (told["action"], told["text"]) == ("edit", "Post number 1.")
+
+
+def test_a_new_count_has_the_same_keys_and_tells_how_long_the_thread_is() -> None:
+    sent, counted = (
+        json.loads(to_json(delivery(action=action, card=in_thread(1, 4)))) for action in (Action.SEND, Action.COUNT)
+    )
+    assert list(counted) == list(sent)
+    assert counted["action"] == "count"
+    assert counted["thread"] == {
+        "root": "https://ayllu.example/users/illa/statuses/1",
+        "position": 1,
+        "count": 4,
+        "unroll": "https://relay.example/t/abc",
+    }
 
 
 def test_a_post_outside_a_thread_and_a_thread_without_a_page_are_null_there() -> None:
@@ -253,9 +267,7 @@ async def test_it_prints_to_standard_output_unless_told_otherwise(capsys: pytest
 
 
 async def test_its_readers_are_here_and_it_takes_no_commands() -> None:
-    async def answer(_command: object) -> str:
-        raise AssertionError("nobody wrote")
-
-    console = Console(CARD, io.StringIO())
+    console, inbox = Console(CARD, io.StringIO()), FakeInbox()
     assert not console.remote
-    await asyncio.wait_for(console.run(answer), 1)
+    await asyncio.wait_for(console.run(inbox), 1)
+    assert inbox.commands.empty()

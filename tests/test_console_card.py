@@ -32,7 +32,7 @@ from relay.model import (
     Role,
     Span,
 )
-from relay.testing import NOON, author, delivery, post, rich_post, text
+from relay.testing import NOON, author, delivery, in_thread, post, rich_post, text
 from tests.test_console import INK, shown
 
 
@@ -111,6 +111,13 @@ def test_an_edit_and_a_deletion_are_one_line_each() -> None:
     deleted = to_plain(render(delivery(action=Action.DELETE)))
     assert edited == "✎ edited  Illa  Post number 1.\n\n"
     assert deleted == "✗ deleted by its author  https://ayllu.example/users/illa/statuses/1\n\n"
+
+
+def test_a_new_count_is_one_line_with_the_page_of_the_thread_or_else_the_post() -> None:
+    counted = delivery(action=Action.COUNT, card=in_thread(1, 4))
+    assert to_plain(render(counted)) == "🧵 4 posts  Illa  Unroll: https://relay.example/t/abc\n\n"
+    alone = delivery(action=Action.COUNT, card=replace(in_thread(1, 1), unroll=""))
+    assert to_plain(render(alone)) == "🧵 1 post  Illa  https://ayllu.example/@illa/1\n\n"
 
 
 def test_an_edit_does_not_show_what_is_folded() -> None:

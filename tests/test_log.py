@@ -45,6 +45,10 @@ Err = pytest.CaptureFixture[str]
         (f"POST https://api.example/bot{BOT}/sendMessage", "POST https://api.example/bot…/sendMessage"),
         (f"token {BOT}.", "token …."),
         ("https://chat.example/api/webhooks/1234/aBc-d_E9", "https://chat.example/api/webhooks/1234/…"),
+        (
+            "https://chat.example/api/interactions/1234/aBc-d_E9/callback",
+            "https://chat.example/api/interactions/1234/…/callback",
+        ),
         ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer …"),
         (f"Authorization: Bot {THREE_PARTS}", "Authorization: Bot …"),
         (f"logged in with {THREE_PARTS}", "logged in with …"),

@@ -12,7 +12,18 @@ import pytest
 
 from relay.lease import Tenure
 from relay.log import Trouble
-from relay.model import Action, Deleted, Delivery, Destination, Edited, Post, Published, Subscription, SubscriptionId
+from relay.model import (
+    Action,
+    Deleted,
+    Delivery,
+    Destination,
+    Edited,
+    MessageId,
+    Post,
+    Published,
+    Subscription,
+    SubscriptionId,
+)
 from relay.outbox import Outbox
 from relay.ports import (
     Adapter,
@@ -22,6 +33,7 @@ from relay.ports import (
     Limits,
     Outcome,
     Refused,
+    Sent,
     State,
     Store,
     StoreError,
@@ -163,6 +175,21 @@ async def test_a_delivery_that_must_wait_is_tried_again_with_the_same_id(store: 
     first, second, third, fourth = adapter.delivered
     assert first.id == second.id == third.id != fourth.id
     assert [d.attempts for d in adapter.delivered] == [0, 1, 2, 0]
+
+
+async def test_a_platform_that_asks_for_a_pause_after_a_message_holds_back_that_destination_alone(store: Store) -> None:
+    """Its pace is kept by the store, so no hand of the outbox is held."""
+    adapter = FakeAdapter(answers=[Sent((MessageId("1"),), wait=timedelta(hours=1))])
+    await want(store, [1, 2], "fake:a")
+    async with running(store, adapter, concurrency=1):
+        await adapter.wait_for(1)
+        await until(store, sent=1, due=1)
+        await want(store, [3, 4], "fake:b")
+        await until(store, sent=3, due=1)
+        due = await store.get_next_due(("fake",))
+    assert [str(d.destination) for d in adapter.delivered] == ["fake:a", "fake:b", "fake:b"]
+    assert due is not None
+    assert timedelta(minutes=59) < due - datetime.now(UTC) <= timedelta(hours=1)
 
 
 async def test_a_refused_delivery_ends_with_its_reason_and_the_next_goes_on(store: Store) -> None:

@@ -40,6 +40,8 @@ def settled(
     ("outcome", "kind", "state", "wait", "pause"),
     [
         (Sent((MessageId("1"),)), "plain", State.SENT, timedelta(seconds=3), ""),
+        (Sent(wait=timedelta(minutes=6)), "plain", State.SENT, timedelta(minutes=6), ""),
+        (Sent(wait=timedelta(seconds=1)), "plain", State.SENT, timedelta(seconds=3), ""),
         (TryLater("busy"), "plain", State.DUE, timedelta(seconds=4), ""),
         (TryLater("slow down", timedelta(hours=12)), "plain", State.DUE, timedelta(hours=12), ""),
         (TryLater("soon", timedelta(seconds=1)), "plain", State.DUE, timedelta(seconds=4), ""),
@@ -49,6 +51,7 @@ def settled(
         (Unknown("time-out"), "skip", State.SKIPPED, timedelta(0), ""),
         (Unknown("time-out"), "skip, idempotent", State.DUE, timedelta(seconds=4), ""),
         (Unknown("time-out"), "skip, edit", State.DUE, timedelta(seconds=4), ""),
+        (Unknown("time-out"), "skip, count", State.DUE, timedelta(seconds=4), ""),
     ],
 )
 def test_what_becomes_of_a_delivery(outcome: Outcome, kind: str, state: State, wait: timedelta, pause: str) -> None:
@@ -56,14 +59,16 @@ def test_what_becomes_of_a_delivery(outcome: Outcome, kind: str, state: State, w
         outcome,
         on_unknown="skip" if "skip" in kind else "resend",
         idempotent="idempotent" in kind,
-        action=Action.EDIT if "edit" in kind else Action.SEND,
+        action=next((action for action in Action if action in kind), Action.SEND),
     )
     assert (answer.state, answer.due - NOON, answer.pause) == (state, wait, pause)
     assert bool(answer.reason) == (not isinstance(outcome, Sent))
 
 
 outcomes = st.one_of(
-    st.builds(Sent, st.lists(st.text(min_size=1).map(MessageId)).map(tuple)),
+    st.builds(
+        Sent, st.lists(st.text(min_size=1).map(MessageId)).map(tuple), st.timedeltas(timedelta(0), timedelta(days=2))
+    ),
     st.builds(TryLater, st.text(min_size=1), st.none() | st.timedeltas(timedelta(0), timedelta(days=2))),
     st.builds(Refused, st.text(min_size=1)),
     st.builds(Gone, st.text(min_size=1)),
@@ -95,6 +100,8 @@ def test_nothing_is_dropped_silently(
     assert (answer.state is State.SENT) == isinstance(outcome, Sent)
     if isinstance(outcome, TryLater) and outcome.after:
         assert answer.due >= NOON + outcome.after
+    if isinstance(outcome, Sent):
+        assert answer.due >= NOON + outcome.wait
 
 
 @given(st.integers(1, 10_000), jitters)
@@ -108,7 +115,10 @@ def test_backoff_grows_and_is_bounded(attempt: int, jitter: float) -> None:
     [
         ({"action": Action.EDIT, "messages": ()}, "nothing was sent"),
         ({"action": Action.DELETE, "messages": ()}, "nothing was sent"),
+        ({"action": Action.COUNT, "messages": ()}, "nothing was sent"),
         ({"action": Action.EDIT}, ""),
+        ({"action": Action.COUNT}, ""),
+        ({"action": Action.COUNT, "interrupted": True}, ""),
         ({"action": Action.SEND, "interrupted": True}, ""),
     ],
 )
@@ -122,10 +132,14 @@ def test_an_interrupted_send_is_not_repeated_when_the_policy_says_so() -> None:
     unsure = delivery(interrupted=True)
     assert impossible(unsure, Policy(limits=Limits(), on_unknown="skip"))
     assert not impossible(unsure, Policy(limits=Limits(idempotent=True), on_unknown="skip"))
+    for action in (Action.EDIT, Action.COUNT, Action.DELETE):
+        again = delivery(action=action, interrupted=True)
+        assert not impossible(again, Policy(limits=Limits(), on_unknown="skip"))
 
 
 def test_platforms_that_cannot_edit_or_delete_are_not_asked_to() -> None:
-    assert impossible(delivery(action=Action.EDIT), Policy(limits=Limits(edits=False)))
+    for action in (Action.EDIT, Action.COUNT):
+        assert impossible(delivery(action=action), Policy(limits=Limits(edits=False)))
     assert impossible(delivery(action=Action.DELETE), Policy(limits=Limits(deletions=False)))
 
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, func, make_url, select, text
+from sqlalchemy import Connection, func, make_url, select, text
 
 from relay.ports import Store, StoreError
 from relay.store import SqlStore, open_store
 from relay.store.engine import connect
-from relay.store.indexes import metadata
-from relay.store.migrations import HEAD, VERSION_TABLE
 from relay.testing import post
-from tests.databases import PostgresServer
 from tests.store_cases import carry, claim, publish
 
 SOON = timedelta(milliseconds=50)
@@ -127,80 +118,6 @@ async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
 async def test_a_database_that_may_only_be_read_is_told(sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="may not be written"):
         await reopened(sqlite_url.replace("///", "///file:") + "?mode=ro&uri=true")
-
-
-# --- schemas ---
-
-
-async def test_the_migrations_lead_to_the_tables_that_the_program_knows(store_url: str) -> None:
-    await reopened(store_url)
-    database = connect(store_url, SOON)
-
-    def differences(connection: Connection) -> object:
-        options = {
-            "version_table": VERSION_TABLE,
-            "compare_type": True,
-            "compare_server_default": connection.dialect.name == "postgresql",  # on SQLite it stumbles over ''
-        }
-        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
-
-    assert await database.write(differences) == []
-    await database.close()
-
-
-def test_the_migrations_lead_to_the_very_same_statements(sqlite_template: Path) -> None:
-    """What the comparison above does not see: partial indexes, counted keys, actions of foreign keys."""
-
-    def statements(connection: sqlite3.Connection) -> set[str]:
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name NOT LIKE 'sqlite_%'")
-        return {re.sub(r"\s+", " ", sql) for (sql,) in rows if VERSION_TABLE not in sql}
-
-    with closing(sqlite3.connect(sqlite_template)) as migrated, closing(sqlite3.connect(":memory:")) as wanted:
-        engine = create_engine("sqlite://", creator=lambda: wanted)
-        metadata.create_all(engine)
-        assert statements(migrated) == statements(wanted)
-        engine.dispose()
-
-
-def test_the_head_is_the_last_migration() -> None:
-    config = Config()
-    config.set_main_option("script_location", "relay.store:migrations")
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
-
-
-def test_a_store_that_is_up_to_date_opens_without_alembic(sqlite_url: str) -> None:
-    code = (
-        "import sys, asyncio; from relay.store import open_store\n"
-        f"async def main(): await (await open_store({sqlite_url!r})).close()\n"
-        "asyncio.run(main()); print('alembic' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
-
-
-async def test_a_database_of_a_newer_relay_is_refused(postgres: PostgresServer, sqlite_url: str) -> None:
-    with postgres.database() as postgres_url:
-        for url in (sqlite_url, postgres_url):
-            await run(url, "UPDATE relay_schema SET version_num = '9999'")
-            with pytest.raises(StoreError, match=r"newer relay.*update the program"):
-                await open_store(url)
-
-
-async def test_another_program_s_tables_are_left_alone(postgres: PostgresServer, tmp_path: Path) -> None:
-    with postgres.database(migrated=False) as postgres_url:
-        for url in (f"sqlite:///{tmp_path}/blog.sqlite3", postgres_url):
-            await run(url, "CREATE TABLE posts (title TEXT)", "CREATE TABLE readers (name TEXT)")
-            with pytest.raises(StoreError, match=r"another program's tables \(posts\)"):
-                await open_store(url)
-
-
-async def test_many_may_make_a_database_at_once(postgres: PostgresServer, tmp_path: Path) -> None:
-    with postgres.database(migrated=False) as postgres_url:
-        for url in (f"sqlite:///{tmp_path}/relay.sqlite3", postgres_url):
-            stores = await asyncio.gather(*(open_store(url) for _ in range(6)))
-            await publish(stores[0], post())
-            ids = [delivery.id for store in stores for delivery in await claim(store)]
-            assert len(ids) == 1
-            await asyncio.gather(*(store.close() for store in stores))
 
 
 # --- locks ---

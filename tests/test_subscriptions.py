@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from relay.model import Destination
-from relay.ports import Refused, Resolved, Store, TryLater, Wanted
+from relay.model import Destination, SubscriptionId
+from relay.ports import Added, By, Quota, Refused, Resolved, Store, TryLater, Wanted
 from relay.store import open_store
-from relay.subscriptions import Subscriptions, refusal, resolve
-from relay.testing import FakeSource
+from relay.subscriptions import Subscriptions
+from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure
 
 CONSOLE = Destination("console")
@@ -64,13 +65,6 @@ async def test_a_source_that_does_not_answer_is_asked_again(store: Store, monkey
     assert await link(store, down, Scripted("b", FOUND)) == [("a", "f1"), ("a", "f2"), ("b", "f1"), ("b", "f2")]
 
 
-async def test_a_topic_that_means_nothing_to_anybody_is_told_with_every_reason() -> None:
-    sources = {"a": Scripted("a", Refused("no tag")), "b": Scripted("b", Refused("no address"))}
-    assert refusal("?", await resolve("?", sources, sources)) == "'?' means nothing to a, b (a: no tag; b: no address)"
-    assert refusal("?", {"a": FOUND, "b": Refused("no")}) == ""
-    assert refusal("?", {"a": TryLater("down"), "b": Refused("no")}) == ""
-
-
 async def test_a_topic_that_many_want_is_asked_for_once(store: Store) -> None:
     asked: list[str] = []
 
@@ -96,3 +90,66 @@ async def test_subscriptions_that_vanish_from_the_configuration_are_forgotten(st
     await store.save_subscriptions("t", [])
     assert await store.list_subscriptions() == []
     assert await store.list_feeds() == []
+
+
+# --- what people ask for in the chats ---
+
+
+async def nobody_listens() -> None:
+    """Nothing reads the store beside us."""
+
+
+def keeper(store: Store, *sources: FakeSource) -> Subscriptions:
+    return Subscriptions(
+        store=store,
+        sources={source.name: source for source in sources},
+        tenure=tenure(),
+        origin="t",
+        changed=nobody_listens,
+    )
+
+
+async def chat(store: Store, topic: str = "#bridge", networks: tuple[str, ...] = ()) -> SubscriptionId:
+    wanted = Wanted(topic=topic, destination=CONSOLE, networks=networks)
+    by = By(user="7", deed="subscribe", now=NOON)
+    added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
+    assert isinstance(added, Added)
+    return added.id
+
+
+async def feeds(store: Store) -> list[tuple[str, str]]:
+    return sorted((state.feed.source, state.feed.address) for state in await store.list_feeds())
+
+
+async def test_a_start_links_what_the_chats_asked_for_and_leaves_it_theirs(store: Store) -> None:
+    await chat(store)
+    await chat(store, "#harvest", networks=("b",))
+    await keeper(store, Scripted("a", FOUND), Scripted("b", Resolved(feeds=("f3",)))).run([])
+    assert await feeds(store) == [("a", "f1"), ("a", "f2"), ("b", "f3")]
+    assert {one.origin for one in await store.list_subscriptions()} == {"chat"}
+
+
+async def test_who_is_deleted_while_a_source_is_silent_is_asked_for_no_more(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    number = await chat(store)
+    asked = asyncio.Event()
+
+    class Silent(FakeSource):
+        async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+            asked.set()
+            return TryLater("down")
+
+    linking = asyncio.create_task(keeper(store, Silent("a")).run([]))
+    async with asyncio.timeout(5):
+        await asked.wait()
+        await store.delete_subscription(number, By(user="7", deed="unsubscribe", now=NOON))
+        await linking
+
+
+async def test_a_network_that_is_configured_no_more_keeps_nothing_waiting(store: Store) -> None:
+    await chat(store, networks=("gone",))
+    async with asyncio.timeout(5):
+        await keeper(store, Scripted("a", FOUND)).run([])
+    assert await feeds(store) == []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from relay.model import Post, Published, Removed
+from relay.model import Post, Published, Removed, Thread
 from relay.ports import Intake, Page, Refused, Store
 from relay.store import open_store
 from relay.testing import FakeSource, post, text
@@ -68,3 +69,16 @@ async def test_the_first_source_that_knows_an_address_gives_the_thread() -> None
 
 async def test_an_address_that_nobody_knows_is_refused_with_the_reasons() -> None:
     assert await fetch("https://nowhere.example/", [FakeSource()]) == Refused("fake: no such post")
+
+
+async def test_a_thread_that_was_told_is_kept_with_its_page(store: Store) -> None:
+    page = await Threads(store=store, sources={}, tenure=tenure()).keep(Thread(posts=CHAIN))
+    assert page
+    assert uris(page) == [one.uri for one in CHAIN]
+    assert page.looked
+
+
+@pytest.mark.parametrize("posts", [(replace(ROOT, author=replace(ROOT.author, refuses=True)),), (Removed(ROOT.uri),)])
+async def test_what_may_not_be_kept_or_is_gone_is_not_kept(store: Store, posts: tuple[Post | Removed, ...]) -> None:
+    assert await Threads(store=store, sources={}, tenure=tenure()).keep(Thread(posts=posts)) is None
+    assert await store.get_page_of(ROOT.uri) is None

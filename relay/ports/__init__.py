@@ -3,17 +3,22 @@
 An answer that the outside world may give is a value; an exception is a bug (or the store's :class:`StoreError`).
 """
 
-from relay.ports.adapter import Adapter, Command, Inbox, Limits
+from relay.ports.adapter import Adapter, Answer, Choice, Command, Inbox, Limits, Question, Suggestion
 from relay.ports.answers import Check, Gone, Outcome, Refused, Sent, TryLater, Unknown
 from relay.ports.source import Batch, RecheckingSource, Resolved, Source, StreamingSource, ThreadedSource
 from relay.ports.store import (
+    Added,
+    Audit,
+    By,
     Claim,
     Counts,
     DestinationState,
     FeedState,
+    Full,
     Intake,
     Lease,
     Page,
+    Quota,
     Settlement,
     State,
     Store,
@@ -25,13 +30,19 @@ from relay.ports.store import (
 
 __all__ = [
     "Adapter",
+    "Added",
+    "Answer",
+    "Audit",
     "Batch",
+    "By",
     "Check",
+    "Choice",
     "Claim",
     "Command",
     "Counts",
     "DestinationState",
     "FeedState",
+    "Full",
     "Gone",
     "Inbox",
     "Intake",
@@ -39,6 +50,8 @@ __all__ = [
     "Limits",
     "Outcome",
     "Page",
+    "Question",
+    "Quota",
     "RecheckingSource",
     "Refused",
     "Resolved",
@@ -49,6 +62,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StreamingSource",
+    "Suggestion",
     "Taken",
     "ThreadedSource",
     "TryLater",

@@ -32,9 +32,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Done. ``messages`` are the ids that an edit or a deletion will need."""
+    """Done. ``messages`` are the ids that an edit or a deletion will need.
+
+    ``wait`` is how long the platform wants the next delivery at this destination to wait: pace that is kept here holds
+    no hand of the outbox, and is not broken by a restart.
+    """
 
     messages: tuple[MessageId, ...] = ()
+    wait: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ from relay.model import (
     Feed,
     FeedId,
     MessageId,
+    Only,
     Post,
     PostUri,
     Removed,
@@ -127,12 +128,63 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A subscription as the configuration asks for it."""
+    """A subscription as the configuration or a person in a chat asks for it; see :class:`relay.model.Subscription`."""
 
     topic: str
     destination: Destination
     networks: tuple[str, ...] = ()
-    """The sources to ask; empty: all that are configured."""
+    mode: str = "posts"
+    languages: tuple[str, ...] = ()
+    only: Only = Only.ALL
+    options: str = ""
+    community: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How many subscriptions people may make in the chats; those of the configuration count, but are never refused."""
+
+    destination: int
+    community: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The subscription that was asked for. Not ``new``: the destination had it already, and nothing was changed."""
+
+    id: SubscriptionId
+    new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """No more subscriptions fit: ``limit`` of them are at the destination, or (``community``) in its community."""
+
+    limit: int
+    community: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One change that a person made in a chat."""
+
+    at: datetime
+    user: str
+    """Who, as the platform calls them for good."""
+    destination: Destination
+    deed: str
+    """The command."""
+    detail: str = ""
+    """What it was about: the topic, and what became of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who changes something, when, and by which command: what an audit row needs to know."""
+
+    user: str
+    deed: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,14 +279,51 @@ class Store(Protocol):
         """Link a subscription to its feeds (due at once where they are new or were stopped) and hashtags, by source."""
         ...
 
-    async def list_subscriptions(self) -> Sequence[Subscription]: ...
+    async def add_subscription(self, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
+        """Add a subscription of origin ``chat``, with its audit row.
+
+        ``Added.new`` is False where the destination has the same topic already, from whichever origin.
+        """
+        ...
+
+    async def save_subscription(self, subscription: Subscription, by: By) -> bool:
+        """Write its mode, languages, only, options and pause, with an audit row; False where it is gone."""
+        ...
+
+    async def delete_subscription(self, subscription: SubscriptionId, by: By) -> bool:
+        """Delete one, and its feeds where nobody else reads them; False where it is gone.
+
+        With the destination's last subscription goes what waits there and was not begun; while another is left, what
+        waits may be its own, and is sent.
+        """
+        ...
+
+    async def list_subscriptions(self, destination: Destination | None = None) -> Sequence[Subscription]: ...
+
+    async def list_tags(self, limit: int) -> Sequence[str]:
+        """Hashtags of the latest posts and of the subscriptions, as they were written, the most recent first."""
+        ...
+
+    async def list_audit(self, limit: int, destination: Destination | None = None) -> Sequence[Audit]:
+        """The latest changes, newest first."""
+        ...
+
+    async def claim_lease(self, name: str, lease: Lease) -> bool:
+        """Take or hold on to what only one process may own; False: another one has it until its lease lapses."""
+        ...
 
     async def list_feeds(self) -> Sequence[FeedState]: ...
 
     async def list_destinations(self) -> Sequence[DestinationState]: ...
 
-    async def save_destination(self, destination: Destination, paused: str, now: datetime) -> None:
-        """Pause with a reason, or resume with an empty one."""
+    async def save_destination(
+        self, destination: Destination, paused: str, now: datetime, by: By | None = None
+    ) -> None:
+        """Pause with a reason, or resume with an empty one; with an audit row where a person in a chat did it."""
+        ...
+
+    async def save_lost(self, destinations: Collection[Destination], reason: str, now: datetime) -> Sequence[str]:
+        """Pause those to which something is or was relayed, but for those that are paused already; which they are."""
         ...
 
     async def get_page(self, slug: str) -> Page | None: ...
@@ -250,7 +339,7 @@ class Store(Protocol):
     async def get_counts(self) -> Counts: ...
 
     async def delete_old(self, before: datetime) -> int:
-        """Forget posts from before with their settled deliveries; how many posts."""
+        """Forget posts from before with their settled deliveries, and what people changed then; how many posts."""
         ...
 
     async def close(self) -> None: ...

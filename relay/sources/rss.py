@@ -233,4 +233,4 @@ def _build(settings: RssSettings, host: Host) -> RssSource:
     return RssSource(settings, host.http)
 
 
-plugin = Plugin(RssSettings, _build)
+plugin = Plugin(RssSettings, _build, colour=0xEE802F)

@@ -27,7 +27,7 @@ from relay.model import Action, Card, Delivery, DeliveryId, Destination, Message
 from relay.ports import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.rows import Query, Record, among, update_rows
-from relay.store.tables import deliveries, destinations, micros, posts
+from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
 
 _messages: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[MessageId, ...]).decode
 _now = bindparam("now", type_=destinations.c.due.type)
@@ -85,6 +85,7 @@ _HEADS = Query(
             ),
             else_="[]",
         ).label("messages"),
+        func.coalesce(subscriptions.c.options, "").label("options"),
     )
     .select_from(destinations)
     .join(
@@ -98,6 +99,7 @@ _HEADS = Query(
     )
     .join(posts, posts.c.id == deliveries.c.post)
     .join(_root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri))
+    .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
     .where(among(destinations.c.name, "names"))
 )
 _BEGIN = Query(
@@ -141,6 +143,7 @@ def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
         uri=PostUri(row.uri),
         card=None if action is Action.DELETE else _card(row, read),
         messages=_messages(row.messages),
+        options=row.options,
         attempts=row.attempts,
         interrupted=row.state == State.SENDING,
         page=row.slug,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, union, update
 
 from relay.model import Destination
-from relay.ports import DestinationState
+from relay.ports import By, DestinationState
+from relay.store.audit import add_audit
 from relay.store.rows import among, insert_rows
-from relay.store.tables import deliveries, destinations, feeds
+from relay.store.tables import deliveries, destinations, subscriptions
 
 _NEXT_DUE = select(
     func.min(
@@ -59,7 +60,9 @@ def list_destinations(connection: Connection) -> list[DestinationState]:
     ]
 
 
-def save_destination(connection: Connection, destination: Destination, paused: str, now: datetime) -> None:
+def save_destination(
+    connection: Connection, destination: Destination, paused: str, now: datetime, by: By | None = None
+) -> None:
     name = str(destination)
     # a statement that changes nothing still locks the row: what waits there is counted after its last writer
     insert_rows(connection, destinations, ("name", "adapter"), [(name, destination.adapter)], _TOUCH)
@@ -67,11 +70,29 @@ def save_destination(connection: Connection, destination: Destination, paused: s
         connection.execute(_PAUSE, {"at": name, "reason": paused})
     else:
         connection.execute(_RESUME, {"at": name, "now": now})
+    if by is not None:
+        add_audit(connection, by, destination, paused)
 
 
 _TOUCH = "(name) DO UPDATE SET adapter = excluded.adapter"
 
+_RELAYED = union(
+    select(destinations.c.name).where(among(destinations.c.name, "names")),
+    select(subscriptions.c.destination).where(among(subscriptions.c.destination, "names")),
+)
+_UNPAUSED = (
+    select(destinations.c.name)
+    .where(among(destinations.c.name, "names"), destinations.c.paused == "")
+    .order_by(destinations.c.name)
+    .with_for_update()
+)
+_LOSE = update(destinations).where(among(destinations.c.name, "names")).values(paused=bindparam("reason"), due=None)
 
-def delete_leases(connection: Connection, owner: str) -> None:
-    for table in (feeds, destinations):
-        connection.execute(update(table).where(table.c.leased_by == owner).values(leased_by="", leased_until=None))
+
+def save_lost(connection: Connection, lost: Collection[Destination], reason: str) -> list[str]:
+    adapters = {str(destination): destination.adapter for destination in lost}
+    relayed = connection.execute(_RELAYED, {"names": adapters}).scalars().all()
+    insert_rows(connection, destinations, ("name", "adapter"), [(name, adapters[name]) for name in sorted(relayed)])
+    names = connection.execute(_UNPAUSED, {"names": relayed}).scalars().all()
+    connection.execute(_LOSE, {"names": names, "reason": reason})
+    return list(names)

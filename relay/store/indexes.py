@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Index
 
-from relay.store.tables import aliases, deliveries, destinations, feeds, metadata, posts
+from relay.store.tables import aliases, audit, deliveries, destinations, feeds, metadata, posts, subscriptions
 
 __all__ = ["metadata"]
 
@@ -26,6 +26,9 @@ _partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(No
 _partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))
 _partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.c.next_check.is_not(None))
 _partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
+Index("ix_subscriptions_destination", subscriptions.c.destination)
+_partial("ix_subscriptions_community", subscriptions.c.community, where=subscriptions.c.community != "")
+Index("ix_audit_destination", audit.c.destination, audit.c.id)
 Index("ix_posts_seen", posts.c.seen)
 Index("ix_aliases_post", aliases.c.post)
 _partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))

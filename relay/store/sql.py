@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from relay.model import Delivery, Destination, Feed, FeedId, Post, Subscription, SubscriptionId
 from relay.ports import (
+    Added,
+    Audit,
+    By,
     Claim,
     Counts,
     DestinationState,
     FeedState,
+    Full,
     Intake,
     Lease,
     Page,
+    Quota,
     Resolved,
     Settlement,
     Taken,
     Wanted,
 )
-from relay.store import deliveries, destinations, feeds, intake, pages, posts, subscriptions
+from relay.store import (
+    audit,
+    changes,
+    deliveries,
+    destinations,
+    feeds,
+    intake,
+    leases,
+    pages,
+    posts,
+    subscriptions,
+    tags,
+)
+from relay.store.destinations import save_lost
 from relay.store.engine import Database
 from relay.store.tables import meta
 
@@ -67,7 +85,7 @@ class SqlStore:
         return await self._db.read(destinations.get_next_due, adapters)
 
     async def delete_leases(self, owner: str) -> None:
-        await self._db.write(destinations.delete_leases, owner)
+        await self._db.write(leases.delete_leases, owner)
 
     async def save_subscriptions(self, origin: str, wanted: Sequence[Wanted]) -> Sequence[SubscriptionId]:
         return await self._db.write(subscriptions.save_subscriptions, origin, wanted)
@@ -77,8 +95,26 @@ class SqlStore:
     ) -> None:
         await self._db.write(subscriptions.save_resolved, subscription, resolved, now)
 
-    async def list_subscriptions(self) -> Sequence[Subscription]:
-        return await self._db.read(subscriptions.list_subscriptions)
+    async def add_subscription(self, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
+        return await self._db.write(changes.add_subscription, wanted, quota, by)
+
+    async def save_subscription(self, subscription: Subscription, by: By) -> bool:
+        return await self._db.write(changes.save_subscription, subscription, by)
+
+    async def delete_subscription(self, subscription: SubscriptionId, by: By) -> bool:
+        return await self._db.write(changes.delete_subscription, subscription, by)
+
+    async def list_subscriptions(self, destination: Destination | None = None) -> Sequence[Subscription]:
+        return await self._db.read(subscriptions.list_subscriptions, destination)
+
+    async def list_tags(self, limit: int) -> Sequence[str]:
+        return await self._db.read(tags.list_tags, limit)
+
+    async def list_audit(self, limit: int, destination: Destination | None = None) -> Sequence[Audit]:
+        return await self._db.read(audit.list_audit, limit, destination)
+
+    async def claim_lease(self, name: str, lease: Lease) -> bool:
+        return await self._db.write(leases.claim_lease, name, lease)
 
     async def list_feeds(self) -> Sequence[FeedState]:
         return await self._db.read(feeds.list_feeds)
@@ -86,8 +122,14 @@ class SqlStore:
     async def list_destinations(self) -> Sequence[DestinationState]:
         return await self._db.read(destinations.list_destinations)
 
-    async def save_destination(self, destination: Destination, paused: str, now: datetime) -> None:
-        await self._db.write(destinations.save_destination, destination, paused, now)
+    async def save_destination(
+        self, destination: Destination, paused: str, now: datetime, by: By | None = None
+    ) -> None:
+        await self._db.write(destinations.save_destination, destination, paused, now, by)
+
+    async def save_lost(self, destinations: Collection[Destination], reason: str, now: datetime) -> Sequence[str]:
+        del now  # nothing of a pause depends on when it began
+        return await self._db.write(save_lost, destinations, reason)
 
     async def get_page(self, slug: str) -> Page | None:
         return await self._db.read(pages.get_page, slug)
@@ -106,6 +148,7 @@ class SqlStore:
         total = 0
         while count := await self._db.write(posts.delete_old, before):
             total += count
+        await self._db.write(audit.delete_audit, before)
         return total
 
     async def close(self) -> None:

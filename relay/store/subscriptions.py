@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, tuple_, update
 
-from relay.model import Destination, FeedId, Subscription, SubscriptionId
+from relay.model import Destination, FeedId, Only, Subscription, SubscriptionId
 from relay.ports import Resolved, Wanted
-from relay.store.rows import among, insert_rows, serialize
+from relay.store.rows import Record, among, insert_rows, serialize
 from relay.store.tables import feeds, micros, subscription_feeds, subscription_tags, subscriptions
 
-_ORPHANS = delete(feeds).where(
+read_names: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode
+
+ORPHANS = delete(feeds).where(
     ~select(subscription_feeds.c.feed).where(subscription_feeds.c.feed == feeds.c.id).exists()
 )
 
 # A feed that was stopped is tried again: to subscribe, or to start the relay anew, is a person's word.
 _AGAIN = """(source, address) DO UPDATE SET next_poll = excluded.next_poll, stopped = '', note = ''
     WHERE feeds.stopped != ''"""
-_KEEP = "(origin, topic, destination) DO UPDATE SET networks = excluded.networks"
+_NEW = ("origin", "topic", "destination", "networks", "community")
+_CHOOSE = update(subscriptions).where(subscriptions.c.id == bindparam("of"))
+
+
+def choices(wanted: Wanted | Subscription) -> dict[str, str]:
+    """What a subscription says of how it is to be served, as the table keeps it."""
+    return {
+        "mode": wanted.mode,
+        "languages": msgspec.json.encode(wanted.languages).decode(),
+        "only": wanted.only.value,
+        "options": wanted.options,
+    }
 
 
 def save_subscriptions(connection: Connection, origin: str, wanted: Sequence[Wanted]) -> list[SubscriptionId]:
-    """Links stay with what stays; feeds that nothing links to any more go, and their cursors with them."""
+    """Links and people's pauses stay with what stays; feeds that nothing links to any more go, cursors and all."""
     serialize(connection)
-    networks = {(want.topic, str(want.destination)): want.networks for want in wanted}
+    by_key = {(want.topic, str(want.destination)): want for want in wanted}
     there = _ids(connection, origin)
     connection.execute(
         delete(subscriptions).where(among(subscriptions.c.id, "ids")),
-        {"ids": [number for key, number in there.items() if key not in networks]},
+        {"ids": [number for key, number in there.items() if key not in by_key]},
     )
-    rows = [(origin, *key, msgspec.json.encode(names).decode()) for key, names in networks.items()]
-    insert_rows(connection, subscriptions, ("origin", "topic", "destination", "networks"), rows, _KEEP)
+    rows = [(origin, *key, _networks(want), want.community) for key, want in by_key.items()]
+    insert_rows(connection, subscriptions, _NEW, rows)
     ids = _ids(connection, origin)
-    for key, names in networks.items():
-        if names:
+    chosen = [{"of": ids[key], "networks": _networks(want), **choices(want)} for key, want in by_key.items()]
+    if chosen:
+        connection.execute(_CHOOSE, chosen)
+    for key, want in by_key.items():
+        if names := want.networks:
             _unlink(connection, ids[key], subscription_tags.c.source.not_in(names), feeds.c.source.not_in(names))
-    connection.execute(_ORPHANS)
+    connection.execute(ORPHANS)
     return [ids[want.topic, str(want.destination)] for want in wanted]
+
+
+def _networks(want: Wanted) -> str:
+    return msgspec.json.encode(want.networks).decode()
 
 
 def _ids(connection: Connection, origin: str) -> dict[tuple[str, str], SubscriptionId]:
@@ -82,23 +102,42 @@ def save_resolved(
     insert_rows(connection, feeds, ("source", "address", "next_poll"), new, _AGAIN)
     ids = connection.execute(select(feeds.c.id).where(tuple_(feeds.c.source, feeds.c.address).in_(addresses))).scalars()
     insert_rows(connection, subscription_feeds, ("subscription", "feed"), [(subscription, feed) for feed in ids])
-    connection.execute(_ORPHANS)
+    connection.execute(ORPHANS)
 
 
-def list_subscriptions(connection: Connection) -> list[Subscription]:
+def list_subscriptions(connection: Connection, destination: Destination | None = None) -> list[Subscription]:
+    wanted, tagged, linked = select(subscriptions), select(subscription_tags), select(subscription_feeds)
+    if destination is not None:
+        here = subscriptions.c.destination == str(destination)
+        ids = select(subscriptions.c.id).where(here)
+        wanted = wanted.where(here)
+        tagged = tagged.where(subscription_tags.c.subscription.in_(ids))
+        linked = linked.where(subscription_feeds.c.subscription.in_(ids))
     tags: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
-    for row in connection.execute(select(subscription_tags).order_by(subscription_tags.c.source)):
+    for row in connection.execute(tagged.order_by(subscription_tags.c.source)):
         tags[row.subscription].append((row.source, row.tag))
     links: defaultdict[int, list[FeedId]] = defaultdict(list)
-    for row in connection.execute(select(subscription_feeds).order_by(subscription_feeds.c.feed)):
+    for row in connection.execute(linked.order_by(subscription_feeds.c.feed)):
         links[row.subscription].append(FeedId(row.feed))
     return [
-        Subscription(
-            id=SubscriptionId(row.id),
-            topic=row.topic,
-            destination=Destination.parse(row.destination),
-            tags=tuple(tags[row.id]),
-            feeds=tuple(links[row.id]),
-        )
-        for row in connection.execute(select(subscriptions).order_by(subscriptions.c.id))
+        _subscription(row, tags[row.id], links[row.id])
+        for row in connection.execute(wanted.order_by(subscriptions.c.id))
     ]
+
+
+def _subscription(row: Record, tags: Sequence[tuple[str, str]], links: Sequence[FeedId]) -> Subscription:
+    return Subscription(
+        id=SubscriptionId(row.id),
+        topic=row.topic,
+        destination=Destination.parse(row.destination),
+        origin=row.origin,
+        networks=read_names(row.networks),
+        mode=row.mode,
+        languages=read_names(row.languages),
+        only=Only(row.only),
+        options=row.options,
+        community=row.community,
+        paused=row.paused,
+        tags=tuple(tags),
+        feeds=tuple(links),
+    )

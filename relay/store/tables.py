@@ -94,6 +94,12 @@ subscriptions = Table(
     Column("topic", Key, nullable=False),
     Column("destination", Key, nullable=False),
     Column("networks", Text, nullable=False),
+    Column("mode", Key, nullable=False, server_default="posts"),
+    Column("languages", Text, nullable=False, server_default="[]"),
+    Column("only", Key, nullable=False, server_default="all"),
+    Column("options", Text, nullable=False, server_default=""),
+    Column("community", Key, nullable=False, server_default=""),
+    Column("paused", Text, nullable=False, server_default=""),
     UniqueConstraint("origin", "topic", "destination"),
     sqlite_autoincrement=True,
 )
@@ -109,6 +115,17 @@ subscription_feeds = Table(
     metadata,
     Column("subscription", Number, ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
     Column("feed", Number, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("who", Key, nullable=False),  # "user" would be answered by PostgreSQL itself
+    Column("destination", Key, nullable=False),
+    Column("deed", Key, nullable=False),
+    Column("detail", Text, nullable=False),
 )
 
 posts = Table(
@@ -173,3 +190,12 @@ deliveries = Table(
     UniqueConstraint("post", "destination", "version"),
     sqlite_autoincrement=True,  # an id is an idempotency key: never used again
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("leased_by", Key, nullable=False, server_default=""),
+    Column("leased_until", Moment),
+)
+"""What only one process may own, beyond feeds and destinations."""

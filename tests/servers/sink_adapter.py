@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import aiohttp
 
-from relay.model import Delivery, MessageId
+from relay.model import Delivery, Destination, MessageId
 from relay.plugins import Host, Plugin, Settings
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater, Unknown
 
@@ -45,8 +45,12 @@ class SinkAdapter:
         except aiohttp.ClientError as error:
             return Unknown(str(error))
 
-    async def check(self) -> Sequence[Check]:
+    async def check(self, destinations: Collection[Destination] = ()) -> Sequence[Check]:
         return (Check(name=self.name, ok=True),)
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
 
 
 def _steady(settings: SinkSettings, host: Host) -> SinkAdapter:

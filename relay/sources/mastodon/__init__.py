@@ -16,4 +16,4 @@ def _build(settings: MastodonSettings, host: Host) -> MastodonSource:
     return MastodonSource(settings, host.http)
 
 
-plugin = Plugin(MastodonSettings, _build)
+plugin = Plugin(MastodonSettings, _build, colour=0x6364FF)

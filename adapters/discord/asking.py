@@ -1,0 +1,280 @@
+"""What a person asks for on Discord, as the relay's own :class:`Command` and :class:`Question`: reads, never answers.
+
+Discord's payload says who asks and what they and the relay may do, in the channel that is meant; nothing is taken from
+what a client could have made up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import discord
+
+from adapters.discord import tree
+from adapters.discord.card import original_in
+from adapters.discord.look import Style
+from adapters.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, MENTION_EVERYONE, obstacle
+from relay.commands import Kind, Mistake, command_of
+from relay.language import Words
+from relay.model import Destination
+from relay.ports import Command, Question, Refused
+
+Asking = discord.Interaction[Any]
+Record = Mapping[str, Any]
+
+_LINK = re.compile(r"https?://[^\s<>()\"|]+(?:\([^\s<>()\"|]*\)[^\s<>()\"|]*)*", re.IGNORECASE)
+_AFTER = ".,;:!?*_~`'\"”’»]"
+"""What may follow an address in a text and is no part of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The channel that is meant; ``asker`` and ``relay`` are what each may do there."""
+
+    id: str
+    kind: int
+    asker: int
+    relay: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which command, with what, about which channel."""
+
+    name: str
+    arguments: Mapping[str, str]
+    target: Target
+    options: str = ""
+
+
+def destination(channel_id: object) -> Destination:
+    return Destination("discord", str(channel_id))
+
+
+def command_in(asking: Asking, say: Words, style: Style) -> Command | Refused:
+    """What a slash command, the menu of a message or a button asks for; ``Refused`` says what to do instead.
+
+    ``style`` is how posts look where nobody chooses: it decides what the relay needs in the channel.
+    """
+    data = _data(asking)
+    if asking.type is discord.InteractionType.component:
+        asked = _pressed(asking, str(data["custom_id"]), say)
+    elif data["name"] == tree.MENU:
+        asked = _from_menu(asking, say)
+    else:
+        asked = _slash(asking, say)
+    return asked if isinstance(asked, Refused) else _command(asking, asked, say, style)
+
+
+def question_in(asking: Asking) -> Question | None:
+    """What is being typed; None: nothing that suggestions are made for."""
+    data = _data(asking)
+    spec = tree.SPECS.get(data["name"])
+    options = cast("list[Record]", data.get("options") or [])
+    typing = next((option for option in options if option.get("focused")), None)
+    if spec is None or typing is None:
+        return None
+    places = {parameter.name for parameter in spec.parameters if parameter.kind is Kind.PLACE}
+    named = next((option["value"] for option in options if option["name"] in places), None)
+    return Question(
+        command=spec.name,
+        parameter=typing["name"],
+        typed=str(typing["value"]),
+        destination=destination(_seen(asking, named) or asking.channel_id),
+        language=asking.locale.value,
+    )
+
+
+def custom_id(channel_id: object, line: str) -> str:
+    """What a button carries: its command line, and the channel that it is about."""
+    return f"{channel_id} {line}"
+
+
+# --- the three ways to ask ---
+
+
+def _slash(asking: Asking, say: Words) -> _Asked | Refused:
+    data = _data(asking)
+    spec = tree.SPECS.get(data["name"])
+    if spec is None:
+        return Refused(say("I do not know this command any more. /help says what there is."))
+    given = {option["name"]: option["value"] for option in data.get("options") or ()}
+    places = {parameter.name for parameter in spec.parameters if parameter.kind is Kind.PLACE}
+    named = next((given[name] for name in places if name in given), None)
+    target = _named(asking, str(named), say) if named else _here(asking)
+    if isinstance(target, Refused):
+        return target
+    options = _options(asking, given, target, say)
+    if isinstance(options, Refused):
+        return options
+    arguments = {name: str(value) for name, value in given.items() if name not in places | tree.OWN}
+    return _Asked(spec.name, arguments, target, options)
+
+
+def _from_menu(asking: Asking, say: Words) -> _Asked | Refused:
+    data = _data(asking)
+    message = data["resolved"]["messages"][data["target_id"]]
+    # A message of ours begins with the unroll page; of another's, nobody knows which button is the post.
+    link = (original_in(message) if _is_ours(asking, message) else "") or next(links_in(message), "")
+    if not link:
+        return Refused(say("There is no link in that message. Choose one that links to a post."))
+    return _Asked("unroll", {"url": link}, _here(asking))
+
+
+def _is_ours(asking: Asking, message: Record) -> bool:
+    """Sent by the bot, or by a webhook of its own."""
+    by = message.get("application_id") or message.get("author", {}).get("id")
+    return str(by) in {str(asking.application_id), str(asking.client.user.id)}
+
+
+def _pressed(asking: Asking, pressed: str, say: Words) -> _Asked | Refused:
+    channel_id, _, line = pressed.partition(" ")
+    parsed = command_of(line, say=say)
+    if isinstance(parsed, Mistake):
+        return Refused(parsed.text)
+    target = _here(asking) if channel_id == str(asking.channel_id) else _elsewhere(asking, channel_id, say)
+    return target if isinstance(target, Refused) else _Asked(parsed.name, parsed.arguments, target)
+
+
+def _command(asking: Asking, asked: _Asked, say: Words, style: Style) -> Command:
+    target = asked.target
+    chosen = json.loads(asked.options or "{}").get(tree.STYLE, style)
+    return Command(
+        name=asked.name,
+        arguments=asked.arguments,
+        destination=destination(target.id),
+        community=str(asking.guild_id or ""),
+        user=f"discord:{asking.user.id}",
+        language=asking.locale.value,
+        may_manage=bool(target.asker & (MANAGE_CHANNELS | ADMINISTRATOR)),
+        obstacle=obstacle(target.relay, target.kind, say, webhooks=chosen == "webhook"),
+        options=asked.options,
+    )
+
+
+# --- which channel, and who may what there ---
+
+
+def _here(asking: Asking) -> Target:
+    kind = asking.channel.type.value if asking.channel else 0
+    return Target(
+        id=str(asking.channel_id),
+        kind=kind,
+        asker=asking.permissions.value,
+        relay=asking.app_permissions.value,
+    )
+
+
+def _named(asking: Asking, channel_id: str, say: Words) -> Target | Refused:
+    found: Record | None = _data(asking).get("resolved", {}).get("channels", {}).get(channel_id)
+    if found is None:
+        return _gone(say)
+    told = found.get("app_permissions")
+    return Target(
+        id=channel_id,
+        kind=int(found["type"]),
+        asker=int(found["permissions"]),
+        relay=int(told) if told is not None else _may(asking, channel_id, who=None),
+    )
+
+
+def _elsewhere(asking: Asking, channel_id: str, say: Words) -> Target | Refused:
+    channel = _channel(asking, channel_id)
+    if channel is None:
+        return _gone(say)
+    return Target(
+        id=channel_id,
+        kind=channel.type.value,
+        asker=_may(asking, channel_id, who=asking.user),
+        relay=_may(asking, channel_id, who=None),
+    )
+
+
+def _gone(say: Words) -> Refused:
+    return Refused(say("That channel is gone, or I cannot see it. Choose another one."))
+
+
+def _channel(asking: Asking, channel_id: object) -> Any:
+    """Of this guild only, whatever the id."""
+    known = str(channel_id).isdecimal() and asking.guild is not None
+    return asking.guild.get_channel_or_thread(int(str(channel_id))) if known and asking.guild else None
+
+
+def _may(asking: Asking, channel_id: str, *, who: object | None) -> int:
+    """What a member, or else the relay, may do in a channel of this guild, from what the gateway told."""
+    channel = _channel(asking, channel_id)
+    member = who if who is not None or asking.guild is None else asking.guild.me
+    if channel is None or not isinstance(member, discord.Member):
+        return 0
+    return int(channel.permissions_for(member).value)
+
+
+def _seen(asking: Asking, channel_id: object) -> str:
+    """While a person types, a channel comes unchecked: it counts where they can see it."""
+    may = _may(asking, str(channel_id), who=asking.user) if channel_id else 0
+    return str(channel_id) if may & discord.Permissions.view_channel.flag else ""
+
+
+# --- Discord's own options ---
+
+
+def _options(asking: Asking, given: Record, target: Target, say: Words) -> str | Refused:
+    """As JSON; whoever may not mention a role themselves cannot have the relay mention it."""
+    own = {name: given[name] for name in (tree.STYLE, tree.CROSSPOST) if name in given}
+    if (role := given.get(tree.MENTION)) is not None:
+        refused = _unmentionable(asking, str(role), target, say)
+        if refused:
+            return Refused(refused)
+        own[tree.MENTION] = str(role)
+    if given.get(tree.SILENT):
+        own[tree.MENTION] = None
+    return json.dumps(own) if own else ""
+
+
+def _unmentionable(asking: Asking, role_id: str, target: Target, say: Words) -> str:
+    role: Record = _data(asking).get("resolved", {}).get("roles", {}).get(role_id, {})
+    if role_id == str(asking.guild_id):
+        return say("I mention nobody but a single role: choose one that is not @everyone.")
+    if role.get("mentionable"):
+        return ""
+    if not target.asker & (MENTION_EVERYONE | ADMINISTRATOR):
+        return say(
+            "You may not mention this role yourself, so I do not do it for you. Choose one that all may mention."
+        )
+    if not target.relay & (MENTION_EVERYONE | ADMINISTRATOR):
+        return say("I may not mention this role. In the server's settings, allow anyone to mention it.")
+    return ""
+
+
+# --- the links of a message ---
+
+
+def links_in(message: Record) -> Iterator[str]:
+    """The web addresses in a message, in the order in which a reader meets them: text, previews, buttons."""
+    parts = (message, *(one.get("message", {}) for one in message.get("message_snapshots") or ()))
+    for part in parts:
+        yield from _written(str(part.get("content") or ""))
+        for embed in part.get("embeds") or ():
+            yield from (str(embed["url"]),) if embed.get("url") else _written(str(embed.get("description") or ""))
+        yield from _in_components(part.get("components") or ())
+
+
+def _written(text: str) -> Iterator[str]:
+    yield from (found.rstrip(_AFTER) for found in _LINK.findall(text))
+
+
+def _in_components(components: Any) -> Iterator[str]:
+    for one in components:
+        if isinstance(one.get("url"), str):
+            yield one["url"]
+        yield from _written(str(one.get("content") or ""))
+        yield from _in_components([*(one.get("components") or ()), *filter(None, [one.get("accessory")])])
+
+
+def _data(asking: Asking) -> dict[str, Any]:
+    """Discord's own words; discord.py's types know neither ``app_permissions`` nor what is raw in them."""
+    return cast("dict[str, Any]", asking.data or {})

@@ -1,0 +1,183 @@
+"""A card as the body of a Discord message: made of components here, of an embed in the module beside. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from adapters.discord import embed, pieces
+from adapters.discord.limits import BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, V2, address, short
+from adapters.discord.look import Look
+from adapters.discord.markdown import in_markdown, is_blank, link
+from adapters.discord.names import username
+from adapters.discord.pieces import LONGEST, Room, original
+from relay.language import Words
+from relay.model import Card, LinkCard, Media, MediaKind, Post
+from relay.text import clean
+
+__all__ = ["edit_of", "in_markdown", "message", "original", "original_in", "title"]
+
+Component = dict[str, Any]
+_ROW, _BUTTON, _SECTION, _TEXT, _THUMBNAIL, _GALLERY, _SEPARATOR, _CONTAINER = 1, 2, 9, 10, 11, 12, 14, 17
+_LINK = 5
+_BODY = 1400
+"""What is kept free for the body while the rest is set."""
+
+
+def message(card: Card, look: Look) -> dict[str, Any]:
+    """The body of a create-message or execute-webhook call, without a nonce. It calls nobody but ``mention_role``."""
+    body: dict[str, Any] = {"allowed_mentions": {"parse": []}}
+    if look.mention_role:
+        body["allowed_mentions"] = {"parse": [], "roles": [look.mention_role]}
+    if look.style == "embed":
+        return body | embed.parts(card, look) | {"components": _rows(card, look)}
+    if look.style == "webhook":
+        body["username"] = username(card.post.author, look.relay)
+        body |= {"avatar_url": avatar} if (avatar := address(card.post.author.avatar)) else {}
+    return body | {"flags": V2, "components": _components(card, look)}
+
+
+def edit_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What an edit takes of such a body; it calls nobody again."""
+    kept = {key: value for key, value in body.items() if key not in {"username", "avatar_url"}}
+    return kept | {"allowed_mentions": {"parse": []}}
+
+
+def title(card: Card) -> str:
+    """What to call a Discord thread or forum post about it: 1–100 characters."""
+    name = clean(pieces.name_of(card.post.author, 40))
+    begin = pieces.beginning(card.post, THREAD_NAME)
+    return short(name if is_blank(begin) else f"{name}: {begin}", THREAD_NAME)
+
+
+def original_in(message: Mapping[str, Any]) -> str:
+    """The address behind the Original button (or link, where it was too long for one) of a message of ours."""
+    found = ""
+    for component in _walk(message.get("components") or ()):
+        if component.get("type") == _TEXT:
+            found = _long_original(str(component.get("content") or "")) or found
+        elif component.get("style") == _LINK and not component.get("emoji"):  # the one with an emoji leads to the page
+            found = str(component.get("url") or "")
+    return found or next((str(one.get("url") or "") for one in message.get("embeds") or ()), "")
+
+
+def _walk(components: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for component in components:
+        yield component
+        yield from _walk(component.get("components") or ())
+
+
+# --- components ---
+
+
+def _components(card: Card, look: Look) -> list[Component]:
+    room = Room(TEXTS)
+    calls = [_text(room.take(f"<@&{look.mention_role}>"))] if look.mention_role else []
+    inner = [*_texts_and_media(card, look, room), *_rows(card, look)]
+    container: Component = {"type": _CONTAINER, "components": inner}
+    return [*calls, container | ({} if look.colour is None else {"accent_color": look.colour})]
+
+
+def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:
+    """From top to bottom. What is short is set first, so that the body knows what is left for it."""
+    post, say, folded = card.post, look.say, bool(card.post.warning)
+    foot = room.take(_foot(card, look))
+    head = room.lines([line for line in pieces.byline(post, say) if line], 1600) if look.style == "card" else ""
+    warning = room.lines([pieces.warned(post.warning, say)], 800)
+    headline = room.lines([pieces.headline(post)], 1300)
+    room.left -= _BODY
+    shown, linked = _sorted_media(post, look)
+    media = room.lines(list(pieces.media_lines(linked, say, folded=folded or post.sensitive)), 1200)
+    poll = room.lines(list(pieces.poll_lines(post.poll, say, folded=folded)), 700) if post.poll else ""
+    preview = room.lines(list(pieces.link_card_lines(post.link_card, folded=folded)), 1200) if post.link_card else ""
+    quote = room.lines(list(pieces.quote_lines(post.quote, say, room, 900, folded=folded)), 900) if post.quote else ""
+    room.left += _BODY
+    body = room.text(post.body, TEXTS, more=pieces.continued(card, say), folded=folded)
+
+    yield from _head(head, post, look)
+    yield from _texts(headline, "\n".join(part for part in (warning, body) if part))
+    if shown:
+        yield {"type": _GALLERY, "items": [_item(one, say, spoiler=folded or post.sensitive) for one in shown]}
+    yield from _texts(media, poll)
+    yield from _preview(preview, post.link_card, folded=folded or post.sensitive)
+    yield from _texts(quote)
+    yield {"type": _SEPARATOR, "divider": True, "spacing": 1}
+    yield _text(foot)
+
+
+def _text(content: str) -> Component:
+    return {"type": _TEXT, "content": content}
+
+
+def _texts(*contents: str) -> Iterator[Component]:
+    yield from (_text(content) for content in contents if not is_blank(content))
+
+
+def _head(text: str, post: Post, look: Look) -> Iterator[Component]:
+    avatar = address(post.author.avatar)
+    if not (text and avatar):
+        yield from _texts(text)
+        return
+    words = short(look.say("Avatar of {name}").format(name=pieces.name_of(post.author, 80)), 200)
+    thumbnail = {"type": _THUMBNAIL, "media": {"url": avatar}, "description": words}
+    yield {"type": _SECTION, "components": [_text(text)], "accessory": thumbnail}
+
+
+def _preview(text: str, card: LinkCard | None, *, folded: bool) -> Iterator[Component]:
+    image = address(card.image) if card and not folded else ""
+    if not (text and image):
+        yield from _texts(text)
+        return
+    yield {"type": _SECTION, "components": [_text(text)], "accessory": {"type": _THUMBNAIL, "media": {"url": image}}}
+
+
+def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
+    """What a gallery shows, and what is only linked: all where it is sensitive and the channel is for all ages."""
+    if post.sensitive and not look.age_restricted:
+        return [], list(post.media)
+    pictures = [media for media in post.media if _picture(media)][:GALLERY]
+    return pictures, [media for media in post.media if media not in pictures or media.kind is not MediaKind.IMAGE]
+
+
+def _picture(media: Media) -> str:
+    """The address of what can be seen of it; "" where nothing can."""
+    if media.kind is MediaKind.IMAGE:
+        return address(media.url)
+    return address(media.preview) if media.kind in {MediaKind.VIDEO, MediaKind.ANIMATION} else ""
+
+
+def _item(media: Media, say: Words, *, spoiler: bool) -> Component:
+    item: Component = {"media": {"url": _picture(media)}, "description": pieces.described(media, say)}
+    return item | ({"spoiler": True} if spoiler else {})
+
+
+def _foot(card: Card, look: Look) -> str:
+    post = card.post
+    lines = [f"-# {pieces.foot(card, marked=True)}"]
+    if look.style == "webhook":
+        who = link(short(post.author.handle, 100) or pieces.name_of(post.author, 80), post.author.url)
+        lines.insert(0, f"-# {who} · {pieces.times(post, look.say)}")
+    if not address(post.url, BUTTON_URL) and original(card):
+        lines.append(f"-# {link(look.say('Original'), post.url, longest=LONGEST)}")
+    return "\n".join(lines)
+
+
+def _long_original(text: str) -> str:
+    """The address in the last line of a foot that has one because it was too long for a button."""
+    found = re.fullmatch(r"-# \[[^\]]*\]\(<([^<>\s]{400,})>\)", text.rpartition("\n")[2])
+    return found[1] if found else ""
+
+
+def _rows(card: Card, look: Look) -> list[Component]:
+    buttons = []
+    if card.thread and (page := address(card.unroll, BUTTON_URL)):
+        label = look.say("Unroll ({n})").format(n=card.thread.count)
+        buttons.append(_button(label, page) | {"emoji": {"name": "📜"}})
+    if url := address(card.post.url, BUTTON_URL):
+        buttons.append(_button(look.say("Original"), url))
+    return [{"type": _ROW, "components": buttons}] if buttons else []
+
+
+def _button(label: str, url: str) -> Component:
+    return {"type": _BUTTON, "style": _LINK, "label": short(label, LABEL), "url": url}

@@ -1,0 +1,98 @@
+"""A card as a classic embed, for servers whose people or bridges do not see components. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.discord import pieces
+from adapters.discord.limits import (
+    DESCRIPTION,
+    EMBED_AUTHOR,
+    EMBED_FOOTER,
+    EMBED_TITLE,
+    EMBEDS,
+    FIELD_VALUE,
+    address,
+    short,
+    units,
+)
+from adapters.discord.look import Look
+from adapters.discord.markdown import escaped_within
+from adapters.discord.pieces import Room
+from relay.model import Card, Media, MediaKind, Post
+
+Embed = dict[str, Any]
+_PICTURES = 4
+"""Embeds of one address whose pictures Discord shows as one gallery."""
+
+
+def parts(card: Card, look: Look) -> dict[str, Any]:
+    """Content and embeds of the message."""
+    content = f"<@&{look.mention_role}>" if look.mention_role else ""
+    pictures, linked = _sorted_media(card.post)
+    main = _main(card, look, pictures, linked)
+    url = {"url": main["url"]} if "url" in main else {}
+    more = [{**url, "image": {"url": address(media.url)}} for media in pictures[1:]] if url else []
+    return {"content": content, "embeds": [main, *more]}
+
+
+def _sorted_media(post: Post) -> tuple[list[Media], list[Media]]:
+    """What is shown, and what is linked: an embed knows no spoilers for pictures."""
+    if post.warning or post.sensitive:
+        return [], list(post.media)
+    pictures = [media for media in post.media if media.kind is MediaKind.IMAGE and address(media.url)][:_PICTURES]
+    return pictures, [media for media in post.media if media not in pictures]
+
+
+def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
+    post, room = card.post, Room(EMBEDS - 100, measure=units)
+    main: Embed = {"author": _author(post, room), "timestamp": post.published.isoformat()}
+    if footer := room.take(short(pieces.foot(card, marked=False), EMBED_FOOTER)):
+        main["footer"] = {"text": footer}
+    if title := escaped_within(post.title, EMBED_TITLE):
+        main["title"] = room.take(title)
+    if url := pieces.original(card):
+        main["url"] = url
+    if look.colour is not None:
+        main["color"] = look.colour
+    if pictures:
+        main["image"] = {"url": address(pictures[0].url)}
+        main["fields"] = [_descriptions(pictures, look, room)]
+    if description := _description(card, look, linked, room):
+        main["description"] = description
+    return main
+
+
+def _author(post: Post, room: Room) -> Embed:
+    name = pieces.name_of(post.author, 120)
+    handle = short(post.author.handle, 120)
+    whole = f"{name} ({handle})" if handle and handle != name else name
+    author = {"name": room.take(short(whole, EMBED_AUTHOR))}
+    addresses = {"url": address(post.author.url), "icon_url": address(post.author.avatar)}
+    return author | {key: value for key, value in addresses.items() if value}
+
+
+def _descriptions(pictures: Sequence[Media], look: Look, room: Room) -> Embed:
+    """What the pictures show, in words: an embed's picture has no description of its own."""
+    heading = look.say.many("Picture, described", "{n} pictures, described", len(pictures))
+    each = FIELD_VALUE // len(pictures) - 5
+    words = [escaped_within(pieces.described(media, look.say), each) for media in pictures]
+    numbered = [f"{number}. {line}" for number, line in enumerate(words, 1)] if len(words) > 1 else words
+    value = "\n".join(numbered)
+    return {"name": room.take(heading), "value": room.take(value), "inline": False}
+
+
+def _description(card: Card, look: Look, linked: Sequence[Media], room: Room) -> str:
+    post, say, folded = card.post, look.say, bool(card.post.warning)
+    whole = Room(min(DESCRIPTION, room.left) - 20, measure=units)
+    warning = whole.lines([pieces.warned(post.warning, say)], 800)
+    whole.left -= 1500
+    media = whole.lines(list(pieces.media_lines(linked, say, folded=folded or post.sensitive)), 1000)
+    poll = whole.lines(list(pieces.poll_lines(post.poll, say, folded=folded, small="")), 700) if post.poll else ""
+    card_lines = pieces.link_card_lines(post.link_card, folded=folded, small="") if post.link_card else ()
+    preview = whole.lines(list(card_lines), 900)
+    quote = whole.lines(list(pieces.quote_lines(post.quote, say, whole, 900, folded=folded)), 900) if post.quote else ""
+    whole.left += 1500
+    body = whole.text(post.body, DESCRIPTION, more=pieces.continued(card, say), folded=folded)
+    return "\n\n".join(part for part in (warning, body, media, poll, preview, quote) if part)

@@ -1,0 +1,173 @@
+"""Everything that a person does with the relay on Discord gets an answer, in time, for their eyes only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+from discord import app_commands, ui
+
+from adapters.discord.answers import Body, bodies, choices, said
+from adapters.discord.asking import Asking, command_in, question_in
+from adapters.discord.look import Look, Style
+from relay.language import Words, words
+from relay.log import get_logger
+from relay.plugins import Host
+from relay.ports import Answer, Inbox, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """In seconds."""
+
+    patience: float = 1.5
+    """Until “thinking…” is said. Discord waits for three, counted from the press of the key and not from here."""
+    typing: float = 2.0
+    """For suggestions; later ones are no use to anybody who types."""
+    life: float = 14 * 60.0
+    """Until an answer comes too late: Discord takes it for a quarter of an hour."""
+    identify: float = 5.0
+    """Between two shards that begin a session: Discord allows one in so long."""
+
+
+_V2 = 1 << 15
+_FAILED = (discord.DiscordException, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+log = get_logger(__name__)
+
+
+class Interactions:
+    """Answers all interactions of one connection. ``style`` is how posts look where nobody chose otherwise."""
+
+    def __init__(self, host: Host, style: Style, guilds: Sequence[str], inbox: Inbox, waiting: Waiting) -> None:
+        self._host = host
+        self._waiting = waiting
+        self._style = style
+        self._guilds = frozenset(guilds)
+        self._inbox = inbox
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def serves(self, guild_id: object) -> bool:
+        return not self._guilds or str(guild_id) in self._guilds
+
+    async def handle(self, asking: Asking) -> None:
+        """Answer one. Raises nothing: an answer that Discord does not take is told to the log."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has one
+        self._running.add(task)
+        try:
+            await self._handle(asking)
+        except _FAILED as error:
+            # Another error's text may hold the address, and with it the token of the interaction.
+            reason = str(error) if isinstance(error, discord.DiscordException) else type(error).__name__
+            log.warning("an answer was not taken", kind=asking.type.name, reason=reason)
+        finally:
+            self._running.discard(task)
+
+    async def close(self) -> None:
+        """Give up on what is still being answered."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _handle(self, asking: Asking) -> None:
+        if asking.type is discord.InteractionType.autocomplete:
+            await self._suggest(asking)
+        elif asking.type in {discord.InteractionType.application_command, discord.InteractionType.component}:
+            await self._answer(asking)
+
+    async def _suggest(self, asking: Asking) -> None:
+        question = question_in(asking) if self.serves(asking.guild_id) else None
+        suggestions: list[tuple[str, str]] = []
+        if question is not None:
+            try:
+                suggestions = choices(await asyncio.wait_for(self._inbox.suggest(question), self._waiting.typing))
+            except Exception as error:  # noqa: BLE001 - whatever it was, the person goes on typing without
+                log.warning("no suggestions", command=question.command, reason=f"{type(error).__name__}: {error}")
+        await asking.response.autocomplete([app_commands.Choice(name=name, value=value) for name, value in suggestions])
+
+    async def _answer(self, asking: Asking) -> None:
+        say = words(asking.locale.value)
+        working = asyncio.ensure_future(self._answered(asking, say))
+        try:
+            await asyncio.wait({working}, timeout=self._waiting.patience)
+            if not working.done():
+                await asking.response.defer(ephemeral=True, thinking=True)
+                await asyncio.wait({working}, timeout=self._waiting.life)
+            shown = working.result() if working.done() else said(say("That took too long. Try again later."))
+        finally:
+            working.cancel()
+        await _send(asking, shown)
+
+    async def _answered(self, asking: Asking, say: Words) -> list[Body]:
+        """The messages to show, whatever happens meanwhile."""
+        try:
+            return await self._worked_out(asking, say)
+        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
+            log.exception("a command failed")
+            return said(say("Something went wrong here. Whoever runs this relay finds the reason in its log."))
+
+    async def _worked_out(self, asking: Asking, say: Words) -> list[Body]:
+        if not asking.guild_id:
+            return said(say("I work in servers only, not in direct messages."))
+        if not self.serves(asking.guild_id):
+            return said(say("This relay does not serve this server."))
+        command = command_in(asking, say, self._style)
+        if isinstance(command, Refused):
+            return said(command.reason)
+        answer: Answer = await self._inbox.answer(command)
+        return bodies(answer, command.destination.address, self._look(asking, say), self._host.colours)
+
+    def _look(self, asking: Asking, say: Words) -> Look:
+        nsfw = getattr(asking.channel, "is_nsfw", None)
+        return Look(
+            style=self._style,
+            age_restricted=bool(nsfw and nsfw()),
+            say=say,
+            colour=None,
+            relay=self._host.name,
+        )
+
+
+async def _send(asking: Asking, shown: Sequence[Body]) -> None:
+    """The first is the answer, whether “thinking…” stands there or not yet; the others follow it."""
+    first, *others = shown
+    if asking.response.is_done():
+        await asking.edit_original_response(**_arguments(first))
+    else:
+        await asking.response.send_message(ephemeral=True, **_arguments(first))
+    for body in others:
+        await asking.followup.send(ephemeral=True, **_arguments(body))
+
+
+def _arguments(body: Body) -> dict[str, Any]:
+    """What discord.py's calls take for a message that is written already."""
+    given: dict[str, Any] = {"allowed_mentions": discord.AllowedMentions.none()}
+    if "content" in body:
+        given["content"] = body["content"]
+    if "embeds" in body:
+        given["embeds"] = [discord.Embed.from_dict(embed) for embed in body["embeds"]]
+    if "components" in body:
+        given["view"] = _Drawn(body["components"], v2=bool(body.get("flags", 0) & _V2))
+    return given
+
+
+class _Drawn(ui.LayoutView):
+    """Components that our own renderer drew; presses come to :class:`Interactions`, so discord.py keeps nothing."""
+
+    def __init__(self, components: list[dict[str, Any]], *, v2: bool) -> None:
+        super().__init__(timeout=None)
+        self._drawn = components
+        self._v2 = v2
+        self.stop()  # else each answer is held, with a task of its own, for a quarter of an hour
+
+    def to_components(self) -> list[dict[str, Any]]:
+        return self._drawn
+
+    def has_components_v2(self) -> bool:
+        return self._v2

@@ -1,0 +1,38 @@
+"""How a delivery is to look, by what was configured, what its subscription chose, and where it goes."""
+
+from __future__ import annotations
+
+from adapters.discord.channels import Channel
+from adapters.discord.look import Look, Style
+from adapters.discord.settings import DiscordOptions, DiscordSettings
+from relay.language import words
+from relay.model import Card
+from relay.plugins import Host
+
+
+class Manner:
+    def __init__(self, settings: DiscordSettings, host: Host) -> None:
+        self._settings, self._host = settings, host
+        self.say = words(host.language)
+
+    def style(self, options: DiscordOptions) -> Style:
+        return options.style or self._settings.style
+
+    def crosspost(self, options: DiscordOptions) -> bool:
+        return self._settings.crosspost if options.crosspost is None else options.crosspost
+
+    def look(self, card: Card, style: Style, channel: Channel, options: DiscordOptions) -> Look:
+        return Look(
+            style=style,
+            age_restricted=channel.age_restricted,
+            mention_role=options.mention_role or "",
+            say=self.say,
+            colour=self._host.colours.get(card.post.source),
+            relay=self._host.name,
+        )
+
+    def foreign(self, channel: Channel) -> str:
+        """Why this channel is none of ours to work in; empty: it is."""
+        if not self._settings.guilds or channel.guild in self._settings.guilds:
+            return ""
+        return self.say("This relay works in other servers only.")

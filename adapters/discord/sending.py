@@ -1,0 +1,230 @@
+"""A post becomes a message: where it belongs, under whose name, and never twice as far as Discord lets us know."""
+
+from __future__ import annotations
+
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+from adapters.discord.api import Api, Reply, Result
+from adapters.discord.card import message, title
+from adapters.discord.channels import ANNOUNCEMENT, CLOSED, Channel, Channels
+from adapters.discord.crossposts import Crossposts
+from adapters.discord.history import History
+from adapters.discord.look import Style
+from adapters.discord.manner import Manner
+from adapters.discord.me import Me
+from adapters.discord.outcomes import (
+    NO_ACCESS,
+    NO_PERMISSION,
+    TOO_MANY_WEBHOOKS,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    WEBHOOK_GONE,
+    Failures,
+)
+from adapters.discord.posted import Posted
+from adapters.discord.settings import DiscordOptions
+from adapters.discord.threads import Threads
+from adapters.discord.webhooks import Webhook, Webhooks
+from relay.log import get_logger
+from relay.model import Card, Delivery, Destination
+from relay.ports import Gone, Outcome, Sent
+
+log = get_logger(__name__)
+
+MOST_TAGS = 5
+BARRED_FOR = 600.0
+NONCE_TRUSTED_FOR = 4
+"""Tries after which the nonce of the first may be forgotten: Discord keeps it for minutes, how many it does not say."""
+
+
+def nonce(delivery: Delivery, part: int = 0) -> str:
+    """The same for every try of a delivery at a channel: Discord answers with the message it has, no second one."""
+    key = f"{delivery.id}|{delivery.destination.address}|{part}".encode()
+    return urlsafe_b64encode(blake2b(key, digest_size=18).digest()).decode()
+
+
+def tags_for(channel: Channel, card: Card) -> list[str]:
+    """The forum's own tags that the post has as hashtags; its first one where it demands one and none fits."""
+    wanted = {tag.casefold() for tag in card.post.tags}
+    fitting = [tag for tag, name in channel.tags if name.lstrip("#").casefold() in wanted][:MOST_TAGS]
+    return fitting or [tag for tag, _ in channel.tags[:1] if channel.needs_tag]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One post on its way: ``thread`` is empty for the channel itself, ``webhook`` None for the bot's own name."""
+
+    delivery: Delivery
+    card: Card
+    channel: Channel
+    options: DiscordOptions
+    thread: str = ""
+    style: Style = "card"
+    webhook: Webhook | None = None
+
+    @property
+    def new_post(self) -> bool:
+        """It opens a post in a forum."""
+        return self.channel.is_forum and not self.thread
+
+    @property
+    def doubtful(self) -> bool:
+        """An earlier try may have become a message, and sending again might make a second one."""
+        tries, nameless = self.delivery.attempts, self.new_post or self.webhook is not None
+        return self.delivery.interrupted or tries >= NONCE_TRUSTED_FOR or (tries > 0 and nameless)
+
+
+class Sender:
+    """Carries out ``Action.SEND``."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        channels: Channels,
+        me: Me,
+        manner: Manner,
+        webhooks: Webhooks,
+        failures: Failures,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api, self._channels, self._manner, self._clock = api, channels, manner, clock
+        self._webhooks, self._failures = webhooks, failures
+        self._threads = Threads(api, clock=clock)
+        self._history = History(api, me, webhooks)
+        self._crossposts = Crossposts(api, clock=clock)
+        self._no_webhooks: dict[str, float] = {}
+
+    async def send(self, delivery: Delivery, card: Card) -> Outcome:
+        channel = await self._channels.get(delivery.destination.address)
+        if not isinstance(channel, Channel):
+            return await self._failures.outcome(delivery, channel)
+        if reason := self._manner.foreign(channel):
+            return Gone(reason)
+        if channel.kind in CLOSED:
+            return Gone(self._manner.say("Nothing can be posted in a channel of this kind."))
+        thread = await self._threads.under(channel, delivery, card)
+        if not isinstance(thread, str):
+            return await self._failures.outcome(delivery, thread, channel)
+        options = DiscordOptions.read(delivery.options)
+        order = Order(delivery=delivery, card=card, channel=channel, options=options, thread=thread)
+        return await self._in_style(order)
+
+    async def _in_style(self, order: Order) -> Outcome:
+        style = self._manner.style(order.options)
+        if self._failures.breaks(order.delivery):
+            style = "embed"  # components may be too much for Discord in a way that nobody can count: it answers 500
+        webhook = await self._webhook(order.channel) if style == "webhook" else None
+        if webhook is not None and not isinstance(webhook, Webhook):
+            return await self._failures.outcome(order.delivery, webhook, order.channel)
+        style = "card" if style == "webhook" and webhook is None else style
+        return await self._once(replace(order, style=style, webhook=webhook))
+
+    async def _once(self, order: Order) -> Outcome:
+        """Send, unless an earlier try turns out to be there."""
+        if order.doubtful:
+            found = await self._history.find(order.delivery, order.card, order.channel, order.thread)
+            if isinstance(found, Posted):
+                return await self._sent(order, found, None)
+            if found is not None:
+                return await self._failures.outcome(order.delivery, found, order.channel)
+        result = await self._create(order)
+        if order.thread and self._threads.failed(order.thread, result):
+            order = replace(order, thread="")
+            result = await self._create(order)
+        self._failures.count(order.delivery, result)
+        if not isinstance(result, Reply):
+            return await self._failures.outcome(order.delivery, result, order.channel)
+        if result.ok:
+            return await self._sent(order, _posted(order, result), result)
+        if result.code == UNKNOWN_MESSAGE:  # the nonce is known, its message is not: sent, then removed by somebody
+            self._failures.over(order.delivery)
+            return Sent(wait=result.wait)
+        return await self._failures.outcome(order.delivery, result, order.channel)
+
+    async def _sent(self, order: Order, posted: Posted, reply: Reply | None) -> Sent:
+        self._failures.over(order.delivery)
+        announced = order.channel.kind == ANNOUNCEMENT and posted.channel == order.channel.id
+        if announced and self._manner.crosspost(order.options):
+            await self._crossposts.publish(posted)
+        return Sent((posted.id,), wait=reply.wait) if reply else Sent((posted.id,))
+
+    # --- the request ---
+
+    async def _create(self, order: Order) -> Result:
+        look = self._manner.look(order.card, order.style, order.channel, order.options)
+        body = message(order.card, look)
+        if order.webhook is not None:
+            return await self._through(order, order.webhook, body)
+        if order.new_post:
+            post = {"name": title(order.card), "message": body, "applied_tags": tags_for(order.channel, order.card)}
+            return await self._api.request("POST", f"/channels/{order.channel.id}/threads", post)
+        named = {**body, "nonce": nonce(order.delivery), "enforce_nonce": True}
+        return await self._api.request("POST", f"/channels/{order.thread or order.channel.id}/messages", named)
+
+    # --- under the author's name ---
+
+    async def _webhook(self, channel: Channel) -> Webhook | Result | None:
+        """None: webhooks are not for us in this channel."""
+        if self._no_webhooks.get(channel.holder, 0.0) > self._clock():
+            return None
+        found = await self._webhooks.get(channel.holder)
+        if isinstance(found, Reply) and found.code in {NO_ACCESS, NO_PERMISSION} | TOO_MANY_WEBHOOKS:
+            if channel.holder not in self._no_webhooks:
+                log.warning(
+                    "posts appear under the relay's own name: it may not manage webhooks there",
+                    channel=channel.holder,
+                    reason=found.message,
+                )
+            self._no_webhooks[channel.holder] = self._clock() + BARRED_FOR
+            return None
+        return found
+
+    async def _through(self, order: Order, webhook: Webhook, body: dict[str, Any]) -> Result:
+        """A webhook that somebody removed is made again, once."""
+        result = await self._execute(order, webhook, body)
+        if not _webhook_is_gone(result):
+            return result
+        self._webhooks.forget(order.channel.holder)
+        again = await self._webhook(order.channel)
+        return (
+            await self._execute(order, again, body)
+            if isinstance(again, Webhook)
+            else result
+            if again is None
+            else again
+        )
+
+    async def _execute(self, order: Order, webhook: Webhook, body: dict[str, Any]) -> Result:
+        query = {"wait": "true", "with_components": "true"}
+        if thread := order.thread or (order.channel.id if order.channel.is_thread else ""):
+            query["thread_id"] = thread
+        elif order.new_post:
+            body = {**body, "thread_name": title(order.card), "applied_tags": tags_for(order.channel, order.card)}
+        return await self._api.request("POST", webhook.path, body, query=query)
+
+
+def _webhook_is_gone(result: Result) -> bool:
+    if not isinstance(result, Reply):
+        return False
+    if result.code in WEBHOOK_GONE:
+        return True
+    return result.status == 404 and result.code not in {UNKNOWN_CHANNEL, UNKNOWN_MESSAGE}
+
+
+def _posted(order: Order, reply: Reply) -> Posted:
+    """The message that was made, or that Discord had already: then it may be in another style than this try's."""
+    if order.new_post and order.webhook is None:  # its first message has the post's own number
+        made = {"channel_id": reply.body["id"], "id": reply.body["id"], **(reply.body.get("message") or {})}
+        return Posted.of(made)
+    return Posted.of(reply.body)
+
+
+def is_channel(destination: Destination) -> bool:
+    """Whether the address can be a channel's number."""
+    return destination.address.isascii() and destination.address.isdigit() and len(destination.address) <= 20

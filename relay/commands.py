@@ -1,0 +1,313 @@
+"""The command table: one definition for every platform, with parsing and help. Pure.
+
+An adapter shows the table in its platform's own way (slash commands, a menu, a prefix) and hands what people ask for to
+the inbox as a :class:`relay.ports.Command`. Who carries them out is in ``handlers``. A platform of plain text, and a
+pressed button, bring a line: :func:`parse` reads it. ``say`` is how a text reads in the person's language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from relay.model import Block, Form, Mark, Span, Text
+from relay.text import clean
+
+Say = Callable[[str], str]
+
+
+class Kind(StrEnum):
+    """What a parameter takes; decides what a platform offers while a person types."""
+
+    TOPIC = "topic"
+    """A hashtag, an account, a thread's or a feed's address."""
+    OWN = "own"
+    """One of the destination's own subscriptions: its topic, or its number in ``/subscriptions``."""
+    PLACE = "place"
+    """Another destination; the adapter reads it and never hands it on."""
+    NETWORKS = "networks"
+    LANGUAGES = "languages"
+    CHOICE = "choice"
+    LINK = "link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    name: str
+    summary: str
+    """In English; a key for ``relay.language``."""
+    kind: Kind
+    required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    """Of a CHOICE: (value, label); the label is in English, as above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One command."""
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...] = ()
+    manages: bool = False
+    """Only for people who may manage the destination."""
+
+
+def said(text: str) -> str:
+    """Mark a text for translation."""
+    return text
+
+
+_CHANNEL = Parameter(name="channel", summary=said("Which channel; this one if you leave it out"), kind=Kind.PLACE)
+_MODE = Parameter(
+    name="mode",
+    summary=said("How posts are put together"),
+    kind=Kind.CHOICE,
+    choices=(("posts", said("each post as it comes")),),
+)
+_LANGUAGES = Parameter(
+    name="language", summary=said("Only posts in these languages, like: es, qu"), kind=Kind.LANGUAGES
+)
+_ONLY = Parameter(
+    name="only",
+    summary=said("Which posts"),
+    kind=Kind.CHOICE,
+    choices=(
+        ("all", said("all of them")),
+        ("media", said("with pictures, video or sound")),
+        ("originals", said("no answers to others")),
+    ),
+)
+_OWN = Parameter(name="topic", summary=said("Which one; all if you leave it out"), kind=Kind.OWN)
+
+TABLE: tuple[Spec, ...] = (
+    Spec(
+        name="subscribe",
+        summary=said("Bring a hashtag, an account, a thread or a feed into a channel"),
+        manages=True,
+        parameters=(
+            Parameter(
+                name="topic",
+                summary=said("#hashtag, @who@server, or the address of a thread or a feed"),
+                kind=Kind.TOPIC,
+                required=True,
+            ),
+            _CHANNEL,
+            _MODE,
+            Parameter(
+                name="networks", summary=said("Where to look; everywhere if you leave it out"), kind=Kind.NETWORKS
+            ),
+            _LANGUAGES,
+            _ONLY,
+        ),
+    ),
+    Spec(
+        name="unsubscribe",
+        summary=said("Bring a topic no more"),
+        manages=True,
+        parameters=(
+            Parameter(name="topic", summary=said("Which one"), kind=Kind.OWN, required=True),
+            _CHANNEL,
+        ),
+    ),
+    Spec(name="subscriptions", summary=said("What is brought into this channel"), parameters=(_CHANNEL,)),
+    Spec(name="pause", summary=said("Bring nothing for a while"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(name="resume", summary=said("Go on after a pause"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(
+        name="preview",
+        summary=said("See the latest posts on a topic, only for your eyes"),
+        parameters=(
+            Parameter(
+                name="topic",
+                summary=said("#hashtag, @who@server, or the address of a thread or a feed"),
+                kind=Kind.TOPIC,
+                required=True,
+            ),
+        ),
+    ),
+    Spec(
+        name="unroll",
+        summary=said("Read a whole thread as one text"),
+        parameters=(
+            Parameter(name="url", summary=said("The address of any post of the thread"), kind=Kind.LINK, required=True),
+        ),
+    ),
+    Spec(
+        name="settings",
+        summary=said("See or change how a topic is brought"),
+        manages=True,
+        parameters=(
+            Parameter(name="topic", summary=said("Which one"), kind=Kind.OWN, required=True),
+            _CHANNEL,
+            _MODE,
+            _LANGUAGES,
+            _ONLY,
+        ),
+    ),
+    Spec(name="status", summary=said("Is everything well here?"), parameters=(_CHANNEL,)),
+    Spec(name="help", summary=said("What this relay does, and how to ask it")),
+)
+
+
+# --- a line becomes a command ---
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A command of the table, with arguments that it takes, as they were typed."""
+
+    name: str
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with a line, and what to do about it, for the person who wrote it."""
+
+    text: str
+
+
+def _english(text: str) -> str:
+    return text
+
+
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+_WORD = re.compile(
+    r"""(?:(?P<key>[^\W\d_]+)=)?"""
+    r"""(?:"(?P<a>[^"]*)"|“(?P<b>[^”]*)”|„(?P<c>[^“]*)“|«(?P<d>[^»]*)»|(?P<bare>\S+)"""
+    r"""|(?<==)(?=\s|$))"""  # a name with nothing after it
+)
+
+
+def spec(name: str) -> Spec | None:
+    """The command of this name, whatever its case."""
+    return next((one for one in TABLE if one.name == name.casefold()), None)
+
+
+def label(parameter: str, value: str) -> str:
+    """How people read the value of a choice, in English; the value itself where it is none."""
+    choices = (one.choices for command in TABLE for one in command.parameters if one.name == parameter)
+    return next((dict(some)[value] for some in choices if value in dict(some)), value)
+
+
+def parse(line: str, *, prefix: str = "/", say: Say = _english) -> Parsed | Mistake:
+    """Read a typed line: the command, what it is about, then ``name=value``; quotes keep words together.
+
+    ``prefix`` is left out where the line has it. Words that belong to no name are the first parameter.
+    """
+    command, *rest = line.strip().removeprefix(prefix).split(maxsplit=1) or [""]
+    found = spec(command)
+    if found is None:
+        return _unknown(command, say)
+    return _read(found, list(_words("".join(rest), found)), say)
+
+
+def command_of(line: str, *, say: Say = _english) -> Parsed | Mistake:
+    """Read the line of a :class:`relay.ports.Choice`, when its button is pressed."""
+    return parse(line, prefix="", say=say)
+
+
+def mistake_in(name: str, arguments: Mapping[str, str], say: Say = _english) -> Mistake | None:
+    """What is wrong with a command that a platform's own form brought; None: nothing."""
+    found = spec(name)
+    if found is None:
+        return _unknown(name, say)
+    answer = _read(found, list(arguments.items()), say)
+    return answer if isinstance(answer, Mistake) else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was meant perhaps; empty where nothing is near."""
+    by_case = {one.casefold(): one for one in known}
+    return next((by_case[one] for one in get_close_matches(name.casefold()[:80], by_case, n=1)), "")
+
+
+def _unknown(name: str, say: Say) -> Mistake:
+    if not name:
+        return Mistake(say("What shall I do? “help” tells what I can."))
+    if near := nearest(name, [one.name for one in TABLE]):
+        text = say("There is no command “{name}”. Did you mean “{near}”?")
+        return Mistake(text.format(name=clean(name, limit=40), near=near))
+    return Mistake(say("There is no command “{name}”. “help” tells what there is.").format(name=clean(name, limit=40)))
+
+
+def _words(rest: str, found: Spec) -> Iterator[tuple[str, str]]:
+    """The arguments in pairs of name and value; the name is empty where none was written."""
+    for word in _WORD.finditer(rest):
+        value = next((word[group] for group in ("a", "b", "c", "d") if word[group] is not None), word["bare"] or "")
+        if not word["key"]:
+            yield "", value
+        elif _is_name(word["key"], found):
+            yield word["key"].casefold(), value
+        else:
+            yield "", word[0]
+
+
+def _is_name(key: str, found: Spec) -> bool:
+    """Whether ``key=`` begins an argument: it names one, or looks so much like one that it was meant to."""
+    return bool(nearest(key, [one.name for one in found.parameters]))
+
+
+def _read(found: Spec, words: list[tuple[str, str]], say: Say) -> Parsed | Mistake:
+    known = {one.name: one for one in found.parameters}
+    arguments: dict[str, str] = {}
+    if known and (loose := " ".join(value for name, value in words if not name)):
+        arguments[found.parameters[0].name] = loose
+    for name, value in words:
+        if name and name not in known:
+            return _no_parameter(name, found, say)
+        if name:
+            arguments[name] = value
+    return _wrong(found, arguments, say) or Parsed(found.name, arguments)
+
+
+def _no_parameter(name: str, found: Spec, say: Say) -> Mistake:
+    shown = {"command": found.name, "name": clean(name, limit=40)}
+    if near := nearest(name, [one.name for one in found.parameters]):
+        return Mistake(say("“{command}” takes no “{name}”. Did you mean “{near}”?").format(near=near, **shown))
+    return Mistake(say("“{command}” takes no “{name}”.").format(**shown))
+
+
+def _wrong(found: Spec, arguments: Mapping[str, str], say: Say) -> Mistake | None:
+    for one in found.parameters:
+        value = arguments.get(one.name, "").strip()
+        if one.required and not value:
+            text = say("“{command}” needs to know: {name} ({summary}).")
+            return Mistake(text.format(command=found.name, name=one.name, summary=say(one.summary)))
+        if value and one.kind is Kind.CHOICE and value not in dict(one.choices):
+            return _no_choice(one, value, say)
+    return None
+
+
+def _no_choice(one: Parameter, value: str, say: Say) -> Mistake:
+    choices = "; ".join(f"{key} ({say(label)})" for key, label in one.choices)
+    text = say("“{name}” cannot be “{value}”. There is: {choices}.")
+    return Mistake(text.format(value=clean(value, limit=40), name=one.name, choices=choices))
+
+
+# --- help ---
+
+
+def usage(one: Spec, prefix: str = "/") -> str:
+    """How the command is written: ``/subscribe topic [mode]``."""
+    return " ".join([prefix + one.name, *(each.name if each.required else f"[{each.name}]" for each in one.parameters)])
+
+
+def help_text(say: Say = _english, *, prefix: str = "/") -> Text:
+    """What the relay does, and every command of the table."""
+    return (
+        Block(
+            (Span(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds.")),)
+        ),
+        *(_help_line(one, say, prefix) for one in TABLE),
+        Block((Span(say("The commands with a ★ are for people who may manage the channel.")),)),
+    )
+
+
+def _help_line(one: Spec, say: Say, prefix: str) -> Block:
+    star = " ★" if one.manages else ""
+    spans = (Span(usage(one, prefix), marks=(Mark.CODE,)), Span(f"{star} — {say(one.summary)}"))
+    return Block(spans, form=Form.ITEM, depth=1, bullet="•")

@@ -1,0 +1,92 @@
+"""Answers as rich text: a sentence with bold, code or a link where its placeholders stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from string import Formatter
+
+from relay.commands import label
+from relay.language import Words
+from relay.log import redact
+from relay.model import CHAT, Block, Form, Mark, Only, Span, Subscription
+from relay.ports import Answer, Choice
+from relay.text import clean
+
+BY = "by "
+"""How the pause of a subscription begins that a person asked for; the rest is who."""
+
+
+def bold(text: str) -> Span:
+    return Span(_shown(text), marks=(Mark.BOLD,))
+
+
+def code(text: object) -> Span:
+    return Span(_shown(str(text)), marks=(Mark.CODE,))
+
+
+def _shown(text: str) -> str:
+    """Foreign words on one line; a feed's address may hold a key that only its operator should see."""
+    return clean(redact(text), limit=1_000)
+
+
+def line(template: str, **values: Span | str | int) -> Block:
+    """A paragraph; each ``{name}`` of the template becomes the value of that name."""
+    return Block(tuple(_spans(template, values)))
+
+
+def item(template: str, **values: Span | str | int) -> Block:
+    """A line of a list."""
+    return Block(tuple(_spans(template, values)), form=Form.ITEM, depth=1, bullet="•")
+
+
+def _spans(template: str, values: dict[str, Span | str | int]) -> Iterable[Span]:
+    for text, name, _, _ in Formatter().parse(template):
+        if text:
+            yield Span(text)
+        if name:
+            value = values[name]
+            yield value if isinstance(value, Span) else Span(_shown(str(value)))
+
+
+def done(*blocks: Block, choices: tuple[Choice, ...] = ()) -> Answer:
+    return Answer(text=blocks, choices=choices)
+
+
+def failed(*blocks: Block) -> Answer:
+    """Nothing was done; the blocks say why, and what to do."""
+    return Answer(text=blocks, failed=True)
+
+
+def state(one: Subscription, say: Words) -> str:
+    """What is special about a subscription, on one line; empty where nothing is."""
+    parts = [_pause(one.paused, say)] if one.paused else []
+    if one.networks:
+        parts.append(say("from {networks}").format(networks=", ".join(one.networks)))
+    if one.languages:
+        parts.append(say("in {languages}").format(languages=", ".join(one.languages)))
+    if one.only is not Only.ALL:
+        parts.append(say(label("only", one.only)))
+    if one.origin != CHAT:
+        parts.append(say("kept by the relay's configuration"))
+    return " · ".join(parts)
+
+
+def _pause(reason: str, say: Words) -> str:
+    if reason.startswith(BY):
+        return say("paused by {user}").format(user=reason.removeprefix(BY))
+    return say("paused: {reason}").format(reason=reason)
+
+
+def ago(then: datetime | None, now: datetime, say: Words) -> str:
+    """How long ago something was, for people."""
+    if then is None:
+        return say("never yet")
+    minutes = int((now - then).total_seconds() // 60)
+    if minutes < 1:
+        return say("just now")
+    if minutes < 120:
+        return say.many("{n} minute ago", "{n} minutes ago", minutes)
+    if minutes < 48 * 60:
+        return say.many("{n} hour ago", "{n} hours ago", minutes // 60)
+    return say.many("{n} day ago", "{n} days ago", minutes // (24 * 60))

@@ -1,0 +1,75 @@
+"""The commands that show how things stand at a destination."""
+
+from __future__ import annotations
+
+from relay.commands import help_text
+from relay.handlers.answers import ago, bold, code, done, item, line, state
+from relay.handlers.desk import Desk
+from relay.language import Words
+from relay.model import Block, Subscription
+from relay.ports import Answer, Command, DestinationState, FeedState
+
+
+async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    if not here:
+        return done(
+            line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
+        )
+    return done(
+        line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here))),
+        *(_line(one, say) for one in sorted(here, key=lambda one: one.id)),
+    )
+
+
+def _line(one: Subscription, say: Words) -> Block:
+    special = state(one, say)
+    template = "{number} {topic} — {state}" if special else "{number} {topic}"
+    return item(template, number=code(one.id), topic=bold(one.topic), state=special)
+
+
+async def status(desk: Desk, command: Command, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    there = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
+    feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
+    counts = await desk.store.get_counts()
+    blocks = [line("Chasqui {version}", version=desk.version), *_destination(there, say)]
+    for one in here:
+        blocks.append(_line(one, say))
+        blocks += [_feed(feeds[feed], desk, say) for feed in one.feeds if feed in feeds]
+        if not one.feeds:
+            blocks.append(_beneath(say("waits for its server to answer")))
+    if not here:
+        blocks.append(line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe")))
+    blocks.append(line(say.many("I know {n} post.", "I know {n} posts.", counts.posts)))
+    return done(*blocks)
+
+
+def _destination(there: DestinationState | None, say: Words) -> list[Block]:
+    waiting = there.waiting if there else 0
+    if there and there.paused:
+        return [
+            line(say("The channel is given up: {reason}"), reason=there.paused),
+            line(say.many("{n} message waits.", "{n} messages wait.", waiting)),
+            line(say("{command} tries again."), command=code("/resume")),
+        ]
+    if waiting:
+        return [line(say.many("{n} message waits.", "{n} messages wait.", waiting))]
+    return [line(say("All is well: nothing waits."))]
+
+
+def _feed(state: FeedState, desk: Desk, say: Words) -> Block:
+    when = ago(state.polled, desk.tenure.clock(), say)
+    text = say("{address}, read {when}").format(address=state.feed.address, when=when)
+    trouble = state.stopped or state.note
+    return _beneath(f"{text} — {trouble}" if trouble else text)
+
+
+def _beneath(text: str) -> Block:
+    block = item("{text}", text=text)
+    return Block(block.spans, form=block.form, depth=2, bullet="◦")
+
+
+async def show_help(desk: Desk, command: Command, say: Words) -> Answer:
+    del desk, command  # the same everywhere
+    return Answer(text=help_text(say))

@@ -1,0 +1,296 @@
+"""The commands that change what is relayed to a destination. The store writes down who did what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from relay.commands import label
+from relay.handlers.answers import BY, bold, code, done, failed, item, line, state
+from relay.handlers.desk import Desk, languages_in, meaningless, networks_in, own, topic_in
+from relay.language import Words
+from relay.model import CHAT, Block, Only, Subscription, SubscriptionId
+from relay.ports import Answer, Choice, Command, Full, Refused, Resolved, TryLater, Wanted
+from relay.topics import Answers, readable, resolve
+
+# --- subscribe ---
+
+
+async def subscribe(desk: Desk, command: Command, say: Words) -> Answer:
+    wanted = _wanted(desk, command, say)
+    if isinstance(wanted, Answer):
+        return wanted
+    if command.obstacle:
+        return _obstacle(command, say)
+    answers = await _understood(desk, wanted, say)
+    if isinstance(answers, Answer):
+        return answers
+    added = await desk.store.add_subscription(wanted, desk.quota, desk.by(command))
+    if isinstance(added, Full):
+        return _full(added, say)
+    if not added.new:
+        return await _there_already(desk, command, added.id, say)
+    await desk.subscriptions.link(added.id, wanted, answers)
+    return _subscribed(_as_subscription(wanted, added.id), answers, say)
+
+
+def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
+    """What was asked for, or the first thing that is wrong with it."""
+    given = command.arguments
+    topic = topic_in(given["topic"], say)
+    networks = networks_in(given.get("networks", ""), desk.sources, say)
+    languages = languages_in(given.get("language", ""), say)
+    if isinstance(topic, Answer):
+        return topic
+    if isinstance(networks, Answer):
+        return networks
+    if isinstance(languages, Answer):
+        return languages
+    return Wanted(
+        topic=topic,
+        destination=command.destination,
+        networks=networks,
+        mode=given.get("mode", "").strip() or "posts",
+        languages=languages,
+        only=Only(given.get("only", "").strip() or "all"),
+        options=command.options,
+        community=command.community,
+    )
+
+
+def _obstacle(command: Command, say: Words) -> Answer:
+    return failed(
+        line("{reason}", reason=command.obstacle),
+        line(say("Nothing was changed. Ask again when that is mended.")),
+    )
+
+
+async def _understood(desk: Desk, wanted: Wanted, say: Words) -> Answers | Answer:
+    """What each source makes of the topic; an answer for the person where none can bring it."""
+    networks = wanted.networks or tuple(desk.sources)
+    answers: Answers = await resolve(wanted.topic, networks, desk.sources, within=desk.patience)
+    if all(isinstance(answer, Refused) for answer in answers.values()):
+        reasons = {name: answer.reason for name, answer in answers.items() if isinstance(answer, Refused)}
+        return meaningless(wanted.topic, reasons, say)
+    answers = await readable(answers, desk.sources, within=desk.patience)
+    if any(isinstance(answer, Resolved) for answer in answers.values()):
+        return answers
+    return _unreadable(wanted.topic, answers, say)
+
+
+def _unreadable(topic: str, answers: Answers, say: Words) -> Answer:
+    """Nobody can read it now: a mistyped address is told at once, not tried for ever."""
+    late = {name: answer.reason for name, answer in answers.items() if isinstance(answer, TryLater)}
+    return failed(
+        line(say("{topic} cannot be read just now. Nothing was changed."), topic=bold(topic)),
+        *(item("{source}: {reason}", source=name, reason=reason) for name, reason in late.items()),
+        line(say("If the address is right, ask again later.")),
+    )
+
+
+def _full(full: Full, say: Words) -> Answer:
+    if full.community:
+        text = say("No more fit: this community may have {n} at most.")
+    else:
+        text = say("No more fit: this channel may have {n} at most.")
+    return failed(
+        line(text, n=full.limit),
+        line(say("{command} makes room. Nothing was changed."), command=code("/unsubscribe")),
+    )
+
+
+async def _there_already(desk: Desk, command: Command, number: SubscriptionId, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    topic = next((one.topic for one in here if one.id == number), "")
+    return done(
+        line(say("{topic} is brought there already. Nothing was changed."), topic=bold(topic)),
+        *(block for one in here if one.id == number for block in shown(one, say)),
+        line(say("{command} changes how."), command=code(f"/settings {number}")),
+    )
+
+
+def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
+    return Subscription(
+        id=number,
+        topic=wanted.topic,
+        destination=wanted.destination,
+        origin=CHAT,
+        networks=wanted.networks,
+        languages=wanted.languages,
+        only=wanted.only,
+    )
+
+
+def _subscribed(one: Subscription, answers: Answers, say: Words) -> Answer:
+    read = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
+    late = {name: answer for name, answer in answers.items() if isinstance(answer, TryLater)}
+    blocks = [line(say("Done: {topic} is brought to the channel from now on."), topic=bold(one.topic))]
+    blocks += [item("{source}: {title}", source=name, title=answer.title or one.topic) for name, answer in read.items()]
+    blocks += [
+        item(
+            say("{source} does not answer just now ({reason}); it will be read as soon as it does"),
+            source=name,
+            reason=answer.reason,
+        )
+        for name, answer in late.items()
+    ]
+    if special := state(one, say):
+        blocks.append(item("{state}", state=special))
+    blocks.append(line(say("Only new posts come; what was written before stays where it is.")))
+    return done(*blocks, choices=_next(one, say))
+
+
+def _next(one: Subscription, say: Words) -> tuple[Choice, ...]:
+    return Choice(say("Show the last three"), f"preview {one.id}"), Choice(say("Undo"), f"unsubscribe {one.id}")
+
+
+# --- unsubscribe ---
+
+
+async def unsubscribe(desk: Desk, command: Command, say: Words) -> Answer:
+    one = await own(desk, command, say)
+    if isinstance(one, Answer):
+        return one
+    if one.origin != CHAT:
+        return failed(
+            line(
+                say("{topic} is kept by the relay's configuration: only its operator can take it out."),
+                topic=bold(one.topic),
+            ),
+            line(say("{command} stops it for a while."), command=code(f"/pause {one.id}")),
+        )
+    if not await desk.store.delete_subscription(one.id, desk.by(command)):
+        return _gone(one, say)
+    await desk.subscriptions.changed()
+    return done(line(say("{topic} is brought no more. What was brought stays."), topic=bold(one.topic)))
+
+
+def _gone(one: Subscription, say: Words) -> Answer:
+    return failed(line(say("{topic} is gone already: somebody was quicker."), topic=bold(one.topic)))
+
+
+# --- pause and resume ---
+
+
+async def _chosen(desk: Desk, command: Command, say: Words) -> Sequence[Subscription] | Answer:
+    """The subscription that was named, or all of the destination."""
+    if command.arguments.get("topic", "").strip():
+        one = await own(desk, command, say)
+        return one if isinstance(one, Answer) else [one]
+    return await desk.store.list_subscriptions(command.destination)
+
+
+async def pause(desk: Desk, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(desk, command, say)
+    if isinstance(chosen, Answer):
+        return chosen
+    awake = [one for one in chosen if not one.paused]
+    if not awake:
+        return done(line(say("Nothing is brought there at the moment, so there is nothing to pause.")))
+    reason = f"{BY}{command.user}"
+    await _save(desk, command, [replace(one, paused=reason) for one in awake])
+    return done(
+        line(say("Paused: {topics}. What is written meanwhile will not be brought later."), topics=_topics(awake)),
+        line(say("{command} starts it again."), command=code("/resume")),
+    )
+
+
+async def resume(desk: Desk, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(desk, command, say)
+    if isinstance(chosen, Answer):
+        return chosen
+    if command.obstacle:
+        return _obstacle(command, say)
+    here = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
+    stopped = here is not None and here.paused != ""
+    asleep = [one for one in chosen if one.paused]
+    await _save(desk, command, [replace(one, paused="") for one in asleep])
+    blocks: list[Block] = []
+    if here is not None and stopped:
+        by = desk.by(command)
+        await desk.store.save_destination(command.destination, "", by.now, by)
+        blocks.append(line(say("The channel had been given up: {reason}"), reason=here.paused))
+        blocks.append(
+            line(
+                say.many(
+                    "It is served again; {n} message waits.", "It is served again; {n} messages wait.", here.waiting
+                )
+            )
+        )
+    if asleep:
+        blocks.append(line(say("Goes on again: {topics}."), topics=_topics(asleep)))
+    return done(*blocks or [line(say("Nothing was paused."))])
+
+
+async def _save(desk: Desk, command: Command, changed: Iterable[Subscription]) -> None:
+    by = desk.by(command)
+    for one in changed:
+        await desk.store.save_subscription(one, by)
+    await desk.subscriptions.changed()
+
+
+def _topics(some: Iterable[Subscription]) -> str:
+    return ", ".join(one.topic for one in some)
+
+
+# --- settings ---
+
+
+async def settings(desk: Desk, command: Command, say: Words) -> Answer:
+    one = await own(desk, command, say)
+    if isinstance(one, Answer):
+        return one
+    changed = _changed(one, command, say)
+    if isinstance(changed, Answer):
+        return changed
+    if changed == one:
+        return done(*shown(one, say))
+    if one.origin != CHAT:
+        text = say("{topic} is kept by the relay's configuration: its settings are changed there.")
+        return failed(line(text, topic=bold(one.topic)))
+    if not await desk.store.save_subscription(changed, desk.by(command)):
+        return _gone(one, say)
+    await desk.subscriptions.changed()
+    return done(line(say("Changed. From now on:")), *shown(changed, say))
+
+
+def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:
+    given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
+    languages = languages_in(given["language"], say) if "language" in given else one.languages
+    if isinstance(languages, Answer):
+        return languages
+    return replace(
+        one,
+        mode=given.get("mode", one.mode),
+        languages=languages,
+        only=Only(given.get("only", one.only)),
+        options=_merged(one.options, command.options),
+    )
+
+
+def _merged(old: str, new: str) -> str:
+    """One JSON object of two: what the new one says counts, and its ``null`` takes a word back."""
+    if not new:
+        return old
+    both = {**_options(old), **_options(new)}
+    kept = {name: value for name, value in both.items() if value is not None}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else ""
+
+
+def _options(text: str) -> Mapping[str, Any]:
+    read = json.loads(text) if text else {}
+    return read if isinstance(read, dict) else {}
+
+
+def shown(one: Subscription, say: Words) -> Iterable[Block]:
+    yield line("{number} {topic}", number=code(one.id), topic=bold(one.topic))
+    yield item("{name}: {value}", name=code("mode"), value=say(label("mode", one.mode)))
+    yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
+    yield item("{name}: {value}", name=code("language"), value=", ".join(one.languages) or say("every language"))
+    yield item("{name}: {value}", name=code("only"), value=say(label("only", one.only)))
+    for name, value in _options(one.options).items():
+        yield item("{name}: {value}", name=code(name), value=str(value))
+    if special := state(replace(one, networks=(), languages=(), only=Only.ALL), say):
+        yield item("{state}", state=special)

@@ -1,0 +1,39 @@
+"""What the relay says, in the languages that it speaks: gettext over ``relay/locale``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from gettext import NullTranslations, translation
+from pathlib import Path
+
+DOMAIN = "relay"
+LOCALES = Path(__file__).with_name("locale")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language. ``words("Nothing yet.")`` is the text in it, and the English one where it was never translated."""
+
+    tag: str
+    _known: NullTranslations
+
+    def __call__(self, text: str) -> str:
+        return self._known.gettext(text) if text else ""  # gettext keeps the catalogue's header under the empty text
+
+    def many(self, one: str, more: str, count: int) -> str:
+        """The text for so many, with ``{n}`` in it replaced."""
+        return self._known.ngettext(one, more, count).format(n=count)
+
+
+@cache
+def words(language: str) -> Words:
+    """The words of a language tag (``es-419`` is ``es`` where nothing is nearer); English where it is not spoken."""
+    parts = language.replace("_", "-").split("-")
+    nearer = ["_".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return Words(language, translation(DOMAIN, LOCALES, nearer, fallback=True))
+
+
+def later(text: str) -> str:
+    """Mark a text for translation where it is written; it is translated where it is said."""
+    return text

@@ -1,0 +1,31 @@
+"""What people changed in the chats: a row for each deed, written with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from relay.model import Destination
+from relay.ports import Audit, By
+from relay.store.tables import audit
+
+
+def add_audit(connection: Connection, by: By, destination: Destination, detail: str) -> None:
+    row = {"at": by.now, "who": by.user, "destination": str(destination), "deed": by.deed, "detail": detail}
+    connection.execute(insert(audit).values(row))
+
+
+def list_audit(connection: Connection, limit: int, destination: Destination | None = None) -> list[Audit]:
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if destination is not None:
+        query = query.where(audit.c.destination == str(destination))
+    return [
+        Audit(at=row.at, user=row.who, destination=Destination.parse(row.destination), deed=row.deed, detail=row.detail)
+        for row in connection.execute(query)
+    ]
+
+
+def delete_audit(connection: Connection, before: datetime) -> None:
+    """Who did what is forgotten with the posts of that time."""
+    connection.execute(delete(audit).where(audit.c.at < before))

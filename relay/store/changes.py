@@ -1,0 +1,112 @@
+"""Subscriptions as people in the chats change them: within a quota, and each change beside its audit row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
+
+from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
+from relay.ports import Added, By, Full, Quota, State, Wanted
+from relay.store.audit import add_audit
+from relay.store.rows import Record, serialize
+from relay.store.subscriptions import ORPHANS, choices, read_names
+from relay.store.tables import deliveries, destinations, subscriptions
+from relay.store.tags import folded
+
+_name: BindParameter[str] = bindparam("name")
+_HERE = select(subscriptions.c.id, subscriptions.c.topic).where(subscriptions.c.destination == _name)
+_ours = subscriptions.alias("ours")
+_OF_COMMUNITY = select(_ours.c.destination).where(_ours.c.community == bindparam("community"))
+_AROUND = select(func.count()).where(
+    # what a configuration relays to the community's places does not name the community
+    or_(subscriptions.c.destination.in_(_OF_COMMUNITY), subscriptions.c.destination == _name)
+)
+_ONE = select(subscriptions).where(subscriptions.c.id == bindparam("of")).with_for_update()
+_LOCK = select(destinations.c.name).where(destinations.c.name == _name).with_for_update()
+_CANCEL = (
+    update(deliveries)
+    .where(
+        deliveries.c.destination == _name,
+        deliveries.c.settled.is_(None),
+        deliveries.c.state == State.DUE.value,
+        deliveries.c.attempts == 0,
+        deliveries.c.action != Action.DELETE.value,  # what its author took back is to go, whoever listens
+    )
+    .values(
+        state=State.SKIPPED.value,
+        note="nobody subscribes here any more",
+        settled=bindparam("now", type_=deliveries.c.settled.type),
+    )
+)
+
+
+def add_subscription(connection: Connection, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
+    serialize(connection)
+    here = connection.execute(_HERE, {"name": str(wanted.destination)}).all()
+    topic = folded(wanted.topic)
+    there = next((SubscriptionId(row.id) for row in here if folded(row.topic) == topic), None)
+    if there is not None:
+        return Added(there, new=False)
+    if len(here) >= quota.destination:
+        return Full(quota.destination)
+    if wanted.community and _count_around(connection, wanted) >= quota.community:
+        return Full(quota.community, community=True)
+    add_audit(connection, by, wanted.destination, wanted.topic)
+    return Added(_insert(connection, wanted))
+
+
+def _count_around(connection: Connection, wanted: Wanted) -> int:
+    found = {"name": str(wanted.destination), "community": wanted.community}
+    return connection.scalar(_AROUND, found) or 0
+
+
+def _insert(connection: Connection, wanted: Wanted) -> SubscriptionId:
+    row = {
+        "origin": CHAT,
+        "topic": wanted.topic,
+        "destination": str(wanted.destination),
+        "community": wanted.community,
+        "networks": msgspec.json.encode(wanted.networks).decode(),
+        **choices(wanted),
+    }
+    key = connection.execute(insert(subscriptions).values(row)).inserted_primary_key
+    assert key is not None  # noqa: S101 - mypy cannot know that one row has one key
+    return SubscriptionId(key[0])
+
+
+def save_subscription(connection: Connection, subscription: Subscription, by: By) -> bool:
+    row = connection.execute(_ONE, {"of": subscription.id}).one_or_none()
+    if row is None:
+        return False
+    wanted = choices(subscription) | {"paused": subscription.paused}
+    changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+    if changed:
+        connection.execute(update(subscriptions).where(subscriptions.c.id == subscription.id).values(changed))
+        add_audit(connection, by, Destination.parse(row.destination), _told(row, changed))
+    return True
+
+
+def _told(row: Record, changed: dict[str, str]) -> str:
+    """``#bridge · languages: es, qu · paused: —``."""
+    shown = {name: ", ".join(read_names(value)) if name == "languages" else value for name, value in changed.items()}
+    return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
+
+
+def delete_subscription(connection: Connection, subscription: SubscriptionId, by: By) -> bool:
+    serialize(connection)
+    row = connection.execute(_ONE, {"of": subscription}).one_or_none()
+    if row is None:
+        return False
+    connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription))
+    connection.execute(ORPHANS)
+    if not connection.execute(_HERE, {"name": row.destination}).all():
+        _cancel_waiting(connection, row.destination, by.now)
+    add_audit(connection, by, Destination.parse(row.destination), row.topic)
+    return True
+
+
+def _cancel_waiting(connection: Connection, name: str, now: datetime) -> None:
+    connection.execute(_LOCK, {"name": name})
+    connection.execute(_CANCEL, {"name": name, "now": now})

@@ -1,0 +1,232 @@
+"""The composition root: who is built with what, who runs where, and who is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay import __version__
+from relay.app import App, Parts, build, wanted
+from relay.config import Config, load
+from relay.http import Http
+from relay.inspect import check
+from relay.model import Destination, Only
+from relay.plugins import Host, Plugin, Settings
+from relay.ports import By, Command, Inbox, Lease, Quota, Source, Store, Wanted
+from relay.sources.rss import plugin as rss
+from relay.store import open_store
+from relay.testing import NOON, FakeAdapter, FakeSource
+from relay.text import plain
+
+ROOM = Destination("fake", "room")
+TABLES = '[web]\nport = 0\n[outbox]\nlease = "300ms"\ntimeout = "100ms"\n[sources.rss]\n'
+
+
+def config_of(folder: Path, text: str = TABLES) -> Config:
+    file = folder / "relay.toml"
+    file.write_text(text)
+    return load(file, {})
+
+
+@pytest.fixture
+async def store(sqlite_url: str) -> AsyncIterator[Store]:
+    opened = await open_store(sqlite_url)
+    yield opened
+    await opened.close()
+
+
+@dataclass
+class Gateway(FakeAdapter):
+    """An adapter of which only one may be connected."""
+
+    remote: bool = True
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, inbox: Inbox) -> None:
+        self.began.set()
+        try:
+            await super().run(inbox)
+        finally:
+            self.began.clear()
+
+
+class Watched:
+    """A store that remembers who was refused a lease, and how often."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.answers: list[tuple[str, str, bool]] = []
+        self.claimed = asyncio.Condition()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def claim_lease(self, name: str, lease: Lease) -> bool:
+        answer = await self._store.claim_lease(name, lease)
+        async with self.claimed:
+            self.answers.append((lease.owner, name, answer))
+            self.claimed.notify_all()
+        return answer
+
+    async def until(self, owner: str, count: int, *, answer: bool) -> None:
+        async with asyncio.timeout(10), self.claimed:
+            await self.claimed.wait_for(lambda: self.answers.count((owner, "adapter:fake", answer)) >= count)
+
+
+@dataclass
+class Running:
+    app: App
+    stop: asyncio.Event
+    task: asyncio.Task[None]
+
+    async def end(self) -> None:
+        self.stop.set()
+        await self.task
+
+
+@asynccontextmanager
+async def running(config: Config, store: Any, adapter: FakeAdapter, *sources: Source) -> AsyncIterator[Running]:
+    async with Http(config.http, user_agent="test") as http:
+        parts = Parts(
+            config=config,
+            http=http,
+            sources={source.name: source for source in sources},
+            adapters={adapter.name: adapter},
+        )
+        stop = asyncio.Event()
+        app = App(parts, store)
+        one = Running(app, stop, asyncio.create_task(app.run(stop)))
+        try:
+            yield one
+        finally:
+            await one.end()
+
+
+def ask(name: str, **arguments: str) -> Command:
+    return Command(name=name, arguments=arguments, destination=ROOM, user="7", may_manage=True)
+
+
+async def test_of_two_relays_one_takes_the_commands_and_the_other_takes_over(tmp_path: Path, store: Store) -> None:
+    config, watched = config_of(tmp_path), Watched(store)
+    first, second = Gateway(), Gateway()
+    async with running(config, watched, first) as one:
+        await asyncio.wait_for(first.began.wait(), 5)
+        async with running(config, watched, second) as two:
+            await watched.until(two.app.tenure.owner, 3, answer=False)
+            await watched.until(one.app.tenure.owner, 3, answer=True)
+            assert first.began.is_set()
+            assert not second.began.is_set()
+            await one.end()
+            await asyncio.wait_for(second.began.wait(), 5)
+            assert not first.began.is_set()
+
+
+async def test_a_command_in_a_chat_becomes_a_subscription_that_is_read(tmp_path: Path, store: Store) -> None:
+    adapter, source = Gateway(), FakeSource()
+    async with running(config_of(tmp_path), store, adapter, source):
+        adapter.written.put_nowait(ask("subscribe", topic="#Qeswachaka"))
+        async with asyncio.timeout(5):
+            while not source.polls:
+                await asyncio.sleep(0.005)
+    (answer,) = adapter.heard
+    assert "Done: #Qeswachaka" in plain(answer.text)
+    assert source.polls[0].address == "#Qeswachaka"
+
+
+async def test_what_people_asked_for_is_linked_again_at_the_next_start(tmp_path: Path, store: Store) -> None:
+    """A source may have been added meanwhile, or may not have answered before the relay was stopped."""
+    config = config_of(tmp_path)
+    adapter = Gateway()
+    async with running(config, store, adapter, FakeSource()):
+        adapter.written.put_nowait(ask("subscribe", topic="#Qeswachaka"))
+        async with asyncio.timeout(5):
+            while not adapter.heard:
+                await asyncio.sleep(0.005)
+    async with running(config, store, Gateway(), FakeSource(), FakeSource("other")), asyncio.timeout(5):
+        while {state.feed.source for state in await store.list_feeds()} != {"fake", "other"}:
+            await asyncio.sleep(0.005)
+
+
+async def test_an_adapter_on_this_machine_needs_no_lease(tmp_path: Path, store: Store) -> None:
+    watched = Watched(store)
+    async with running(config_of(tmp_path), watched, Gateway(remote=False)) as one:
+        adapter = one.app.parts.adapters["fake"]
+        assert isinstance(adapter, Gateway)
+        await asyncio.wait_for(adapter.began.wait(), 5)
+    assert watched.answers == []
+
+
+async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> None:
+    config = config_of(tmp_path, TABLES + "[commands]\nper_channel = 1\n")
+    adapter = Gateway()
+    async with running(config, store, adapter, FakeSource()):
+        for topic in ("#one", "#two"):
+            adapter.written.put_nowait(ask("subscribe", topic=topic))
+        async with asyncio.timeout(5):
+            while len(adapter.heard) < 2:
+                await asyncio.sleep(0.005)
+    assert [answer.failed for answer in adapter.heard] == [False, True]
+
+
+async def test_a_configured_subscription_keeps_its_filters(tmp_path: Path) -> None:
+    subscription = '[[subscriptions]]\ntopic = "#a"\nto = "console"\nlanguage = ["es", "qu"]\nonly = "media"\n'
+    (want,) = wanted(config_of(tmp_path, TABLES + subscription))
+    assert (want.topic, want.languages, want.only, want.mode) == ("#a", ("es", "qu"), Only.MEDIA, "posts")
+
+
+async def test_plugins_learn_who_we_are_and_adapters_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts: list[Host] = []
+    adapter, broken = FakeAdapter(), Unclosable()
+
+    def built(_settings: Settings, host: Host) -> FakeAdapter:
+        hosts.append(host)
+        return [adapter, broken][len(hosts) - 1]
+
+    def load_plugin(kind: str, name: str) -> Plugin[Any, Any]:
+        return rss if kind == "sources" else Plugin(Settings, built)
+
+    config = config_of(tmp_path, TABLES + '[relay]\ncontact = "illa@ayllu.example"\n[adapters.console]\n')
+    config = with_adapters(config, "one", "two")
+    monkeypatch.setattr("relay.plugins.load", load_plugin)  # ours: what is installed is not what is tested
+    async with build(config):
+        assert [adapter.closed] == [False]
+    assert adapter.closed, "though the other one fails to close"
+    assert hosts[0].version == __version__
+    assert hosts[0].contact == "illa@ayllu.example"
+    assert hosts[0].colours == {"rss": 0xEE802F}
+
+
+@dataclass
+class Unclosable(FakeAdapter):
+    async def close(self) -> None:
+        raise ConnectionResetError
+
+
+def with_adapters(config: Config, *names: str) -> Config:
+    return replace(config, adapters={name: Settings() for name in names})
+
+
+async def test_check_asks_an_adapter_about_every_place_of_ours_there(
+    tmp_path: Path, store: Store, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the configuration, and those that people in the chats asked for."""
+    by = By(user="7", deed="subscribe", now=NOON)
+    await store.add_subscription(Wanted(topic="#a", destination=ROOM), Quota(destination=9, community=9), by)
+    text = f'[store]\nurl = "{sqlite_url}"\n{TABLES}[[subscriptions]]\ntopic = "#b"\nto = "console"\n'
+    config = config_of(tmp_path, text)
+    (kept,) = config.subscriptions
+    elsewhere = kept.model_copy(update={"to": (Destination("fake", "hall"), Destination("other", "x"))})
+    config = replace(with_adapters(config, "fake"), subscriptions=(elsewhere,), sources={})
+    fake = Plugin(Settings, lambda _settings, _host: FakeAdapter())
+    monkeypatch.setattr("relay.plugins.load", lambda _kind, _name: fake)  # ours, as above
+    await check(config)
+    out = capsys.readouterr().out
+    assert [name for name in ("fake:hall", "fake:room", "other:x") if f"✓ {name}" in out] == ["fake:hall", "fake:room"]

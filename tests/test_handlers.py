@@ -1,0 +1,258 @@
+"""What people ask in the chats: subscribing, and every way to get it wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.commands import TABLE, Parsed, command_of
+from relay.handlers import HANDLERS
+from relay.model import Destination, Only, Published
+from relay.ports import Batch, Quota, Refused, Resolved, Store, TryLater
+from relay.store import open_store
+from relay.testing import FakeSource, post
+from relay.text import plain
+from tests.house import HALL, ROOM, Flaky, House, serving
+from tests.test_subscriptions import Scripted
+
+
+@pytest.fixture
+async def store(sqlite_url: str) -> AsyncIterator[Store]:
+    opened = await open_store(sqlite_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def house(store: Store) -> House:
+    return House(store)
+
+
+# --- all commands ---
+
+
+def test_every_command_of_the_table_is_carried_out() -> None:
+    assert list(HANDLERS) == [one.name for one in TABLE]
+
+
+@pytest.mark.parametrize("line", ["subscribe #a", "unsubscribe 1", "pause", "resume", "settings 1"])
+async def test_who_may_not_manage_the_channel_changes_nothing(house: House, line: str) -> None:
+    assert "who may manage the channel" in await house.refused(line, may_manage=False)
+
+
+@pytest.mark.parametrize("line", ["subscriptions", "status", "help", "preview #a"])
+async def test_everybody_may_look(house: House, line: str) -> None:
+    assert not (await house.ask(line, may_manage=False)).failed
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sign"),
+    [
+        ("sing", {}, "There is no command “sing”"),
+        ("subscribe", {}, "needs to know: topic"),
+        ("subscribe", {"topic": " "}, "needs to know: topic"),
+        ("settings", {"topic": "1", "only": "cats"}, "cannot be “cats”"),
+    ],
+)
+async def test_what_does_not_fit_the_table_is_told(
+    house: House, name: str, arguments: dict[str, str], sign: str
+) -> None:
+    assert sign in await house.refused("help", name=name, arguments=arguments)
+
+
+async def test_answers_are_in_the_language_of_the_person(house: House) -> None:
+    assert "Listo: desde ahora se trae #Qeswachaka" in await house.told("subscribe #Qeswachaka", language="es-419")
+    assert "A ese canal se trae 1 tema" in await house.told("subscriptions", language="es-PE")
+
+
+async def test_a_store_that_is_busy_is_told_and_nothing_raises(house: House) -> None:
+    await house.store.close()
+    for line in ("subscribe #a", "subscriptions", "status", "pause"):
+        answer = await house.ask(line)
+        assert answer.failed
+        assert "Nothing was changed" in plain(answer.text)
+
+
+async def test_a_bug_is_told_with_its_traceback_in_the_log(house: House) -> None:
+    class Broken(FakeSource):
+        async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+            raise ZeroDivisionError(topic)
+
+    house.sources["fake"] = Broken()
+    with capture_logs() as logs:
+        assert "a bug of the relay" in await house.refused("subscribe #a")
+    (told,) = logs
+    assert told["log_level"] == "error"
+    assert told["exc_info"]
+
+
+# --- subscribe ---
+
+
+async def test_subscribing_says_what_it_understood_and_links_at_once(house: House) -> None:
+    house.sources["other"] = Scripted("other", Resolved(feeds=("o1",), title="Bridges of the Andes"))
+    answer = await house.ask("subscribe #Qeswachaka language=es,qu only=media")
+    told = plain(answer.text)
+    one = await house.only()
+    assert not answer.failed
+    assert "Done: #Qeswachaka" in told
+    assert "fake: #Qeswachaka" in told
+    assert "other: Bridges of the Andes" in told
+    assert "in es, qu · with pictures, video or sound" in told
+    assert "Only new posts come" in told
+    assert (one.topic, one.destination, one.origin, one.community) == ("#Qeswachaka", ROOM, "chat", "guild")
+    assert (one.languages, one.only) == (("es", "qu"), Only.MEDIA)
+    assert one.tags == (("fake", "qeswachaka"),)
+    assert len(one.feeds) == 2
+    assert house.refreshed == 1
+    assert await house.audit() == [("7", "subscribe")]
+
+
+async def test_the_buttons_show_the_last_three_and_undo(house: House) -> None:
+    house.sources["fake"].answers["#bridge"] = [Batch(events=tuple(Published(post(n)) for n in range(5)))]
+    answer = await house.ask("subscribe #bridge networks=fake")
+    show, undo = answer.choices
+    one = await house.only()
+    assert show.line == f"preview {one.id}"
+    assert command_of(undo.line) == Parsed("unsubscribe", {"topic": str(one.id)})
+    assert all(len(choice.line.encode()) <= 60 for choice in answer.choices)
+    assert [card.post.uri for card in (await house.ask(show.line)).cards] == [post(n).uri for n in (2, 3, 4)]
+    await house.ask(undo.line)
+    assert await house.store.list_subscriptions() == []
+
+
+async def test_options_of_the_adapter_are_kept(house: House) -> None:
+    await house.ask("subscribe #bridge", options='{"style": "embed"}')
+    assert json.loads((await house.only()).options) == {"style": "embed"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "topic"),
+    [
+        ("  #bridge ", "#bridge"),
+        ("<https://ayllu.example/feed.xml>", "https://ayllu.example/feed.xml"),
+        ("#bri\u202edge", "#bridge"),
+    ],
+)
+async def test_a_topic_is_cleaned(house: House, typed: str, topic: str) -> None:
+    await house.ask("help", name="subscribe", arguments={"topic": typed})
+    assert (await house.only()).topic == topic
+
+
+@pytest.mark.parametrize(
+    ("typed", "sign"),
+    [
+        (" ".join(f"#tag{n}" for n in range(60)), "One topic at a time"),
+        ("#a#b", "One topic at a time"),
+        ("two words", "One topic at a time"),
+        (" ".join(f"#hashtag{n}" for n in range(500)), "One topic at a time"),
+        ("#" + "a" * 2_000, "too long for a topic: 500"),
+    ],
+)
+async def test_what_is_not_one_topic_gets_a_clear_answer(house: House, typed: str, sign: str) -> None:
+    assert sign in await house.refused("help", name="subscribe", arguments={"topic": typed})
+
+
+async def test_a_topic_that_means_nothing_is_told_with_every_reason_and_an_example(house: House) -> None:
+    told = await house.refused("subscribe nonsense")
+    assert "nonsense means nothing to me" in told
+    assert "fake: only hashtags and addresses are read here" in told
+    assert "other: only hashtags" in told
+    assert "#Qeswachaka" in told
+
+
+async def test_where_the_relay_cannot_post_nothing_is_saved(house: House) -> None:
+    told = await house.refused("subscribe #bridge", obstacle="it lacks the right to write")
+    assert "it lacks the right to write" in told
+
+
+async def test_a_network_that_is_not_read_is_told_with_the_nearest(house: House) -> None:
+    assert "I do not read fak. Did you mean fake?" in await house.refused("subscribe #bridge networks=fak")
+    assert "fake, other" in await house.refused("subscribe #bridge networks=zzzz")
+
+
+async def test_only_the_named_networks_are_asked(house: House) -> None:
+    assert "other:" not in await house.told("subscribe #bridge networks=FAKE")
+    assert (await house.only()).networks == ("fake",)
+
+
+async def test_what_is_no_language_is_told(house: House) -> None:
+    assert "klingon! is no language tag" in await house.refused("subscribe #bridge language=es,klingon!")
+
+
+async def test_languages_are_written_one_way(house: House) -> None:
+    await house.ask("subscribe #bridge language='ES; pt-BR, es'".replace("'", '"'))
+    assert (await house.only()).languages == ("es", "pt-BR")
+
+
+async def test_a_second_time_changes_nothing_and_says_so(house: House) -> None:
+    await house.ask("subscribe #bridge only=media")
+    answer = await house.ask("subscribe #Bridge")
+    assert "#bridge is brought there already" in plain(answer.text)
+    assert "only: with pictures" in plain(answer.text)
+    assert (await house.only()).only is Only.MEDIA
+    assert await house.audit() == [("7", "subscribe")]
+
+
+async def test_a_full_channel_says_how_many_fit(store: Store) -> None:
+    house = House(store, quota=Quota(destination=1, community=2))
+    await house.ask("subscribe #one")
+    assert "this channel may have 1 at most" in await house.refused("subscribe #two")
+    await house.ask("subscribe #two", destination=HALL)
+    told = await house.refused("subscribe #three", destination=Destination("fake", "yard"))
+    assert "this community may have 2 at most" in told
+
+
+async def test_a_server_that_does_not_answer_is_read_as_soon_as_it_does(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription is there at once; the link follows."""
+    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    house.sources["other"] = Scripted("other", TryLater("busy"), TryLater("busy"), Resolved(feeds=("o1",)))
+    told = await house.told("subscribe #bridge")
+    assert "other does not answer just now (busy)" in told
+    assert [state.feed.source for state in await house.store.list_feeds()] == ["fake"]
+    async with serving(house):
+        while len(await house.store.list_feeds()) < 2:
+            await asyncio.sleep(0.005)
+    assert len((await house.only()).feeds) == 2
+
+
+async def test_an_address_that_cannot_be_read_now_is_told_at_once(house: House) -> None:
+    """Mistyped addresses look just like servers that are down: the person knows better than the relay."""
+    del house.sources["other"]
+    house.sources["fake"].answers["fake:typo"] = [TryLater("there is no such host")]
+    told = await house.refused("subscribe fake:typo")
+    assert "cannot be read just now" in told
+    assert "there is no such host" in told
+
+
+async def test_a_hashtag_that_nobody_has_used_yet_is_subscribed_without_asking(house: House) -> None:
+    assert "Done: #Qeswachaka" in await house.told("subscribe #Qeswachaka")
+    assert house.sources["fake"].polls == []
+
+
+async def test_a_server_that_hangs_keeps_nobody_waiting(house: House) -> None:
+    class Hanging(FakeSource):
+        async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    house.sources["other"] = Hanging("other")
+    async with asyncio.timeout(5):
+        assert "other does not answer just now (no answer within 0.2 s)" in await house.told("subscribe #bridge")
+
+
+async def test_a_store_that_fails_after_the_subscription_was_made_links_it_later(store: Store) -> None:
+    """Half of it is written: to say that nothing was changed would be a lie."""
+    house = House(Flaky(store, "save_resolved"))
+    assert "Done: #bridge" in await house.told("subscribe #bridge")
+    assert (await house.only()).feeds == ()
+    async with serving(house):
+        while not (await house.only()).feeds:
+            await asyncio.sleep(0.005)

@@ -1,0 +1,169 @@
+"""Schemas: what the migrations lead to, what an older relay left, and whose tables are let be."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+
+from relay.model import FeedId, Subscription, SubscriptionId
+from relay.ports import StoreError, Wanted
+from relay.store import open_store
+from relay.store.content import encode
+from relay.store.engine import connect
+from relay.store.indexes import metadata
+from relay.store.migrations import HEAD, VERSION_TABLE
+from relay.testing import post
+from tests.databases import PostgresServer
+from tests.store_cases import HALL, ROOM, claim, publish
+from tests.test_store_open import SOON, reopened, run
+
+
+async def test_the_migrations_lead_to_the_tables_that_the_program_knows(store_url: str) -> None:
+    await reopened(store_url)
+    database = connect(store_url, SOON)
+
+    def differences(connection: Connection) -> object:
+        options = {
+            "version_table": VERSION_TABLE,
+            "compare_type": True,
+            "compare_server_default": connection.dialect.name == "postgresql",  # on SQLite it stumbles over ''
+        }
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+    assert await database.write(differences) == []
+    await database.close()
+
+
+def test_the_migrations_lead_to_the_very_same_statements(sqlite_template: Path) -> None:
+    """What the comparison above does not see: partial indexes, counted keys, actions of foreign keys."""
+
+    def statements(connection: sqlite3.Connection) -> set[tuple[str, frozenset[str]]]:
+        """Without regard to the order of columns: those that a migration adds come last."""
+        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name NOT LIKE 'sqlite_%'")
+        return {parts(re.sub(r"\s+", " ", sql)) for (sql,) in rows if VERSION_TABLE not in sql}
+
+    def parts(sql: str) -> tuple[str, frozenset[str]]:
+        head, _, rest = sql.partition("(")
+        if not head.startswith("CREATE TABLE"):
+            return sql, frozenset()
+        inside, _, tail = rest.rpartition(")")
+        return head + tail, frozenset(part.strip() for part in re.split(r",(?![^(]*\))", inside))
+
+    with closing(sqlite3.connect(sqlite_template)) as migrated, closing(sqlite3.connect(":memory:")) as wanted:
+        engine = create_engine("sqlite://", creator=lambda: wanted)
+        metadata.create_all(engine)
+        assert statements(migrated) == statements(wanted)
+        engine.dispose()
+
+
+OLD = (
+    "INSERT INTO feeds (id, source, address, cursor) VALUES (4, 'fake', '#bridge', '17')",
+    """INSERT INTO subscriptions (id, origin, topic, destination, networks)
+        VALUES (3, 'config:home', '#bridge', 'fake:room', '["fake"]'),
+            (5, 'config:home', '#rope', 'fake:hall', '[]')""",
+    "INSERT INTO subscription_tags (subscription, source, tag) VALUES (3, 'fake', 'bridge')",
+    "INSERT INTO subscription_feeds (subscription, feed) VALUES (3, 4)",
+    """INSERT INTO posts (id, uri, slug, source, origin, author, url, published, data, revision, deleted, listed, seen)
+        VALUES (1, 'u', 's', 'fake', 'o', 'a', 'u', 0, '{post}', 1, {no}, {no}, 0)""",
+    """INSERT INTO deliveries (destination, post, action, version, state, reason, subscription, created)
+        VALUES ('fake:room', 1, 'send', '', 'due', 'why', 3, 0)""",
+    "INSERT INTO destinations (name, adapter, due) VALUES ('fake:room', 'fake', 0)",
+)
+
+
+async def upgrade_to(url: str, version: str, *statements: str) -> None:
+    """A database as an older relay left it."""
+    database = connect(url, SOON)
+    config = Config()
+    config.set_main_option("script_location", "relay.store:migrations")
+
+    def work(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    await database.write(work)
+    await database.close()
+
+
+async def test_a_database_of_the_first_release_keeps_its_subscriptions_and_what_waits(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            await upgrade_to(url, "0001", *old)
+            store = await open_store(url)
+            bridge, rope = await store.list_subscriptions()
+            assert bridge == Subscription(
+                id=SubscriptionId(3),
+                topic="#bridge",
+                destination=ROOM,
+                origin="config:home",
+                networks=("fake",),
+                tags=(("fake", "bridge"),),
+                feeds=(FeedId(4),),
+            )
+            assert (rope.id, rope.networks, rope.feeds) == (5, (), ())
+            [feed] = await store.list_feeds()
+            assert feed.feed.cursor == "17"
+            [waiting] = await claim(store)
+            assert waiting.options == ""
+            wanted = [Wanted(topic="#bridge", destination=ROOM), Wanted(topic="#rope", destination=HALL)]
+            assert await store.save_subscriptions("config:home", wanted) == [3, 5]
+            await store.close()
+
+
+def test_the_head_is_the_last_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "relay.store:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_a_store_that_is_up_to_date_opens_without_alembic(sqlite_url: str) -> None:
+    code = (
+        "import sys, asyncio; from relay.store import open_store\n"
+        f"async def main(): await (await open_store({sqlite_url!r})).close()\n"
+        "asyncio.run(main()); print('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+async def test_a_database_of_a_newer_relay_is_refused(postgres: PostgresServer, sqlite_url: str) -> None:
+    with postgres.database() as postgres_url:
+        for url in (sqlite_url, postgres_url):
+            await run(url, "UPDATE relay_schema SET version_num = '9999'")
+            with pytest.raises(StoreError, match=r"newer relay.*update the program"):
+                await open_store(url)
+
+
+async def test_another_program_s_tables_are_left_alone(postgres: PostgresServer, tmp_path: Path) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url in (f"sqlite:///{tmp_path}/blog.sqlite3", postgres_url):
+            await run(url, "CREATE TABLE posts (title TEXT)", "CREATE TABLE readers (name TEXT)")
+            with pytest.raises(StoreError, match=r"another program's tables \(posts\)"):
+                await open_store(url)
+
+
+async def test_many_may_make_a_database_at_once(postgres: PostgresServer, tmp_path: Path) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url in (f"sqlite:///{tmp_path}/relay.sqlite3", postgres_url):
+            stores = await asyncio.gather(*(open_store(url) for _ in range(6)))
+            await publish(stores[0], post())
+            ids = [delivery.id for store in stores for delivery in await claim(store)]
+            assert len(ids) == 1
+            await asyncio.gather(*(store.close() for store in stores))
