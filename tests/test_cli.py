@@ -162,7 +162,7 @@ async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: P
 
 @pytest.mark.timeout(100)
 async def test_the_demo_plays_and_everything_arrives(tmp_path: Path) -> None:
-    code, out, err = await relay("demo", "--once", "--speed", "1.5", folder=tmp_path)
+    code, out, err = await relay("demo", "--once", "--speed", "3", folder=tmp_path)
     assert code == 0, out + err
     assert "median latency" in out
     assert "\x1b[" not in out

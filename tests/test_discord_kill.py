@@ -120,8 +120,8 @@ async def besiege(folder: Path, *, channels: int, posts: int, kills: int, second
 
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
-    """60 posts to 4 channels, 3 kills; the long siege is below."""
-    await besiege(tmp_path, channels=4, posts=60, kills=3, seconds=4)
+    """30 posts to 3 channels, 2 kills; the long siege is below."""
+    await besiege(tmp_path, channels=3, posts=30, kills=2, seconds=2)
 
 
 @takes_minutes

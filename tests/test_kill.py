@@ -49,12 +49,12 @@ def plugins(tmp_path: Path) -> Path:
 async def test_a_relay_that_is_killed_again_and_again_loses_nothing(
     tmp_path: Path, sink: Sink, plugins: Path, store_url: str
 ) -> None:
-    """90 posts, 5 kills, on both databases; the long siege is ``test_the_long_siege``."""
+    """60 posts, 3 kills, on both databases; the long siege is ``test_the_long_siege``."""
     async with Stage([ILLA]) as stage:
         siege = Siege(StageNetwork(stage), sink, tmp_path, store_url, plugins)
         async with siege.relay() as relay:
             await seeded(siege.store, 3)
-            await asyncio.gather(siege.publish(90, seconds=6), siege.harass(relay, 5, alive=(0.1, 0.8)))
+            await asyncio.gather(siege.publish(60, seconds=3), siege.harass(relay, 3, alive=(0.1, 0.8)))
             await siege.settle(seconds=30)
             await relay.stop()
     siege.verdict()
