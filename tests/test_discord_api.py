@@ -18,7 +18,8 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from adapters.discord.api import Api, MaybeSent, NotSent, Reply
-from adapters.discord.pace import Pace
+from adapters.discord.pace import Busy, Pace, Route, Wait
+from tests.servers.discord import DiscordServer
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.secret-secret-secret-secret-secret-se"
 HOOK = "hook-token-hook-token-hook-token-hook-token-hook-token-hook-token-64"
@@ -305,3 +306,26 @@ async def test_no_secret_is_in_any_value_or_log_line(caplog: pytest.LogCaptureFi
     everything = "\n".join([*seen, caplog.text, repr(lines)])
     assert TOKEN not in everything
     assert HOOK not in everything
+
+
+class Crowded(Pace):
+    """Has no room for anybody until it was asked five times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def room(self, route: Route, now: float) -> Wait | Busy | None:
+        self.asked.append(route.resource)
+        return Wait(0.001, "a crowd") if len(self.asked) <= 5 else super().room(route, now)
+
+
+async def test_who_came_first_goes_first_when_all_must_wait() -> None:
+    """Or the unlucky wait until their patience is over, and their channels look broken."""
+    async with DiscordServer() as server:
+        pace = Crowded()
+        api = Api(SecretStr(server.token), server.api_url, pace=pace)
+        other = server.add_channel("other")
+        await asyncio.gather(*(api.request("GET", f"/channels/{one.id}") for one in (server.channel, other)))
+        await api.close()
+    assert pace.asked == [f"channels/{server.channel.id}"] * 6 + [f"channels/{other.id}"]

@@ -23,7 +23,7 @@ import aiohttp
 from pydantic import SecretStr
 from yarl import URL
 
-from adapters.discord.pace import Busy, Pace, Ticket, Wait, route
+from adapters.discord.pace import Busy, Pace, Route, Ticket, Wait, route
 from relay.log import HIDDEN, get_logger, redact
 
 log = get_logger(__name__)
@@ -94,6 +94,7 @@ class Api:
         self._timeout = aiohttp.ClientTimeout(total=answer_within, connect=CONNECT)
         self._session: aiohttp.ClientSession | None = None
         self._answered = asyncio.Event()
+        self._gates = {free: asyncio.Lock() for free in (False, True)}
         self.refused = ""
 
     async def request(
@@ -148,18 +149,31 @@ class Api:
         while True:
             if self.refused and not way.free:
                 return NotSent(self.refused, REFUSED_FOR)
-            now = self._clock()
-            answer = self._pace.ask(way, now)
-            match answer:
-                case Ticket():
-                    return answer
-                case Wait(seconds, reason) if now + seconds > latest:
-                    return NotSent(reason, timedelta(seconds=seconds))
-                case Wait(seconds):
-                    await asyncio.sleep(seconds)
-                case Busy():
-                    if not await self._answer_before(latest - now):
-                        return NotSent("another request to the same place has not been answered yet")
+            async with self._gates[way.free]:  # first come, first served: or the unlucky wait beyond their patience
+                if (late := await self._room(way, latest)) is not None:
+                    return late
+                answer = self._pace.ask(way, self._clock())
+            if isinstance(answer, Ticket):
+                return answer
+            if (late := await self._rest(answer, latest)) is not None:
+                return late
+
+    async def _room(self, way: Route, latest: float) -> NotSent | None:
+        """Wait until all together have room; why not, where that takes too long."""
+        while (held := self._pace.room(way, self._clock())) is not None:
+            if (late := await self._rest(held, latest)) is not None:
+                return late
+        return None
+
+    async def _rest(self, held: Wait | Busy, latest: float) -> NotSent | None:
+        now = self._clock()
+        if isinstance(held, Wait) and now + held.seconds > latest:
+            return NotSent(held.reason, timedelta(seconds=held.seconds))
+        if isinstance(held, Wait):
+            await asyncio.sleep(held.seconds)
+        elif not await self._answer_before(latest - now):
+            return NotSent("another request to the same place has not been answered yet")
+        return None
 
     async def _answer_before(self, seconds: float) -> bool:
         self._answered.clear()

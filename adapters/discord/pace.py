@@ -158,15 +158,19 @@ class Pace:
 
     def ask(self, route: Route, now: float) -> Ticket | Wait | Busy:
         """A ticket: send it now, and tell :meth:`told` or :meth:`lost` what came of it."""
-        stream = self._stream(route)
-        if wait := self._too_many_refusals(now) or stream.wait(now):
+        if wait := self.room(route, now):
             return wait
+        stream = self._stream(route)
         bucket = self._bucket(route)
         held = bucket.take(now)
         if held is not None:
             return held
         stream.flying += 1
         return Ticket(route, bucket, now)
+
+    def room(self, route: Route, now: float) -> Wait | Busy | None:
+        """None: the budgets of all together have room for one more."""
+        return self._too_many_refusals(now) or self._stream(route).wait(now)
 
     def place(self, route: Route, now: float) -> Ticket | Wait | Busy:
         """A place in the budget of all together, for a request whose bucket somebody else looks after."""
