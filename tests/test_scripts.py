@@ -149,9 +149,18 @@ def test_everything_locked_is_installed_by_hash_and_then_the_project(checkout: C
     assert project.endswith(f"-e {checkout.root}")
 
 
+SHARED = "-n auto --maxschedchunk 4"
+"""Each core takes its share of the suite."""
+
+
 def test_arguments_pass_through_untouched(checkout: Checkout) -> None:
     done = checkout.run("test", "-k", "two words", "tests/test_x.py")
-    assert done.stdout == f"pytest -k two words tests/test_x.py\n{checkout.root}\n"
+    assert done.stdout == f"pytest {SHARED} -k two words tests/test_x.py\n{checkout.root}\n"
+
+
+def test_real_servers_have_the_machine_for_themselves(checkout: Checkout) -> None:
+    done = checkout.run("test", "-x", RELAY_TEST_REAL="1")
+    assert done.stdout == f"pytest -x\n{checkout.root}\n"
 
 
 @pytest.mark.parametrize("script", ["demo", "test", "check"])
@@ -161,7 +170,7 @@ def test_the_exit_code_is_that_of_what_ran(checkout: Checkout, script: str) -> N
 
 def test_scripts_run_from_any_directory(checkout: Checkout, tmp_path: Path) -> None:
     done = checkout.run("test", cwd=tmp_path)
-    assert done.stdout == f"pytest \n{checkout.root}\n"
+    assert done.stdout == f"pytest {SHARED}\n{checkout.root}\n"
     assert checkout.venv.is_dir()
 
 
@@ -179,7 +188,7 @@ def test_check_runs_every_tool_and_ends_with_the_tests(checkout: Checkout) -> No
         "ruff format --check",
         "mypy",
         "lint-imports",
-        "pytest -x",
+        f"pytest {SHARED} -x",
         str(checkout.root),
     ]
 
