@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from bench.figures import Figure, table
 
-ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord")
+ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord", "telegram")
 
 
 def main(names: list[str]) -> int:

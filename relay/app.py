@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,12 +60,14 @@ class Parts:
     http: Http
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
+    hooks: plugins.Hooks = field(default_factory=plugins.Hooks)
 
 
 @asynccontextmanager
 async def build(config: Config) -> AsyncIterator[Parts]:
     """Build sources and adapters; their connections are closed on leaving."""
     async with Http(config.http, user_agent=user_agent(config)) as http, AsyncExitStack() as stack:
+        hooks = plugins.Hooks(base=config.relay.public_url)
         host = plugins.Host(
             http=http,
             name=config.relay.name,
@@ -73,11 +75,13 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             version=__version__,
             contact=config.relay.contact,
             colours=_colours(config.sources),
+            hooks=hooks,
         )
         adapters: dict[str, Adapter] = _build("adapters", config.adapters, host)
         for adapter in adapters.values():
             stack.push_async_callback(_close, adapter)
-        yield Parts(config=config, http=http, sources=_build("sources", config.sources, host), adapters=adapters)
+        sources = _build("sources", config.sources, host)
+        yield Parts(config=config, http=http, sources=sources, adapters=adapters, hooks=hooks)
 
 
 def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
@@ -133,6 +137,7 @@ class App:
             name=config.relay.name,
             public_url=config.relay.public_url,
             language=config.relay.language,
+            hooks=parts.hooks,
         )
         self.outbox = Outbox(
             store=store,
@@ -228,6 +233,8 @@ class App:
             )
         else:
             log.info("the relay has stopped")
+        if self.outbox.unknown:
+            log.warning("of some attempts nobody knows whether they arrived", attempts=self.outbox.unknown)
 
     async def _read(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -17,8 +17,8 @@ from relay.gather import Gather
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.model import Delivery
-from relay.ports import Adapter, Claim, Outcome, Refused, Sent, Settlement, State, Store, TryLater, Unknown
-from relay.schedule import OnUnknown, Policy, impossible, settle
+from relay.ports import Adapter, Claim, Moved, Outcome, Refused, Sent, Settlement, State, Store, TryLater, Unknown
+from relay.schedule import OnUnknown, Policy, impossible, settle, unsure
 
 log = get_logger(__name__)
 
@@ -45,6 +45,8 @@ class Outbox:
         self._flights: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._stopping = False
+        self.unknown = 0
+        """Attempts of this run of which nobody knows whether they arrived."""
         self._settlements = Gather[Settlement](self._write)
 
     # --- what others call ---
@@ -102,7 +104,7 @@ class Outbox:
 
     async def _carry_out(self, delivery: Delivery) -> None:
         adapter = self.adapters[delivery.destination.adapter]
-        policy = Policy(limits=adapter.limits, on_unknown=self.on_unknown)
+        policy = Policy.of(adapter.limits, self.on_unknown)
         if reason := impossible(delivery, policy):
             settlement = Settlement(
                 delivery=delivery.id,
@@ -110,11 +112,13 @@ class Outbox:
                 state=State.SKIPPED,
                 due=self.tenure.clock(),
                 reason=reason,
+                unknown=unsure(delivery, policy),
             )
         else:
             outcome = await self._attempt(adapter, self._with_page(adapter, delivery))
             self._tell(delivery, outcome)
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
+        self.unknown += settlement.unknown
         self.settled(delivery, settlement, self.tenure.clock())
         await self._settlements.add(settlement)
         if settlement.due > self.tenure.clock():  # else what comes next was claimed with the settlement
@@ -143,6 +147,12 @@ class Outbox:
                 self.tenure.trouble.works(destination)
             case TryLater(reason) | Unknown(reason):
                 self.tenure.trouble.broke(destination, reason)
+            case Moved(new):
+                log.info(
+                    "a place has another address from now on; where the configuration names the old one, change it",
+                    destination=destination,
+                    now=str(new),
+                )
             case Refused(reason):
                 log.warning("a delivery was refused for good", destination=destination, uri=delivery.uri, reason=reason)
             case _:

@@ -8,7 +8,7 @@ configured.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import EntryPoint, entry_points
@@ -56,6 +56,33 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+Hook = Callable[[Mapping[str, str], bytes], Awaitable[int]]
+"""Takes the headers (names in lower case) and the body of a platform's POST, and answers the HTTP status."""
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Addresses at which platforms may call the relay; ``base`` is the public one of its pages, or empty."""
+
+    base: str = ""
+    _open: dict[str, Hook] = field(default_factory=dict)
+
+    def open(self, name: str, hook: Hook) -> str:
+        """Take what is posted to the address that is answered. ``ValueError`` where the relay has no public one."""
+        if not self.base:
+            raise ValueError("a platform can only call a relay that has a relay.public_url")
+        self._open[name] = hook
+        return f"{self.base.rstrip('/')}/hook/{name}"
+
+    def close(self, name: str) -> None:
+        self._open.pop(name, None)
+
+    async def call(self, name: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Hand a POST on; 404 where nobody listens."""
+        hook = self._open.get(name)
+        return 404 if hook is None else await hook(headers, body)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What the relay lends to a source or an adapter."""
@@ -68,6 +95,8 @@ class Host:
     contact: str = ""
     colours: Mapping[str, int] = field(default_factory=dict)
     """The colour of each source's network, as 0xRRGGBB, by the source's name."""
+    hooks: Hooks = field(default_factory=Hooks)
+    """Where platforms may call the relay."""
 
 
 S = TypeVar("S", bound=Settings)

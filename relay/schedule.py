@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
-from relay.model import Action, Delivery
-from relay.ports import Gone, Limits, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.model import Action, Delivery, Destination
+from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
 
 OnUnknown = Literal["resend", "skip"]
 
@@ -62,16 +62,27 @@ class Policy:
     limits: Limits
     on_unknown: OnUnknown = "resend"
 
+    def repeats(self, action: Action) -> bool:
+        """An attempt that may have arrived is made again: nobody would notice, or the policy is to risk it."""
+        return self.limits.idempotent or action is not Action.SEND or self.on_unknown == "resend"
+
+    @classmethod
+    def of(cls, limits: Limits, on_unknown: OnUnknown) -> Policy:
+        """The adapter's own word on the unknown comes before everybody's."""
+        return cls(limits=limits, on_unknown=limits.on_unknown or on_unknown)
+
+
+def unsure(delivery: Delivery, policy: Policy) -> bool:
+    """An interrupted attempt may have arrived, and the policy is not to send twice."""
+    return delivery.interrupted and not policy.repeats(delivery.action)
+
 
 def impossible(delivery: Delivery, policy: Policy) -> str:
     """The reason why a delivery needs no attempt at all, or an empty string."""
+    if unsure(delivery, policy):
+        return "it is unknown whether an interrupted attempt arrived, and the policy is not to send twice"
     if delivery.action is Action.SEND:
-        unsure = delivery.interrupted and not policy.limits.idempotent and policy.on_unknown == "skip"
-        return (
-            "it is unknown whether an interrupted attempt arrived, and the policy is not to send twice"
-            if unsure
-            else ""
-        )
+        return ""
     if not delivery.messages:
         return "nothing was sent here that could be changed"
     if delivery.action in {Action.EDIT, Action.COUNT} and not policy.limits.edits:
@@ -91,13 +102,22 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
     TryLater  due again                              waits: ``after`` or the backoff, the longer
     Refused   failed, the reason kept                next at once
     Gone      due again                              paused, the reason kept
+    Moved     due again, at the new address          becomes the new one; next at once, or after
+                                                     the backoff where this was no first attempt
     Unknown   due again; skipped where the platform  waits the backoff; next at once if skipped
               cannot tell a repeat and the policy
-              says not to risk one
+              says not to risk one; counted
     ========  =====================================  ==============================================
     """
 
-    def to(state: State, *, wait: timedelta = timedelta(0), reason: str = "", pause: str = "") -> Settlement:
+    def to(
+        state: State,
+        *,
+        wait: timedelta = timedelta(0),
+        reason: str = "",
+        pause: str = "",
+        moved: Destination | None = None,
+    ) -> Settlement:
         return Settlement(
             delivery=delivery.id,
             destination=delivery.destination,
@@ -106,6 +126,8 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
             reason=reason,
             messages=outcome.messages if isinstance(outcome, Sent) else (),
             pause=pause,
+            moved=moved,
+            unknown=isinstance(outcome, Unknown),
         )
 
     retry = backoff(delivery.attempts + 1, jitter)
@@ -118,10 +140,11 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
             return to(State.FAILED, reason=reason)
         case Gone(reason):
             return to(State.DUE, reason=reason, pause=reason)
+        case Moved(destination):
+            again = retry if delivery.attempts else timedelta(0)  # two places that name each other are no hot loop
+            return to(State.DUE, wait=again, reason=f"the place is {destination} now", moved=destination)
         case Unknown(reason):
-            repeatable = policy.limits.idempotent or delivery.action is not Action.SEND
-            if repeatable or policy.on_unknown == "resend":
-                return to(State.DUE, wait=retry, reason=reason)
-            return to(State.SKIPPED, reason=f"unknown whether it arrived: {reason}")
+            given_up = to(State.SKIPPED, reason=f"unknown whether it arrived: {reason}")
+            return to(State.DUE, wait=retry, reason=reason) if policy.repeats(delivery.action) else given_up
         case _:
             assert_never(outcome)

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, DummyCookieJar
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.model import Media, MediaKind, Post, Removed
+from relay.plugins import Hooks
 from relay.ports import Counts, Page, Store
 from relay.testing import post
 from relay.web import Web
@@ -74,14 +75,26 @@ async def served(
     counts: Counts | None = None,
     public_url: str = "",
     patience: timedelta = timedelta(seconds=5),
+    hooks: Hooks | None = None,
 ) -> AsyncIterator[Get]:
     """A running server over these pages; what it yields fetches a path."""
     store = Kept(pages, trouble, counts or Counts())
-    web = Web(cast(Store, store), look, name="Chaski Wasi", public_url=public_url, language="qu", patience=patience)
+    web = Web(
+        cast(Store, store),
+        look,
+        name="Chaski Wasi",
+        public_url=public_url,
+        language="qu",
+        patience=patience,
+        hooks=hooks,
+    )
     await web.start("127.0.0.1", 0)
 
-    async def get(path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
-        async with session.request(method, web.url + path, headers=headers, allow_redirects=False) as response:
+    async def get(
+        path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> Answer:
+        asked = session.request(method, web.url + path, headers=headers, data=data, allow_redirects=False)
+        async with asked as response:
             kind, body = response.headers.get("Content-Type", ""), await response.read()
             return Answer(status=response.status, kind=kind, headers=response.headers, body=body)
 

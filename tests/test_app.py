@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from relay import __version__
 from relay.app import App, Parts, build, wanted
@@ -162,6 +163,30 @@ async def test_an_adapter_on_this_machine_needs_no_lease(tmp_path: Path, store: 
     assert watched.answers == []
 
 
+async def test_a_platform_s_call_reaches_the_adapter_that_opened_a_hook(tmp_path: Path, store: Store) -> None:
+    async def hook(_headers: Mapping[str, str], body: bytes) -> int:
+        return 200 if body == b"hello" else 400
+
+    async with running(config_of(tmp_path), store, Gateway(remote=False)) as one:
+        one.app.parts.hooks.base = "https://chaski.example"
+        one.app.parts.hooks.open("fake", hook)
+        adapter = one.app.parts.adapters["fake"]
+        assert isinstance(adapter, Gateway)
+        await asyncio.wait_for(adapter.began.wait(), 5)
+        async with ClientSession() as session, session.post(f"{one.app.web.url}/hook/fake", data=b"hello") as answer:
+            assert answer.status == 200
+
+
+async def test_at_the_end_it_is_told_how_many_attempts_nobody_knows_of(
+    tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for unknown in (0, 2):
+        async with running(config_of(tmp_path), store, FakeAdapter()) as one:
+            one.app.outbox.unknown = unknown
+        told = capsys.readouterr()
+        assert ("nobody knows" in told.out + told.err) == bool(unknown)
+
+
 async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> None:
     config = config_of(tmp_path, TABLES + "[commands]\nper_channel = 1\n")
     adapter = Gateway()
@@ -193,11 +218,14 @@ async def test_plugins_learn_who_we_are_and_adapters_are_closed(
     def load_plugin(kind: str, name: str) -> Plugin[Any, Any]:
         return rss if kind == "sources" else Plugin(Settings, built)
 
-    config = config_of(tmp_path, TABLES + '[relay]\ncontact = "illa@ayllu.example"\n[adapters.console]\n')
+    relay = '[relay]\ncontact = "illa@ayllu.example"\npublic_url = "https://chaski.example"\n[adapters.console]\n'
+    config = config_of(tmp_path, TABLES + relay)
     config = with_adapters(config, "one", "two")
     monkeypatch.setattr("relay.plugins.load", load_plugin)  # ours: what is installed is not what is tested
-    async with build(config):
+    async with build(config) as parts:
         assert [adapter.closed] == [False]
+        assert hosts[0].hooks is hosts[1].hooks is parts.hooks
+        assert parts.hooks.base == "https://chaski.example"
     assert adapter.closed, "though the other one fails to close"
     assert hosts[0].version == __version__
     assert hosts[0].contact == "illa@ayllu.example"

@@ -15,7 +15,7 @@ from adapters.discord.channels import Channels
 from adapters.discord.outcomes import is_closed, outcome_of
 from adapters.discord.settings import DiscordOptions
 from relay.model import Action
-from relay.ports import Gone, Outcome, Refused, Sent, TryLater, Unknown
+from relay.ports import Gone, Moved, Outcome, Refused, Sent, TryLater, Unknown
 from relay.testing import delivery
 from tests.discord_world import (
     CREATE,
@@ -209,7 +209,7 @@ def test_each_failure_has_its_outcome(
     assert type(found) is outcome
     if isinstance(found, TryLater):
         assert found.after == (None if after is None else timedelta(seconds=after))
-    assert isinstance(found, Sent) or found.reason
+    assert isinstance(found, Sent | Moved) or found.reason
     assert is_closed(result) == closed
 
 

@@ -103,7 +103,9 @@ def test_the_example_lists_every_setting_with_its_default() -> None:
         assert set(written()[name]) == set(model.model_fields), name
         required = {key: written()[name][key] for key, field in model.model_fields.items() if field.is_required()}
         told, default = model.model_validate(written()[name]), model.model_validate(required)
-        assert {key: shown(value) for key, value in told} == {key: shown(value) for key, value in default}, name
+        # None is "as said elsewhere", for which TOML has no word: the example shows what that is
+        known = {key: shown(value) for key, value in default if value is not None}
+        assert {key: shown(value) for key, value in told if key in known} == known, name
 
 
 def test_the_example_lists_every_option_of_a_subscription() -> None:

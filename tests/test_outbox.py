@@ -31,6 +31,7 @@ from relay.ports import (
     Gone,
     Intake,
     Limits,
+    Moved,
     Outcome,
     Refused,
     Sent,
@@ -259,10 +260,36 @@ async def test_what_was_interrupted_is_not_sent_again_when_the_policy_says_so(st
     await want(store, [1, 2], "fake:a")
     await store.claim_deliveries(Claim(adapters=("fake",), limit=1), tenure("dead", timedelta(0)).leased())
     adapter = FakeAdapter()
-    async with running(store, adapter, on_unknown="skip"):
+    async with running(store, adapter, on_unknown="skip") as outbox:
         (found,) = await adapter.wait_for(1)
         await until(store, skipped=1, sent=1)
     assert found.uri == post(2).uri
+    assert (outbox.unknown, (await store.get_counts()).unknown) == (1, 1)
+
+
+async def test_an_adapter_may_have_a_policy_of_its_own_for_the_unknown(store: Store) -> None:
+    timid = FakeAdapter(name="timid", limits=Limits(on_unknown="skip"), answers=[Unknown("time-out")])
+    await want(store, [1, 2], "timid:a")
+    async with running(store, timid) as outbox:
+        await until(store, skipped=1, sent=1)
+    assert (outbox.unknown, (await store.get_counts()).unknown) == (1, 1)
+
+
+async def test_a_place_that_has_moved_is_served_at_its_new_address_and_told_of_once(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = FakeAdapter(answers=[Moved(Destination("fake", "b"))])
+    await want(store, [1, 2], "fake:a")
+    async with running(store, adapter):
+        await adapter.wait_for(3)
+        await until(store, sent=2)
+    assert [(str(d.destination), d.uri) for d in adapter.delivered] == [
+        ("fake:a", post(1).uri),
+        ("fake:b", post(1).uri),
+        ("fake:b", post(2).uri),
+    ]
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("another address") == 1
 
 
 async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Action, MessageId
-from relay.ports import Gone, Limits, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.model import Action, Destination, MessageId
+from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
 from relay.schedule import (
     LONGEST_POLL,
     LONGEST_RETRY,
@@ -22,6 +22,7 @@ from relay.schedule import (
     next_poll,
     next_poll_after_failure,
     settle,
+    unsure,
 )
 from relay.testing import NOON, delivery
 
@@ -30,10 +31,16 @@ jitters = st.floats(0, 1, exclude_max=True)
 
 
 def settled(
-    outcome: Outcome, *, action: Action = Action.SEND, idempotent: bool = False, on_unknown: OnUnknown = "resend"
+    outcome: Outcome,
+    *,
+    action: Action = Action.SEND,
+    idempotent: bool = False,
+    on_unknown: OnUnknown = "resend",
+    attempts: int = 1,
 ) -> Settlement:
     limits = Limits(idempotent=idempotent, gap=timedelta(seconds=3))
-    return settle(delivery(action=action, attempts=1), outcome, Policy(limits=limits, on_unknown=on_unknown), NOON, 0.0)
+    tried = delivery(action=action, attempts=attempts)
+    return settle(tried, outcome, Policy(limits=limits, on_unknown=on_unknown), NOON, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,8 @@ def settled(
         (TryLater("soon", timedelta(seconds=1)), "plain", State.DUE, timedelta(seconds=4), ""),
         (Refused("too odd"), "plain", State.FAILED, timedelta(0), ""),
         (Gone("no such room"), "plain", State.DUE, timedelta(0), "no such room"),
+        (Moved(Destination("fake", "hall")), "plain", State.DUE, timedelta(seconds=4), ""),
+        (Moved(Destination("fake", "hall")), "first", State.DUE, timedelta(0), ""),
         (Unknown("time-out"), "plain", State.DUE, timedelta(seconds=4), ""),
         (Unknown("time-out"), "skip", State.SKIPPED, timedelta(0), ""),
         (Unknown("time-out"), "skip, idempotent", State.DUE, timedelta(seconds=4), ""),
@@ -60,9 +69,12 @@ def test_what_becomes_of_a_delivery(outcome: Outcome, kind: str, state: State, w
         on_unknown="skip" if "skip" in kind else "resend",
         idempotent="idempotent" in kind,
         action=next((action for action in Action if action in kind), Action.SEND),
+        attempts=0 if kind == "first" else 1,
     )
     assert (answer.state, answer.due - NOON, answer.pause) == (state, wait, pause)
     assert bool(answer.reason) == (not isinstance(outcome, Sent))
+    assert answer.unknown == isinstance(outcome, Unknown)
+    assert answer.moved == (outcome.destination if isinstance(outcome, Moved) else None)
 
 
 outcomes = st.one_of(
@@ -72,6 +84,7 @@ outcomes = st.one_of(
     st.builds(TryLater, st.text(min_size=1), st.none() | st.timedeltas(timedelta(0), timedelta(days=2))),
     st.builds(Refused, st.text(min_size=1)),
     st.builds(Gone, st.text(min_size=1)),
+    st.builds(Moved, st.just(Destination("fake", "hall"))),
     st.builds(Unknown, st.text(min_size=1)),
 )
 
@@ -135,6 +148,20 @@ def test_an_interrupted_send_is_not_repeated_when_the_policy_says_so() -> None:
     for action in (Action.EDIT, Action.COUNT, Action.DELETE):
         again = delivery(action=action, interrupted=True)
         assert not impossible(again, Policy(limits=Limits(), on_unknown="skip"))
+
+
+@pytest.mark.parametrize(
+    ("own", "general", "repeats"),
+    [(None, "resend", True), (None, "skip", False), ("skip", "resend", False), ("resend", "skip", True)],
+)
+def test_the_adapter_s_word_on_the_unknown_comes_first(
+    own: OnUnknown | None, general: OnUnknown, repeats: bool
+) -> None:
+    policy = Policy.of(Limits(on_unknown=own), general)
+    assert bool(impossible(delivery(interrupted=True), policy)) != repeats
+    assert unsure(delivery(interrupted=True), policy) != repeats
+    assert not unsure(delivery(), policy)
+    assert settle(delivery(), Unknown("time-out"), policy, NOON, 0.0).state is (State.DUE if repeats else State.SKIPPED)
 
 
 def test_platforms_that_cannot_edit_or_delete_are_not_asked_to() -> None:

@@ -27,7 +27,7 @@ from relay.store.indexes import metadata
 from relay.store.migrations import HEAD, VERSION_TABLE
 from relay.testing import post
 from tests.databases import PostgresServer
-from tests.store_cases import HALL, ROOM, claim, publish
+from tests.store_cases import HALL, ROOM, claim, lease, publish, settled
 from tests.test_store_open import SOON, reopened, run
 
 
@@ -125,6 +125,32 @@ async def test_a_database_of_the_first_release_keeps_its_subscriptions_and_what_
             assert waiting.options == ""
             wanted = [Wanted(topic="#bridge", destination=ROOM), Wanted(topic="#rope", destination=HALL)]
             assert await store.save_subscriptions("config:home", wanted) == [3, 5]
+            assert (await store.get_counts()).unknown == 0
+            await store.close()
+
+
+CHAT = (
+    "UPDATE subscriptions SET mode = 'threads', options = '{}', community = 'ayllu' WHERE id = 3",
+    "INSERT INTO audit (at, who, destination, deed, detail) VALUES (0, 'illa', 'fake:room', 'subscribe', '#bridge')",
+    "INSERT INTO leases (name, leased_by, leased_until) VALUES ('adapter:fake', 'two', 9000000000000000)",
+)
+
+
+async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            await upgrade_to(url, "0002", *old, *CHAT)
+            store = await open_store(url)
+            bridge, rope = await store.list_subscriptions()
+            assert (bridge.mode, bridge.options, bridge.community, bridge.feeds) == ("threads", "{}", "ayllu", (4,))
+            assert (rope.id, len(await store.list_audit(9))) == (5, 1)
+            assert not await store.claim_lease("adapter:fake", lease("one"))
+            [waiting] = await claim(store)
+            await store.save_settlements([settled(waiting, unknown=True)], lease())
+            assert (await store.get_counts()).unknown == 1
             await store.close()
 
 

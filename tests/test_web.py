@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -14,6 +15,7 @@ from urllib.parse import urljoin
 import pytest
 
 from relay.model import Action, Removed
+from relay.plugins import Hooks
 from relay.ports import Counts, Page, State, Store, StoreError
 from relay.testing import author, post, text
 from relay.web import Web
@@ -145,14 +147,84 @@ async def test_crawlers_are_asked_to_stay_away() -> None:
 
 
 async def test_health_is_told_apart_from_readiness() -> None:
-    counts = Counts(posts=7, deliveries={(Action.SEND, State.SENT): 5, (Action.EDIT, State.SENT): 1})
+    counts = Counts(posts=7, unknown=2, deliveries={(Action.SEND, State.SENT): 5, (Action.EDIT, State.SENT): 1})
     async with served(counts=counts) as get:
         ready = json.loads((await get("/readyz")).text)
     async with served(trouble=StoreError("the database is locked")) as get:
         health, unready = await get("/healthz"), await get("/readyz")
-    assert (ready["ready"], ready["posts"], ready["deliveries"]["sent"]) == (True, 7, 6)
+    assert (ready["ready"], ready["posts"], ready["deliveries"]["sent"], ready["unknown"]) == (True, 7, 6, 2)
     assert (health.status, health.text) == (200, "ok\n")
     assert (unready.status, json.loads(unready.text)["reason"]) == (503, "the database is locked")
+
+
+# --- what platforms post ---
+
+
+async def test_what_a_platform_posts_is_handed_to_who_listens_there() -> None:
+    hooks, heard = Hooks(base="https://relay.example/chaski/"), []
+
+    async def hook(headers: Mapping[str, str], body: bytes) -> int:
+        heard.append((headers["x-secret"], body))
+        return 202
+
+    assert hooks.open("tele-1", hook) == "https://relay.example/chaski/hook/tele-1"
+    async with served(hooks=hooks) as get:
+        response = await get("/hook/tele-1", method="POST", headers={"X-Secret": "quipu"}, data=b"\xff{}")
+        largest = await get("/hook/tele-1", method="POST", headers={"X-Secret": ""}, data=b"x" * 1_000_000)
+        hooks.close("tele-1")
+        closed = await get("/hook/tele-1", method="POST")
+    assert heard == [("quipu", b"\xff{}"), ("", b"x" * 1_000_000)]
+    assert [answer.status for answer in (response, largest, closed)] == [202, 202, 404]
+    for answer in (response, closed):
+        assert (answer.body, answer.headers["Cache-Control"]) == (b"", "no-store")
+        assert answer.headers["X-Robots-Tag"] == "noindex, noarchive"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [("/hook/nobody", "POST", 404), ("/hook/", "POST", 404), ("/hook/a/b", "POST", 404), ("/hook/nobody", "GET", 405)],
+)
+async def test_nobody_listens_elsewhere(path: str, method: str, status: int) -> None:
+    async with served() as get:
+        assert (await get(path, method=method)).status == status
+
+
+async def test_what_is_too_large_is_not_handed_on() -> None:
+    hooks = Hooks(base="https://relay.example")
+    hooks.open("a", lambda _headers, _body: pytest.fail("it was handed on"))
+    async with served(hooks=hooks) as get:
+        response = await get("/hook/a", method="POST", data=b"x" * 1_000_001)
+    assert (response.status, response.body) == (413, b"")
+
+
+async def test_a_bug_in_who_listens_is_told_without_what_was_posted(capsys: pytest.CaptureFixture[str]) -> None:
+    hooks = Hooks(base="https://relay.example")
+
+    async def hook(_headers: Mapping[str, str], _body: bytes) -> int:
+        raise RuntimeError("oh")
+
+    hooks.open("a", hook)
+    async with served(hooks=hooks) as get:
+        response = await get("/hook/a", method="POST", data=b"between two people")
+    told = capsys.readouterr()
+    assert (response.status, response.body) == (500, b"")
+    assert "RuntimeError: oh" in told.out + told.err
+    assert "between two people" not in told.out + told.err
+
+
+@pytest.mark.parametrize("sent", ["Content-Length: 9\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\nno number\r\n"])
+async def test_a_call_that_breaks_off_is_no_bug(sent: str, capsys: pytest.CaptureFixture[str]) -> None:
+    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    await web.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(web.url.rpartition(":")[2]))
+    writer.write(f"POST /hook/a HTTP/1.1\r\nHost: chaski.example\r\n{sent}".encode())
+    writer.write_eof()
+    assert b" 500 " not in await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    await web.stop()
+    told = capsys.readouterr()
+    assert "Traceback" not in told.out + told.err
 
 
 # --- asking the source ---

@@ -33,7 +33,8 @@ async def status(desk: Desk, command: Command, say: Words) -> Answer:
     there = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
     feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
     counts = await desk.store.get_counts()
-    blocks = [line("Chasqui {version}", version=desk.version), *_destination(there, say)]
+    head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
+    blocks = [head, *_destination(there, say)]
     for one in here:
         blocks.append(_line(one, say))
         blocks += [_feed(feeds[feed], desk, say) for feed in one.feeds if feed in feeds]

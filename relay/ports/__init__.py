@@ -4,7 +4,7 @@ An answer that the outside world may give is a value; an exception is a bug (or 
 """
 
 from relay.ports.adapter import Adapter, Answer, Choice, Command, Inbox, Limits, Question, Suggestion
-from relay.ports.answers import Check, Gone, Outcome, Refused, Sent, TryLater, Unknown
+from relay.ports.answers import Check, Gone, Moved, Outcome, Refused, Sent, TryLater, Unknown
 from relay.ports.source import Batch, RecheckingSource, Resolved, Source, StreamingSource, ThreadedSource
 from relay.ports.store import (
     Added,
@@ -48,6 +48,7 @@ __all__ = [
     "Intake",
     "Lease",
     "Limits",
+    "Moved",
     "Outcome",
     "Page",
     "Question",

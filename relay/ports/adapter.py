@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from relay.model import Card, Delivery, Destination, Text
 from relay.ports.answers import Check, Outcome
@@ -24,6 +24,8 @@ class Limits:
     """A second try with the same delivery id is the same message, for at least as long as a restart takes."""
     gap: timedelta = timedelta(0)
     """The least time between two messages at one destination."""
+    on_unknown: Literal["resend", "skip"] | None = None
+    """What to do when nobody knows whether a message arrived; None: as ``[outbox]`` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from relay.model import MessageId
+from relay.model import Destination, MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,23 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The place has another address from now on: whatever goes there goes to the new one, this delivery too.
+
+    Ids of messages stay as they are: the adapter knows the old address in them.
+    """
+
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """The platform may or may not have taken it (a time-out after the request was written)."""
 
     reason: str
 
 
-Outcome = Sent | TryLater | Refused | Gone | Unknown
+Outcome = Sent | TryLater | Refused | Gone | Moved | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,10 @@ class Settlement:
     messages: tuple[MessageId, ...] = ()
     pause: str = ""
     """The reason to serve the destination no more; the delivery then stays due."""
+    moved: Destination | None = None
+    """The destination's new address: its subscriptions and deliveries go there; the delivery then stays due."""
+    unknown: bool = False
+    """Nobody knows whether this attempt arrived; such attempts are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +226,8 @@ class Counts:
     """How many there are of each; for pages, summaries and health."""
 
     posts: int = 0
+    unknown: int = 0
+    """Attempts of which nobody knows whether they arrived."""
     deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)
 
 

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from relay.model import Action, Card, Delivery, DeliveryId, Destination, MessageId, Place, Post, PostUri
 from relay.ports import Claim, Lease, Settlement, State
 from relay.store.content import decode
+from relay.store.counters import count_unknown
+from relay.store.moves import lock_moving, move
 from relay.store.rows import Query, Record, among, update_rows
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
 
@@ -202,6 +204,8 @@ def save_settlements(
     connection: Connection, settlements: Sequence[Settlement], lease: Lease, claim: Claim | None, token: str
 ) -> list[Delivery]:
     by_id = {_row_id(settlement.delivery, token): settlement for settlement in settlements}
+    if any(settlement.moved for settlement in settlements):
+        lock_moving(connection, settlements)
     held = _HELD(connection, ids=by_id, owner=lease.owner)
     settled = [(row, by_id[row.id]) for row in held]
     if settled:
@@ -209,6 +213,10 @@ def save_settlements(
         _save_messages(connection, settled)
         _cancel_rest(connection, settled, lease.now)
         _free(connection, settled)
+        for row, settlement in settled:
+            if settlement.moved:
+                move(connection, row.destination, settlement.moved, lease.now)
+        count_unknown(connection, sum(settlement.unknown for _, settlement in settled))
     return claim_deliveries(connection, claim, lease, token) if claim else []
 
 

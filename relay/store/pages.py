@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, selec
 from relay.model import Action, Post, PostUri, Removed
 from relay.ports import Counts, Page, State
 from relay.store.content import decode
+from relay.store.counters import get_unknown
 from relay.store.rows import Record, among
 from relay.store.tables import aliases, deliveries, posts
 
@@ -81,5 +82,6 @@ def get_counts(connection: Connection) -> Counts:
     rows = connection.execute(select(*by, func.count()).group_by(*by)).all()
     return Counts(
         posts=connection.scalar(select(func.count()).select_from(posts)) or 0,
+        unknown=get_unknown(connection),
         deliveries={(Action(action), State(state)): count for action, state, count in rows},
     )

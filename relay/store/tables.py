@@ -199,3 +199,11 @@ leases = Table(
     Column("leased_until", Moment),
 )
 """What only one process may own, beyond feeds and destinations."""
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+"""What is counted, not kept: ``unknown`` attempts. A row apart, so that an ordinary delivery pays nothing for it."""

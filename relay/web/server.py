@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from relay import __version__
 from relay.log import get_logger
+from relay.plugins import Hooks
 from relay.ports import Page, State, Store, StoreError
 from relay.web.pages import POLICY, index_page, message_page, style, thread_page
 from relay.web.reading import Reading
@@ -32,6 +33,8 @@ LOOKS = 8
 ANSWER_WITHIN = timedelta(seconds=2)
 """How long a store may take to say that it is there."""
 LATEST = 30
+LARGEST_CALL = 1_000_000
+"""Bytes of what a platform may post."""
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
@@ -62,6 +65,7 @@ class Web:
         public_url: str = "",
         language: str = "en",
         patience: timedelta = PATIENCE,
+        hooks: Hooks | None = None,
     ) -> None:
         self._store = store
         self._look = look
@@ -69,6 +73,7 @@ class Web:
         self._public_url = public_url.rstrip("/")
         self._language = language
         self._patience = patience
+        self._hooks = hooks or Hooks()
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
         self._runner: web.AppRunner | None = None
@@ -104,7 +109,7 @@ class Web:
             self._runner = None
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[self._dress])
+        app = web.Application(middlewares=[self._dress], client_max_size=LARGEST_CALL)
         app.add_routes(
             [
                 web.get("/", self._index),
@@ -114,6 +119,7 @@ class Web:
                 web.get("/robots.txt", self._robots),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.post(r"/hook/{name:[\w-]+}", self._hook),
             ]
         )
         return app
@@ -239,7 +245,28 @@ class Web:
         for (_action, state), count in counts.deliveries.items():
             states[state] += count
         deliveries = {state.value: states[state] for state in State}
-        return _figures({"ready": True, "version": __version__, "posts": counts.posts, "deliveries": deliveries})
+        figures = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
+        return _figures({"ready": True, "version": __version__} | figures)
+
+    async def _hook(self, request: web.Request) -> web.Response:
+        """What a platform posts, handed to the adapter that listens there; a platform is answered by a status alone."""
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            status = error.status
+        except (web.RequestPayloadError, ConnectionError):  # broken off, or no HTTP
+            status = 400
+        else:
+            status = await self._call(request.match_info["name"], request, body)
+        return web.Response(status=status, headers={"Cache-Control": "no-store"})
+
+    async def _call(self, name: str, request: web.Request, body: bytes) -> int:
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        try:
+            return await self._hooks.call(name, headers, body)
+        except Exception:
+            log.exception("a platform's call could not be taken", hook=name)
+            return 500
 
 
 def _root(request: web.Request) -> str:

@@ -1,0 +1,286 @@
+"""A card as calls of the Bot API: usually one, a text or media with a caption. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from adapters.telegram import pieces
+from adapters.telegram.entities import Draft, Words, finished, joined
+from adapters.telegram.limits import ALBUM, CAPTION, LABEL, TEXT, address, short
+from adapters.telegram.look import Look
+from adapters.telegram.prose import answer, fitted, linked
+from relay.model import Card, Media, MediaKind, Post
+
+__all__ = ["Button", "Item", "Part", "Parts", "answer", "keyboard", "message", "original_of"]
+
+Method = Literal[
+    "sendMessage", "sendPhoto", "sendVideo", "sendAnimation", "sendAudio", "sendDocument", "sendMediaGroup"
+]
+ItemKind = Literal["photo", "video", "animation", "audio", "document"]
+
+_METHODS: dict[ItemKind, Method] = {
+    "photo": "sendPhoto",
+    "video": "sendVideo",
+    "animation": "sendAnimation",
+    "audio": "sendAudio",
+    "document": "sendDocument",
+}
+_KINDS: dict[MediaKind, ItemKind] = {
+    MediaKind.IMAGE: "photo",
+    MediaKind.VIDEO: "video",
+    MediaKind.ANIMATION: "animation",
+    MediaKind.AUDIO: "audio",
+    MediaKind.FILE: "document",
+}
+_UNSEEN: frozenset[ItemKind] = frozenset({"audio", "document"})
+_BY_ADDRESS = (".pdf", ".zip")
+"""The files that Telegram fetches from an address."""
+_NO_PHOTO = (".svg", ".avif", ".heic", ".tif", ".tiff")
+_LARGEST, _LONGEST_RATIO = 10_000, 20
+_BESIDE = 250
+"""What descriptions are worth in a caption: where they find no such room, the text becomes a message of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button that leads somewhere."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A picture, video, sound or file that Telegram fetches from its address."""
+
+    kind: ItemKind
+    url: str
+    spoiler: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a part of an album."""
+        return {"type": self.kind, "media": self.url} | ({"has_spoiler": True} if self.spoiler else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One call. An album has its words at its first item and no buttons; ``preview`` is the link to be previewed."""
+
+    method: Method
+    words: Words
+    media: tuple[Item, ...] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    preview: str = ""
+
+    @property
+    def has_buttons(self) -> bool:
+        return bool(self.buttons)
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the call, without the chat and what the message answers."""
+        if self.method == "sendMediaGroup":
+            first, *rest = (item.to_dict() for item in self.media)
+            return {"media": [first | self._words("caption"), *rest]}
+        if self.method == "sendMessage":
+            return self._words("text") | self._link_preview() | self._markup()
+        (item,) = self.media
+        spoiler = {"has_spoiler": True} if item.spoiler else {}
+        return {item.kind: item.url} | self._words("caption") | spoiler | self._markup()
+
+    @property
+    def edit_method(self) -> Literal["editMessageText", "editMessageCaption"]:
+        """The call that changes the words of the message that this part became; of an album, of its first one."""
+        return "editMessageText" if self.method == "sendMessage" else "editMessageCaption"
+
+    def edit_parameters(self) -> dict[str, Any]:
+        """The parameters of that call, without chat and message."""
+        if self.method == "sendMessage":
+            return self.parameters()
+        return {"caption": ""} | self._words("caption") | self._markup()
+
+    def _words(self, name: Literal["text", "caption"]) -> dict[str, Any]:
+        entities = "entities" if name == "text" else "caption_entities"
+        body: dict[str, Any] = {name: self.words.text} if self.words.text else {}
+        return body | ({entities: self.words.to_dicts()} if self.words.entities else {})
+
+    def _link_preview(self) -> dict[str, Any]:
+        if not self.preview:
+            return {"link_preview_options": {"is_disabled": True}}
+        return {"link_preview_options": {"url": self.preview, "prefer_small_media": True}}
+
+    def _markup(self) -> dict[str, Any]:
+        return {"reply_markup": markup(self.buttons)} if self.buttons else {}
+
+
+Parts = tuple[Part, ...]
+
+
+def markup(buttons: Sequence[Sequence[Button]]) -> dict[str, Any]:
+    """Rows of buttons as the Bot API takes them."""
+    return {"inline_keyboard": [[{"text": one.label, "url": one.url} for one in row] for row in buttons]}
+
+
+def message(card: Card, look: Look, *, count: bool = True, media: bool = True) -> Parts:
+    """The calls that show a card, in order; never empty.
+
+    ``count``: the text tells how long the thread is so far; without it only the button does. ``media``: as they are;
+    without it only as links, for when Telegram could not fetch them.
+    """
+    shown = _shown(card.post) if media else _Shown()
+    if not shown.items:
+        words = finished(_composed(card, look, shown, count=count))
+        return (Part("sendMessage", words, (), keyboard(card, look), _preview(card)),)
+    buttons = () if len(shown.items) > 1 else keyboard(card, look)
+    size = _composed(card, look, shown, count=count, links=not buttons).size
+    if size + min(pieces.described_units(shown.media), _BESIDE) + 2 <= CAPTION:
+        told = _described(shown, card.post, CAPTION - size - 2)
+        return (_of_media(shown, _composed(card, look, shown, told, count=count, links=not buttons), buttons),)
+    words = finished(_composed(card, look, shown, count=count))
+    media_alone = _of_media(shown, _described(shown, card.post, CAPTION), ())
+    return Part("sendMessage", words, (), keyboard(card, look)), media_alone
+
+
+def keyboard(card: Card, look: Look) -> tuple[tuple[Button, ...], ...]:
+    """The buttons under a card, in one row; none where nothing can be reached."""
+    row = tuple(Button(short(label, LABEL), url) for label, url in _ways(card, look, count=True))
+    return (row,) if row else ()
+
+
+def original_of(card: Card) -> str:
+    """The address that a message of this card leads to; "" where there is none."""
+    return address(card.post.url)
+
+
+def _ways(card: Card, look: Look, *, count: bool) -> list[tuple[str, str]]:
+    ways = [(look.say("Original"), original_of(card))]
+    if card.thread:
+        told = look.say("Unroll ({n})").format(n=card.thread.count) if count else look.say("Unroll thread")
+        ways.insert(0, (told, address(card.unroll)))
+    return [(label, url) for label, url in ways if url]
+
+
+# --- words ---
+
+
+def _composed(
+    card: Card, look: Look, shown: _Shown, told: Draft | None = None, *, count: bool, links: bool = False
+) -> Draft:
+    """All that is said of a card, its body cut to what the rest leaves; ``links``: what else would be buttons."""
+    around = {**_around(card, look, shown, count=count, links=links), "told": told or Draft()}
+    room = TEXT - _assembled(around, Draft()).size - 4
+    body = fitted(card.post.body, room, more=pieces.continued(card, look.say))
+    return _assembled(around, pieces.hidden(body, folded=bool(card.post.warning)))
+
+
+def _around(card: Card, look: Look, shown: _Shown, *, count: bool, links: bool) -> Mapping[str, Draft]:
+    post, say, folded = card.post, look.say, bool(card.post.warning)
+    rest = [media for media in post.media if media not in shown.media]
+    beyond = [media for media in rest if shown.media and _is_seen(media)]
+    lines = [media for media in rest if media not in beyond]
+    ways = [linked(label, url) for label, url in _ways(card, look, count=count)] if links else []
+    more = [pieces.media_lines(lines, say, folded=_is_hidden(post)), pieces.more_media(len(beyond), post.url, say)]
+    return {
+        "head": joined([pieces.byline(post.author, post.author.url), pieces.headline(post)], "\n"),
+        "warning": pieces.warned(post.warning, say),
+        "poll": pieces.poll_lines(post.poll, say, folded=folded) if post.poll else Draft(),
+        "quote": pieces.quoted(post.quote, say, folded=folded) if post.quote else Draft(),
+        "link": _link_line(post),
+        "media": joined(more, "\n"),
+        "foot": joined([pieces.foot(card, count=count), joined(ways, " · ")], "\n"),
+    }
+
+
+def _assembled(around: Mapping[str, Draft], body: Draft) -> Draft:
+    words = joined([around["warning"], body], "\n")
+    apart = "\n\n" if "\n" in around["head"].text else "\n"  # below a title there is some space
+    order = [joined([around["head"], words], apart)]
+    return _stacked([*order, *(around[name] for name in ("poll", "quote", "link", "media", "told", "foot"))])
+
+
+def _stacked(drafts: Sequence[Draft]) -> Draft:
+    """One below the other, with an empty line where Telegram leaves no space by itself."""
+    whole, above = Draft(), Draft()
+    for one in drafts:
+        if not one:
+            continue
+        near = above.is_quotation or one.is_quotation
+        whole = whole + ("\n" if near else "\n\n") + one if whole else one
+        above = one
+    return whole
+
+
+def _link_line(post: Post) -> Draft:
+    if post.link_card is None or address(post.link_card.url) in pieces.links_to(post):
+        return Draft()
+    return pieces.link_line(post.link_card, folded=bool(post.warning))
+
+
+def _preview(card: Card) -> str:
+    """The link to be previewed: the post's own, else the thread's page under its first post; nothing that is folded."""
+    post = card.post
+    if _is_hidden(post) or post.media:
+        return ""
+    if post.link_card:
+        return address(post.link_card.url)
+    return address(card.unroll) if card.thread and card.thread.position == 1 else ""
+
+
+# --- media ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The media that are shown, and what they are for Telegram."""
+
+    media: tuple[Media, ...] = ()
+    items: tuple[Item, ...] = ()
+
+
+def _of_media(shown: _Shown, words: Draft, buttons: tuple[tuple[Button, ...], ...]) -> Part:
+    method = _METHODS[shown.items[0].kind] if len(shown.items) == 1 else "sendMediaGroup"
+    return Part(method, finished(words), shown.items, buttons)
+
+
+def _described(shown: _Shown, post: Post, room: int) -> Draft:
+    return pieces.descriptions(shown.media, room, folded=_is_hidden(post))
+
+
+def _is_hidden(post: Post) -> bool:
+    return bool(post.warning) or post.sensitive
+
+
+def _shown(post: Post) -> _Shown:
+    """As many as an album holds, of one kind that can stand together."""
+    taken = [(media, item) for media in post.media if (item := _item(media, hidden=_is_hidden(post)))]
+    seen = [(media, item) for media, item in taken if item.kind not in _UNSEEN]
+    chosen = (seen or [one for one in taken if one[1].kind == taken[0][1].kind])[:ALBUM]
+    items = tuple(item for _, item in chosen)
+    if len(items) > 1:  # an album takes no animations; the networks' are videos without sound
+        items = tuple(replace(one, kind="video") if one.kind == "animation" else one for one in items)
+    return _Shown(tuple(media for media, _ in chosen), items)
+
+
+def _is_seen(media: Media) -> bool:
+    item = _item(media, hidden=False)
+    return item is not None and item.kind not in _UNSEEN
+
+
+def _item(media: Media, *, hidden: bool) -> Item | None:
+    kind, url = _KINDS[media.kind], address(media.url)
+    path = urlsplit(url).path.lower()
+    if kind in _UNSEEN and (hidden or (kind == "document" and not path.endswith(_BY_ADDRESS))):
+        return None  # Telegram hides neither sounds nor files
+    if kind == "photo" and (path.endswith(_NO_PHOTO) or not _is_fit(media)):
+        url = address(media.preview) if media.preview != media.url else ""
+    return Item(kind, url, hidden) if url else None
+
+
+def _is_fit(media: Media) -> bool:
+    """Whether Telegram takes a picture of this size, as far as anybody told it."""
+    if not (media.width and media.height):
+        return True
+    width, height = media.width, media.height
+    return width + height <= _LARGEST and max(width, height) <= _LONGEST_RATIO * min(width, height)

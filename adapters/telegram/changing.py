@@ -1,0 +1,126 @@
+"""What was sent is changed or taken back: each message in the way in which it holds its words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from telegram import Bot
+from telegram.error import TelegramError
+
+from adapters.telegram.calls import Calls, Failed
+from adapters.telegram.card import keyboard, markup, message
+from adapters.telegram.entities import Words
+from adapters.telegram.limits import CAPTION, units
+from adapters.telegram.manner import Manner
+from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, says
+from adapters.telegram.posted import Posted, all_of
+from adapters.telegram.rich import rich
+from adapters.telegram.writing import EditMethod, change
+from relay.model import Card, Delivery
+from relay.ports import Outcome, Refused, Sent, TryLater
+
+FOREIGN = "no message that this adapter has sent"
+_FAILED = (TryLater, TelegramError)
+_HELD_BY: dict[str, EditMethod] = {
+    "text": "editMessageText",
+    "rich": "editMessageText",
+    "caption": "editMessageCaption",
+    "album": "editMessageCaption",
+}
+_UNSEEN = {"link_preview_options": {"is_disabled": True}}
+
+
+def shortened(words: Words, limit: int) -> Words:
+    """At most so many units of a text, with an ellipsis where it was longer."""
+    if units(words.text) <= limit:
+        return words
+    kept = words.text.encode("utf-16-le")[: (limit - 1) * 2].decode("utf-16-le", "ignore").rstrip()
+    end = units(kept)
+    entities = [replace(one, length=min(one.length, end - one.offset)) for one in words.entities if one.offset < end]
+    return Words(f"{kept}…", tuple(entities))
+
+
+class Changer:
+    """Carries out ``Action.EDIT``, ``COUNT`` and ``DELETE``."""
+
+    def __init__(self, *, bot: Bot, calls: Calls, manner: Manner) -> None:
+        self._bot, self._calls, self._manner = bot, calls, manner
+
+    async def edit(self, delivery: Delivery, card: Card) -> Outcome:
+        """The words as the card says them now. Media stay as they were sent."""
+        ours = all_of(delivery.messages)
+        if not ours:
+            return Refused(FOREIGN)
+        first = ours[0]
+        return self._outcome(delivery, await self._edit(first, _HELD_BY[first.kind], self._body(first, card)), first)
+
+    async def count(self, delivery: Delivery, card: Card) -> Outcome:
+        """The buttons alone. An album has none: there is nothing to do."""
+        ours = all_of(delivery.messages)
+        if not ours:
+            return Refused(FOREIGN)
+        first, buttons = ours[0], keyboard(card, self._manner.look())
+        if first.kind == "album" or not buttons:
+            return Sent(delivery.messages)
+        edited = await self._edit(first, "editMessageReplyMarkup", {"reply_markup": markup(buttons)})
+        return self._outcome(delivery, edited, first)
+
+    async def delete(self, delivery: Delivery) -> Outcome:
+        """All messages that the post became; what is too old for that says that it was deleted, instead."""
+        ours = all_of(delivery.messages)
+        if not ours:
+            return Refused(FOREIGN)
+        for chat, some in groupby(ours, key=lambda one: one.chat):
+            outcome = self._outcome(delivery, await self._taken_back(chat, list(some)), ours[0])
+            if not isinstance(outcome, Sent):
+                return outcome
+        return Sent(delivery.messages)
+
+    # --- what becomes of it ---
+
+    def _outcome(self, delivery: Delivery, failed: Failed | None, posted: Posted) -> Outcome:
+        """What is so already, or no longer there at all, is done."""
+        if failed is None or says(failed, UNCHANGED + VANISHED):
+            return Sent(delivery.messages, wait=self._calls.gap(posted.chat))
+        return outcome_of(failed, delivery, self._manner.say)
+
+    async def _edit(self, posted: Posted, method: EditMethod, body: dict[str, Any]) -> Failed | None:
+        result = await self._calls.paced(posted.chat, method, lambda: change(self._bot, method, posted, body))
+        return result if isinstance(result, _FAILED) else None
+
+    async def _taken_back(self, chat: int, messages: list[Posted]) -> Failed | None:
+        failed = await self._deleted(chat, [one.message for one in messages])
+        if not says(failed, TOO_OLD):
+            return failed
+        first = messages[0]
+        gone = self._manner.say("Deleted by its author.")
+        body = {"text": gone, **_UNSEEN} if first.kind in {"text", "rich"} else {"caption": gone}
+        return await self._edit(first, _HELD_BY[first.kind], body)
+
+    async def _deleted(self, chat: int, messages: list[int]) -> Failed | None:
+        if len(messages) == 1:
+            result = await self._calls.plain(lambda: self._bot.delete_message(chat, messages[0]))
+        else:
+            result = await self._calls.plain(lambda: self._bot.delete_messages(chat, messages))
+        return result if isinstance(result, _FAILED) else None
+
+    # --- the words ---
+
+    def _body(self, posted: Posted, card: Card) -> dict[str, Any]:
+        """What the card says, as the message can hold it: one that was sent as a text stays one."""
+        look = self._manner.look()
+        part = message(card, look, count=False)[0]
+        if posted.kind == "rich" and (html := rich((card,), look)):
+            buttons = keyboard(card, look)
+            told: dict[str, Any] = {"rich_message": {"html": html, "skip_entity_detection": True}}
+            return told | ({"reply_markup": markup(buttons)} if buttons else {})
+        if posted.kind in {"text", "rich"}:
+            text = part if part.method == "sendMessage" else message(card, look, count=False, media=False)[0]
+            return text.edit_parameters()
+        words = shortened(part.words, CAPTION)
+        body: dict[str, Any] = {"caption": words.text, "caption_entities": words.to_dicts()}
+        if posted.kind == "caption" and (buttons := keyboard(card, look)):
+            body["reply_markup"] = markup(buttons)
+        return body

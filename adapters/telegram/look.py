@@ -1,0 +1,16 @@
+"""How a card is to look in one chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relay.language import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a chat, its subscription and the configuration say about rendering."""
+
+    say: Words
+    relay: str
+    """What the relay calls itself."""

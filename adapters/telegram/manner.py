@@ -1,0 +1,16 @@
+"""How a delivery is to look, and what the relay says for itself."""
+
+from __future__ import annotations
+
+from adapters.telegram.look import Look
+from relay.language import words
+from relay.plugins import Host
+
+
+class Manner:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.say = words(host.language)
+
+    def look(self) -> Look:
+        return Look(say=self.say, relay=self._host.name)

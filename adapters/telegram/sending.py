@@ -1,0 +1,206 @@
+"""A post becomes a message, or several: where it belongs, at the chat's pace, and in words where media fail.
+
+Telegram knows no key that would make a second try the same message. A part that was taken is remembered under the
+delivery's id, so that a try that failed at a later part goes on with that one. This is in memory: after a crash between
+two parts all of them are sent again, or none, as the policy for what is unknown says.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from telegram import Bot
+from telegram.error import BadRequest, TelegramError
+
+from adapters.telegram.address import Place, is_private
+from adapters.telegram.calls import Calls, Failed
+from adapters.telegram.card import Part, keyboard, markup, message
+from adapters.telegram.comments import Comments
+from adapters.telegram.look import Look
+from adapters.telegram.manner import Manner
+from adapters.telegram.outcomes import UNCHANGED, UNFETCHED, closed, outcome_of, says
+from adapters.telegram.posted import Posted, all_of
+from adapters.telegram.rich import rich
+from adapters.telegram.settings import TelegramOptions
+from adapters.telegram.writing import change, put, put_rich
+from relay.log import get_logger
+from relay.model import Card, Delivery
+from relay.ports import Outcome, Sent, TryLater
+
+log = get_logger(__name__)
+
+MANY = 1_000
+_FAILED = (TryLater, TelegramError)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What became of a delivery so far."""
+
+    parts: int = 0
+    posted: tuple[Posted, ...] = ()
+    in_words: bool = False
+    """Telegram could not get at its media."""
+    poor: bool = False
+    """Telegram did not take it as a rich message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One post on its way into ``chat``, where it answers the message ``under`` (0: none)."""
+
+    name: str
+    """The delivery's id."""
+    card: Card
+    options: TelegramOptions
+    chat: int | str
+    thread: int | None = None
+    under: int = 0
+    look: Look
+    root: Posted | None = None
+    """The channel's message to which it is a comment in the discussion group."""
+    progress: Progress = field(default_factory=Progress)
+
+    def around(self) -> dict[str, Any]:
+        """The parameters of its calls beside the words."""
+        body: dict[str, Any] = {}
+        if self.thread is not None:
+            body["message_thread_id"] = self.thread
+        if self.options.silent:
+            body["disable_notification"] = True
+        under = self.progress.posted[0].message if self.progress.posted else self.under
+        if under:
+            body["reply_parameters"] = {"message_id": under, "allow_sending_without_reply": True}
+        return body
+
+
+class Sender:
+    """Carries out ``Action.SEND``."""
+
+    def __init__(self, *, bot: Bot, calls: Calls, manner: Manner, comments: Comments) -> None:
+        self._bot, self._calls, self._manner, self._comments = bot, calls, manner, comments
+        self._progress: OrderedDict[str, Progress] = OrderedDict()
+        self._rich = True
+
+    async def send(self, delivery: Delivery, card: Card, place: Place) -> Outcome:
+        order = await self._order(delivery, card, place)
+        failed = await self._all(order)
+        if order.root is not None and closed(failed, self._manner.say):
+            order = self._beside(order, place, order.root)
+            failed = await self._all(order)
+        if failed is not None:
+            self._keep(order)
+            return outcome_of(failed, delivery, self._manner.say)
+        self._progress.pop(delivery.id, None)
+        return Sent(tuple(one.id for one in order.progress.posted), wait=self._calls.gap(order.chat))
+
+    # --- where to ---
+
+    async def _order(self, delivery: Delivery, card: Card, place: Place) -> Order:
+        """As a comment below the thread's first post, or as a reply to it, or by itself."""
+        options = TelegramOptions.read(delivery.options)
+        known = self._progress.get(delivery.id)
+        order = Order(
+            name=delivery.id,
+            card=card,
+            options=options,
+            chat=place.chat,
+            thread=place.thread,
+            look=self._manner.look(),
+            progress=known or Progress(),
+        )
+        first = next(iter(all_of(delivery.under)), None)
+        if first is None or (isinstance(place.chat, int) and place.chat != first.chat):
+            return order  # a group that has moved has other numbers for its messages
+        if options.comments and place.thread is None and not is_private(first.chat):
+            comment = await self._comments.below(first.chat, first.message)
+            if comment is not None:
+                return replace(order, chat=comment.chat, under=comment.message, root=first)
+        return replace(order, under=first.message)
+
+    def _beside(self, order: Order, place: Place, root: Posted) -> Order:
+        """The same as a reply in the channel, where we may not comment."""
+        log.info("a thread goes on in the channel: the relay may not comment there", chat=root.chat)
+        self._comments.closed(root.chat, root.message)
+        return replace(order, chat=place.chat, under=root.message, root=None)
+
+    # --- the calls ---
+
+    async def _all(self, order: Order) -> Failed | None:
+        """Send what is not there yet; what stopped it, or None."""
+        progress = order.progress
+        if order.options.rich and self._rich and not progress.poor and not progress.parts:
+            failed = await self._as_rich(order)
+            if not progress.poor:
+                return failed
+        failed = await self._parts(order)
+        if says(failed, UNFETCHED) and not progress.in_words:
+            progress.in_words = True
+            failed = await self._parts(order)
+        return failed
+
+    async def _parts(self, order: Order) -> Failed | None:
+        progress = order.progress
+        if progress.in_words and progress.posted:
+            return await self._reworded(order)
+        for part in message(order.card, order.look, count=False, media=not progress.in_words)[progress.parts :]:
+            posted = await self._part(order, part)
+            if isinstance(posted, _FAILED):
+                return posted
+            progress.parts += 1
+            progress.posted += posted
+            if isinstance(order.chat, str):
+                self._calls.pace.named(order.chat, posted[0].chat)
+        return None
+
+    async def _reworded(self, order: Order) -> Failed | None:
+        """The text went out before its media failed: it tells of them now."""
+        first = order.progress.posted[0]
+        body = message(order.card, order.look, count=False, media=False)[0].edit_parameters()
+        edited = await self._calls.paced(
+            first.chat, "editMessageText", lambda: change(self._bot, "editMessageText", first, body)
+        )
+        return edited if isinstance(edited, _FAILED) and not says(edited, UNCHANGED) else None
+
+    async def _part(self, order: Order, part: Part) -> tuple[Posted, ...] | Failed:
+        body = part.parameters() | order.around()
+        return await self._calls.paced(
+            order.chat,
+            part.method,
+            lambda: put(self._bot, part.method, order.chat, body),
+            items=max(1, len(part.media)),
+        )
+
+    async def _as_rich(self, order: Order) -> Failed | None:
+        """``progress.poor`` says that it is to be sent as others are."""
+        html, progress = rich((order.card,), order.look), order.progress
+        if html is None:
+            progress.poor = True
+            return None
+        buttons = keyboard(order.card, order.look)
+        body = {"rich_message": {"html": html}, **order.around()}
+        if buttons:
+            body["reply_markup"] = markup(buttons)
+        posted = await self._calls.paced(order.chat, "sendRichMessage", lambda: put_rich(self._bot, order.chat, body))
+        if posted is None:
+            log.info("this Bot API has no rich messages: posts are sent as others are")
+            self._rich = False
+        if posted is None or (isinstance(posted, BadRequest) and not closed(posted, self._manner.say)):
+            progress.poor = True
+            return None
+        if isinstance(posted, _FAILED):
+            return posted
+        progress.parts, progress.posted = 1, posted
+        return None
+
+    # --- what is remembered ---
+
+    def _keep(self, order: Order) -> None:
+        """For the next try of the same delivery."""
+        progress = order.progress
+        if progress.parts or progress.in_words or progress.poor:
+            self._progress[order.name] = progress
+            while len(self._progress) > MANY:
+                self._progress.popitem(last=False)

@@ -1,0 +1,277 @@
+"""Everything that a person asks the relay on Telegram gets an answer, where it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from telegram import Bot, CallbackQuery, Chat, Message
+from telegram.error import TelegramError
+
+from adapters.telegram.address import Place
+from adapters.telegram.answers import (
+    MOST_CARDS,
+    Carried,
+    Page,
+    failed,
+    greeting,
+    hello,
+    pages,
+    said,
+    toast,
+)
+from adapters.telegram.asking import START, Asked, Asker, asked_in, asker_of, line_in, person, place_of
+from adapters.telegram.calls import Calls, Failed
+from adapters.telegram.card import Part
+from adapters.telegram.card import message as as_messages
+from adapters.telegram.look import Look
+from adapters.telegram.outcomes import UNFETCHED, says
+from adapters.telegram.posted import Posted
+from adapters.telegram.rights import Rights
+from adapters.telegram.wire import Slower
+from adapters.telegram.writing import change, put
+from relay.commands import Mistake, command_of, spec
+from relay.language import Words, words
+from relay.log import get_logger
+from relay.model import Card, Destination, Text
+from relay.plugins import Host
+from relay.ports import Answer, Command, Inbox, Refused, TryLater
+
+T = TypeVar("T")
+_FAILED = (TryLater, TelegramError)
+
+_NO_PREVIEW = {"link_preview_options": {"is_disabled": True}}
+_FREE = frozenset({"help"})
+"""What anybody may ask in a private chat, whoever the owners are."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """In seconds."""
+
+    life: float = 120.0
+    """Until an answer comes too late."""
+    press: float = 3.0
+    """Until a pressed button is told that it was heard: Telegram forgets the press soon."""
+    flood: float = 30.0
+    """What Telegram may ask for before an answer; a longer pause is for nobody who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where an answer goes: a place, and maybe below the message that asks."""
+
+    place: Place
+    below: int | None = None
+
+    def around(self) -> dict[str, Any]:
+        """The parameters of a call beside the words."""
+        body: dict[str, Any] = {}
+        if self.place.thread is not None:
+            body["message_thread_id"] = self.place.thread
+        if self.below is not None:
+            body["reply_parameters"] = {"message_id": self.below, "allow_sending_without_reply": True}
+        return body
+
+
+class Talk:
+    """Answers people, one chat at a time as its caller brings them. Raises nothing that Telegram says."""
+
+    def __init__(self, *, bot: Bot, calls: Calls, host: Host, inbox: Inbox, rights: Rights, patience: Patience) -> None:
+        self._bot = bot
+        self._calls = calls
+        self._host = host
+        self._inbox = inbox
+        self._rights = rights
+        self._patience = patience
+        self._carried = Carried()
+
+    async def message(self, message: Message) -> None:
+        """What somebody wrote in a group, or to us alone."""
+        asker = asker_of(message, self._host.language)
+        line = line_in(message, self._bot.username)
+        if asker is None or line is None:
+            return
+        say = words(asker.language)
+        where = Where(place_of(message), None if message.chat.type == Chat.PRIVATE else message.message_id)
+        if line.name == START:
+            await self._say(greeting(say) if where.below is None else hello(say), where)
+            return
+        asked = asked_in(message, line, say)
+        if asked is not None:
+            answer, about = await self._answered(asked, message.chat, where.place, asker)
+            await self._give(answer, about, where, say)
+
+    async def post(self, message: Message) -> None:
+        """What stands in a channel has no author who could be asked for their rights."""
+        line = line_in(message, self._bot.username)
+        if line is None or not (line.ours or spec(line.name)):
+            return
+        say = words(self._host.language)
+        name = f"@{message.chat.username}" if message.chat.username else str(message.chat.id)
+        text = say("I cannot see who writes in a channel. Write to me in private instead: {command}")
+        await self._say(said(text, command=f"/{line.name} {line.rest}".strip() + f" {name}"), Where(place_of(message)))
+
+    async def welcome(self, chat: Chat, language: str) -> None:
+        """In a group that has let us in."""
+        await self._say(hello(words(language)), Where(Place(chat.id)))
+
+    # --- buttons ---
+
+    async def press(self, query: CallbackQuery, *, late: bool = False) -> None:
+        """A button of ours. ``late``: pressed while nobody listened; who knows whether it is still meant."""
+        asker = person(query.from_user, self._host.language)
+        if asker is None:
+            return
+        say = words(asker.language)
+        working = asyncio.ensure_future(self._pressed(query, asker, say, late=late))
+        try:
+            await asyncio.wait({working}, timeout=self._patience.press)
+            heard = not working.done() and await self._toast(query, "")
+            answer = await working
+        finally:
+            working.cancel()
+        if not heard:
+            await self._toast(query, toast(answer), alert=answer.failed)
+
+    async def _pressed(self, query: CallbackQuery, asker: Asker, say: Words, *, late: bool) -> Answer:
+        """Carry it out, and show what came of it; what failed is for the one who pressed."""
+        found = query.message
+        if found is None or late:
+            return failed(say("I was away for a while. Please press again."))
+        message = found if isinstance(found, Message) else None
+        here = place_of(message) if message else Place(found.chat.id)
+        read = self._carried.read(query.data or "", here)
+        if read is None:
+            return failed(say("This button is too old. Please ask again."))
+        parsed = command_of(read[1], say=say)
+        if isinstance(parsed, Mistake):
+            return failed(parsed.text)
+        if not await self._may_press(found.chat, message, asker):
+            return failed(say("Only the one who asked, or an administrator, may press this."))
+        asked = Asked(name=parsed.name, arguments=parsed.arguments, about=None if read[0] == here else read[0])
+        answer, about = await self._answered(asked, found.chat, here, asker)
+        if not answer.failed:
+            await self._replace(message, answer, about, here, say)
+        return answer
+
+    async def _may_press(self, chat: Chat, message: Message | None, asker: Asker) -> bool:
+        """The message that a button answers says who asked."""
+        asked = message.reply_to_message if message else None
+        if asked and asked.from_user and asked.from_user.id == asker.id and not asked.sender_chat:
+            return True
+        try:
+            return await self._rights.leads(chat, asker)
+        except TelegramError:
+            return False
+
+    async def _replace(self, message: Message | None, answer: Answer, about: Place, here: Place, say: Words) -> None:
+        """In the place of what was asked, where it is one message; posts come below it."""
+        shown = self._pages(answer, about, here)
+        if message is None or answer.cards or len(shown) > 1:
+            below = message.message_id if message and message.chat.type != Chat.PRIVATE else None
+            await self._give(answer, about, Where(here, below), say)
+            return
+        posted = Posted("text", message.chat.id, message.message_id)
+        body = shown[0].body() | _NO_PREVIEW
+        await self._made(posted.chat, "editMessageText", lambda: change(self._bot, "editMessageText", posted, body))
+
+    async def _toast(self, query: CallbackQuery, text: str, *, alert: bool = False) -> bool:
+        try:
+            await self._bot.answer_callback_query(query.id, text=text or None, show_alert=alert)
+        except TelegramError as error:
+            log.warning("a press was not answered", reason=error.message)
+        return True
+
+    # --- what the relay says ---
+
+    async def _answered(self, asked: Asked | Refused, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
+        """The answer, whatever happens meanwhile, and the place that it is about."""
+        say = words(asker.language)
+        if isinstance(asked, Refused):
+            return failed(asked.reason), here
+        try:
+            return await self._worked_out(asked, chat, here, asker)
+        except TelegramError as error:
+            log.warning("telegram was asked for rights in vain", chat=chat.id, reason=error.message)
+            return failed(say("Telegram does not answer just now. Please try again.")), here
+        except TimeoutError:
+            return failed(say("That took too long. Try again later.")), here
+        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
+            log.exception("a command failed")
+            return failed(say("Something went wrong here. Whoever runs this relay finds the reason in its log.")), here
+
+    async def _worked_out(self, asked: Asked, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
+        say = words(asker.language)
+        about = asked.about
+        if about is None or str(about.chat).casefold() in {str(chat.id), f"@{chat.username}".casefold()}:
+            standing = await self._rights.here(chat, Place(chat.id, about.topic) if about else here, asker, say)
+        else:
+            found = await self._rights.there(about, asker, say)
+            if isinstance(found, Refused):
+                return failed(found.reason), here
+            standing = found
+        if chat.type == Chat.PRIVATE and not standing.may_manage and asked.name not in _FREE:
+            return failed(say("In private chats I work for those alone who run this relay.")), here
+        command = Command(
+            name=asked.name,
+            arguments=asked.arguments,
+            destination=Destination("telegram", str(standing.place)),
+            community=standing.community,
+            user=asker.user,
+            language=asker.language,
+            may_manage=standing.may_manage,
+            obstacle=standing.obstacle,
+        )
+        async with asyncio.timeout(self._patience.life):
+            return await self._inbox.answer(command), standing.place
+
+    # --- to Telegram ---
+
+    def _pages(self, answer: Answer, about: Place, here: Place) -> tuple[Page, ...]:
+        return pages(answer, lambda line: self._carried.write(line, about, here))
+
+    async def _say(self, text: Text, where: Where) -> None:
+        await self._give(Answer(text=text), where.place, where, words(self._host.language))
+
+    async def _give(self, answer: Answer, about: Place, where: Where, say: Words) -> None:
+        """The text, and below it the posts."""
+        for page in self._pages(answer, about, where.place):
+            if not await self._send(page, where):
+                return
+        for card in answer.cards[:MOST_CARDS]:
+            await self._show(card, where, say)
+
+    async def _show(self, card: Card, where: Where, say: Words) -> None:
+        """As it would be sent; in words alone where Telegram cannot get at its media."""
+        look = Look(say=say, relay=self._host.name)
+        for media in (True, False):
+            came = [await self._put(part, where) for part in as_messages(card, look, media=media)]
+            if not any(says(one, UNFETCHED) for one in came):
+                return
+
+    async def _put(self, part: Part, where: Where) -> object:
+        body, items = part.parameters() | where.around(), max(1, len(part.media))
+        chat = where.place.chat
+        return await self._made(chat, part.method, lambda: put(self._bot, part.method, chat, body), items=items)
+
+    async def _send(self, page: Page, where: Where) -> bool:
+        body, chat = page.body() | _NO_PREVIEW | where.around(), where.place.chat
+        came = await self._made(chat, "sendMessage", lambda: put(self._bot, "sendMessage", chat, body))
+        return not isinstance(came, _FAILED)
+
+    async def _made(
+        self, chat: int | str, method: str, act: Callable[[], Awaitable[T]], *, items: int = 1
+    ) -> T | Failed:
+        """A short pause that Telegram asks for is waited for, once."""
+        came = await self._calls.at_once(chat, method, act, items=items)
+        if isinstance(came, Slower) and came.seconds <= self._patience.flood:
+            await asyncio.sleep(came.seconds)
+            came = await self._calls.at_once(chat, method, act, items=items)
+        if isinstance(came, _FAILED):
+            log.warning("an answer was not taken", chat=chat, reason=getattr(came, "message", str(came)))
+        return came

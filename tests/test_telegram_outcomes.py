@@ -1,0 +1,128 @@
+"""What each of Telegram's refusals means for a delivery: a table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
+
+from adapters.telegram.calls import REFUSED_FOR
+from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, UNFETCHED, VANISHED, closed, outcome_of, says
+from adapters.telegram.wire import Broken, MaybeSent, NoSuchMethod, NotSent, Slower, lost, refusal
+from relay.language import words
+from relay.model import Action, Destination
+from relay.ports import Gone, Moved, Refused, TryLater, Unknown
+from relay.testing import delivery
+
+SAY = words("en")
+SEND = delivery(to="telegram:-5/7")
+EDIT = delivery(action=Action.EDIT, to="telegram:-5")
+
+
+@pytest.mark.parametrize(
+    ("error", "words_of_it"),
+    [
+        (Forbidden("Forbidden: bot was blocked by the user"), "blocked"),
+        (Forbidden("Forbidden: bot was kicked from the supergroup chat"), "no longer in"),
+        (Forbidden("Forbidden: bot is not a member of the channel chat"), "no longer in"),
+        (Forbidden("Forbidden: user is deactivated"), "nobody"),
+        (Forbidden("Forbidden: bot can't initiate conversation with a user"), "/start"),
+        (Forbidden("Forbidden: something new"), "something new"),
+        (BadRequest("Bad Request: need administrator rights in the channel chat"), "administrator"),
+        (BadRequest("Bad Request: not enough rights to send text messages to the chat"), "administrator"),
+        (BadRequest("Bad Request: CHAT_WRITE_FORBIDDEN"), "administrator"),
+        (BadRequest("Bad Request: have no rights to send a message"), "administrator"),
+        (BadRequest("Bad Request: chat not found"), "gone"),
+        (BadRequest("Bad Request: group chat was deactivated"), "gone"),
+        (BadRequest("Bad Request: TOPIC_CLOSED"), "topic is closed"),
+        (BadRequest("Bad Request: message thread not found"), "topic was deleted"),
+    ],
+)
+@pytest.mark.parametrize("what", [SEND, EDIT])
+def test_a_place_that_is_closed_to_us_is_gone_with_a_reason(
+    error: TelegramError, words_of_it: str, what: object
+) -> None:
+    outcome = outcome_of(error, what, SAY)  # type: ignore[arg-type]  # a delivery, as the line above says
+    assert isinstance(outcome, Gone)
+    assert words_of_it in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "after"),
+    [
+        (NotSent("no way"), None),
+        (Slower(43_200), timedelta(hours=12)),
+        (InvalidToken("Unauthorized"), REFUSED_FOR),
+        (NoSuchMethod("Not Found"), REFUSED_FOR),
+        (Conflict("terminated by other getUpdates request"), REFUSED_FOR),
+        (TryLater("the pace", timedelta(seconds=3)), timedelta(seconds=3)),
+    ],
+)
+@pytest.mark.parametrize("what", [SEND, EDIT])
+def test_what_was_surely_not_done_is_tried_later(error: object, after: timedelta | None, what: object) -> None:
+    outcome = outcome_of(error, what, SAY)  # type: ignore[arg-type]  # as above
+    assert isinstance(outcome, TryLater)
+    assert outcome.after == after
+
+
+@pytest.mark.parametrize("error", [MaybeSent("x"), Broken("x"), NetworkError("x"), TelegramError("x")])
+def test_a_lost_answer_is_unknown_for_a_message_and_tried_again_for_an_edit(error: TelegramError) -> None:
+    assert isinstance(outcome_of(error, SEND, SAY), Unknown)
+    assert isinstance(outcome_of(error, EDIT, SAY), TryLater)
+
+
+def test_a_group_that_became_a_supergroup_moves_with_its_topic() -> None:
+    assert outcome_of(ChatMigrated(-1005), SEND, SAY) == Moved(Destination("telegram", "-1005/7"))
+    assert isinstance(outcome_of(ChatMigrated(-5), SEND, SAY), Refused)
+
+
+@pytest.mark.parametrize("words_of_it", ["can't parse entities: x", "message text is empty", "BUTTON_URL_INVALID"])
+def test_what_telegram_does_not_want_as_it_is_is_refused(words_of_it: str) -> None:
+    assert isinstance(outcome_of(BadRequest(f"Bad Request: {words_of_it}"), SEND, SAY), Refused)
+
+
+def test_words_are_recognised_in_refusals_alone() -> None:
+    assert says(BadRequest("Bad Request: message is not modified: specified new message content"), UNCHANGED)
+    assert says(BadRequest("Bad Request: message to delete not found"), VANISHED)
+    assert says(BadRequest("Bad Request: message can't be deleted for everyone"), TOO_OLD)
+    assert says(BadRequest("Bad Request: WEBPAGE_MEDIA_EMPTY"), UNFETCHED)
+    assert not says(NetworkError("message is not modified"), UNCHANGED)
+    assert not says(None, UNCHANGED)
+    assert closed(MaybeSent("chat not found"), SAY) == ""
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
+def test_without_a_connection_nothing_was_sent(error: type[httpx.HTTPError]) -> None:
+    assert isinstance(lost(error("https://x/bot1:secret")), NotSent)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError],
+)
+def test_a_connection_that_ends_leaves_a_doubt_and_no_address(error: type[httpx.HTTPError]) -> None:
+    failed = lost(error("https://x/bot1:secret"))
+    assert isinstance(failed, MaybeSent)
+    assert "secret" not in str(failed)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, b'{"parameters": {"retry_after": 7}}', Slower),
+        (429, b"<html>", Slower),
+        (401, b'{"description": "Unauthorized"}', InvalidToken),
+        (404, b'{"description": "Not Found"}', NoSuchMethod),
+        (413, b"<html>", BadRequest),
+        (302, b"", NotSent),
+        (500, b"[]", Broken),
+        (502, b"<html>Bad Gateway</html>", Broken),
+    ],
+)
+def test_statuses_that_the_library_has_no_name_for(status: int, body: bytes, kind: type[TelegramError]) -> None:
+    failed = refusal(status, body)
+    assert type(failed) is kind
+    if isinstance(failed, Slower):
+        assert failed.seconds in {7, 1}

@@ -1,0 +1,113 @@
+"""The real `relay run` between a network and the loopback Bot API: groups, topics, and a channel managed in private."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.stage import Stage
+from tests.processes import RelayProcess, seeded
+from tests.servers.masto import Masto
+from tests.servers.telegram import Chat, Person, TelegramServer, Topic, buttons_of, mentions_of, text_of
+from tests.servers.telegram_schema import problems, spec_path
+from tests.test_discord_run import MockNetwork, Network, StageNetwork
+from tests.test_relay_run import ILLA, database
+
+CONFIG = """\
+[relay]
+public_url = "https://relay.example"
+[store]
+url = "{store}"
+[web]
+port = 0
+[http]
+allow_private = ["127.0.0.0/8"]
+pace = "0s"
+[sources.mastodon]
+instances = ["{instance}"]
+interval = "100ms"
+sweep = "300ms"
+[adapters.telegram]
+token = "{token}"
+api_url = "{api}"
+"""
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TelegramServer]:
+    async with TelegramServer(window=0.05) as opened:
+        yield opened
+
+
+def configured(folder: Path, network: Network, server: TelegramServer) -> Path:
+    file = folder / "relay.toml"
+    file.write_text(
+        CONFIG.format(store=database(folder), instance=network.instance, token=server.token, api=server.api_url)
+    )
+    return file
+
+
+async def told(server: TelegramServer, chat: Chat, who: Person, line: str, *, topic: Topic | None = None) -> str:
+    """What the relay answers to a line that somebody wrote."""
+    before = len(server.sent(chat, topic))
+    await server.say(chat, who, line, topic=topic)
+    await server.wait_until(lambda: len(server.sent(chat, topic)) > before)
+    return text_of(server.sent(chat, topic)[-1])
+
+
+@pytest.mark.timeout(60)
+async def test_a_group_a_topic_and_a_channel_from_command_to_post_to_edit_to_deletion(
+    tmp_path: Path, server: TelegramServer
+) -> None:
+    async with Stage([ILLA]) as stage:
+        await follow_to_the_end(tmp_path, StageNetwork(stage), server)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(120)
+async def test_the_same_with_somebody_else_s_network(tmp_path: Path, server: TelegramServer, masto: Masto) -> None:
+    await follow_to_the_end(tmp_path, MockNetwork(masto), server)
+
+
+async def follow_to_the_end(folder: Path, network: Network, server: TelegramServer) -> None:
+    group, channel, private = server.group, server.channel, server.private(server.admin)
+    forum = server.add_group("Ayllu", forum=True)
+    topic = server.add_topic(forum, "Bridges")
+    await network.post("From before the subscription #qeswachaka")
+    async with RelayProcess(configured(folder, network, server), verbose=True) as relay:
+        await server.polled(seconds=20)
+        assert "manage" in await told(server, group, server.visitor, "/subscribe #qeswachaka")
+        assert "Done" in await told(server, group, server.admin, "/subscribe #qeswachaka")
+        assert "Done" in await told(server, forum, server.admin, "/subscribe #qeswachaka", topic=topic)
+        assert "Done" in await told(server, private, server.admin, f"/subscribe #qeswachaka @{channel.username}")
+        await seeded(database(folder), 1)
+        places = [(group, None), (forum, topic), (channel, None)]
+
+        def shown(words: str) -> list[dict[str, object]]:
+            """The messages with these words, one of each place."""
+            return [
+                message for chat, part in places for message in server.sent(chat, part) if words in text_of(message)
+            ]
+
+        first = await network.post("The bridge of @sami holds. #qeswachaka")
+        await server.wait_until(lambda: len(shown("holds")) == 3)
+        assert all("Original" in {button["text"] for button in buttons_of(message)} for message in shown("holds"))
+        assert not [name for message in shown("holds") for name in mentions_of(message)]
+        await network.edit(first, "The bridge held all night. #qeswachaka")
+        await server.wait_until(lambda: len(shown("held all night")) == 3, seconds=20)
+        assert shown("holds") == []
+        await network.delete(first)
+        await server.wait_until(lambda: shown("held all night") == [], seconds=20)
+
+        assert "no more" in await told(server, group, server.admin, "/unsubscribe #qeswachaka")
+        await network.post("A second one. #qeswachaka")
+        await server.wait_until(lambda: len(shown("A second one")) == 2)
+        assert not [message for message in server.sent(group) if "A second one" in text_of(message)]
+        assert await relay.stop() == 0
+    assert server.too_many == 0
+    assert server.refused == []
+    assert server.token not in "".join(relay.log)
+    if spec_path():
+        assert problems(server.requests) == []
