@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -319,6 +320,7 @@ async def test_what_is_too_old_to_be_deleted_says_that_it_was(card: Card) -> Non
         message = server.sent(server.group)[0]
         assert text_of(message) == "Deleted by its author."
         assert buttons_of(message) == []
+        assert "web-" not in json.dumps(server.sent(server.group)), "a picture is still to be seen"
 
 
 async def test_what_somebody_removed_needs_no_edit() -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from telegram import Bot
-from telegram.error import TelegramError
+from telegram import Bot, InputMediaPhoto
+from telegram.error import BadRequest, TelegramError
 
+from adapters.telegram.blank import picture
 from adapters.telegram.calls import Calls, Failed
 from adapters.telegram.card import keyboard, markup, message
 from adapters.telegram.entities import Words
@@ -94,10 +95,26 @@ class Changer:
         failed = await self._deleted(chat, [one.message for one in messages])
         if not says(failed, TOO_OLD):
             return failed
-        first = messages[0]
-        gone = self._manner.say("Deleted by its author.")
-        body = {"text": gone, **_UNSEEN} if first.kind in {"text", "rich"} else {"caption": gone}
-        return await self._edit(first, _HELD_BY[first.kind], body)
+        words = self._manner.say("Deleted by its author.")
+        for one in messages:
+            failed = await self._emptied(one, words if one is messages[0] else "")
+            if failed is not None and not says(failed, UNCHANGED + VANISHED):
+                return failed
+        return None
+
+    async def _emptied(self, posted: Posted, words: str) -> Failed | None:
+        """What its author took back is not left to be seen: an empty picture takes the place of each medium."""
+        if posted.kind in {"text", "rich"}:
+            return await self._edit(posted, "editMessageText", {"text": words, **_UNSEEN})
+        blank = InputMediaPhoto(picture(), caption=words or None)
+        result = await self._calls.paced(
+            posted.chat,
+            "editMessageMedia",
+            lambda: self._bot.edit_message_media(blank, posted.chat, posted.message),
+        )
+        if isinstance(result, BadRequest) and not says(result, VANISHED):  # no picture fits into an album of sounds
+            return await self._edit(posted, "editMessageCaption", {"caption": words})
+        return result if isinstance(result, _FAILED) else None
 
     async def _deleted(self, chat: int, messages: list[int]) -> Failed | None:
         if len(messages) == 1:
@@ -114,7 +131,7 @@ class Changer:
         part = message(card, look, count=False)[0]
         if posted.kind == "rich" and (html := rich((card,), look)):
             buttons = keyboard(card, look)
-            told: dict[str, Any] = {"rich_message": {"html": html, "skip_entity_detection": True}}
+            told: dict[str, Any] = {"rich_message": {"html": html}}
             return told | ({"reply_markup": markup(buttons)} if buttons else {})
         if posted.kind in {"text", "rich"}:
             text = part if part.method == "sendMessage" else message(card, look, count=False, media=False)[0]
