@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
 from relay.stage import Stage
 from tests.processes import RelayProcess, seeded
+from tests.servers.feeds import Document, FeedServer
 from tests.servers.masto import Masto
 from tests.servers.telegram import Chat, Person, TelegramServer, Topic, buttons_of, mentions_of, text_of
 from tests.servers.telegram_schema import problems, spec_path
@@ -111,3 +114,45 @@ async def follow_to_the_end(folder: Path, network: Network, server: TelegramServ
     assert server.token not in "".join(relay.log)
     if spec_path():
         assert problems(server.requests) == []
+
+
+@pytest.mark.timeout(60)
+async def test_pictures_of_one_post_arrive_as_an_album_whose_words_follow_an_edit(
+    tmp_path: Path, server: TelegramServer
+) -> None:
+    async with FeedServer() as feeds, Stage([ILLA]) as stage:
+        feeds.documents["/pictures.xml"] = album("")
+        config = configured(tmp_path, StageNetwork(stage), server)
+        subscription = f'[[subscriptions]]\ntopic = "{feeds.url}/pictures.xml"\nto = "telegram:{server.group.id}"\n'
+        config.write_text(f'{config.read_text()}[sources.rss]\ninterval = "100ms"\n{subscription}')
+        async with RelayProcess(config) as relay:
+            await seeded(database(tmp_path), 1)
+            feeds.documents["/pictures.xml"] = album("Two pictures of the bridge.")
+            await server.wait_until(lambda: len(server.sent(server.group)) == 2)
+            first, second = server.sent(server.group)
+            assert first["media_group_id"] == second["media_group_id"]
+            assert "Two pictures" in text_of(first)
+            assert "Ropes over a river" in text_of(first)
+            feeds.documents["/pictures.xml"] = album("Two pictures of the new bridge.")
+            await server.wait_until(lambda: "the new bridge" in text_of(server.sent(server.group)[0]))
+            assert await relay.stop() == 0
+    assert server.refused == []
+    if spec_path():
+        assert problems(server.requests) == []
+
+
+def album(words: str) -> Document:
+    """A feed with one item that has two pictures; without words it has none yet."""
+    pictures = "".join(
+        f'<media:content url="https://ayllu.example/{name}.png" type="image/png"><media:description>{alt}'
+        "</media:description></media:content>"
+        for name, alt in (("day", "Ropes over a river"), ("night", "The same by night"))
+    )
+    item = (
+        f'<item><guid isPermaLink="false">bridge</guid><link>https://ayllu.example/bridge</link>'
+        f"<pubDate>{format_datetime(datetime.now(UTC))}</pubDate><description>{words}</description>{pictures}</item>"
+    )
+    return Document(
+        '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>The Bell</title>'
+        f"<link>https://ayllu.example/</link>{item if words else ''}</channel></rss>".encode()
+    )
