@@ -118,7 +118,7 @@ TABLE: tuple[Spec, ...] = (
     Spec(name="resume", summary=said("Go on after a pause"), manages=True, parameters=(_OWN, _CHANNEL)),
     Spec(
         name="preview",
-        summary=said("See the latest posts on a topic, only for your eyes"),
+        summary=said("See the latest posts on a topic"),
         parameters=(
             Parameter(
                 name="topic",

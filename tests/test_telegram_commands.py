@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -113,6 +114,31 @@ def test_what_the_person_did_not_write_is_not_obeyed(more: dict[str, Any]) -> No
 )
 def test_a_line_becomes_a_command(line: str, name: str, arguments: dict[str, str], about: Place | None) -> None:
     assert asked(line) == Asked(name=name, arguments=arguments, about=about)
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "options"),
+    [
+        ("/settings 5 silent=yes", {"topic": "5"}, {"silent": True}),
+        ("/settings silent=no 5 comments=true", {"topic": "5"}, {"silent": False, "comments": True}),
+        ("/settings 5 silent=default only=media", {"topic": "5", "only": "media"}, {"silent": None}),
+        ("/subscribe #x --rich=on", {"topic": "#x"}, {"rich": True}),
+        ("/preview https://ayllu.example/?silent=yes", {"topic": "https://ayllu.example/?silent=yes"}, None),
+    ],
+)
+def test_options_of_telegram_s_own_are_told_from_the_words(
+    line: str, arguments: dict[str, str], options: dict[str, bool | None] | None
+) -> None:
+    found = asked(line)
+    assert isinstance(found, Asked)
+    assert found.arguments == arguments
+    assert (json.loads(found.options) if found.options else None) == options
+
+
+def test_an_option_that_is_neither_yes_nor_no_is_told_so() -> None:
+    found = asked("/settings 5 silent=perhaps")
+    assert isinstance(found, Refused)
+    assert "silent=yes" in found.reason
 
 
 @pytest.mark.parametrize("typed", ["12345", "channel=12345", "@x", "ayllu.example", "javascript:1", "-12"])

@@ -5,14 +5,17 @@ Who asks and where is what Telegram says of the message, never what stands in it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
 from telegram import Message, MessageEntity, MessageOriginChannel, User
 
 from adapters.telegram.address import Place
 from adapters.telegram.entities import JOINER
+from adapters.telegram.settings import TelegramOptions
 from relay.commands import Kind, Mistake, Parsed, Spec, parse, spec
 from relay.language import Words
 from relay.ports import Refused
@@ -25,6 +28,9 @@ START = "start"
 _NAME = r"[A-Za-z][A-Za-z0-9_]{3,31}"
 _PLACE = re.compile(rf"(?:@{_NAME}|-\d{{5,20}})(?:/\d{{1,18}})?")
 _AT_HOME = re.compile(rf"(?:(?:https?://)?(?:t|telegram)\.me/)?({_NAME}(?:/\d{{1,18}})?)", re.IGNORECASE)
+_CHOOSING = frozenset({"subscribe", "settings"})
+_OPTIONS = tuple(TelegramOptions.model_fields)
+_OPTION = re.compile(rf"(?<!\S)(?:--)?({'|'.join(_OPTIONS)})=(\S+)")
 _LINKS: list[str | None] = [MessageEntity.URL, MessageEntity.TEXT_LINK]
 
 
@@ -55,6 +61,8 @@ class Asked:
     name: str
     arguments: Mapping[str, str]
     about: Place | None = None
+    options: str = ""
+    """Options of Telegram's own, as :attr:`relay.ports.Command.options`."""
 
 
 def place_of(message: Message) -> Place:
@@ -100,11 +108,27 @@ def asked_in(message: Message, line: Line, say: Words) -> Asked | Refused | None
     found = spec(line.name)
     if found is None and not line.ours:
         return None
-    rest = _with_links(message, line, found)
+    rest, options = _options_in(_with_links(message, line, found), line.name, say)
+    if isinstance(options, Refused):
+        return options
     parsed = parse(f"{line.name} {rest}", prefix="", say=say)
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
-    return _placed(parsed, say)
+    asked = _placed(parsed, say)
+    return replace(asked, options=options) if isinstance(asked, Asked) else asked
+
+
+def _options_in(rest: str, name: str, say: Words) -> tuple[str, str | Refused]:
+    """The line without Telegram's own options (``silent=yes``), and they as JSON; ``default`` takes a word back."""
+    if name not in _CHOOSING or not (found := _OPTION.findall(rest)):
+        return rest, ""
+    given = {option: None if value.casefold() == "default" else value for option, value in found}
+    try:
+        chosen = TelegramOptions.model_validate(given).model_dump(include=set(given))
+    except ValidationError:
+        text = say("{options} are told by yes or no, as in {example}; {word} is as it was at first.")
+        return rest, Refused(text.format(options=", ".join(_OPTIONS), example="silent=yes", word="default"))
+    return _OPTION.sub(" ", rest).strip(), json.dumps(chosen)
 
 
 def _with_links(message: Message, line: Line, found: Spec | None) -> str:

@@ -226,6 +226,7 @@ class Talk:
             language=asker.language,
             may_manage=standing.may_manage,
             obstacle=standing.obstacle,
+            options=asked.options,
         )
         async with asyncio.timeout(self._patience.life):
             return await self._inbox.answer(command), standing.place
