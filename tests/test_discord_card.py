@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.discord.card import edit_of, message, original, original_in, title
-from adapters.discord.limits import address, short, units
+from adapters.discord.limits import address
 from adapters.discord.look import Style
 from adapters.discord.names import skeleton, username
 from relay.language import Words
 from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.testing import NOON, author, in_thread, post, rich_post, text
+from relay.text import short, units
 from tests.discord_bodies import (
     LINK,
     LINKS,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.telegram.entities import JOINER, Draft, Entity, Kind, finished, joined
-from adapters.telegram.limits import address, short
+from adapters.telegram.limits import address
 from adapters.telegram.prose import answer, drafted, fitted, foreign, linked
 from relay.model import Block, Form, Mark, Role, Span, Text
 from relay.testing import text
-from relay.text import honest, plain, safe_url
+from relay.text import honest, plain, safe_url, short
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.telegram_bodies import TEXTS, WORDS, all_of, check_words, letters, links, units
 

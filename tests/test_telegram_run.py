@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from relay.stage import Stage
@@ -156,3 +158,25 @@ def album(words: str) -> Document:
         '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>The Bell</title>'
         f"<link>https://ayllu.example/</link>{item if words else ''}</channel></rss>".encode()
     )
+
+
+@pytest.mark.timeout(60)
+async def test_telegram_may_call_the_relay_instead_of_being_asked(tmp_path: Path, server: TelegramServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server.deliver_to = f"http://127.0.0.1:{port}"
+    async with Stage([ILLA]) as stage:
+        config = configured(tmp_path, StageNetwork(stage), server)
+        text = config.read_text().replace("[web]\nport = 0", f"[web]\nport = {port}")
+        config.write_text(text.replace("[adapters.telegram]", "[adapters.telegram]\nwebhook = true"))
+        async with RelayProcess(config, verbose=True) as relay:
+            await server.wait_until(lambda: server.webhook is not None, seconds=20)
+            assert server.webhook
+            assert server.webhook["url"] == "https://relay.example/hook/telegram"
+            assert "subscribe" in await told(server, server.private(server.visitor), server.visitor, "/help")
+            async with aiohttp.ClientSession() as stranger:
+                forged = await stranger.post(f"{server.deliver_to}/hook/telegram", json={"update_id": 1})
+                assert forged.status in {401, 403}
+            assert await relay.stop() == 0
+    assert server.asked("getUpdates") == []
+    assert server.webhook["secret_token"] not in "".join(relay.log)

@@ -10,7 +10,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Span
-from relay.text import clean, from_plain, graphemes, honest, isolate, paragraphs, plain, safe_url, scrub
+from relay.text import (
+    clean,
+    from_plain,
+    graphemes,
+    honest,
+    isolate,
+    paragraphs,
+    plain,
+    safe_url,
+    scrub,
+    short,
+    units,
+    web_address,
+)
 
 # Text as it comes from outside: anything, lone surrogates too.
 ANYTHING = st.text(st.characters(exclude_categories=()) | st.sampled_from("\r\n\t \u200f\u202e\u2066\ud83d\ude00…#"))
@@ -248,3 +261,25 @@ def test_plain_text_survives_but_for_its_white_space(text: str) -> None:
     found = from_plain(text)
     assert "".join(plain(found).split()) == "".join(scrub(text).split())
     assert all(block.spans and all(span.text for span in block.spans) for block in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("https://ayllu.example/a?b=c", "https://ayllu.example/a?b=c"),
+        ("https://münchen.example/ä", "https://xn--mnchen-3ya.example/%C3%A4"),
+        ("mailto:illa@ayllu.example", ""),
+        ("javascript:alert(1)", ""),
+        ("https://" + "ä" * 80 + ".example/", ""),
+    ],
+)
+def test_a_web_address_is_ascii_or_nothing(url: str, known: str) -> None:
+    assert web_address(url) == known
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_short_line_is_as_short_as_was_asked_and_whole_where_it_fits(text: str, limit: int) -> None:
+    line = short(text, limit)
+    assert units(line) <= limit
+    if units(clean(text)) <= limit:
+        assert line == clean(text)

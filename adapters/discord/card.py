@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.discord import embed, pieces
-from adapters.discord.limits import BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, V2, address, short
+from adapters.discord.limits import BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, V2, address
 from adapters.discord.look import Look
 from adapters.discord.markdown import in_markdown, is_blank, link
 from adapters.discord.names import username
 from adapters.discord.pieces import LONGEST, Room, original
 from relay.language import Words
 from relay.model import Card, LinkCard, Media, MediaKind, Post
-from relay.text import clean
+from relay.text import clean, short
 
 __all__ = ["edit_of", "in_markdown", "message", "original", "original_in", "title"]
 

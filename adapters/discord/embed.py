@@ -6,21 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.discord import pieces
-from adapters.discord.limits import (
-    DESCRIPTION,
-    EMBED_AUTHOR,
-    EMBED_FOOTER,
-    EMBED_TITLE,
-    EMBEDS,
-    FIELD_VALUE,
-    address,
-    short,
-    units,
-)
+from adapters.discord.limits import DESCRIPTION, EMBED_AUTHOR, EMBED_FOOTER, EMBED_TITLE, EMBEDS, FIELD_VALUE, address
 from adapters.discord.look import Look
 from adapters.discord.markdown import escaped_within
 from adapters.discord.pieces import Room
 from relay.model import Card, Media, MediaKind, Post
+from relay.text import short, units
 
 Embed = dict[str, Any]
 _PICTURES = 4

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
-from relay.text import clean, safe_url
+from relay.text import units, web_address
 
 V2 = 1 << 15
 """The flag of a message that is made of components."""
@@ -27,22 +26,9 @@ _BYTES = 9750
 Measure = Callable[[str], int]
 
 
-def units(text: str) -> int:
-    """The length in UTF-16 code units: never less than what Discord counts, whichever way that is."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "replace")) // 2
-
-
 def size(text: str) -> int:
     """What a text takes of :data:`TEXTS`: its length, or its bytes where those are scarcer (East Asian scripts)."""
     return max(units(text), -(-len(text.encode("utf-8", "replace")) * TEXTS // _BYTES))
-
-
-def short(text: str, limit: int, *, measure: Measure = units) -> str:
-    """One line of at most ``limit``, with an ellipsis where it was longer; no grapheme cluster is cut."""
-    line = clean(text, limit=limit)
-    while (surplus := measure(line) - limit) > 0:
-        line = clean(line, limit=len(line) - max(1, surplus // 4))
-    return line
 
 
 def lines_within(lines: Iterable[str], limit: int, *, measure: Measure = size) -> str:
@@ -57,13 +43,5 @@ def lines_within(lines: Iterable[str], limit: int, *, measure: Measure = size) -
 
 def address(url: str, limit: int = URL) -> str:
     """The address as Discord takes it for a button or a picture; "" where it takes none, or it is too long."""
-    safe = safe_url(url)
-    if not safe.startswith(("http://", "https://")):
-        return ""
-    host = urlsplit(safe).netloc
-    if not host.isascii():
-        try:
-            safe = safe.replace(host, host.encode("idna").decode(), 1)
-        except UnicodeError:
-            return ""
+    safe = web_address(url)
     return safe if len(safe) <= limit else ""

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from adapters.discord.limits import Measure, short, size, units
+from adapters.discord.limits import Measure, size
 from relay.model import Block, Form, Mark, Span, Text
-from relay.text import cut, honest, safe_url
+from relay.text import cut, honest, safe_url, short, units
 from relay.text.addresses import bare
 
 GAP = "\u200b"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from adapters.discord.limits import USERNAME, short, units
+from adapters.discord.limits import USERNAME
 from relay.model import Author
-from relay.text import clean
+from relay.text import clean, short, units
 
 _REFUSED = ("discord", "clyde")
 _LOOKS = str.maketrans(

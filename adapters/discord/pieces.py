@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from adapters.discord.limits import ALT, BUTTON_URL, Measure, address, lines_within, short, size
+from adapters.discord.limits import ALT, BUTTON_URL, Measure, address, lines_within, size
 from adapters.discord.markdown import escape, fitted, link, target_of, wrapped
 from relay.language import Words, later
 from relay.model import Author, Card, LinkCard, Mark, Media, MediaKind, Poll, PollOption, Post, Quote, Text
-from relay.text import clean, isolate, plain
+from relay.text import clean, isolate, plain, short
 
 SMALL = "-# "
 """Begins a line in small letters; embeds do not know it."""

@@ -12,11 +12,10 @@ from typing import Any
 from adapters.telegram.address import Place
 from adapters.telegram.card import answer as in_pages
 from adapters.telegram.entities import Words as Written
-from adapters.telegram.limits import units
 from relay.language import Words
 from relay.model import Block, Mark, Span, Text
 from relay.ports import Answer, Choice
-from relay.text import cut, plain
+from relay.text import cut, plain, units
 
 MOST_PAGES = 5
 MOST_CARDS = 5

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from adapters.telegram import pieces
 from adapters.telegram.entities import Draft, Words, finished, joined
-from adapters.telegram.limits import ALBUM, CAPTION, LABEL, TEXT, address, short
+from adapters.telegram.limits import ALBUM, CAPTION, LABEL, TEXT, address
 from adapters.telegram.look import Look
 from adapters.telegram.prose import answer, fitted, linked
 from relay.model import Card, Media, MediaKind, Post
+from relay.text import short
 
 __all__ = ["Button", "Item", "Part", "Parts", "answer", "keyboard", "message", "original_of"]
 

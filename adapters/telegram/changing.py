@@ -13,7 +13,7 @@ from adapters.telegram.blank import picture
 from adapters.telegram.calls import Calls, Failed
 from adapters.telegram.card import keyboard, markup, message
 from adapters.telegram.entities import Words
-from adapters.telegram.limits import CAPTION, units
+from adapters.telegram.limits import CAPTION
 from adapters.telegram.manner import Manner
 from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, says
 from adapters.telegram.posted import Posted, all_of
@@ -21,6 +21,7 @@ from adapters.telegram.rich import rich
 from adapters.telegram.writing import EditMethod, change
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Refused, Sent, TryLater
+from relay.text import units
 
 FOREIGN = "no message that this adapter has sent"
 _FAILED = (TryLater, TelegramError)

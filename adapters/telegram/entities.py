@@ -22,7 +22,8 @@ from itertools import accumulate, pairwise
 from typing import Any, Literal
 from unicodedata import category
 
-from adapters.telegram.limits import ENTITIES, units
+from adapters.telegram.limits import ENTITIES
+from relay.text import units
 
 Kind = Literal[
     "bold",

@@ -6,11 +6,11 @@ import unicodedata
 from collections.abc import Sequence
 
 from adapters.telegram.entities import Draft, joined
-from adapters.telegram.limits import address, short, units
+from adapters.telegram.limits import address
 from adapters.telegram.prose import drafted, fitted, foreign, linked, quotation
 from relay.language import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Role
-from relay.text import isolate
+from relay.text import isolate, short, units
 
 _BAR = 10
 _MOST_NAME, _MOST_HANDLE, _MOST_TITLE, _MOST_REASON = 80, 100, 240, 160

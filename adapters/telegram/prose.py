@@ -9,9 +9,9 @@ from itertools import groupby, pairwise
 from urllib.parse import urlsplit
 
 from adapters.telegram.entities import Draft, Kind, Words, finished, is_blank
-from adapters.telegram.limits import TEXT, address, units
+from adapters.telegram.limits import TEXT, address
 from relay.model import Block, Form, Mark, Role, Span, Text
-from relay.text import cut, honest, safe_url
+from relay.text import cut, honest, safe_url, units
 from relay.text.addresses import bare
 
 _KINDS: dict[Mark, Kind] = {

@@ -14,10 +14,11 @@ from itertools import groupby, pairwise
 
 from adapters.telegram import pieces
 from adapters.telegram.entities import Draft, Kind, Words, finished
-from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address, units
+from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address
 from adapters.telegram.look import Look
 from adapters.telegram.prose import drafted_block
 from relay.model import Block, Card, Form, Media, MediaKind, Post, Text
+from relay.text import units
 
 _TAGS: dict[Kind, str] = {
     "bold": "b",

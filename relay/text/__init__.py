@@ -7,8 +7,8 @@ absolute http, https or mailto address, and none hides behind another host's nam
 
 from __future__ import annotations
 
-from relay.text.addresses import honest, safe_url
-from relay.text.characters import clean, graphemes, isolate, scrub
+from relay.text.addresses import honest, safe_url, web_address
+from relay.text.characters import clean, graphemes, isolate, scrub, short, units
 from relay.text.html import from_html
 from relay.text.layout import cut, plain
 from relay.text.prose import from_plain, paragraphs
@@ -25,4 +25,7 @@ __all__ = [
     "plain",
     "safe_url",
     "scrub",
+    "short",
+    "units",
+    "web_address",
 ]

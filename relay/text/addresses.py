@@ -57,6 +57,20 @@ def safe_url(url: str, *, base: str = "") -> str:
     return ""
 
 
+def web_address(url: str) -> str:
+    """The http(s) address with its host in ASCII, as programs take it; "" where there is none."""
+    safe = safe_url(url)
+    if not safe.startswith(("http://", "https://")):
+        return ""
+    host = urlsplit(safe).netloc
+    if host.isascii():
+        return safe
+    try:
+        return safe.replace(host, host.encode("idna").decode(), 1)
+    except UnicodeError:
+        return ""
+
+
 def bare(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
     """Where http(s) addresses stand in running text, as (start, end); punctuation behind them is not theirs."""
     for match in _BARE.finditer(text, start):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -48,6 +49,19 @@ def clean(text: str, *, limit: int = 500) -> str:
     if len(line) <= limit:
         return line
     return line[: boundary(line, limit - 1)].rstrip() + ELLIPSIS if limit > 0 else ""
+
+
+def units(text: str) -> int:
+    """The length in UTF-16 code units, in which chat platforms count."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "replace")) // 2
+
+
+def short(text: str, limit: int, *, measure: Callable[[str], int] = units) -> str:
+    """One scrubbed line that measures ``limit`` at most, with an ellipsis where it was longer."""
+    line = clean(text, limit=limit)
+    while (surplus := measure(line) - limit) > 0:
+        line = clean(line, limit=len(line) - max(1, surplus // 4))
+    return line
 
 
 def graphemes(text: str) -> list[str]:
