@@ -380,7 +380,7 @@ class Delivery:
     options: str = ""
     """How the subscription wants it shown (:attr:`Subscription.options`)."""
     attempts: int = 0
-    """Tries begun before this one."""
+    """Tries begun before this one; those that were cut off and begun anew count as one."""
     interrupted: bool = False
     """An earlier try began and its end was never written down: the platform may or may not have taken it."""
     page: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import sqlite3
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -95,6 +97,14 @@ class Siege:
             len(self.server.messages(channel)) >= len(self.posted[tag]) for tag, channel in self.channels.items()
         )
 
+    def waiting(self) -> list[tuple[object, ...]]:
+        """What has not been settled, for whoever asks why."""
+        with sqlite3.connect(self.store.removeprefix("sqlite:///")) as connection:
+            query = """SELECT deliveries.destination, state, attempts, note, paused, (due - ?) / 1000000.0
+                FROM deliveries JOIN destinations ON destinations.name = destination
+                WHERE settled IS NULL ORDER BY deliveries.id LIMIT 20"""
+            return connection.execute(query, (time.time_ns() // 1000,)).fetchall()
+
     def verdict(self) -> None:
         """0 lost, 0 twice, in order in every channel."""
         for tag, wanted in self.posted.items():
@@ -112,7 +122,10 @@ async def besiege(folder: Path, *, channels: int, posts: int, kills: int, second
             await asyncio.gather(
                 siege.publish(posts, seconds=seconds), siege.harass(relay, kills, alive=(0.1, seconds / kills / 2))
             )
-            await server.wait_until(siege.complete, seconds=60)
+            try:
+                await server.wait_until(siege.complete, seconds=60)
+            except AssertionError as error:
+                raise AssertionError(f"{error}; waiting: {siege.waiting()}; log:\n{''.join(relay.log[-40:])}") from None
             await relay.stop()
         siege.verdict()
         assert server.too_many == 0

@@ -276,3 +276,14 @@ async def test_ids_are_not_used_again_after_forgetting(store: Store) -> None:
     await publish(store, post(2))
     [second] = await claim(store)
     assert second.id != first.id
+
+
+async def test_tries_that_crashes_cut_off_count_as_one(store: Store) -> None:
+    """Seven kills are no seven failures: the wait after the next failure would be minutes long."""
+    await publish(store, post(1))
+    claimed = [(await claim(store, now=10 * number))[0] for number in range(7)]
+    assert [one.attempts for one in claimed] == [0, 1, 1, 1, 1, 1, 1]
+    assert [one.interrupted for one in claimed] == [False, *[True] * 6]
+    await store.save_settlements([settled(claimed[-1], State.DUE, due=61)], lease(now=60))
+    [again] = await claim(store, now=70)
+    assert (again.attempts, again.interrupted) == (1, False)

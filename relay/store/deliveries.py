@@ -107,7 +107,11 @@ _HEADS = Query(
 _BEGIN = Query(
     update(deliveries)
     .where(among(deliveries.c.id, "ids"))
-    .values(state=State.SENDING.value, attempts=deliveries.c.attempts + 1)
+    .values(
+        state=State.SENDING.value,
+        # A try that a crash cut off is begun anew, not failed: it must not lengthen the wait after the next failure.
+        attempts=deliveries.c.attempts + case((deliveries.c.state == State.SENDING.value, 0), else_=1),
+    )
 )
 _LEASE = Query(
     update(destinations)
