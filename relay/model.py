@@ -357,6 +357,8 @@ class Card:
     thread: Place | None = None
     unroll: str = ""
     """The address of the page on which the whole thread reads as a text; empty where no page can be reached."""
+    posts: tuple[Post, ...] = ()
+    """The whole thread so far, oldest first, where one message may show all of it; empty: ``post`` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -236,6 +237,28 @@ async def test_a_rich_post_is_one_rich_message_that_can_be_changed_and_counted()
         (message,) = server.sent(server.group)
         assert "Changed." in text_of(message)
         assert "4" in buttons_of(message)[0]["text"]
+
+
+def told(count: int) -> Card:
+    """The card of a thread that shows all its posts."""
+    return replace(in_thread(1, count), posts=tuple(post(number) for number in range(1, count + 1)))
+
+
+async def test_a_whole_thread_is_one_rich_message_that_grows_with_it() -> None:
+    async with world() as (server, adapter):
+        sent = await adapter.deliver(to(server.group, card=told(3), options=chosen(rich=True)))
+        await adapter.deliver(again(server.group, sent, Action.EDIT, card=told(4), options=chosen(rich=True)))
+        [message] = server.sent(server.group)
+        assert [f"Post number {number}." in text_of(message) for number in range(1, 6)] == [True] * 4 + [False]
+
+
+async def test_a_thread_too_long_for_one_rich_message_begins_as_others_do() -> None:
+    async with world() as (server, adapter):
+        sent = await adapter.deliver(to(server.group, card=told(200), options=chosen(rich=True)))
+        assert isinstance(sent, Sent)
+        [message] = server.sent(server.group)
+        assert "Post number 1." in text_of(message)
+        assert "Post number 2." not in text_of(message)
 
 
 async def test_an_api_without_rich_messages_is_asked_once() -> None:

@@ -17,7 +17,7 @@ from adapters.telegram.limits import CAPTION
 from adapters.telegram.manner import Manner
 from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, says
 from adapters.telegram.posted import Posted, all_of
-from adapters.telegram.rich import rich
+from adapters.telegram.rich import rich, whole
 from adapters.telegram.writing import EditMethod, change
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Refused, Sent, TryLater
@@ -130,7 +130,7 @@ class Changer:
         """What the card says, as the message can hold it: one that was sent as a text stays one."""
         look = self._manner.look()
         part = message(card, look, count=False)[0]
-        if posted.kind == "rich" and (html := rich((card,), look)):
+        if posted.kind == "rich" and (html := rich(whole(card), look)):
             buttons = keyboard(card, look)
             told: dict[str, Any] = {"rich_message": {"html": html}}
             return told | ({"reply_markup": markup(buttons)} if buttons else {})

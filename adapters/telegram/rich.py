@@ -8,7 +8,7 @@ at all. How media are hidden within one is not known for sure: hidden ones are o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby, pairwise
 
@@ -39,6 +39,11 @@ class _Piece:
     html: str
     blocks: int
     text: int
+
+
+def whole(card: Card) -> tuple[Card, ...]:
+    """A card for each post of the thread that it shows, or itself where it shows one post."""
+    return tuple(replace(card, post=one) for one in card.posts) or (card,)
 
 
 def rich(cards: Sequence[Card], look: Look) -> str | None:

@@ -22,7 +22,7 @@ from adapters.telegram.look import Look
 from adapters.telegram.manner import Manner
 from adapters.telegram.outcomes import UNCHANGED, UNFETCHED, closed, outcome_of, says
 from adapters.telegram.posted import Posted, all_of
-from adapters.telegram.rich import rich
+from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
 from adapters.telegram.writing import change, put, put_rich
 from relay.log import get_logger
@@ -175,7 +175,7 @@ class Sender:
 
     async def _as_rich(self, order: Order) -> Failed | None:
         """``progress.poor`` says that it is to be sent as others are."""
-        html, progress = rich((order.card,), order.look), order.progress
+        html, progress = rich(whole(order.card), order.look), order.progress
         if html is None:
             progress.poor = True
             return None
