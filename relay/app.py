@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,13 +61,14 @@ class Parts:
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
     hooks: plugins.Hooks = field(default_factory=plugins.Hooks)
+    shelf: plugins.Shelf = field(default_factory=plugins.Shelf)
 
 
 @asynccontextmanager
 async def build(config: Config) -> AsyncIterator[Parts]:
     """Build sources and adapters; their connections are closed on leaving."""
     async with Http(config.http, user_agent=user_agent(config)) as http, AsyncExitStack() as stack:
-        hooks = plugins.Hooks(base=config.relay.public_url)
+        hooks, shelf = plugins.Hooks(base=config.relay.public_url), plugins.Shelf(clock)
         host = plugins.Host(
             http=http,
             name=config.relay.name,
@@ -76,16 +77,22 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             contact=config.relay.contact,
             colours=_colours(config.sources),
             hooks=hooks,
+            notes=plugins.Notes(shelf=shelf),
         )
         adapters: dict[str, Adapter] = _build("adapters", config.adapters, host)
         for adapter in adapters.values():
             stack.push_async_callback(_close, adapter)
         sources = _build("sources", config.sources, host)
-        yield Parts(config=config, http=http, sources=sources, adapters=adapters, hooks=hooks)
+        yield Parts(config=config, http=http, sources=sources, adapters=adapters, hooks=hooks, shelf=shelf)
 
 
 def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
-    return {name: plugins.load(kind, name).build(table, host) for name, table in settings.items()}
+    return {
+        name: plugins.load(kind, name).build(
+            table, replace(host, notes=replace(host.notes, owner=f"{kind[:-1]}:{name}"))
+        )
+        for name, table in settings.items()
+    }
 
 
 def _colours(sources: Iterable[str]) -> dict[str, int]:
@@ -130,6 +137,7 @@ class App:
             clock=clock,
             trouble=Trouble(),
         )
+        parts.shelf.bind(store, self.tenure.trouble)
         self.threads = Threads(store=store, sources=parts.sources, tenure=self.tenure)
         self.web = Web(
             store,

@@ -145,6 +145,8 @@ class Outbox:
         match outcome:
             case Sent():
                 self.tenure.trouble.works(destination)
+            case TryLater(paced=True):
+                pass
             case TryLater(reason) | Unknown(reason):
                 self.tenure.trouble.broke(destination, reason)
             case Moved(new):

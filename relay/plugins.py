@@ -10,18 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from relay.ports import StoreError
+
 if TYPE_CHECKING:
     from relay.http import Http
+    from relay.log import Trouble
     from relay.ports import Adapter, Source
 
 Kind = Literal["sources", "adapters"]
 
+V = TypeVar("V")
+
+_NOTES_IN_MEMORY = 1000
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -83,6 +89,86 @@ class Hooks:
         return 404 if hook is None else await hook(headers, body)
 
 
+class NoteKeeper(Protocol):
+    """The part of :class:`relay.ports.Store` that keeps notes."""
+
+    async def get_note(self, owner: str, key: str, now: datetime) -> str | None: ...
+
+    async def save_note(self, owner: str, key: str, value: str, until: datetime) -> None: ...
+
+
+class _Memory:
+    """Keeps a few notes while there is no store."""
+
+    def __init__(self) -> None:
+        self._notes: dict[tuple[str, str], tuple[str, datetime]] = {}
+
+    async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
+        value, until = self._notes.get((owner, key), ("", now))
+        return value if until > now else None
+
+    async def save_note(self, owner: str, key: str, value: str, until: datetime) -> None:
+        self._notes.pop((owner, key), None)
+        while len(self._notes) >= _NOTES_IN_MEMORY:
+            del self._notes[next(iter(self._notes))]
+        self._notes[owner, key] = value, until
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Where notes are kept: in the store once it is bound to one, before that in memory."""
+
+    clock: Callable[[], datetime] = _now
+    _keeper: NoteKeeper = field(default_factory=_Memory)
+    _trouble: Trouble | None = None
+
+    def bind(self, keeper: NoteKeeper, trouble: Trouble) -> None:
+        """Keep notes there from now on, and tell of what does not work."""
+        self._keeper, self._trouble = keeper, trouble
+
+    async def get(self, owner: str, key: str) -> str | None:
+        return await self._try("reading notes", self._keeper.get_note(owner, key, self.clock()))
+
+    async def save(self, owner: str, key: str, value: str, keep: timedelta) -> None:
+        await self._try("writing notes", self._keeper.save_note(owner, key, value, self.clock() + keep))
+
+    async def _try(self, deed: str, work: Awaitable[V]) -> V | None:
+        """None where the store does not take part; of reading and writing one may fail while the other works."""
+        try:
+            answer = await work
+        except StoreError as error:
+            if self._trouble:
+                self._trouble.broke(deed, str(error))
+            return None
+        if self._trouble:
+            self._trouble.works(deed)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """A small memory for one source or adapter, over restarts and shared among machines; ``owner`` says whose.
+
+    For what makes work lighter and may be forgotten at any time: where the store fails, nothing is known and nothing is
+    kept, and whoever asks goes on without. Everybody who can read the database can read it, so no secrets go in here.
+    """
+
+    owner: str = ""
+    shelf: Shelf = field(default_factory=Shelf)
+
+    async def get(self, key: str) -> str | None:
+        """What was saved under ``key``; None of what never was, is over, or cannot be read now."""
+        return await self.shelf.get(self.owner, key)
+
+    async def save(self, key: str, value: str, keep: timedelta) -> None:
+        """Remember ``value`` for as long as ``keep``, in the place of what stood there. Some text, no NUL in it."""
+        await self.shelf.save(self.owner, key, value, keep)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What the relay lends to a source or an adapter."""
@@ -97,6 +183,8 @@ class Host:
     """The colour of each source's network, as 0xRRGGBB, by the source's name."""
     hooks: Hooks = field(default_factory=Hooks)
     """Where platforms may call the relay."""
+    notes: Notes = field(default_factory=Notes)
+    """What it remembers, for this source or adapter alone."""
 
 
 S = TypeVar("S", bound=Settings)

@@ -99,7 +99,8 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
     outcome   the delivery                           its destination
     ========  =====================================  ==============================================
     Sent      sent                                   waits: the platform's gap or ``wait``, the longer
-    TryLater  due again                              waits: ``after`` or the backoff, the longer
+    TryLater  due again                              waits: ``after`` or the backoff, the longer;
+                                                     ``after`` alone where it is ``paced``
     Refused   failed, the reason kept                next at once
     Gone      due again                              paused, the reason kept
     Moved     due again, at the new address          becomes the new one; next at once, or after
@@ -128,12 +129,15 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
             pause=pause,
             moved=moved,
             unknown=isinstance(outcome, Unknown),
+            paced=isinstance(outcome, TryLater) and outcome.paced,
         )
 
     retry = backoff(delivery.attempts + 1, jitter)
     match outcome:
         case Sent(_, wait):
             return to(State.SENT, wait=max(policy.limits.gap, wait))
+        case TryLater(reason, after, paced=True):
+            return to(State.DUE, wait=after or timedelta(0), reason=reason)
         case TryLater(reason, after):
             return to(State.DUE, wait=max(retry, after or timedelta(0)), reason=reason)
         case Refused(reason):

@@ -52,6 +52,7 @@ def settled(
         (TryLater("busy"), "plain", State.DUE, timedelta(seconds=4), ""),
         (TryLater("slow down", timedelta(hours=12)), "plain", State.DUE, timedelta(hours=12), ""),
         (TryLater("soon", timedelta(seconds=1)), "plain", State.DUE, timedelta(seconds=4), ""),
+        (TryLater("in turn", timedelta(seconds=1), paced=True), "plain", State.DUE, timedelta(seconds=1), ""),
         (Refused("too odd"), "plain", State.FAILED, timedelta(0), ""),
         (Gone("no such room"), "plain", State.DUE, timedelta(0), "no such room"),
         (Moved(Destination("fake", "hall")), "plain", State.DUE, timedelta(seconds=4), ""),

@@ -27,7 +27,7 @@ from relay.store.indexes import metadata
 from relay.store.migrations import HEAD, VERSION_TABLE
 from relay.testing import post
 from tests.databases import PostgresServer
-from tests.store_cases import HALL, ROOM, claim, lease, publish, settled
+from tests.store_cases import HALL, ROOM, at, claim, lease, publish, settled
 from tests.test_store_open import SOON, reopened, run
 
 
@@ -151,6 +151,20 @@ async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
             [waiting] = await claim(store)
             await store.save_settlements([settled(waiting, unknown=True)], lease())
             assert (await store.get_counts()).unknown == 1
+            await store.close()
+
+
+async def test_a_database_of_the_third_schema_keeps_all_and_can_note(postgres: PostgresServer, tmp_path: Path) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            await upgrade_to(url, "0003", *old, *CHAT, "INSERT INTO counters (name, count) VALUES ('unknown', 7)")
+            store = await open_store(url)
+            bridge, rope = await store.list_subscriptions()
+            assert (bridge.mode, bridge.feeds, rope.id, len(await store.list_audit(9))) == ("threads", (4,), 5, 1)
+            assert ((await store.get_counts()).unknown, len(await claim(store))) == (7, 1)
+            await store.save_note("adapter:fake", "a", "1", at(5))
+            assert await store.get_note("adapter:fake", "a", at(1)) == "1"
             await store.close()
 
 

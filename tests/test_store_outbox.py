@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from relay.model import Action, Deleted, DeliveryId, Destination, MessageId, PostUri, Published
@@ -110,6 +112,17 @@ async def test_a_retry_waits_and_stays_at_the_head_of_its_queue(store: Store) ->
     assert (again.id, again.attempts, again.interrupted) == (first.id, 1, False)
     assert again.card is not None
     assert again.card.reason == "#bridge"
+
+
+async def test_what_waits_for_a_pace_has_not_failed(store: Store) -> None:
+    """However often: the wait after a real failure is not longer for it."""
+    await publish(store, post())
+    for turn in range(5):
+        [delivery] = await claim(store, now=turn)
+        assert delivery.attempts <= 1
+        await store.save_settlements([replace(settled(delivery, State.DUE, due=turn), paced=True)], lease(now=turn))
+    [delivery] = await claim(store, now=9)
+    assert delivery.attempts == 1
 
 
 async def test_the_pace_holds_for_what_waits(store: Store) -> None:

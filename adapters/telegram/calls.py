@@ -96,7 +96,7 @@ class Calls:
         """Wait for the chat's own pace; None: it has come to that."""
         wait = self.pace.wait(chat, items, self._clock())
         if wait > 0 and self._clock() + wait > until:
-            return TryLater(f"the pace of {chat}", timedelta(seconds=wait))
+            return TryLater(f"the pace of {chat}", timedelta(seconds=wait), paced=True)
         await asyncio.sleep(wait)
         return None
 
@@ -108,7 +108,7 @@ class Calls:
             async with _held(self._turn, 2 * self._hold):  # first come, first served: small ones overtake nobody
                 wait = self.pace.crowd(items, self._clock())
                 if wait > 2 * self._hold:
-                    return TryLater("the pace of all chats together", timedelta(seconds=wait))
+                    return TryLater("the pace of all chats together", timedelta(seconds=wait), paced=True)
                 await asyncio.sleep(wait)
                 await _got(self._at_once, self._hold)
                 if self.pace.wait(chat, items, self._clock()) + self.pace.crowd(items, self._clock()) <= 0:

@@ -14,6 +14,8 @@ class TryLater:
 
     reason: str
     after: timedelta | None = None
+    paced: bool = False
+    """Nothing failed and nobody was asked in vain: an adapter's own pace wants it ``after`` that time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class Settlement:
     """The destination's new address: its subscriptions and deliveries go there; the delivery then stays due."""
     unknown: bool = False
     """Nobody knows whether this attempt arrived; such attempts are counted."""
+    paced: bool = False
+    """It was no failure: it lengthens no wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,8 +346,19 @@ class Store(Protocol):
 
     async def get_counts(self) -> Counts: ...
 
+    async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
+        """What ``owner`` noted under ``key``; None of nothing, and of what was over by ``now``."""
+        ...
+
+    async def save_note(self, owner: str, key: str, value: str, until: datetime) -> None:
+        """Note ``value`` until then, in the place of what stood there."""
+        ...
+
     async def delete_old(self, before: datetime) -> int:
-        """Forget posts from before with their settled deliveries, and what people changed then; how many posts."""
+        """Forget posts from before with their settled deliveries, what people changed then, notes that were over then.
+
+        How many posts.
+        """
         ...
 
     async def close(self) -> None: ...

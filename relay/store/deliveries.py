@@ -177,6 +177,11 @@ _HELD = Query(
     .order_by(destinations.c.name)
     .with_for_update(of=destinations)
 )
+_FORGIVE = Query(
+    update(deliveries)
+    .where(among(deliveries.c.id, "ids"), deliveries.c.attempts > 1)  # one is left: it was begun
+    .values(attempts=deliveries.c.attempts - 1)
+)
 _PENDING = Query(
     select(destinations.c.name).where(
         among(destinations.c.name, "names"),
@@ -214,6 +219,7 @@ def save_settlements(
     settled = [(row, by_id[row.id]) for row in held]
     if settled:
         _save_outcomes(connection, settled, lease.now)
+        _forgive(connection, settled)
         _save_messages(connection, settled)
         _cancel_rest(connection, settled, lease.now)
         _free(connection, settled)
@@ -238,6 +244,12 @@ def _save_outcomes(connection: Connection, settled: _Settled, now: datetime) -> 
         messages = msgspec.json.encode(settlement.messages).decode()
         rows.append((state.value, settlement.reason, messages, None if again else micros(now), row.id))
     update_rows(connection, deliveries, ("state", "note", "messages", "settled"), "id", rows)
+
+
+def _forgive(connection: Connection, settled: _Settled) -> None:
+    """What waits for a pace has not failed."""
+    if paced := [row.id for row, settlement in settled if settlement.paced]:
+        _FORGIVE(connection, ids=paced)
 
 
 def _save_messages(connection: Connection, settled: _Settled) -> None:

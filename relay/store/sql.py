@@ -34,6 +34,7 @@ from relay.store import (
     feeds,
     intake,
     leases,
+    notes,
     pages,
     posts,
     subscriptions,
@@ -143,12 +144,19 @@ class SqlStore:
     async def get_counts(self) -> Counts:
         return await self._db.read(pages.get_counts)
 
+    async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
+        return await self._db.read(notes.get_note, owner, key, now)
+
+    async def save_note(self, owner: str, key: str, value: str, until: datetime) -> None:
+        await self._db.write(notes.save_note, owner, key, value, until)
+
     async def delete_old(self, before: datetime) -> int:
         """Some threads a transaction, so that nothing else waits long. An error leaves the rest for the next time."""
         total = 0
         while count := await self._db.write(posts.delete_old, before):
             total += count
         await self._db.write(audit.delete_audit, before)
+        await self._db.write(notes.delete_notes, before)
         return total
 
     async def close(self) -> None:

@@ -207,3 +207,13 @@ counters = Table(
     Column("count", BigInteger, nullable=False),
 )
 """What is counted, not kept: ``unknown`` attempts. A row apart, so that an ordinary delivery pays nothing for it."""
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("owner", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("until", Moment, nullable=False),
+)
+"""What sources and adapters remember: see :class:`relay.plugins.Notes`."""
