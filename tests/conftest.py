@@ -2,5 +2,6 @@
 
 from tests.databases import *  # noqa: F403 - fixtures are found by their names
 from tests.servers.masto import masto
+from tests.servers.synapse import synapse, usual_synapse
 
-__all__ = ["masto"]
+__all__ = ["masto", "synapse", "usual_synapse"]

@@ -1,19 +1,13 @@
 """mastodon-mock, somebody else's idea of a Mastodon server, as a process of its own.
 
-It pins much, so it lives in a virtual environment of its own: ``MASTO_VENV`` where that is set, else made once under
-``RELAY_TEST_CACHE`` (``~/.cache/chasqui-tests``). Only with ``RELAY_TEST_REAL=1``. What it gets wrong is what
-``tests.servers.fediverse`` is for.
+It pins much, so it lives in a virtual environment of its own: ``MASTO_VENV`` where that is set, else see
+``tests.servers.environments``. Only with ``RELAY_TEST_REAL=1``. What it gets wrong is what ``tests.servers.fediverse``
+is for.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +17,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.servers.environments import environment, free_port, only_when_real, stop, wait_for
+
 PACKAGE = "mastodon-mock==0.6.1"
-_START = 30.0
-_STOP = 3.0
 
 Json = dict[str, Any]
 
@@ -82,8 +76,7 @@ class Masto:
 @pytest.fixture(scope="session")
 def masto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Masto]:
     """The server, started once for all tests; take a hashtag of your own."""
-    if os.environ.get("RELAY_TEST_REAL") != "1":
-        pytest.skip("runs a server in an environment of its own: set RELAY_TEST_REAL=1")
+    only_when_real()
     with running(tmp_path_factory.mktemp("masto")) as base:
         yield Masto(base)
 
@@ -91,56 +84,14 @@ def masto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Masto]:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """The server on a free port, its log in ``folder``; yields its base address."""
-    port = _free_port()
-    command = [str(environment() / "bin" / "mastodon_mock"), "serve", "--in-memory", "--log-level", "warning"]
+    port = free_port()
+    mock = environment(PACKAGE, "MASTO_VENV") / "bin" / "mastodon_mock"
+    command = [str(mock), "serve", "--in-memory", "--log-level", "warning"]
     place = ["--host", "127.0.0.1", "--port", str(port), "--domain", f"127.0.0.1:{port}"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *place], cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        _wait(process, f"http://127.0.0.1:{port}/api/v1/streaming/health", folder / "log")
+        wait_for(process, f"http://127.0.0.1:{port}/api/v1/streaming/health", folder / "log")
         yield f"http://127.0.0.1:{port}"
     finally:
-        _stop(process)
-
-
-def environment() -> Path:
-    """The virtual environment with the mock in it, made where there is none."""
-    if given := os.environ.get("MASTO_VENV"):
-        return Path(given)
-    cache = Path(os.environ.get("RELAY_TEST_CACHE") or Path.home() / ".cache" / "chasqui-tests")
-    place = cache / PACKAGE.replace("==", "-")
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once make it once
-        if not (place / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-            subprocess.run([place / "bin" / "pip", "install", "--quiet", PACKAGE], check=True)
-            (place / "complete").touch()
-    return place
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """A process has no event for "I listen now", so it is asked again and again."""
-    end = time.monotonic() + _START
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own address on loopback
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"mastodon-mock did not start:\n{log.read_text()}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """It does not heed SIGTERM while somebody streams."""
-    process.terminate()
-    try:
-        process.wait(_STOP)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        stop(process)  # it does not heed SIGTERM while somebody streams

@@ -1,0 +1,112 @@
+"""What the relay answers and says by itself on Matrix: commands are written as people type them here. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from string import Formatter
+
+from adapters.matrix.outcomes import ENCRYPTED
+from relay.commands import spec
+from relay.language import LOCALES, Words
+from relay.model import Block, Form, Mark, Span, Text
+from relay.ports import Answer
+
+LANGUAGES = ("en", *sorted(one.name for one in LOCALES.iterdir() if one.is_dir()))
+"""What the relay speaks."""
+MOST_CARDS = 5
+MOST_CHOICES = 24
+
+_COMMAND = re.compile(r"/(\w+)(?!\S*/)")
+
+
+def said(template: str, **codes: str) -> Text:
+    """A sentence; each ``{name}`` of it becomes the value of that name, as code. Without values it is told as it is."""
+    spans: list[Span] = []
+    for text, name, _, _ in Formatter().parse(template) if codes else [(template, None, None, None)]:
+        spans += [Span(text)] if text else []
+        spans += [Span(codes[name], marks=(Mark.CODE,))] if name else []
+    return (Block(tuple(spans)),)
+
+
+def failed(template: str, **codes: str) -> Answer:
+    return Answer(text=said(template, **codes), failed=True)
+
+
+def shown(answer: Answer, prefix: str, about: str = "") -> Text:
+    """The text of an answer, and what to do next as lines to be typed. ``about``: the room that was named for it."""
+    place = f" {about}" if about else ""
+    choices = ((one.label, f"{prefix} {one.line}{place}") for one in answer.choices[:MOST_CHOICES])
+    return (*as_typed(answer.text, prefix), *(_choice(label, line) for label, line in choices))
+
+
+def _choice(label: str, line: str) -> Block:
+    spans = (Span(f"{label}: "), Span(line, marks=(Mark.CODE,)))
+    return Block(spans, form=Form.ITEM, depth=1, bullet="•")
+
+
+def as_typed(text: Text, prefix: str) -> Text:
+    """Commands that are told as ``/help``, the way in which they are typed here."""
+    return tuple(replace(block, spans=tuple(_typed(block.spans, prefix))) for block in text)
+
+
+def _typed(spans: Iterable[Span], prefix: str) -> Iterable[Span]:
+    for span in spans:
+        found = _COMMAND.match(span.text) if Mark.CODE in span.marks else None
+        yield replace(span, text=f"{prefix} {span.text[1:]}") if found and spec(found[1]) else span
+
+
+# --- what the relay says by itself ---
+
+
+def hello(say: Words, *, prefix: str, power: int, direct: bool = False) -> Text:
+    """For a room that has just let the relay in."""
+    begin = f"{prefix} subscribe #Qeswachaka"
+    first = (
+        said(say("Begin like this: {command}"), command=begin)
+        if direct
+        else said(say("Whoever has a power level of {power} or more here begins like this: {command}"),
+                  power=str(power), command=begin)
+    )  # fmt: skip
+    return (
+        *said(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds.")),
+        *first,
+        *said(say("{command} tells all that I can."), command=f"{prefix} help"),
+    )
+
+
+def back(say: Words, *, prefix: str) -> Text:
+    """For a room that has let the relay in again."""
+    return said(say("Here I am again. What was brought here is paused; {command} goes on with it."),
+                command=f"{prefix} resume")  # fmt: skip
+
+
+def sealed(say: Words) -> Text:
+    """For a room that is encrypted."""
+    return said(say(ENCRYPTED))
+
+
+def language_line(say: Words, *, prefix: str) -> Text:
+    """The last line of what ``help`` tells."""
+    text = say("{command} sets the language of my answers in this room: {languages}.")
+    return said(text.replace("{languages}", ", ".join(LANGUAGES)), command=f"{prefix} language {LANGUAGES[-1]}")
+
+
+def language_of(typed: str) -> str:
+    """The language that is meant, of those that the relay speaks; empty: none of them."""
+    tag = typed.strip().replace("_", "-").casefold()
+    return tag.split("-")[0] if tag.split("-")[0] in LANGUAGES else ""
+
+
+def parted(say: Words, *, prefix: str, us: str, by: str, banned: bool) -> str:
+    """Why nothing can be posted in a room that we are in no longer, in words for people."""
+    if not by:
+        text = say("I am no longer in this room. Invite me again, then {resume}.")
+    elif by == us:
+        text = say("I have left this room. Invite me again, then {resume}.")
+    elif banned:
+        text = say("{user} has banned me from this room. End that and invite me again, then {resume}.")
+    else:
+        text = say("{user} has removed me from this room. Invite me again, then {resume}.")
+    return text.format(user=by, resume=f"{prefix} resume")

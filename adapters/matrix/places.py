@@ -1,0 +1,46 @@
+"""The room that a delivery goes to, or why it cannot."""
+
+from __future__ import annotations
+
+from adapters.matrix.address import NO_ROOM, is_alias, is_id
+from adapters.matrix.api import Api, Failed
+from adapters.matrix.outcomes import ENCRYPTED, outcome_of
+from adapters.matrix.rooms import Rooms
+from relay.language import Words, later
+from relay.model import Delivery, Destination
+from relay.ports import Gone, Moved, Outcome, Refused
+
+_REPLACED = later("This room was replaced by another one. Invite me there, then {resume} here.")
+
+
+class Places:
+    """Finds rooms, and looks whether they are places for us: not encrypted, and not left for another one."""
+
+    def __init__(self, *, api: Api, rooms: Rooms, say: Words, prefix: str) -> None:
+        self._api, self._rooms, self._say, self._prefix = api, rooms, say, prefix
+
+    async def room_of(self, delivery: Delivery) -> str | Outcome:
+        """The id of the room; an outcome where nothing can be sent there now."""
+        address = delivery.destination.address
+        if not is_id(address) and not is_alias(address):
+            return Refused(f"{delivery.destination} is no room of Matrix: {NO_ROOM}")
+        room = await self._rooms.find(address)
+        encrypted = room if isinstance(room, Failed) else await self._rooms.encrypted(room)
+        if isinstance(room, Failed) or isinstance(encrypted, Failed):
+            failed = room if isinstance(room, Failed) else encrypted
+            assert isinstance(failed, Failed)  # noqa: S101 - one of them is
+            return outcome_of(failed, delivery, self._say, self._prefix)
+        if encrypted:
+            return Gone(self._say(ENCRYPTED))
+        after = await self._rooms.successor(room)
+        return await self._follow(delivery, after) if after else room
+
+    async def _follow(self, delivery: Delivery, after: str) -> Outcome:
+        """The room was upgraded: everything goes on in the new one, where we are let in."""
+        joined = await self._api.join(after)
+        self._rooms.forget(delivery.destination.address)
+        if not isinstance(joined, Failed):
+            return Moved(Destination(delivery.destination.adapter, joined))
+        if joined.limited or joined.status == 0 or joined.status >= 500:
+            return outcome_of(joined, delivery, self._say, self._prefix)
+        return Gone(self._say(_REPLACED).format(resume=f"{self._prefix} resume"))

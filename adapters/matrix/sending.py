@@ -1,0 +1,171 @@
+"""A post becomes a message, and one more for each of its pictures, in the room and thread where it belongs.
+
+Each part has a transaction id that is made of the delivery's: from one device it is one message, however often it is
+sent. A homeserver remembers that for a while (Synapse: a day); after a crash the room is looked through besides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.matrix.api import Api, Failed, Json
+from adapters.matrix.calls import Calls
+from adapters.matrix.card import message, pictures
+from adapters.matrix.content import Uploaded, in_thread, picture_content, text_content
+from adapters.matrix.history import found
+from adapters.matrix.look import Look
+from adapters.matrix.media import Pictures
+from adapters.matrix.outcomes import UNRELATED, outcome_of, says
+from adapters.matrix.places import Places
+from adapters.matrix.posted import Posted, all_of
+from adapters.matrix.settings import MatrixOptions
+from relay.language import Words
+from relay.log import Trouble
+from relay.model import Card, Delivery
+from relay.ports import Outcome, Sent, TryLater
+
+MANY = 1_000
+FETCHING = 8.0
+"""Seconds for the pictures of one post; an attempt has longer, but not much."""
+TRIES = 2
+"""So often pictures that take long, or are not taken, are waited for; then links take their place."""
+SOON = timedelta(seconds=5)
+UPLOADS = "uploads to the homeserver"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of a post; ``number`` is its own for good: 0 is the text, then each picture."""
+
+    number: int
+    content: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One post on its way into a room."""
+
+    delivery: Delivery
+    card: Card
+    room: str
+    look: Look
+    root: str = ""
+    """The event that the post's thread began with here; empty: it stands by itself."""
+
+    def transaction(self, number: int) -> str:
+        return f"{self.delivery.id}-{number}"
+
+
+class Sender:
+    """Carries out ``Action.SEND``."""
+
+    def __init__(self, *, api: Api, calls: Calls, places: Places, media: Pictures, say: Words, prefix: str) -> None:
+        self._api, self._calls, self._places, self._media = api, calls, places, media
+        self._say, self._prefix = say, prefix
+        self._trouble = Trouble()
+        self._sent: OrderedDict[str, dict[int, str]] = OrderedDict()
+        """The parts that are there already, by the delivery's id."""
+
+    async def send(self, delivery: Delivery, card: Card) -> Outcome:
+        room = await self._places.room_of(delivery)
+        if not isinstance(room, str):
+            return room
+        order = self._order(delivery, card, room)
+        uploaded = await self._uploaded(order)
+        if isinstance(uploaded, TryLater):
+            return uploaded
+        sent = await self._so_far(order)
+        if isinstance(sent, Failed):
+            return outcome_of(sent, delivery, self._say, self._prefix)
+        failed = await self._all(order, list(_parts(order, uploaded, self._say)), sent)
+        if failed is not None:
+            self._keep(delivery.id, sent)
+            return outcome_of(failed, delivery, self._say, self._prefix)
+        self._sent.pop(delivery.id, None)
+        posted = (Posted("picture" if number else "text", room, event) for number, event in sorted(sent.items()))
+        return Sent(tuple(one.id for one in posted), wait=self._calls.gap())
+
+    # --- where to, and what is there ---
+
+    def _order(self, delivery: Delivery, card: Card, room: str) -> Order:
+        notify = bool(MatrixOptions.read(delivery.options).notify)
+        first = next(iter(all_of(delivery.under)), None)
+        return Order(
+            delivery=delivery,
+            card=card,
+            room=room,
+            look=Look(say=self._say, notify=notify),
+            root=first.event if first is not None and first.room == room else "",
+        )
+
+    async def _so_far(self, order: Order) -> dict[int, str] | Failed:
+        known = self._sent.get(order.delivery.id)
+        if known is not None or not order.delivery.interrupted:
+            return known or {}
+        latest = await self._api.latest(order.room, 100)
+        return latest if isinstance(latest, Failed) else found(latest, self._api.user, order.delivery.id)
+
+    # --- pictures ---
+
+    async def _uploaded(self, order: Order) -> dict[int, Uploaded] | TryLater:
+        """The pictures that the homeserver has, by the number of their part; the others become links."""
+        wanted = pictures(order.card)
+        waits = order.delivery.attempts < TRIES
+        ready: dict[int, Uploaded] = {}
+        try:
+            async with asyncio.timeout(FETCHING):
+                for number, media in enumerate(wanted, 1):
+                    came = await self._media.uploaded(media)
+                    if isinstance(came, Uploaded):
+                        ready[number] = came
+                        self._trouble.works(UPLOADS)
+                    elif isinstance(came, Failed):
+                        self._trouble.broke(UPLOADS, came.reason)
+                        if waits and (came.limited or came.status == 0 or came.status >= 500):
+                            return TryLater(f"a picture waits: {came.reason}", came.after)
+        except TimeoutError:
+            if waits:
+                return TryLater("its pictures take long", SOON)
+        return ready
+
+    # --- the calls ---
+
+    async def _all(self, order: Order, parts: Collection[Part], sent: dict[int, str]) -> Failed | TryLater | None:
+        """Send what is not there yet, in order; what stopped it, or None."""
+        for part in parts:
+            if part.number in sent:
+                continue
+            event = await self._part(order, part, order.root)
+            if order.root and says(event, UNRELATED):
+                event = await self._part(order, part, "")
+            if not isinstance(event, str):
+                return event
+            sent[part.number] = event
+        return None
+
+    async def _part(self, order: Order, part: Part, root: str) -> str | Failed | TryLater:
+        content = in_thread(part.content, root) if root else part.content
+        transaction = order.transaction(part.number)
+        return await self._calls.paced(order.room, lambda: self._api.send(order.room, transaction, content))
+
+    def _keep(self, delivery: str, sent: dict[int, str]) -> None:
+        """For the next try of the same delivery."""
+        if sent:
+            self._sent[delivery] = sent
+            while len(self._sent) > MANY:
+                self._sent.popitem(last=False)
+
+
+def _parts(order: Order, uploaded: dict[int, Uploaded], say: Words) -> Iterator[Part]:
+    wanted = pictures(order.card)
+    shown = {media.url for number, media in enumerate(wanted, 1) if number in uploaded}
+    written = message(order.card, order.look, shown=shown)
+    yield Part(0, text_content(written, notify=order.look.notify, delivery=order.transaction(0)))
+    for number, media in enumerate(wanted, 1):
+        if number in uploaded:
+            picture = picture_content(uploaded[number], media.alt, say=say, delivery=order.transaction(number))
+            yield Part(number, picture)

@@ -1,0 +1,163 @@
+"""Everything that a person asks the relay on Matrix gets an answer, in a thread below the question."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from adapters.matrix.answers import (
+    LANGUAGES,
+    MOST_CARDS,
+    failed,
+    language_line,
+    language_of,
+    said,
+    shown,
+)
+from adapters.matrix.api import Failed
+from adapters.matrix.asking import LANGUAGE, Asked, Line, asked_in, line_in, root_of
+from adapters.matrix.card import answer as written
+from adapters.matrix.card import message as as_message
+from adapters.matrix.look import Look
+from adapters.matrix.news import Said
+from adapters.matrix.notes import Notes
+from adapters.matrix.rights import Rights, Standing
+from adapters.matrix.settings import MatrixSettings
+from adapters.matrix.voice import Voice, mark
+from relay.language import Words, words
+from relay.log import get_logger
+from relay.model import Destination
+from relay.ports import Answer, Command, Inbox, Refused
+
+LIFE = 120.0
+"""Seconds until an answer comes too late."""
+_FREE = frozenset({"help"})
+"""What anybody may ask in a direct room, whoever the owners are."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, in which room, and how the room is spoken to."""
+
+    room: str
+    asker: str
+    say: Words
+
+
+class Talk:
+    """Answers people, one room at a time as its caller brings them. Raises nothing that the homeserver says."""
+
+    def __init__(
+        self,
+        *,
+        settings: MatrixSettings,
+        inbox: Inbox,
+        rights: Rights,
+        notes: Notes,
+        voice: Voice,
+        life: float = LIFE,
+    ) -> None:
+        self._settings, self._inbox, self._life = settings, inbox, life
+        self._rights, self._notes, self._voice = rights, notes, voice
+        self._home = settings.user.partition(":")[2]
+
+    async def message(self, said_one: Said) -> None:
+        """What somebody wrote in a room."""
+        room, event = said_one.room, said_one.event
+        line = line_in(event, us=self._settings.user, prefix=self._settings.prefix)
+        if line is None:
+            return
+        if not await self._is_meant(line, room):
+            return
+        asking = Asking(room, event.sender, await self._notes.words(room))
+        asked = asked_in(line.text, asking.say, home=self._home)
+        answer = await self._answered(asked, asking)
+        if isinstance(asked, Asked) and asked.name == LANGUAGE:
+            asking = replace(asking, say=await self._notes.words(room))
+        about = asked.about if isinstance(asked, Asked) else ""
+        await self._give(answer, about, asking, f"re-{mark(event.event_id)}", root_of(event))
+
+    async def _is_meant(self, line: Line, room: str) -> bool:
+        """Where nobody else is, the prefix may be left out; of a room that is for more, only with a known word."""
+        if line.prefixed:
+            return True
+        return (line.known or (await self._notes.read(room)).direct) and await self._rights.alone(room) is True
+
+    # --- what is answered ---
+
+    async def _answered(self, asked: Asked | Refused, asking: Asking) -> Answer:
+        """The answer, whatever happens meanwhile."""
+        if isinstance(asked, Refused):
+            return failed(asked.reason)
+        say = asking.say
+        try:
+            return await self._worked_out(asked, asking)
+        except TimeoutError:
+            return failed(say("That took too long. Try again later."))
+        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
+            log.exception("a command failed")
+            return failed(say("Something went wrong here. Whoever runs this relay finds the reason in its log."))
+
+    async def _worked_out(self, asked: Asked, asking: Asking) -> Answer:
+        say, room = asking.say, asking.room
+        if asked.about:
+            standing = await self._rights.about(asked.about, room, asking.asker, say)
+        else:
+            standing = await self._rights.here(room, asking.asker, say)
+        if isinstance(standing, Failed):
+            log.warning("the homeserver was asked for rights in vain", room=room, reason=standing.reason)
+            return failed(say("The homeserver does not answer just now. Please try again."))
+        if isinstance(standing, Refused):
+            return failed(standing.reason)
+        if standing.direct and not standing.may_manage and asked.name not in _FREE:
+            return failed(say("In direct rooms I work for those alone who run this relay."))
+        if asked.name == LANGUAGE:
+            return await self._language(asked, asking, standing)
+        async with asyncio.timeout(self._life):
+            answer = await self._inbox.answer(self._command(asked, asking, standing))
+        if asked.name != "help" or answer.failed:
+            return answer
+        return replace(answer, text=(*answer.text, *language_line(say, prefix=self._settings.prefix)))
+
+    def _command(self, asked: Asked, asking: Asking, standing: Standing) -> Command:
+        return Command(
+            name=asked.name,
+            arguments=asked.arguments,
+            destination=Destination("matrix", standing.room),
+            community=self._home,
+            user=asking.asker,
+            language=asking.say.tag,
+            may_manage=standing.may_manage,
+            obstacle=standing.obstacle,
+            options=asked.options,
+        )
+
+    async def _language(self, asked: Asked, asking: Asking, standing: Standing) -> Answer:
+        """Tell the language of a room, or change it."""
+        say, typed = asking.say, asked.arguments.get(LANGUAGE, "")
+        known = ", ".join(LANGUAGES)
+        example = f"{self._settings.prefix} {LANGUAGE} {LANGUAGES[-1]}"
+        if not typed:
+            text = say("In this room I answer in {language}. I speak {languages}; {example} changes it.")
+            return Answer(text=said(text, language=say.tag, languages=known, example=example))
+        if not standing.may_manage:
+            return failed(say("That is for people who may manage the channel; please ask one of them."))
+        chosen = language_of(typed)
+        if not chosen:
+            return failed(say("I do not speak that. I speak {languages}."), languages=known)
+        if await self._notes.change(asking.room, language=chosen) is not None:
+            return failed(say("The homeserver does not answer just now. Please try again."))
+        return Answer(text=said(words(chosen)("From now on I answer in {language} here."), language=chosen))
+
+    # --- to the room ---
+
+    async def _give(self, answer: Answer, about: str, asking: Asking, transaction: str, root: str) -> None:
+        """The text, and below it the posts."""
+        look = Look(say=asking.say)
+        parts = [
+            *written(shown(answer, self._settings.prefix, about)),
+            *(as_message(card, look) for card in answer.cards[:MOST_CARDS]),
+        ]
+        await self._voice.say(asking.room, transaction, parts, root=root)

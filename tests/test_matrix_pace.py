@@ -1,0 +1,158 @@
+"""The pace of one account is learned from refusals: simulated against a homeserver's own bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.matrix.pace import REMEMBERED, Pace
+
+
+@dataclass
+class Bucket:
+    """What a homeserver does: it loses ``rate`` messages a second, and holds ``size``."""
+
+    rate: float
+    size: int
+    level: float = 0.0
+    seen: float = 0.0
+    refusals: int = 0
+    taken: list[float] = field(default_factory=list)
+
+    def send(self, now: float) -> float | None:
+        """None: taken; else the seconds after which one more fits."""
+        level = max(0.0, self.level - (now - self.seen) * self.rate)
+        if level + 1 > self.size + 1e-9:
+            self.refusals += 1
+            return (level + 1 - self.size) / self.rate
+        self.level, self.seen = level + 1, now
+        self.taken.append(now)
+        return None
+
+
+@dataclass
+class Account:
+    """Rooms with a backlog each, at one homeserver, by a clock of our own; ``way`` is how long an answer takes."""
+
+    bucket: Bucket
+    way: float = 0.05
+    pace: Pace = field(default_factory=Pace)
+    now: float = 1000.0
+    sent: list[tuple[float, str]] = field(default_factory=list)
+
+    def run(self, backlog: dict[str, int], *, until: float) -> None:
+        """The outbox: each room comes when it was told to, sends one, and comes again."""
+        due = dict.fromkeys(backlog, self.now)
+        while backlog and self.now < until:
+            room = min(due, key=lambda one: due[one])
+            self.now = max(self.now, due[room])
+            if (wait := self.pace.wait(room, self.now)) > 0:
+                due[room] = self.now + wait
+                continue
+            due[room] = self.now + self.attempt(room, backlog)
+            if room not in backlog:
+                del due[room]
+
+    def attempt(self, room: str, backlog: dict[str, int]) -> float:
+        self.pace.take(self.now)
+        refused = self.bucket.send(self.now + self.way / 2)
+        self.now += self.way
+        if refused is not None:
+            self.pace.refused(refused, self.now)
+            return refused
+        self.pace.took(self.now)
+        self.sent.append((self.now, room))
+        backlog[room] -= 1
+        if not backlog[room]:
+            del backlog[room]
+        return self.pace.next_wait(self.now)
+
+
+def test_nothing_is_held_back_before_the_first_refusal() -> None:
+    """A homeserver without a limit is served as fast as it answers."""
+    account = Account(Bucket(rate=1e9, size=10**9))
+    account.run({"a": 200, "b": 200}, until=1e9)
+    assert account.sent[-1][0] - account.sent[0][0] < 400 * 0.05 + 1
+
+
+def test_the_usual_limit_is_used_to_a_hundredth_with_few_refusals() -> None:
+    """Ten rooms, Synapse's default: the burst, then one message in five seconds."""
+    account = Account(Bucket(rate=0.2, size=10))
+    account.run({f"room{number}": 20 for number in range(10)}, until=1e9)
+    took = account.sent[-1][0] - account.sent[0][0]
+    assert len(account.sent) == 200
+    assert took < (200 - 10) / 0.2 * 1.02 + 20
+    assert account.bucket.refusals <= 10  # each ten minutes it is tried whether the limit is still there
+
+
+def test_rooms_that_wait_have_their_turn_one_after_the_other() -> None:
+    account = Account(Bucket(rate=0.2, size=10))
+    account.run({f"room{number}": 20 for number in range(10)}, until=1e9)
+    late = [room for _, room in account.sent[60:120]]
+    assert all(late.count(f"room{number}") >= 5 for number in range(10))
+
+
+def test_after_a_rest_a_burst_goes_out_at_once_and_no_more_than_fits() -> None:
+    account = Account(Bucket(rate=0.2, size=10))
+    account.run({"a": 15}, until=1e9)
+    before, account.now = account.bucket.refusals, account.now + 60
+    account.run({"a": 10}, until=1e9)
+    assert account.bucket.refusals <= before + 1
+    assert account.sent[-1][0] - account.sent[-10][0] < 6
+
+
+def test_what_was_learned_is_tried_again_after_a_while() -> None:
+    """An admin may have lifted the limit."""
+    account = Account(Bucket(rate=0.2, size=10))
+    account.run({"a": 15}, until=1e9)
+    account.bucket = Bucket(rate=1e9, size=10**9)
+    account.now += REMEMBERED + 1
+    start = account.now
+    account.run({"a": 100}, until=1e9)
+    assert account.now - start < 100 * 0.05 + 1
+
+
+def test_who_waits_for_an_answer_stands_in_no_queue() -> None:
+    pace = Pace()
+    for _ in range(3):
+        pace.take(10.0)
+        pace.took(10.0)
+    pace.take(10.0)
+    pace.refused(5.0, 10.0)
+    assert pace.wait("a", 10.0) == pytest.approx(5.0, rel=0.02)
+    assert pace.wait("b", 10.0) == pytest.approx(10.0, rel=0.02)
+    assert pace.wait_for_people(10.0) == pytest.approx(5.0, rel=0.02)
+
+
+def test_a_room_that_did_not_come_loses_its_turn() -> None:
+    pace = Pace()
+    pace.take(10.0)
+    pace.took(10.0)
+    pace.take(10.0)
+    pace.refused(1.0, 10.0)
+    assert pace.wait("a", 10.0) > 0
+    assert pace.wait("b", 10.0) > 1.5
+    assert pace.wait("b", 15.0) == 0.0
+
+
+@settings(deadline=None)
+@given(
+    rate=st.floats(0.05, 50),
+    size=st.integers(1, 50),
+    way=st.floats(0.001, 1.0),
+    rooms=st.integers(1, 12),
+    each=st.integers(1, 12),
+)
+def test_whatever_the_limit_all_is_sent_and_refusals_stay_few(
+    rate: float, size: int, way: float, rooms: int, each: int
+) -> None:
+    account = Account(Bucket(rate=rate, size=size), way=way)
+    account.run({f"room{number}": each for number in range(rooms)}, until=1e9)
+    count = rooms * each
+    assert len(account.sent) == count
+    assert account.bucket.refusals <= 8 + count / 10
+    least = max(count * way, (count - size) / rate)
+    assert account.now - 1000.0 <= least * 1.25 + 12 * max(1 / rate, way) + 5
