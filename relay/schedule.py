@@ -136,10 +136,9 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
     match outcome:
         case Sent(_, wait):
             return to(State.SENT, wait=max(policy.limits.gap, wait))
-        case TryLater(reason, after, paced=True):
-            return to(State.DUE, wait=after or timedelta(0), reason=reason)
-        case TryLater(reason, after):
-            return to(State.DUE, wait=max(retry, after or timedelta(0)), reason=reason)
+        case TryLater(reason, after, paced):
+            least = timedelta(0) if paced else retry
+            return to(State.DUE, wait=max(least, after or timedelta(0)), reason=reason)
         case Refused(reason):
             return to(State.FAILED, reason=reason)
         case Gone(reason):
