@@ -9,11 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.matrix.api import Api, Failed
-from adapters.matrix.joining import may_invite
 from adapters.matrix.notes import KIND, Note
 from adapters.matrix.outcomes import ENCRYPTED
-from adapters.matrix.rooms import KEPT, Rooms
-from adapters.matrix.settings import MatrixSettings
+from adapters.matrix.rooms import KEPT, Rooms, Successor
+from adapters.matrix.settings import MatrixSettings, may_invite
 from relay.language import words
 from tests.matrix_world import listening, settings
 from tests.servers.matrix import RESET, Limited, MatrixServer, Person, Refuse, Room, Status
@@ -275,8 +274,8 @@ async def test_into_a_room_that_replaces_ours_it_goes_where_it_may_be_invited(se
         else:
             await relay.asked(room, sami, "!relay status")
             assert server.asked("join") == []
-        assert await relay.rooms.successor(room.id) == after.id
-        assert await relay.rooms.successor(other.id) == ""
+        assert await relay.rooms.successor(room.id) == Successor(after.id, sami.id)
+        assert await relay.rooms.successor(other.id) is None
 
 
 # --- what is known of rooms ---
@@ -359,7 +358,7 @@ async def test_whether_a_room_is_encrypted_is_asked_once_in_a_while_and_true_for
 async def test_a_room_that_we_cannot_look_into_is_neither_encrypted_nor_open(server: MatrixServer, api: Api) -> None:
     room, _ = plaza(server)
     assert isinstance(await Rooms(api).encrypted(room.id), Failed)
-    assert await Rooms(api).successor(room.id) == ""
+    assert await Rooms(api).successor(room.id) is None
 
 
 async def test_what_the_listener_tells_counts_at_once(server: MatrixServer, api: Api) -> None:

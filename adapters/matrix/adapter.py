@@ -33,7 +33,7 @@ class Matrix:
         self.calls = calls = Calls()
         self.rooms = rooms = Rooms(api)
         say, prefix = words(host.language), settings.prefix
-        places = Places(api=api, rooms=rooms, say=say, prefix=prefix)
+        places = Places(api=api, rooms=rooms, settings=settings, say=say)
         server = settings.user.partition(":")[2]
         self._media = media = Pictures(host.http, host.notes, api.upload, api.upload_limit, home=server)
         self._sender = Sender(api=api, calls=calls, places=places, media=media, say=say, prefix=prefix)

@@ -71,7 +71,7 @@ class Checks:
         if encrypted:
             return Check(name=name, ok=False, note=ENCRYPTED)
         if after := await self._rooms.successor(room):
-            return Check(name=name, ok=False, note=f"this room was replaced by {after}")
+            return Check(name=name, ok=False, note=f"this room was replaced by {after.room}")
         levels = await self._api.state(room, POWER)
         powers = Powers(None if isinstance(levels, Failed) else levels, create)
         ours, needed = level(powers, self._api.user), needed_to_post(powers)

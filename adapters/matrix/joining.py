@@ -14,7 +14,7 @@ from adapters.matrix.news import Entered, Invited, Left, Replaced, Sealed
 from adapters.matrix.notes import Notes
 from adapters.matrix.outcomes import ENCRYPTED
 from adapters.matrix.rooms import Rooms
-from adapters.matrix.settings import MatrixSettings
+from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.voice import Voice, mark
 from relay.log import get_logger
 from relay.model import Destination, Text
@@ -84,13 +84,13 @@ class Joining:
         if (room, inviter) in self._told or len(self._told) >= MOST_TOLD:
             return
         self._told.add((room, inviter))
-        todo = f'to accept it, add {inviter}, or {_server(inviter)}, or "*" to adapters.matrix.invites, then restart'
+        todo = f'to accept it, add {inviter}, or {server_of(inviter)}, or "*" to adapters.matrix.invites, then restart'
         log.warning("an invitation is left alone", room=room, inviter=inviter, todo=todo)
 
     async def _join(self, room: str, inviter: str) -> bool:
         """Join, patiently; whoever invited us has a homeserver that knows the room."""
         failures = asked = 0
-        while isinstance(came := await self._api.join(room, (_server(inviter),)), Failed):
+        while isinstance(came := await self._api.join(room, (server_of(inviter),)), Failed):
             failures, asked = failures + (not came.limited), asked + came.limited
             hopeless = came.code == "M_FORBIDDEN" or came.unauthorized
             if hopeless or failures >= self._manners.tries or asked >= self._manners.asked:
@@ -123,6 +123,7 @@ class Joining:
 
     async def replaced(self, by: Replaced) -> None:
         """Go where the room went, if whoever moved it may invite us; what is posted follows by itself."""
+        self._rooms.forget(by.room)
         if may_invite(self._settings, by.by) and by.successor:
             await self._join(by.successor, by.by)
 
@@ -137,14 +138,3 @@ class Joining:
 
     async def _say(self, room: str, transaction: str, text: Text) -> bool:
         return await self._voice.say(room, transaction, answer(text))
-
-
-def may_invite(settings: MatrixSettings, user: str) -> bool:
-    """Whether somebody may bring the relay into a room: an owner, one who is named, anybody of a server that is."""
-    by_server = _server(user).casefold() in {one.casefold() for one in settings.invites}
-    return user in settings.owners or user in settings.invites or by_server or "*" in settings.invites
-
-
-def _server(user: str) -> str:
-    """Everything behind the first colon: a port belongs to it."""
-    return user.partition(":")[2]

@@ -5,19 +5,22 @@ from __future__ import annotations
 from adapters.matrix.address import NO_ROOM, is_alias, is_id
 from adapters.matrix.api import Api, Failed
 from adapters.matrix.outcomes import ENCRYPTED, outcome_of
-from adapters.matrix.rooms import Rooms
+from adapters.matrix.rooms import Rooms, Successor
+from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from relay.language import Words, later
 from relay.model import Delivery, Destination
 from relay.ports import Gone, Moved, Outcome, Refused
 
+_STRANGER = Failed("whoever replaced the room may not invite us", "M_FORBIDDEN", 403)
 _REPLACED = later("This room was replaced by another one. Invite me there, then {resume} here.")
 
 
 class Places:
     """Finds rooms, and looks whether they are places for us: not encrypted, and not left for another one."""
 
-    def __init__(self, *, api: Api, rooms: Rooms, say: Words, prefix: str) -> None:
-        self._api, self._rooms, self._say, self._prefix = api, rooms, say, prefix
+    def __init__(self, *, api: Api, rooms: Rooms, settings: MatrixSettings, say: Words) -> None:
+        self._api, self._rooms, self._settings = api, rooms, settings
+        self._say, self._prefix = say, settings.prefix
 
     async def room_of(self, delivery: Delivery) -> str | Outcome:
         """The id of the room; an outcome where nothing can be sent there now."""
@@ -35,9 +38,10 @@ class Places:
         after = await self._rooms.successor(room)
         return await self._follow(delivery, after) if after else room
 
-    async def _follow(self, delivery: Delivery, after: str) -> Outcome:
-        """The room was upgraded: everything goes on in the new one, where we are let in."""
-        joined = await self._api.join(after)
+    async def _follow(self, delivery: Delivery, after: Successor) -> Outcome:
+        """The room was upgraded: everything goes on in the new one, where whoever did that may invite us."""
+        trusted = may_invite(self._settings, after.by)
+        joined = await self._api.join(after.room, (server_of(after.by),)) if trusted else _STRANGER
         self._rooms.forget(delivery.destination.address)
         if not isinstance(joined, Failed):
             return Moved(Destination(delivery.destination.adapter, joined))

@@ -27,6 +27,14 @@ class _Named:
     asked: float
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The room in which another one goes on, and who said so."""
+
+    room: str
+    by: str
+
+
 class Rooms:
     """Knows the rooms of one account; joins none."""
 
@@ -35,6 +43,8 @@ class Rooms:
         self._aliases: OrderedDict[str, _Named] = OrderedDict()
         self._open: OrderedDict[str, float] = OrderedDict()
         """Rooms that were not encrypted, and when that was asked."""
+        self._lasting: OrderedDict[str, float] = OrderedDict()
+        """Rooms that nothing had taken the place of, and when that was asked."""
         self._sealed: OrderedDict[str, None] = OrderedDict()
         """Encrypted ones: that never ends."""
 
@@ -73,11 +83,19 @@ class Rooms:
         self._open.pop(room, None)
         _keep(self._sealed, room, None)
 
-    async def successor(self, room: str) -> str:
-        """The room that has taken its place; empty: none, or nobody tells us."""
-        told = await self._api.state(room, TOMBSTONE)
-        after = "" if isinstance(told, Failed) else told.get("replacement_room")
-        return after if isinstance(after, str) and is_id(after) and after != room else ""
+    async def successor(self, room: str) -> Successor | None:
+        """The room that has taken its place; None: there is none, or nobody tells us."""
+        if (asked := self._lasting.get(room)) is not None and self._clock() - asked < KEPT:
+            return None
+        told = await self._api.state_event(room, TOMBSTONE)
+        if isinstance(told, Failed):
+            if told.code == "M_NOT_FOUND":
+                _keep(self._lasting, room, self._clock())
+            return None
+        content = told.get("content")
+        after = content.get("replacement_room") if isinstance(content, dict) else None
+        known = isinstance(after, str) and is_id(after) and after != room
+        return Successor(str(after), str(told.get("sender", ""))) if known else None
 
     def names(self, room: str) -> list[str]:
         """All that the room is called, as far as we have come across it: its id first."""
@@ -86,8 +104,8 @@ class Rooms:
     def forget(self, address: str) -> None:
         """Ask anew for all that concerns the room with this id or alias; its names stay known."""
         room = self._aliases[address].room if address in self._aliases else address
-        self._open.pop(room, None)
-        self._sealed.pop(room, None)
+        for kept in (self._open, self._lasting, self._sealed):
+            kept.pop(room, None)
         for alias in self.names(room)[1:]:
             self._aliases[alias] = _Named(room, self._clock() - KEPT)
 

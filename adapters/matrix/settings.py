@@ -54,3 +54,14 @@ class MatrixOptions(Settings):
             return cls.model_validate_json(text) if text else cls()
         except ValidationError:
             return cls()
+
+
+def may_invite(settings: MatrixSettings, user: str) -> bool:
+    """Whether somebody may bring the relay into a room: an owner, one who is named, anybody of a server that is."""
+    by_server = server_of(user).casefold() in {one.casefold() for one in settings.invites}
+    return user in settings.owners or user in settings.invites or by_server or "*" in settings.invites
+
+
+def server_of(user: str) -> str:
+    """Everything behind the first colon: a port belongs to it."""
+    return user.partition(":")[2]
