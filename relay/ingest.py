@@ -15,6 +15,7 @@ from typing import assert_never
 
 from relay.gather import Gather
 from relay.lease import Tenure
+from relay.live import Live
 from relay.log import get_logger
 from relay.match import Index, index, match
 from relay.model import Delivery, Feed, Post
@@ -84,6 +85,14 @@ class Ingest:
         self._woken = asyncio.Event()
         self._intakes = Gather[Intake](self._write)
         self._refreshes = Gather[None](self._read_subscriptions, limit=100_000)
+        self._live = Live(
+            store=self.store,
+            sources=self.sources,
+            tenure=self.tenure,
+            take_in=self._intakes.add,
+            subscribed=lambda: self._index,
+            woken=self._woken.set,
+        )
 
     async def run(self) -> None:
         # Before the first poll: what came while nobody is known to want it would be read and sent to nobody.
@@ -91,6 +100,7 @@ class Ingest:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._poll_when_due(), name="polls")
             tasks.create_task(self._hold_leases(), name="leases")
+            tasks.create_task(self._live.run(), name="live")
             for source in self.sources.values():
                 if isinstance(source, RecheckingSource):
                     tasks.create_task(self._sweep(source), name=f"sweep {source.name}")
@@ -110,6 +120,7 @@ class Ingest:
     async def _read_subscriptions(self, _asked: Sequence[None]) -> None:
         self._index = index(await self.store.list_subscriptions())
         self._woken.set()
+        self._live.look()
 
     # --- polling ---
 
@@ -153,6 +164,8 @@ class Ingest:
         self._tell(feed, answer)
         now = self.tenure.clock()
         await self._intakes.add(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
+        if not feed.seeded:
+            self._live.look()  # from now on a stream may serve it
 
     def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
         where = f"{feed.source} {feed.address}"

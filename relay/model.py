@@ -98,6 +98,8 @@ class Author:
     bot: bool = False
     indexable: bool | None = None
     """What the author said of search engines; None: nothing."""
+    created: datetime | None = None
+    """When the account was made; None: nobody says."""
     discoverable: bool | None = None
     """What the author said of lists and directories; None: nothing."""
     refuses: bool = False

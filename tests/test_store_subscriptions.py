@@ -131,6 +131,17 @@ async def test_a_lease_can_be_held_on_to_by_its_owner_only(store: Store) -> None
     assert await store.get_next_poll(["fake"]) == at(9)
 
 
+async def test_feeds_can_be_made_due_but_for_those_that_are_being_read(store: Store) -> None:
+    """A stream may have missed something in them."""
+    read = await feed(store, "being read")
+    [other] = await store.save_subscriptions("other", [BRIDGE])
+    await store.save_resolved(other, {"fake": Resolved(feeds=("later",))}, at(9))
+    [state] = [one for one in await store.list_feeds() if one.feed.address == "later"]
+    assert await store.save_due([read, state.feed.id], at(3)) == [read]
+    assert await store.get_next_poll(["fake"]) == at(3)
+    assert await store.save_due([read, state.feed.id], at(8)) == []
+
+
 async def test_feeds_that_are_given_back_are_due_again(store: Store) -> None:
     await feed(store)
     await store.delete_leases("two")

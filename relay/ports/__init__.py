@@ -5,8 +5,18 @@ An answer that the outside world may give is a value; an exception is a bug (or 
 
 from relay.ports.adapter import Adapter, Answer, Choice, Command, Inbox, Limits, Question, Suggestion
 from relay.ports.answers import Check, Gone, Moved, Outcome, Refused, Sent, TryLater, Unknown
-from relay.ports.source import Batch, RecheckingSource, Resolved, Source, StreamingSource, ThreadedSource
+from relay.ports.source import (
+    Batch,
+    RecheckingSource,
+    Resolved,
+    Source,
+    Streamed,
+    StreamingSource,
+    ThreadedSource,
+    Watched,
+)
 from relay.ports.store import (
+    STREAMS,
     Added,
     Audit,
     By,
@@ -29,6 +39,7 @@ from relay.ports.store import (
 )
 
 __all__ = [
+    "STREAMS",
     "Adapter",
     "Added",
     "Answer",
@@ -62,6 +73,7 @@ __all__ = [
     "State",
     "Store",
     "StoreError",
+    "Streamed",
     "StreamingSource",
     "Suggestion",
     "Taken",
@@ -69,5 +81,6 @@ __all__ = [
     "TryLater",
     "Unknown",
     "Wanted",
+    "Watched",
     "Wish",
 ]

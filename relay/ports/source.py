@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from relay.model import Event, Feed, FeedId, Post
+from relay.model import Event, Feed, Post
 from relay.ports.answers import Check, Gone, Refused, TryLater
 
 
@@ -83,8 +83,41 @@ class RecheckingSource(Source, Protocol):
         ...
 
 
+class Watched(Protocol):
+    """What is listened for, as it is at this moment."""
+
+    feeds: Mapping[str, Feed]
+    """The source's feeds that somebody wants, by address; none that was never seeded: its first poll comes before."""
+    tags: frozenset[str]
+    """The folded hashtags that somebody wants of this source."""
+
+    async def changed(self) -> None:
+        """Return when feeds or tags are others than they were when this was called."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """What a stream brought. Given on at once, written in one transaction; the next is asked for when it is kept."""
+
+    events: tuple[tuple[str, Event], ...] = ()
+    """Each with the address of the feed that it belongs to; "" where it belongs to none: then its hashtags decide."""
+    cursor: str | None = None
+    """How far the stream has been read, with this; None: as it was. Only the source can read it."""
+    missed: tuple[str, ...] = ()
+    """Addresses of feeds of which something may have been missed: they are polled at once."""
+    note: str = ""
+    """What does not work, for people; empty: all is well."""
+
+
 @runtime_checkable
 class StreamingSource(Source, Protocol):
-    """A source that is told of posts as they happen."""
+    """A source that is told of posts as they happen. Polling goes on besides, and finds what a stream lost."""
 
-    def stream(self, feeds: Sequence[Feed]) -> AsyncIterator[tuple[FeedId, Event]]: ...
+    def streams(self) -> Sequence[str]:
+        """The streams that there are, by name (an instance, a firehose). Of several processes one listens to each."""
+        ...
+
+    def stream(self, name: str, watched: Watched, cursor: str) -> AsyncIterator[Streamed]:
+        """Listen until closed. To connect again, at a pace of its own, is the stream's business."""
+        ...

@@ -26,6 +26,9 @@ from relay.model import (
 )
 from relay.ports.source import Resolved
 
+STREAMS = "stream"
+"""Whose notes the cursors of streams are."""
+
 
 class StoreError(Exception):
     """The database did not take it (full disk, locked, gone). Nothing of the transaction was kept; try again later."""
@@ -71,6 +74,8 @@ class Intake:
     """Posts that were re-checked, with the next time (None: never again)."""
     looked: PostUri | None = None
     """The root of the thread that was looked at."""
+    stream: tuple[str, str] | None = None
+    """A stream and its cursor, kept with what it brought: the note of that name, whose owner is :data:`STREAMS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +254,10 @@ class Store(Protocol):
 
     async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
         """When the next feed is due or its lease lapses."""
+        ...
+
+    async def save_due(self, due: Sequence[FeedId], now: datetime) -> Sequence[FeedId]:
+        """Have feeds polled now; those that are being polled already, which are answered, stay as they are."""
         ...
 
     async def save_feed_leases(self, held: Sequence[FeedId], lease: Lease) -> None:

@@ -36,6 +36,17 @@ _HOLD = (
     .where(among(feeds.c.id, "ids"), feeds.c.leased_by == bindparam("owner"))
     .values(leased_until=bindparam("until"))
 )
+_BUSY = Query(
+    select(feeds.c.id)
+    .where(among(feeds.c.id, "ids"), feeds.c.leased_until > _now)
+    .order_by(feeds.c.id)
+    .with_for_update()
+)
+_DUE_NOW = Query(
+    update(feeds)
+    .where(among(feeds.c.id, "ids"), feeds.c.stopped == "", feeds.c.next_poll > _now)
+    .values(next_poll=_now)
+)
 _NEXT_FREE = (  # of one source: so it is the first in the index
     select(feeds.c.next_poll)
     .where(feeds.c.source == bindparam("source"), feeds.c.next_poll.is_not(None), feeds.c.leased_until.is_(None))
@@ -68,6 +79,13 @@ def get_next_poll(connection: Connection, sources: Sequence[str]) -> datetime | 
     times = [connection.scalar(_NEXT_FREE, {"source": source}) for source in sources]
     times.append(connection.scalar(_NEXT_LEASED, {"sources": sources}))
     return min((time for time in times if time), default=None)
+
+
+def save_due(connection: Connection, due: Sequence[FeedId], now: datetime) -> list[FeedId]:
+    """Make feeds due; answers those that are leased, and so not changed."""
+    busy = [row.id for row in _BUSY(connection, ids=due, now=now)]
+    _DUE_NOW(connection, ids=[one for one in due if one not in busy], now=now)
+    return busy
 
 
 def save_feed_leases(connection: Connection, held: Sequence[FeedId], lease: Lease) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from relay.ports import Claim, Intake, Lease, Taken
+from relay.ports import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.feeds import save_polled
 from relay.store.known import Known, insert_new, load, update_changed
+from relay.store.notes import save_note
 from relay.store.rows import serialize, update_rows
 from relay.store.tables import micros, posts
 from relay.store.threads import grow, join_threads
 from relay.store.wishes import add_deliveries
+
+_KEPT = timedelta(days=3650)
+"""The cursor of a stream; a stream says itself when that is too old for it."""
 
 
 def add_intakes(
@@ -23,6 +28,8 @@ def add_intakes(
         serialize(connection)
     standing, stale = save_polled(connection, intakes, lease)
     new, awake = _add_events(connection, standing, lease)
+    for stream, cursor in (intake.stream for intake in standing if intake.stream):
+        save_note(connection, STREAMS, stream, cursor, lease.now + _KEPT)
     claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
     return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed))
 

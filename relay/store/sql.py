@@ -68,6 +68,9 @@ class SqlStore:
     async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
         return await self._db.read(feeds.get_next_poll, sources)
 
+    async def save_due(self, due: Sequence[FeedId], now: datetime) -> Sequence[FeedId]:
+        return await self._db.write(feeds.save_due, due, now)
+
     async def save_feed_leases(self, held: Sequence[FeedId], lease: Lease) -> None:
         await self._db.write(feeds.save_feed_leases, held, lease)
 

@@ -1,0 +1,163 @@
+"""The loop that listens: what a stream brings is written as a poll's answer is, and polls find what it lost.
+
+A stream's events, the deliveries that they mean and its cursor are one transaction. Of several processes one listens to
+each stream; another one takes over when it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from relay.lease import Tenure
+from relay.log import get_logger
+from relay.match import Index, match
+from relay.model import Event, Feed, FeedId, Published
+from relay.ports import STREAMS, Intake, Source, Store, Streamed, StreamingSource, Wish
+from relay.schedule import backoff, next_check
+
+log = get_logger(__name__)
+
+_AGAIN = timedelta(seconds=1)
+_NO_FEED = Feed(id=FeedId(0), source="", address="", seeded=True)
+"""Where an event belongs to no feed, its hashtags decide who wants it."""
+
+
+class Watch:
+    """What one source is to listen for: :class:`relay.ports.Watched`."""
+
+    def __init__(self) -> None:
+        self.feeds: Mapping[str, Feed] = {}
+        self.tags: frozenset[str] = frozenset()
+        self._changing = asyncio.Event()
+
+    async def changed(self) -> None:
+        await self._changing.wait()
+
+    def become(self, feeds: Mapping[str, Feed], tags: frozenset[str]) -> None:
+        """Tell who waits, where it is something else. Where a feed was read to is nothing that a stream cares for."""
+        if (self.feeds.keys(), self.tags) != (feeds.keys(), tags):
+            self._changing.set()
+            self._changing = asyncio.Event()
+        self.feeds, self.tags = feeds, tags
+
+
+def heard(
+    streamed: Streamed, feeds: Mapping[str, Feed], subscribed: Index, now: datetime, sweep: timedelta | None
+) -> Intake:
+    """What a stream brought means for the store, but for its cursor. Pure.
+
+    Publications in a feed that nobody wants any more, or that was never seeded, are left out: a poll will seed it.
+    """
+    events: list[Event] = []
+    wishes: list[Wish] = []
+    for address, group in groupby(streamed.events, key=lambda one: one[0]):
+        feed = feeds.get(address) if address else _NO_FEED
+        some = tuple(event for _, event in group if feed is not None or not isinstance(event, Published))
+        events += some
+        if feed is not None:
+            wishes += match(some, feed, subscribed)
+    due = next_check(now, now, sweep) if sweep else None
+    return Intake(feed=None, events=tuple(events), wishes=tuple(wishes), next_check=due)
+
+
+@dataclass(kw_only=True)
+class Live:
+    """Listens until cancelled. ``take_in`` returns when an intake is kept; ``woken`` is called when feeds are due."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    tenure: Tenure
+    take_in: Callable[[Intake], Awaitable[None]]
+    subscribed: Callable[[], Index]
+    woken: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        self._streaming = [one for one in self.sources.values() if isinstance(one, StreamingSource)]
+        self._watches = {source.name: Watch() for source in self._streaming}
+        self._looking = asyncio.Event()
+
+    def look(self) -> None:
+        """Subscriptions or feeds may be others now."""
+        self._looking.set()
+
+    async def run(self) -> None:
+        if not self._streaming:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_looking(), name="watch")
+            for source in self._streaming:
+                for name in source.streams():
+                    tasks.create_task(self._own(source, name), name=f"stream {source.name} {name}")
+
+    # --- what is listened for ---
+
+    async def _keep_looking(self) -> None:
+        while True:
+            self._looking.clear()
+            states = await self.tenure.persist(self.store.list_feeds)
+            index = self.subscribed()
+            wanted = index.by_feed.keys() | index.choosy_by_feed.keys()
+            tags = index.by_tag.keys() | index.choosy_by_tag.keys()
+            for name, watch in self._watches.items():
+                feeds = {
+                    state.feed.address: state.feed
+                    for state in states
+                    if state.feed.source == name and state.feed.seeded and not state.stopped and state.feed.id in wanted
+                }
+                watch.become(feeds, frozenset(tag for source, tag in tags if source == name))
+            await self._looking.wait()
+
+    # --- listening ---
+
+    async def _own(self, source: StreamingSource, name: str) -> None:
+        await self.tenure.while_held(self.store, f"stream:{source.name}:{name}", lambda: self._listen_on(source, name))
+
+    async def _listen_on(self, source: StreamingSource, name: str) -> None:
+        """A source's bug must not stop the others: it is told loudly, and the stream is opened again."""
+        failures = 0
+        while True:
+            try:
+                await self._listen(source, name)
+            except Exception:
+                log.exception("a stream ended in a bug; it is opened again", source=source.name, stream=name)
+            failures += 1
+            await asyncio.sleep(backoff(failures, random.random()).total_seconds())  # noqa: S311 - jitter, no secret
+
+    async def _listen(self, source: StreamingSource, name: str) -> None:
+        key, watch = f"{source.name}/{name}", self._watches[source.name]
+        cursor = await self.tenure.persist(lambda: self.store.get_note(STREAMS, key, self.tenure.clock()))
+        sweep: timedelta | None = getattr(source, "sweep", None)
+        async with aclosing(source.stream(name, watch, cursor or "")) as stream:  # type: ignore[type-var]  # a generator
+            async for streamed in stream:
+                await self._take(streamed, key, watch, sweep)
+
+    async def _take(self, streamed: Streamed, key: str, watch: Watch, sweep: timedelta | None) -> None:
+        if streamed.note:
+            self.tenure.trouble.broke(f"stream {key}", streamed.note)
+        else:
+            self.tenure.trouble.works(f"stream {key}")
+        if streamed.missed:
+            await self._poll([watch.feeds[one].id for one in streamed.missed if one in watch.feeds])
+        intake = heard(streamed, watch.feeds, self.subscribed(), self.tenure.clock(), sweep)
+        if streamed.cursor is not None:
+            intake = replace(intake, stream=(key, streamed.cursor))
+        if intake.events or intake.stream:
+            await self.take_in(intake)
+
+    async def _poll(self, feeds: Sequence[FeedId]) -> None:
+        """Make feeds due now; one that is being polled was perhaps read before: it is due again after that."""
+        while feeds:
+            feeds = await self.tenure.persist(partial(self._due, feeds))
+            self.woken()
+            if feeds:
+                await asyncio.sleep(_AGAIN.total_seconds())
+
+    async def _due(self, feeds: Sequence[FeedId]) -> Sequence[FeedId]:
+        return await self.store.save_due(feeds, self.tenure.clock())
