@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from bench.figures import Figure, table
 
-ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord", "telegram")
+ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord", "telegram", "matrix")
 
 
 def main(names: list[str]) -> int:

@@ -217,7 +217,7 @@ async def test_a_limit_is_kept_and_holds_up_nothing_else(world: World, told: Lit
     world.server.faults.add("send", Limited(5, told))
     outcome = await world.adapter.deliver(delivery(1, to=world.to))
     assert isinstance(outcome, TryLater)
-    assert outcome.after == timedelta(seconds=5)
+    assert outcome.after == pytest.approx(timedelta(seconds=5), abs=timedelta(seconds=0.5))
     outcome = await world.adapter.deliver(delivery(2, to=world.to))
     assert isinstance(outcome, TryLater)
     assert outcome.paced

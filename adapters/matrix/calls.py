@@ -45,7 +45,10 @@ class Calls:
             if self._clock() + wait > until:
                 return TryLater("the pace of the homeserver", timedelta(seconds=wait), paced=True)
             await asyncio.sleep(wait)
-        return await self._made(act)
+        told = await self._made(act)
+        if isinstance(told, Failed) and told.limited:  # it was one too many, which is no failure of this one
+            return TryLater(told.reason, timedelta(seconds=self.pace.wait(room, self._clock())), paced=True)
+        return told
 
     async def at_once(self, room: str, act: Callable[[], Awaitable[T | Failed]]) -> T | Failed:
         """Make a call for which a person waits: it stands in no queue. A limit is waited for, within reason."""
