@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
 from relay.plugins import Settings
 
 User = Annotated[str, Field(pattern=r"^@[^\s:]+:\S+$")]
 Inviter = Annotated[str, Field(pattern=r"^(\*|@[^\s:]+:\S+|[^\s@/:]+(:\d+)?)$")]
+
+
+def _or_none(value: object) -> object:
+    """An empty one is none."""
+    return None if value == "" else value
+
+
+Key = Annotated[SecretStr | None, BeforeValidator(_or_none)]
 
 
 class MatrixSettings(Settings):
@@ -19,9 +27,9 @@ class MatrixSettings(Settings):
     """Where its client API is: ``https://matrix.example``."""
     user: User
     """Who the bot is there: ``@relay:example.org``."""
-    token: SecretStr | None = None
+    token: Key = None
     """Its access token, of the device below."""
-    password: SecretStr | None = None
+    password: Key = None
     """Or its password: it is logged in at each start, always as the same device."""
     device_id: Annotated[str, Field(pattern=r"^[\w.+/=-]{1,128}$")] = "CHASQUI"
     """The device for life: what was sent once from a device is not sent twice from it."""
