@@ -254,6 +254,22 @@ async def test_a_room_that_shut_us_out_is_paused(world: World) -> None:
     assert "Invite me again" in outcome.reason
 
 
+async def test_a_room_into_which_we_are_invited_is_entered_when_there_is_something_to_say(world: World) -> None:
+    """The invitation may not have been read yet: the listener is another loop, perhaps on another machine."""
+    room = world.server.add_room(world.server.person("sami"))
+    world.server.invite(room, world.server.person("sami"))
+    outcome = await world.adapter.deliver(delivery(to=f"matrix:{room.id}"))
+    assert isinstance(outcome, Sent)
+
+
+async def test_whoever_was_shown_out_does_not_come_back_through_an_open_door(world: World) -> None:
+    room = world.server.add_room(world.server.person("sami"), members=(world.server.bot,), public=True)
+    world.server.kick(room, world.server.person("sami"))
+    outcome = await world.adapter.deliver(delivery(to=f"matrix:{room.id}"))
+    assert isinstance(outcome, Gone)
+    assert world.server.asked("join") == []
+
+
 async def test_a_room_in_which_we_may_not_speak_is_paused(world: World) -> None:
     room = world.server.add_room(world.server.person("sami"), members=(world.server.bot,), events_default=50)
     outcome = await world.adapter.deliver(delivery(to=f"matrix:{room.id}"))

@@ -20,10 +20,9 @@ ENCRYPTED = later(
 _OUT = later("I am not in this room. Invite me again, then {resume}.")
 _NO_POWER = later("I may not post here: my power level is too low. Give me a higher one, then {resume}.")
 _NO_ROOM = later("There is no such room any more. Invite me into another one.")
+OUT = ("not in room", "not joined", "not in the room")
 _CLOSED: tuple[tuple[str, str], ...] = (
-    ("not in room", _OUT),
-    ("not joined", _OUT),
-    ("not in the room", _OUT),
+    *((words, _OUT) for words in OUT),
     ("has been banned", _OUT),
     ("is banned", _OUT),
     ("don't have permission", _NO_POWER),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from adapters.matrix.address import NO_ROOM, is_alias, is_id
 from adapters.matrix.api import Api, Failed
-from adapters.matrix.outcomes import ENCRYPTED, outcome_of
+from adapters.matrix.outcomes import ENCRYPTED, OUT, outcome_of, says
 from adapters.matrix.rooms import Rooms, Successor
 from adapters.matrix.settings import MatrixSettings, may_invite, server_of
+from adapters.matrix.shapes import MEMBER
 from relay.language import Words, later
 from relay.model import Delivery, Destination
 from relay.ports import Gone, Moved, Outcome, Refused
@@ -28,7 +29,7 @@ class Places:
         if not is_id(address) and not is_alias(address):
             return Refused(f"{delivery.destination} is no room of Matrix: {NO_ROOM}")
         room = await self._rooms.find(address)
-        encrypted = room if isinstance(room, Failed) else await self._rooms.encrypted(room)
+        encrypted = room if isinstance(room, Failed) else await self._encrypted(room)
         if isinstance(room, Failed) or isinstance(encrypted, Failed):
             failed = room if isinstance(room, Failed) else encrypted
             assert isinstance(failed, Failed)  # noqa: S101 - one of them is
@@ -37,6 +38,21 @@ class Places:
             return Gone(self._say(ENCRYPTED))
         after = await self._rooms.successor(room)
         return await self._follow(delivery, after) if after else room
+
+    async def _encrypted(self, room: str) -> bool | Failed:
+        """Whether a room is, into which we go first where we are invited and have only not come to that yet."""
+        told = await self._rooms.encrypted(room)
+        if not isinstance(told, Failed) or not says(told, OUT) or await self._was_shown_out(room):
+            return told
+        joined = await self._api.join(room)
+        if isinstance(joined, Failed):
+            return joined if joined.limited or joined.status == 0 or joined.status >= 500 else told
+        return await self._rooms.encrypted(room)
+
+    async def _was_shown_out(self, room: str) -> bool:
+        """Whoever was told to go does not come back by itself, not even where the door is open."""
+        told = await self._api.state(room, MEMBER, self._api.user)
+        return not isinstance(told, Failed) and told.get("membership") in {"leave", "ban"}
 
     async def _follow(self, delivery: Delivery, after: Successor) -> Outcome:
         """The room was upgraded: everything goes on in the new one, where whoever did that may invite us."""
