@@ -57,6 +57,13 @@ def test_the_count_can_be_left_to_the_button() -> None:
     assert album.words.text.endswith("🧵 1\nUnroll thread · Original")
 
 
+def test_a_video_that_only_pages_can_play_is_a_link() -> None:
+    """Bluesky's are lists of pieces."""
+    part = one(post(media=(replace(VIDEO, url="https://ayllu.example/1/playlist.m3u8"),)))
+    assert part.method == "sendMessage"
+    assert "https://ayllu.example/1/playlist.m3u8" in [url for _, url in links(part.words)]
+
+
 def test_a_post_that_nobody_can_open_has_no_buttons() -> None:
     assert keyboard(card(POSTS["without an address"]), LOOK) == ()
     assert original_of(card(POSTS["without an address"])) == ""

@@ -40,6 +40,7 @@ _UNSEEN: frozenset[ItemKind] = frozenset({"audio", "document"})
 _BY_ADDRESS = (".pdf", ".zip")
 """The files that Telegram fetches from an address."""
 _NO_PHOTO = (".svg", ".avif", ".heic", ".tif", ".tiff")
+_PLAYLIST = (".m3u8", ".mpd")
 _LARGEST, _LONGEST_RATIO = 10_000, 20
 _BESIDE = 250
 """What descriptions are worth in a caption: where they find no such room, the text becomes a message of its own."""
@@ -274,6 +275,8 @@ def _item(media: Media, *, hidden: bool) -> Item | None:
     path = urlsplit(url).path.lower()
     if kind in _UNSEEN and (hidden or (kind == "document" and not path.endswith(_BY_ADDRESS))):
         return None  # Telegram hides neither sounds nor files
+    if kind == "video" and path.endswith(_PLAYLIST):
+        return None  # a list of pieces, for players on pages
     if kind == "photo" and (path.endswith(_NO_PHOTO) or not _is_fit(media)):
         url = address(media.preview) if media.preview != media.url else ""
     return Item(kind, url, hidden) if url else None
