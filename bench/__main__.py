@@ -10,7 +10,19 @@ from dataclasses import asdict
 
 from bench.figures import Figure, table
 
-ALL = ("matching", "intake", "claims", "latency", "polls", "memory", "discord", "telegram", "matrix")
+ALL = (
+    "matching",
+    "intake",
+    "claims",
+    "latency",
+    "polls",
+    "feeds",
+    "memory",
+    "discord",
+    "telegram",
+    "matrix",
+    "bluesky",
+)
 
 
 def main(names: list[str]) -> int:

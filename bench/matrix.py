@@ -1,6 +1,6 @@
 """The outbox and the Matrix adapter against a homeserver that keeps Synapse's limit, but two and a half times as fast.
 
-The floor is what the limit allows: ten messages at once, then 0.2 a second for an account in all its rooms (here one every
+The floor is what the limit allows: ten messages at once, then 0.2 a second for an account in all its rooms (here one in
 two seconds). Nobody tells the account its limit: it learns it from refusals, a few of which there must be.
 """
 

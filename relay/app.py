@@ -117,6 +117,7 @@ def wanted(config: Config) -> list[Wanted]:
             mode=subscription.mode,
             languages=subscription.language,
             only=subscription.only,
+            sieve=subscription.sieve,
             options=subscription.options_for(destination.adapter),
         )
         for subscription in config.subscriptions

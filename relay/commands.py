@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from string import Formatter
 
 from relay.model import Block, Form, Mark, Span, Text
 from relay.text import clean
@@ -32,6 +33,15 @@ class Kind(StrEnum):
     LANGUAGES = "languages"
     CHOICE = "choice"
     LINK = "link"
+    WORDS = "words"
+    """Words and phrases, with commas between them."""
+    PATTERN = "pattern"
+    """A regular expression (RE2)."""
+    BLOCK = "block"
+    """Accounts and servers, with commas or spaces between them."""
+    SPAN = "span"
+    """A span of time, like 30d."""
+    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +53,8 @@ class Parameter:
     required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     """Of a CHOICE: (value, label); the label is in English, as above."""
+    filters: bool = False
+    """It says which posts are wanted; help tells of these together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +81,10 @@ _MODE = Parameter(
     choices=(("posts", said("each post as it comes")),),
 )
 _LANGUAGES = Parameter(
-    name="language", summary=said("Only posts in these languages, like: es, qu"), kind=Kind.LANGUAGES
+    name="language",
+    summary=said("Only posts in these languages, like: es, qu"),
+    kind=Kind.LANGUAGES,
+    filters=True,
 )
 _ONLY = Parameter(
     name="only",
@@ -78,9 +93,50 @@ _ONLY = Parameter(
     choices=(
         ("all", said("all of them")),
         ("media", said("with pictures, video or sound")),
+        ("text", said("without pictures, video or sound")),
+        ("links", said("with a link")),
         ("originals", said("no answers to others")),
     ),
+    filters=True,
 )
+NOTHING = "-"
+"""What takes a filter back."""
+SIEVE = (
+    Parameter(
+        name="words",
+        summary=said("Only posts with one of these words or phrases, like: bridge, rope bridge"),
+        kind=Kind.WORDS,
+        filters=True,
+    ),
+    Parameter(
+        name="without", summary=said("No posts with one of these words or phrases"), kind=Kind.WORDS, filters=True
+    ),
+    Parameter(
+        name="pattern",
+        summary=said("Only posts in which this regular expression is found"),
+        kind=Kind.PATTERN,
+        filters=True,
+    ),
+    Parameter(
+        name="block",
+        summary=said("No posts of these, like: @who@ayllu.example, ayllu.example"),
+        kind=Kind.BLOCK,
+        filters=True,
+    ),
+    Parameter(
+        name="min_age",
+        summary=said("Only from accounts that are at least so old, like: 30d"),
+        kind=Kind.SPAN,
+        filters=True,
+    ),
+    Parameter(
+        name="per_hour",
+        summary=said("So many posts of one author within an hour, at most"),
+        kind=Kind.NUMBER,
+        filters=True,
+    ),
+)
+"""Which posts are wanted, beside their language and kind (:class:`relay.model.Sieve`)."""
 _OWN = Parameter(name="topic", summary=said("Which one; all if you leave it out"), kind=Kind.OWN)
 
 TABLE: tuple[Spec, ...] = (
@@ -102,6 +158,7 @@ TABLE: tuple[Spec, ...] = (
             ),
             _LANGUAGES,
             _ONLY,
+            *SIEVE,
         ),
     ),
     Spec(
@@ -145,6 +202,7 @@ TABLE: tuple[Spec, ...] = (
             _MODE,
             _LANGUAGES,
             _ONLY,
+            *SIEVE,
         ),
     ),
     Spec(name="status", summary=said("Is everything well here?"), parameters=(_CHANNEL,)),
@@ -176,7 +234,7 @@ def _english(text: str) -> str:
 
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 _WORD = re.compile(
-    r"""(?:(?P<key>[^\W\d_]+)=)?"""
+    r"""(?:(?P<key>[^\W\d_]+(?:_[^\W\d_]+)*)=)?"""
     r"""(?:"(?P<a>[^"]*)"|“(?P<b>[^”]*)”|„(?P<c>[^“]*)“|«(?P<d>[^»]*)»|(?P<bare>\S+)"""
     r"""|(?<==)(?=\s|$))"""  # a name with nothing after it
 )
@@ -292,8 +350,10 @@ def _no_choice(one: Parameter, value: str, say: Say) -> Mistake:
 
 
 def usage(one: Spec, prefix: str = "/") -> str:
-    """How the command is written: ``/subscribe topic [mode]``."""
-    return " ".join([prefix + one.name, *(each.name if each.required else f"[{each.name}]" for each in one.parameters)])
+    """How the command is written: ``/subscribe topic [mode] [filters]``."""
+    names = [each.name if each.required else f"[{each.name}]" for each in one.parameters if not each.filters]
+    filters = ["[…]"] if any(each.filters for each in one.parameters) else []
+    return " ".join([prefix + one.name, *names, *filters])
 
 
 def help_text(say: Say = _english, *, prefix: str = "/") -> Text:
@@ -304,7 +364,23 @@ def help_text(say: Say = _english, *, prefix: str = "/") -> Text:
         ),
         *(_help_line(one, say, prefix) for one in TABLE),
         Block((Span(say("The commands with a ★ are for people who may manage the channel.")),)),
+        _help_filters(say, prefix),
     )
+
+
+def _help_filters(say: Say, prefix: str) -> Block:
+    names = " ".join(f"{one.name}=" for one in (_LANGUAGES, _ONLY, *SIEVE))
+    shown = {"names": names, "example": f'{prefix}settings 1 words="bridge, rope" without=sale', "nothing": NOTHING}
+    text = say("Where […] stands, say which posts you want: {names}. Like {example}; {nothing} takes one back.")
+    return Block(tuple(_with_code(text, shown)))
+
+
+def _with_code(text: str, shown: Mapping[str, str]) -> Iterator[Span]:
+    for said, name, _, _ in Formatter().parse(text):
+        if said:
+            yield Span(said)
+        if name:
+            yield Span(shown[name], marks=(Mark.CODE,))
 
 
 def _help_line(one: Spec, say: Say, prefix: str) -> Block:

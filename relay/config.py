@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +17,9 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    PrivateAttr,
     SecretStr,
-    StringConstraints,
     ValidationError,
     ValidationInfo,
     create_model,
@@ -34,11 +30,11 @@ from relay import plugins
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config_layers import from_environment, merged, variables, with_secrets
 from relay.config_options import take_options
+from relay.config_subscriptions import LanguageTag, SubscriptionConfig, not_installed
 from relay.http import HttpSettings
-from relay.model import Destination, Only
 from relay.plugins import Duration, Kind, Plugin, PluginError, Settings, duration_text
 
-__all__ = ["Config", "ConfigError", "Problem", "load"]
+__all__ = ["Config", "ConfigError", "Problem", "SubscriptionConfig", "load"]
 
 KINDS: tuple[Kind, ...] = ("sources", "adapters")
 CONSOLE = "console"
@@ -47,15 +43,6 @@ POLITE = timedelta(seconds=15)
 
 
 # --- the tables ---
-
-
-def _language_tag(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", value):
-        raise ValueError('expected a language tag such as "en" or "pt-BR"')
-    return value
-
-
-LanguageTag = Annotated[str, AfterValidator(_language_tag)]
 
 
 class RelaySettings(Settings):
@@ -137,73 +124,6 @@ class CommandSettings(Settings):
     per_community: Annotated[int, Field(ge=0)] = 100
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _destination(value: object) -> object:
-    if isinstance(value, Destination):
-        return value
-    if not isinstance(value, str):
-        raise ValueError('expected a text such as "console"')  # noqa: TRY004  # pydantic reports ValueErrors
-    return Destination.parse(value)
-
-
-def _mode(value: object) -> object:
-    if isinstance(value, str) and value in {"threads", "digest"}:
-        raise ValueError(f'"{value}" comes with a later release; use mode = "posts"')
-    return value
-
-
-def _served(value: Destination, info: ValidationInfo) -> Destination:
-    _known("adapters", value.adapter, info)
-    return value
-
-
-def _read(value: str, info: ValidationInfo) -> str:
-    _known("sources", value, info)
-    return value
-
-
-def _known(kind: Kind, name: str, info: ValidationInfo) -> None:
-    used: Mapping[Kind, Collection[str]] | None = info.context
-    if used is None or name in used[kind]:
-        return
-    if name in plugins.names(kind):
-        raise ValueError(f"{kind[:-1]} `{name}` is not configured; add [{kind}.{name}]")
-    raise ValueError(_not_installed(kind, name))
-
-
-class SubscriptionConfig(Settings):
-    """One of ``[[subscriptions]]``: a topic, and where its posts go.
-
-    Beside these keys may stand what the adapters in ``to`` let a subscription choose for itself (``Plugin.options``).
-    """
-
-    topic: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    to: Annotated[
-        tuple[Annotated[Destination, BeforeValidator(_destination), AfterValidator(_served)], ...],
-        BeforeValidator(_listed),
-        Field(min_length=1),
-    ]
-    networks: Annotated[tuple[Annotated[str, AfterValidator(_read)], ...], BeforeValidator(_listed)] = ()
-    """Empty: all sources that are configured."""
-    mode: Annotated[Literal["posts"], BeforeValidator(_mode)] = "posts"
-    language: Annotated[tuple[LanguageTag, ...], BeforeValidator(_listed)] = ()
-    only: Only = Only.ALL
-    _options: Mapping[str, str] = PrivateAttr(default_factory=dict)
-
-    def options_for(self, adapter: str) -> str:
-        """What it chooses for itself at an adapter, as a JSON object; empty: nothing."""
-        return self._options.get(adapter, "")
-
-    def choosing(self, options: Mapping[str, str]) -> SubscriptionConfig:
-        """The same, with what it chooses for itself at each adapter."""
-        chosen = self.model_copy()
-        chosen._options = MappingProxyType(dict(options))  # noqa: SLF001 - a copy of our own
-        return chosen
-
-
 # --- the whole ---
 
 
@@ -241,7 +161,8 @@ class Config:
 def _secrets(value: object) -> Iterator[str]:
     match value:
         case SecretStr():
-            yield value.get_secret_value()
+            if secret := value.get_secret_value():
+                yield secret
         case BaseModel():
             yield from _secrets(tuple(entry for _, entry in value))
         case Mapping():
@@ -331,7 +252,7 @@ def _plugin(kind: Kind, name: str, report: Report) -> Plugin[Any, Any] | None:
     try:
         if name in plugins.names(kind):
             return plugins.load(kind, name)
-        report.add((kind, name), _not_installed(kind, name))
+        report.add((kind, name), not_installed(kind, name))
     except PluginError as error:
         report.add((kind, name), str(error))
     return None
@@ -339,11 +260,6 @@ def _plugin(kind: Kind, name: str, report: Report) -> Plugin[Any, Any] | None:
 
 def _needs_settings(settings: type[Settings]) -> bool:
     return any(info.is_required() for info in settings.model_fields.values())
-
-
-def _not_installed(kind: Kind, name: str) -> str:
-    known = sorted(plugins.names(kind))
-    return f"no {kind[:-1]} `{name}` is installed; {nearest(name, known, 'there are: ' + ', '.join(known))}"
 
 
 def _fields(used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]]) -> dict[str, Any]:

@@ -53,9 +53,28 @@ def fold(tag: str, network: str) -> str:
     return tag
 
 
+def fold_text(text: str) -> str:
+    """The form in which what people say is searched for words: one case, Latin letters without their marks, one space.
+
+    Folding twice changes nothing.
+    """
+    if text.isascii():
+        return " ".join(text.lower().split())
+    while (folded := " ".join(_unmarked(_one_case(text)).split())) != text:
+        text = folded
+    return text
+
+
 def _caseless(tag: str) -> str:
-    text = _VARIATIONS.sub("", normalize("NFKC", tag)).casefold()
-    return normalize("NFKC", text).strip().lstrip("#")
+    return _one_case(tag).strip().lstrip("#")
+
+
+def _one_case(text: str) -> str:
+    return normalize("NFKC", _VARIATIONS.sub("", normalize("NFKC", text)).casefold())
+
+
+def _unmarked(text: str) -> str:
+    return normalize("NFC", _ACCENTED.sub(r"\1", normalize("NFD", text).translate(_LATIN)))
 
 
 def _mastodon(tag: str) -> str:
@@ -63,7 +82,7 @@ def _mastodon(tag: str) -> str:
 
     After ``HashtagNormalizer`` in Mastodon's source, but wider: that one knows Latin letters up to U+017F only.
     """
-    plain = normalize("NFC", _ACCENTED.sub(r"\1", normalize("NFD", tag).translate(_LATIN)))
+    plain = _unmarked(tag)
     kept = "".join(c for c in plain if c in _SEPARATORS or category(c) == "Nd" or category(c)[0] in "LM")
     return "" if all(category(c) == "Nd" for c in kept) else kept
 

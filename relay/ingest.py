@@ -30,7 +30,7 @@ from relay.ports import (
     StoreError,
     TryLater,
 )
-from relay.schedule import next_check, next_poll, next_poll_after_failure
+from relay.schedule import next_check, next_poll, next_poll_after_failure, phase
 
 log = get_logger(__name__)
 
@@ -44,12 +44,21 @@ def digest(
             sweep: timedelta | None = getattr(source, "sweep", None)  # isinstance() of a protocol costs 20 µs a poll
             return Intake(
                 feed=feed.id,
-                events=answer.events,
-                wishes=match(answer.events, feed, subscribed),
+                events=answer.past + answer.events,
+                wishes=match(answer.events, feed, subscribed, now),
                 cursor=answer.cursor,
-                next_poll=now if answer.more else next_poll(now, source.interval, answer.wait),
+                next_poll=now if answer.more else next_poll(now, source.interval, answer.wait, _phase(feed)),
                 note=answer.note,
                 next_check=next_check(now, now, sweep) if sweep else None,
+            )
+        case TryLater(reason, after, paced=True):
+            return Intake(
+                feed=feed.id,
+                seeded=feed.seeded,
+                failures=feed.failures,
+                cursor=answer.cursor,
+                note=reason,
+                next_poll=now + (after or source.interval),
             )
         case TryLater(reason, after):
             failures = feed.failures + 1
@@ -57,6 +66,7 @@ def digest(
                 feed=feed.id,
                 seeded=feed.seeded,
                 failures=failures,
+                cursor=answer.cursor,
                 note=reason,
                 next_poll=next_poll_after_failure(now, source.interval, after, failures, jitter),
             )
@@ -64,6 +74,10 @@ def digest(
             return Intake(feed=feed.id, seeded=feed.seeded, failures=feed.failures + 1, stopped=reason, note=reason)
         case _:
             assert_never(answer)
+
+
+def _phase(feed: Feed) -> float:
+    return phase(f"{feed.source} {feed.address}")
 
 
 @dataclass(kw_only=True)
@@ -118,7 +132,7 @@ class Ingest:
         await self._refreshes.add(None)
 
     async def _read_subscriptions(self, _asked: Sequence[None]) -> None:
-        self._index = index(await self.store.list_subscriptions())
+        self._index = index(await self.store.list_subscriptions(), self._index.ration)
         self._woken.set()
         self._live.look()
 
@@ -175,7 +189,7 @@ class Ingest:
                 self.tenure.trouble.broke(f"{where} (in part)", answer.note)
             else:
                 self.tenure.trouble.works(f"{where} (in part)")
-        else:
+        elif isinstance(answer, Gone) or not answer.paced:
             self.tenure.trouble.broke(where, answer.reason)
 
     async def _hold_leases(self) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
+from relay.filters import written
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
 from relay.ports import Adapter, Check, Refused, Resolved, Store, StoreError, Wanted
 from relay.store import open_store
 from relay.text import clean
 from relay.threads import fetch
-from relay.topics import latest, refusal, resolve
+from relay.topics import Answers, latest, likeliest, refusal, resolve
 from relay.web.render import Format, Reading, render_thread
 
 
@@ -107,7 +108,9 @@ async def _check_topics(parts: Parts) -> Sequence[Check]:
 
 
 async def _check_topic(topic: Wanted, parts: Parts) -> Check:
-    answers = await resolve(topic.topic, topic.networks or parts.sources, parts.sources)
+    answers: Answers = await resolve(topic.topic, topic.networks or parts.sources, parts.sources)
+    if not topic.networks:
+        answers = likeliest(topic.topic, answers)
     name = f"{topic.topic} → {topic.destination}"
     if why := refusal(topic.topic, answers):
         return Check(name=name, ok=False, note=why)
@@ -127,11 +130,15 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
     async with build(config.with_adapter("console")) as parts:
         if destination.adapter not in parts.adapters:
             return _failed(f"no adapter {destination.adapter!r} is configured")
-        found = await latest(topic, parts.sources, parts.sources, count=count)
+        asked = next((one for one in wanted(config) if (one.topic, one.destination) == (topic, destination)), None)
+        networks = (asked and asked.networks) or parts.sources
+        found = await latest(topic, networks, parts.sources, count=count, wanted=asked, now=clock())
         if found.refused:
             return _failed(refusal(topic, {name: Refused(reason) for name, reason in found.refused.items()}))
         for where, reason in found.unread.items():
             _failed(f"{where}: {reason}")
+        for why, left_out in found.left_out.items():
+            tell(f"{left_out} left out by `{why.value}`")
         for card in found.cards:
             await _show(parts, destination, card)
     if not found.cards:
@@ -188,6 +195,7 @@ def _special(one: Subscription) -> str:
         "networks": ",".join(one.networks),
         "language": ",".join(one.languages),
         "only": "" if one.only is Only.ALL else one.only.value,
+        **written(one.sieve),
         "options": one.options,
         "paused": one.paused,
     }

@@ -25,6 +25,7 @@ from relay.schedule import backoff, next_check
 log = get_logger(__name__)
 
 _AGAIN = timedelta(seconds=1)
+_GATHERING = timedelta(milliseconds=200)
 _NO_FEED = Feed(id=FeedId(0), source="", address="", seeded=True)
 """Where an event belongs to no feed, its hashtags decide who wants it."""
 
@@ -62,7 +63,7 @@ def heard(
         some = tuple(event for _, event in group if feed is not None or not isinstance(event, Published))
         events += some
         if feed is not None:
-            wishes += match(some, feed, subscribed)
+            wishes += match(some, feed, subscribed, now)
     due = next_check(now, now, sweep) if sweep else None
     return Intake(feed=None, events=tuple(events), wishes=tuple(wishes), next_check=due)
 
@@ -113,6 +114,7 @@ class Live:
                 }
                 watch.become(feeds, frozenset(tag for source, tag in tags if source == name))
             await self._looking.wait()
+            await asyncio.sleep(_GATHERING.total_seconds())  # at a start hundreds of feeds are seeded one by one
 
     # --- listening ---
 

@@ -1,18 +1,25 @@
 """Who wants a post: event × subscriptions → wishes, with the reason for each.
 
-Pure. Does not know what was already sent: that nothing is sent twice is the store's unique (destination, uri, version).
+Pure, but for what it notes in the :class:`Ration` that it is lent. Does not know what was already sent: that nothing is
+sent twice is the store's unique (destination, uri, version).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from relay.hashtag import fold
-from relay.model import Event, Feed, FeedId, MediaKind, Only, Post, Published, Subscription
+from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
 from relay.ports import Wish
+from relay.wanting import Reading, is_choosy, objection
+
+_HOUR = timedelta(hours=1)
+_AUTHORS = 20_000
 
 Listeners = Mapping[str, Subscription]
 """Who listens, by destination as it is written: two subscriptions for one destination want one send."""
@@ -20,6 +27,32 @@ Listeners = Mapping[str, Subscription]
 
 Choosy = Sequence[tuple[str, Subscription]]
 """Who wants only some of the posts, and so must be asked one by one; by destination, as above."""
+
+
+class Ration:
+    """Which posts of whom each subscription was brought within the last hour, for those that want so many at most.
+
+    It is bounded, forgotten with the process, and each process has its own.
+    """
+
+    def __init__(self) -> None:
+        self._brought: OrderedDict[tuple[SubscriptionId, str], deque[tuple[datetime, str]]] = OrderedDict()
+
+    def take(self, one: Subscription, post: Post, now: datetime) -> bool:
+        """Whether one more post of its author is wanted, which is then noted. The same post again is not one more."""
+        most, key = one.sieve.per_hour, (one.id, post.author.uri)
+        brought = self._brought.setdefault(key, deque())
+        self._brought.move_to_end(key)
+        while len(self._brought) > _AUTHORS:
+            self._brought.popitem(last=False)
+        while brought and now - brought[0][0] >= _HOUR:
+            brought.popleft()
+        if any(uri == post.uri for _, uri in brought):
+            return True
+        if len(brought) >= most:
+            return False
+        brought.append((now, post.uri))
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +63,21 @@ class Index:
     by_feed: Mapping[FeedId, Listeners]
     choosy_by_tag: Mapping[tuple[str, str], Choosy] = field(default_factory=dict)
     choosy_by_feed: Mapping[FeedId, Choosy] = field(default_factory=dict)
+    ration: Ration = field(default_factory=Ration)
 
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-def index(subscriptions: Iterable[Subscription]) -> Index:
-    """Those that are paused are left out: they want nothing."""
+def index(subscriptions: Iterable[Subscription], ration: Ration | None = None) -> Index:
+    """Those that are paused are left out: they want nothing. ``ration`` goes on from an index to the next one."""
     by_tag: _Groups[tuple[str, str]] = _Groups()
     by_feed: _Groups[FeedId] = _Groups()
     for subscription in subscriptions:
         if not subscription.paused:
             by_tag.add(subscription, subscription.tags)
             by_feed.add(subscription, subscription.feeds)
-    return Index(by_tag.all, by_feed.all, by_tag.choosy, by_feed.choosy)
+    return Index(by_tag.all, by_feed.all, by_tag.choosy, by_feed.choosy, ration or Ration())
 
 
 class _Groups(Generic[Key]):
@@ -55,7 +89,7 @@ class _Groups(Generic[Key]):
 
     def add(self, subscription: Subscription, keys: Iterable[Key]) -> None:
         name = str(subscription.destination)
-        choosy = bool(subscription.languages) or subscription.only is not Only.ALL
+        choosy = is_choosy(subscription)
         for key in keys:
             if not choosy:
                 self.all.setdefault(key, {}).setdefault(name, subscription)
@@ -63,58 +97,60 @@ class _Groups(Generic[Key]):
                 self.choosy.setdefault(key, []).append((name, subscription))
 
 
-def match(events: Iterable[Event], feed: Feed, subscribed: Index) -> tuple[Wish, ...]:
+def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime | None = None) -> tuple[Wish, ...]:
     """The sends that these events ask for, in their order; at most one for each post and destination.
 
     Only a publication asks for a send: an edit or a deletion follows what was already sent. A feed that was never
-    seeded asks for nothing, or its whole past would flood the chats.
+    seeded asks for nothing, or its whole past would flood the chats. ``now`` None: when the post was published.
     """
     if not feed.seeded:
         return ()
     published = (event.post for event in events if isinstance(event, Published))
-    wishes = ((post, _listening(post, feed, subscribed)) for post in published if not post.unlisted)
+    wishes = ((post, _listening(post, feed, subscribed, now)) for post in published if not post.unlisted)
     return tuple(Wish(uri=post.uri, by=by, place=place(post)) for post, by in wishes if by)
 
 
-def _listening(post: Post, feed: Feed, subscribed: Index) -> Listeners:
+def _listening(post: Post, feed: Feed, subscribed: Index, now: datetime | None) -> Listeners:
     """All who want the post. Whole groups are merged: a look at each single listener would cost ten times as much."""
+    if subscribed.choosy_by_tag or subscribed.choosy_by_feed:
+        return _asked(post, feed, subscribed, now or post.published)
     found: dict[str, Subscription] = {}
     for tag in reversed(post.tags):
-        key = post.source, fold(tag, post.source)
-        found.update(subscribed.by_tag.get(key, {}))
-        if subscribed.choosy_by_tag:
-            found.update(_choosing(post, subscribed.choosy_by_tag.get(key, ())))
-    found.update(subscribed.by_feed.get(feed.id, {}))
-    found.update(_choosing(post, subscribed.choosy_by_feed.get(feed.id, ())))
+        found.update(subscribed.by_tag.get((post.source, fold(tag, post.source)), _NOBODY))
+    found.update(subscribed.by_feed.get(feed.id, _NOBODY))
     return found
 
 
-def _choosing(post: Post, choosy: Choosy) -> Iterable[tuple[str, Subscription]]:
-    """Those who want the post; the first of a destination comes last, to stand above the others."""
-    return ((name, one) for name, one in reversed(choosy) if wants(one, post))
+_NOBODY: Listeners = {}
 
 
-def wants(subscription: Subscription, post: Post) -> bool:
-    """Whether a post is of the languages and of the kind that a subscription is for."""
-    return _is_in(subscription.languages, post.language) and _is_kind(subscription.only, post)
+def _asked(post: Post, feed: Feed, subscribed: Index, now: datetime) -> Listeners:
+    """The same where some are choosy: of one destination's subscriptions the first that wants the post counts.
+
+    Who has the post already is not asked, so that a ration is only spent on what is brought.
+    """
+    tags = [(post.source, fold(tag, post.source)) for tag in post.tags]
+    plain = [subscribed.by_feed.get(feed.id, _NOBODY), *(subscribed.by_tag.get(key, _NOBODY) for key in tags)]
+    choosy = [subscribed.choosy_by_feed.get(feed.id, ()), *(subscribed.choosy_by_tag.get(key, ()) for key in tags)]
+    reading = Reading(post, now)
+    layers: list[Listeners] = []
+    for everything, some in zip(plain, choosy, strict=True):
+        chosen: dict[str, Subscription] = {}
+        for name, one in some:
+            taken = name in chosen or any(name in layer for layer in layers)
+            if not taken and _wants(one, reading, subscribed.ration):
+                chosen[name] = one
+        layers += (chosen, everything)
+    found: dict[str, Subscription] = {}
+    for layer in reversed(layers):
+        found.update(layer)
+    return found
 
 
-def _is_in(languages: tuple[str, ...], language: str) -> bool:
-    """``es`` wants ``es`` and ``es-419``; what is in a language that nobody told may be in any."""
-    spoken = language.replace("_", "-").casefold()
-    if not languages or spoken in {"", "und"}:
-        return True
-    return any(f"{spoken}-".startswith(f"{wanted.casefold()}-") for wanted in languages)
-
-
-def _is_kind(only: Only, post: Post) -> bool:
-    match only:
-        case Only.ALL:
-            return True
-        case Only.MEDIA:
-            return any(media.kind is not MediaKind.FILE for media in post.media)
-        case Only.ORIGINALS:
-            return not post.reply_to or post.reply_to_author == post.author.uri
+def _wants(one: Subscription, reading: Reading, ration: Ration) -> bool:
+    if objection(one, reading) is not None:
+        return False
+    return not one.sieve.per_hour or ration.take(one, reading.post, reading.now)
 
 
 def place(post: Post) -> str:

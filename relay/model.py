@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from relay.sieve import OPEN, Sieve
+
 PostUri = NewType("PostUri", str)
 """The network's own, world-wide id of a post (ActivityPub ``uri``, ``at://`` uri, a feed's guid within its feed)."""
 FeedId = NewType("FeedId", int)
@@ -273,6 +275,10 @@ class Only(StrEnum):
     ALL = "all"
     MEDIA = "media"
     """Posts with a picture, a video or a sound."""
+    TEXT = "text"
+    """Posts without media of any kind."""
+    LINKS = "links"
+    """Posts that link to something: in their text, or as the preview that the network made of a link."""
     ORIGINALS = "originals"
     """Posts that answer nobody else: they start a conversation, or go on with the author's own thread."""
 
@@ -298,6 +304,7 @@ class Subscription:
     languages: tuple[str, ...] = ()
     """Language tags; posts in other languages are not wanted, posts whose language nobody said are. Empty: all."""
     only: Only = Only.ALL
+    sieve: Sieve = OPEN
     options: str = ""
     """How it is to be shown: a JSON object that only the destination's adapter can read; empty: as configured."""
     community: str = ""

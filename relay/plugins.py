@@ -66,22 +66,35 @@ Hook = Callable[[Mapping[str, str], bytes], Awaitable[int]]
 """Takes the headers (names in lower case) and the body of a platform's POST, and answers the HTTP status."""
 
 
+Proof = Callable[[Mapping[str, str]], str | None]
+"""Takes the query of a GET by which somebody asks whether we want to be called; answers what is to be read, or None."""
+
+
 @dataclass(slots=True)
 class Hooks:
     """Addresses at which platforms may call the relay; ``base`` is the public one of its pages, or empty."""
 
     base: str = ""
     _open: dict[str, Hook] = field(default_factory=dict)
+    _proofs: dict[str, Proof] = field(default_factory=dict)
 
-    def open(self, name: str, hook: Hook) -> str:
+    def open(self, name: str, hook: Hook, proof: Proof | None = None) -> str:
         """Take what is posted to the address that is answered. ``ValueError`` where the relay has no public one."""
         if not self.base:
             raise ValueError("a platform can only call a relay that has a relay.public_url")
         self._open[name] = hook
+        if proof is not None:
+            self._proofs[name] = proof
         return f"{self.base.rstrip('/')}/hook/{name}"
 
     def close(self, name: str) -> None:
         self._open.pop(name, None)
+        self._proofs.pop(name, None)
+
+    def prove(self, name: str, query: Mapping[str, str]) -> str | None:
+        """The answer to a GET; None where nobody listens, or nobody asked for this."""
+        proof = self._proofs.get(name)
+        return None if proof is None else proof(query)
 
     async def call(self, name: str, headers: Mapping[str, str], body: bytes) -> int:
         """Hand a POST on; 404 where nobody listens."""

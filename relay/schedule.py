@@ -6,7 +6,8 @@ Pure: ``now`` and ``jitter`` (0 ≤ jitter < 1) are arguments.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Literal, assert_never
 
 from relay.model import Action, Delivery, Destination
@@ -17,6 +18,9 @@ OnUnknown = Literal["resend", "skip"]
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=15)
 LONGEST_POLL = timedelta(hours=6)
+LATE = timedelta(seconds=10)
+"""How late a poll may be and yet have been in its slot, where what was asked for would lead just past the next one."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECHECKED_FOR = timedelta(days=7)
 
 
@@ -31,9 +35,28 @@ def backoff(
     return min(doubled, longest) * (1 + jitter / 2)
 
 
-def next_poll(now: datetime, interval: timedelta, wait: timedelta | None) -> datetime:
-    """After a good poll: the configured interval, or longer where the other side asked for it."""
-    return now + max(interval, wait or timedelta(0))
+def phase(name: str) -> float:
+    """Where in the interval a thing has its slot: from 0 up to 1, ever the same of one name, even over many names."""
+    return int.from_bytes(blake2b(name.encode(errors="replace"), digest_size=6).digest()) / 2**48
+
+
+def next_poll(now: datetime, interval: timedelta, wait: timedelta | None, phase: float) -> datetime:
+    """After a good poll: the slot that is an interval away, or a later one where the other side asked for ``wait``.
+
+    Each feed has slots of its own, an interval apart, ``phase`` of it after the full ones: many feeds that were read
+    at once (after a start) come apart again, and stay so. A poll that came late does not lose its next slot, so the
+    first pause is between a half and one and a half intervals; but none is shorter than ``wait``.
+    """
+    asked = now + (wait or timedelta(0))
+    at = _slot(max(now + interval / 2, asked - min(interval / 2, LATE)), interval, phase)
+    return max(at, asked)
+
+
+def _slot(earliest: datetime, interval: timedelta, phase: float) -> datetime:
+    """The first slot that is not before ``earliest``."""
+    tick = timedelta(microseconds=1)
+    width = max(interval // tick, 1)
+    return earliest + ((int(phase * width) - (earliest - EPOCH) // tick) % width) * tick
 
 
 def next_poll_after_failure(

@@ -12,11 +12,13 @@ from relay.log import get_logger
 from relay.model import CHAT, SubscriptionId
 from relay.ports import Refused, Resolved, Source, Store, StoreError, TryLater, Wanted
 from relay.schedule import backoff
-from relay.topics import Answers, refusal, resolve
+from relay.topics import Answers, mere_pages, refusal, resolve
 
 log = get_logger(__name__)
 
 LONGEST = timedelta(minutes=10)
+_NOTHING = Resolved(feeds=())
+"""What takes back the links to a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Subscriptions:
             unanswered = [name for name in (link.networks or self.sources) if not _final(answers.get(name))]
             new = await resolve(link.topic, unanswered, self.sources)
             answers |= new
-            if resolved := _resolved(new):
+            if resolved := self._chosen(link, answers, new):
                 for subscription in link.same:
                     await self._save(subscription, resolved)
                 await self.tenure.persist(self.changed)
@@ -99,6 +101,20 @@ class Subscriptions:
                 return
             attempt += 1
             self._tell(link.topic, answers)
+
+    def _chosen(self, link: Link, answers: Answers, new: Answers) -> dict[str, Resolved]:
+        """What is to be linked of the new answers; nothing of those who take an account for a mere page.
+
+        Who named the networks wants all of them.
+        """
+        if link.networks:
+            return _resolved(new)
+        beside = mere_pages(link.topic, answers)
+        if beside and _resolved(new):
+            log.warning(
+                "a topic may be several things", topic=link.topic, **{name: no.reason for name, no in beside.items()}
+            )
+        return _resolved(new) | dict.fromkeys(beside, _NOTHING)
 
     async def _are_there(self, link: Link) -> bool:
         there = {one.id for one in await self.tenure.persist(self.store.list_subscriptions)}

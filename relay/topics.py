@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
 from relay.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
+from relay.wanting import Choosy, Filter, Reading, objection
 
 T = TypeVar("T")
+
+_SIGNS = ("#", "＃")
 
 Answers = Mapping[str, Resolved | Refused | TryLater]
 """What each source answers, by its name."""
@@ -34,6 +38,28 @@ def refusal(topic: str, answers: Answers) -> str:
         return ""
     reasons = "; ".join(f"{name}: {answer.reason}" for name, answer in answers.items() if isinstance(answer, Refused))
     return f"{topic!r} means nothing to {', '.join(answers) or 'any source'} ({reasons})"
+
+
+def meanings(topic: str, answers: Answers) -> Mapping[str, Resolved]:
+    """What each source takes a topic for, where several take it for something; empty where it is clear.
+
+    A hashtag is the same everywhere.
+    """
+    found = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
+    return {} if len(found) < 2 or topic.startswith(_SIGNS) else found
+
+
+def mere_pages(topic: str, answers: Answers) -> Mapping[str, Refused]:
+    """The sources that would read as a page with a feed what another one knows as an account, and why they need not."""
+    several = meanings(topic, answers)
+    accounts = {name: answer for name, answer in several.items() if answer.account}
+    known = ", ".join(f"{answer.title} ({name})" for name, answer in accounts.items())
+    return {name: Refused(f"it is read as {known}") for name in several if accounts and name not in accounts}
+
+
+def likeliest(topic: str, answers: Answers) -> Answers:
+    """The answers, but for those that mean a mere page where there is an account."""
+    return {**answers, **mere_pages(topic, answers)}
 
 
 async def readable(answers: Answers, sources: Mapping[str, Source], *, within: timedelta | None = None) -> Answers:
@@ -65,6 +91,8 @@ class Latest:
     """Why something could not be read, by the source and the feed's address."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Where no source knows the topic: each source's reason, by its name."""
+    left_out: Mapping[Filter, int] = field(default_factory=dict)
+    """How many posts each filter of the subscription kept back."""
 
 
 async def latest(
@@ -74,9 +102,17 @@ async def latest(
     *,
     count: int,
     within: timedelta | None = None,
+    wanted: Choosy | None = None,
+    now: datetime | None = None,
 ) -> Latest:
-    """The last ``count`` posts on a topic, as they would be relayed. Nothing is kept, no cursor moves."""
-    answers = await resolve(topic, networks, sources, within=within)
+    """The last ``count`` posts on a topic, as they would be relayed; of those that are ``wanted``, where that is said.
+
+    Nothing is kept, no cursor moves. How many of one author are wanted within an hour does not count here.
+    """
+    networks = tuple(networks)
+    answers: Answers = await resolve(topic, networks, sources, within=within)
+    if sources.keys() <= set(networks):
+        answers = likeliest(topic, answers)
     if all(isinstance(answer, Refused) for answer in answers.values()):
         return Latest(refused={name: answer.reason for name, answer in answers.items() if isinstance(answer, Refused)})
     unread = {name: answer.reason for name, answer in answers.items() if isinstance(answer, TryLater)}
@@ -92,8 +128,15 @@ async def latest(
             unread[f"{feed.source} {feed.address}"] = answer.reason
     found = chain.from_iterable(answer.events for answer in polled if isinstance(answer, Batch))
     posts = {event.post.uri: event.post for event in found if isinstance(event, Published) and not event.post.unlisted}
-    shown = sorted(posts.values(), key=lambda post: (post.published, post.uri))[-count:]
-    return Latest(cards=tuple(_card(post, topic) for post in shown), unread=unread)
+    kept_back = {post.uri: _objection(wanted, post, now) for post in posts.values()}
+    some = [post for post in posts.values() if kept_back[post.uri] is None]
+    shown = sorted(some, key=lambda post: (post.published, post.uri))[-count:]
+    left_out = Counter(why for why in kept_back.values() if why is not None)
+    return Latest(cards=tuple(_card(post, topic) for post in shown), unread=unread, left_out=left_out)
+
+
+def _objection(wanted: Choosy | None, post: Post, now: datetime | None) -> Filter | None:
+    return objection(wanted, Reading(post, now or post.published)) if wanted else None
 
 
 def _card(post: Post, topic: str) -> Card:

@@ -35,6 +35,7 @@ interval = "50ms"
 sweep = "1h"
 [sources.rss]
 interval = "50ms"
+at_once = 1000
 [adapters.steady]
 url = "{sink}"
 [adapters.plain]

@@ -15,6 +15,7 @@ import pytest
 from relay import __version__
 from relay.model import Destination, Only
 from relay.ports import Added, By, Quota, Wanted
+from relay.sieve import Sieve
 from relay.stage import Draft, Stage
 from relay.store import open_store
 from tests.test_relay_run import ILLA, configured, database
@@ -132,9 +133,9 @@ async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Stage
 
 async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what(tmp_path: Path, stage: Stage) -> None:
     configured(tmp_path, stage)
-    room = Destination("console", "room")
+    room, held = Destination("console", "room"), Sieve(words=("rope", "river"), per_hour=3)
     by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
-    wanted = Wanted(topic="#Qeswachaka", destination=room, languages=("es", "qu"), only=Only.MEDIA)
+    wanted = Wanted(topic="#Qeswachaka", destination=room, languages=("es", "qu"), only=Only.MEDIA, sieve=held)
     store = await open_store(database(tmp_path))
     await store.save_subscriptions("config:Chasqui", [Wanted(topic="#bridge", destination=Destination("console"))])
     added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
@@ -146,7 +147,14 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
     assert code == 0
     assert [line.split() for line in out.splitlines()] == [
         ["1", "#bridge", "→", "console", "config:Chasqui"],
-        ["2", "#Qeswachaka", "→", "console:room", "chat", "language=es,qu", "only=media", "paused=by", "7"],
+        [
+            "2",
+            "#Qeswachaka",
+            "→",
+            "console:room",
+            "chat",
+            *["language=es,qu", "only=media", "words=rope,", "river", "per_hour=3", "paused=by", "7"],
+        ],
     ]
     code, out, _ = await relay("subscriptions", "--audit", "-n", "1", folder=tmp_path)
     (line,) = out.splitlines()

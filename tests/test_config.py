@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from relay.config import Config, ConfigError, load
 from relay.model import Destination, Only
 from relay.plugins import Settings
+from relay.sieve import OPEN, Sieve
 from tests.third_party import MODULE, installed
 
 PLUGIN = """
@@ -132,6 +133,47 @@ def test_a_subscription_says_which_posts_it_wants(tmp_path: Path) -> None:
     assert (second.language, second.only) == (("qu",), Only.ALL)
 
 
+def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        """
+        [[subscriptions]]
+        topic = "#a"
+        to = "console"
+        words = "rope, or what holds"
+        without = ["sale", "Sale"]
+        pattern = 'qeswa\\w+'
+        block = ["@Sami@Ayllu.example", "https://spam.example/"]
+        min_age = "30d"
+        per_hour = 3
+        [[subscriptions]]
+        topic = "#b"
+        to = "console"
+        """,
+    )
+    first, second = config.subscriptions
+    assert first.sieve == Sieve(
+        words=("rope, or what holds",),
+        without=("Sale",),
+        pattern=r"qeswa\w+",
+        block=("@sami@ayllu.example", "spam.example"),
+        min_age=timedelta(days=30),
+        per_hour=3,
+    )
+    assert second.sieve == OPEN
+
+
+def test_a_pattern_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.wanting.re2", None)  # ours: what the import gave
+    told = mistakes(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\npattern = "a"\n')
+    assert "subscriptions[0].pattern: this pattern cannot be used: patterns need the library google-re2" in told
+
+
+def test_the_addresses_of_one_feed_are_one_topic(tmp_path: Path) -> None:
+    text = '[[subscriptions]]\ntopic = [" https://a.example/x ", "https://b.example/x"]\nto = "console"\n'
+    assert read(tmp_path, text).subscriptions[0].topic == "https://a.example/x https://b.example/x"
+
+
 def test_the_quotas_of_the_chats_are_read(tmp_path: Path) -> None:
     assert (load(None, {}).commands.per_channel, load(None, {}).commands.per_community) == (25, 100)
     commands = read(tmp_path, "[commands]\nper_channel = 3\nper_community = 0\n").commands
@@ -220,7 +262,7 @@ def test_a_configuration_is_frozen(tmp_path: Path) -> None:
 
 def test_without_a_table_of_sources_all_are_read_that_need_no_settings(tmp_path: Path) -> None:
     with installed(tmp_path / "site", PLUGIN, group="relay.sources"):
-        assert set(load(None, {}).sources) == {"rss", "mastodon"}
+        assert set(load(None, {}).sources) == {"rss", "mastodon", "bluesky"}
 
 
 def test_with_a_table_only_these_sources_are_read(tmp_path: Path) -> None:
@@ -228,7 +270,7 @@ def test_with_a_table_only_these_sources_are_read(tmp_path: Path) -> None:
 
 
 def test_a_variable_for_one_source_does_not_switch_the_others_off() -> None:
-    assert set(load(None, {"RELAY_SOURCES__RSS__INTERVAL": "5m"}).sources) == {"rss", "mastodon"}
+    assert set(load(None, {"RELAY_SOURCES__RSS__INTERVAL": "5m"}).sources) == {"rss", "mastodon", "bluesky"}
 
 
 def test_a_variable_adds_a_source_to_those_of_the_file(tmp_path: Path) -> None:

@@ -67,8 +67,32 @@ def test_a_mistake_is_told_like_a_compiler_tells_it(tmp_path: Path) -> None:
         ("[[subscriptions]]\ntopic = '#a'\nto = 'console'\nmode = ['posts']", "4: subscriptions[0].mode: expected"),
         (
             "[[subscriptions]]\ntopic = '#a'\nto = 'console'\nonly = 'pictures'",
-            '4: subscriptions[0].only: expected "all", "media" or "originals", got "pictures"',
+            '4: subscriptions[0].only: expected "all", "media", "text", "links" or "originals"',
         ),
+        *(
+            (f"[[subscriptions]]\ntopic = '#a'\nto = 'console'\n{line}", f"4: subscriptions[0].{told}")
+            for line, told in (
+                ("pattern = '('", "pattern: this pattern cannot be used: missing ): ("),
+                (f"pattern = '{'a' * 201}'", "pattern: this pattern cannot be used: it is too long: 200 characters"),
+                ("pattern = '.{900}'", "pattern: this pattern cannot be used: it is too large"),
+                ("pattern = ['a']", "pattern: expected a text, got a list"),
+                (f"words = ['{'a' * 101}']", "words: too long for a word: 100 characters at most"),
+                ("words = [5]", "words[0]: expected a text, got 5"),
+                ("wrods = 'a'", "wrods: unknown key; did you mean `words`?"),
+                ("block = 'sami'", "block: “sami” is no account and no server; write them like @who@ayllu.example"),
+                ("min_age = 'old'", 'min_age: expected a time span such as "90s", "10m" or "6h", got "old"'),
+                ("min_age = '9999d'", 'min_age: expected at most 3650d, got "9999d"'),
+                ("per_hour = -1", "per_hour: expected at least 0, got -1"),
+                ("per_hour = 'few'", 'per_hour: expected a whole number, got "few"'),
+                ("perhour = 3", "perhour: unknown key; did you mean `per_hour`?"),
+            )
+        ),
+        (
+            "[[subscriptions]]\ntopic = ['#a', '#b']\nto = 'console'",
+            "2: subscriptions[0].topic: a list is for the addresses of one feed, its mirrors; write [[subscriptions]]",
+        ),
+        ("[[subscriptions]]\ntopic = []\nto = 'console'", "2: subscriptions[0].topic: a list is for the addresses"),
+        ("[[subscriptions]]\ntopic = 5\nto = 'console'", "2: subscriptions[0].topic: expected a text, got 5"),
         (
             "[[subscriptions]]\ntopic = '#a'\nto = 'console'\nlanguage = ['es', 'español']",
             '4: subscriptions[0].language[1]: expected a language tag such as "en" or "pt-BR", got "español"',

@@ -14,6 +14,7 @@ from relay.commands import TABLE, Parsed, command_of
 from relay.handlers import HANDLERS
 from relay.model import Destination, Only, Published
 from relay.ports import Batch, Quota, Refused, Resolved, Store, TryLater
+from relay.sieve import Sieve
 from relay.store import open_store
 from relay.testing import FakeSource, post
 from relay.text import plain
@@ -140,7 +141,7 @@ async def test_options_of_the_adapter_are_kept(house: House) -> None:
     ],
 )
 async def test_a_topic_is_cleaned(house: House, typed: str, topic: str) -> None:
-    await house.ask("help", name="subscribe", arguments={"topic": typed})
+    await house.ask("help", name="subscribe", arguments={"topic": typed, "networks": "fake"})
     assert (await house.only()).topic == topic
 
 
@@ -188,6 +189,119 @@ async def test_what_is_no_language_is_told(house: House) -> None:
 async def test_languages_are_written_one_way(house: House) -> None:
     await house.ask("subscribe #bridge language='ES; pt-BR, es'".replace("'", '"'))
     assert (await house.only()).languages == ("es", "pt-BR")
+
+
+async def test_filters_are_understood_and_told(house: House) -> None:
+    line = (
+        'subscribe #bridge words="Rope, rope bridge" without=sale pattern="qeswa|soga" '
+        'block="@Sami@Ayllu.example spam.example" min_age=30 per_hour=3'
+    )
+    told = await house.told(line)
+    assert (await house.only()).sieve == Sieve(
+        words=("Rope", "rope bridge"),
+        without=("sale",),
+        pattern="qeswa|soga",
+        block=("@sami@ayllu.example", "spam.example"),
+        min_age=timedelta(days=30),
+        per_hour=3,
+    )
+    assert "with Rope, rope bridge · without sale · in which qeswa|soga is found" in told
+    assert "not from @sami@ayllu.example, spam.example" in told
+    assert "from accounts at least 30d old · at most 3 an hour of one author" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("pattern=(", "pattern: this pattern cannot be used: missing ): (."),
+        ("pattern=(?=a)", "pattern: this pattern cannot be used: invalid perl operator"),
+        ("per_hour=many", "per_hour: expected a whole number, at most 1000."),
+        ("min_age=old", "min_age: expected a time span such as 30d."),
+        ("block=@sami", "block: “@sami” is no account and no server"),
+        (f"words={'a' * 101}", "words: too long for a word: 100 characters at most."),
+        (f"without={','.join(f'w{n}' for n in range(51))}", "without: too many words: 50 at most."),
+    ],
+)
+async def test_a_filter_that_cannot_be_is_told_and_nothing_is_changed(house: House, typed: str, told: str) -> None:
+    assert told in await house.refused(f"subscribe #bridge {typed}")
+    assert not (await house.ask("subscribe #bridge")).failed
+    said = await house.refused(f"settings #bridge {typed}")
+    assert told in said
+    assert "Nothing was changed." in said
+
+
+# --- what may be several things ---
+
+PROFILE = "https://ayllu.example/@illa"
+
+
+def two_meanings(house: House) -> House:
+    house.sources["fake"] = Scripted("fake", Resolved(feeds=("account",), title="@illa@ayllu.example", account=True))
+    house.sources["other"] = Scripted("other", Resolved(feeds=(PROFILE,), title=PROFILE))
+    return house
+
+
+async def test_what_may_be_several_things_is_asked_for(house: House) -> None:
+    answer = await two_meanings(house).ask(f"subscribe {PROFILE}")
+    told = plain(answer.text)
+    assert answer.failed
+    assert await house.store.list_subscriptions() == []
+    assert "may be several things" in told
+    assert "networks=fake — fake: @illa@ayllu.example" in told
+    assert f"networks=other — other: {PROFILE}" in told
+    assert "networks=fake,other — all of these" in told
+
+
+@pytest.mark.parametrize(("pressed", "feeds"), [(0, ["account"]), (1, ["@illa"]), (2, ["@illa", "account"])])
+async def test_the_answer_can_be_pressed(house: House, pressed: int, feeds: list[str]) -> None:
+    for name, address in (("fake", "account"), ("other", "@illa")):
+        house.sources[name] = Scripted(name, Resolved(feeds=(address,)))
+    choices = (await house.ask("subscribe @illa@ayllu.example only=media")).choices
+    assert [choice.label for choice in choices] == [
+        "fake: @illa@ayllu.example",
+        "other: @illa@ayllu.example",
+        "All of these",
+    ]
+    assert all(len(choice.line.encode()) <= 60 for choice in choices)
+    assert not (await house.ask(choices[pressed].line)).failed
+    assert (await house.only()).only is Only.MEDIA
+    assert sorted(state.feed.address for state in await house.store.list_feeds()) == feeds
+
+
+async def test_what_fits_no_button_is_to_be_typed(house: House) -> None:
+    long = f"{PROFILE}{'a' * 50}"
+    assert (await two_meanings(house).ask(f"subscribe {long}")).choices == ()
+    with_options = await house.ask("subscribe @illa", options='{"style": "embed"}')
+    assert (with_options.failed, with_options.choices) == (True, ()), "a button would lose them"
+    assert not (await house.ask(f"subscribe {long} networks=other")).failed
+
+
+@pytest.mark.parametrize(
+    ("typed", "fits"), [("two words", True), ('a "b" c', True), ("a=b", True), ("x", True), ('a "b” c', False)]
+)
+async def test_a_button_asks_for_just_the_same(house: House, typed: str, fits: bool) -> None:
+    for name in house.sources:
+        house.sources[name] = Scripted(name, Resolved(feeds=(name,)))
+    arguments = {"topic": "@illa", "words": typed}
+    choices = (await house.ask("help", name="subscribe", arguments=arguments)).choices
+    assert bool(choices) == fits
+    for choice, networks in zip(choices, ("fake", "other", "fake,other"), strict=fits):
+        assert command_of(choice.line) == Parsed("subscribe", {**arguments, "networks": networks})
+
+
+async def test_what_only_one_source_can_read_now_needs_no_question(house: House) -> None:
+    two_meanings(house).sources["other"].answers[PROFILE] = [TryLater("that is a page")]
+    assert "Done" in await house.told(f"subscribe {PROFILE}")
+
+
+async def test_a_hashtag_is_followed_on_every_network_unless_they_are_named(house: House) -> None:
+    house.sources["third"] = Scripted("third", Resolved(feeds=("t1", "t2"), tag="anden", title="#Andén"))
+    assert "third: #Andén" in await house.told("subscribe #Andén")
+    assert dict((await house.only()).tags) == {"fake": "andén", "other": "andén", "third": "anden"}
+    assert len((await house.only()).feeds) == 4
+    await house.ask("unsubscribe #Andén")
+    await house.ask("subscribe #Andén networks=fake,third")
+    assert dict((await house.only()).tags) == {"fake": "andén", "third": "anden"}
 
 
 async def test_a_second_time_changes_nothing_and_says_so(house: House) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from relay.model import Only, Post, Published
 from relay.ports import Batch, Gone, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
+from relay.sieve import OPEN, Sieve
 from relay.store import open_store
 from relay.testing import FakeSource, author, post, text
 from relay.text import plain
@@ -147,6 +149,20 @@ async def test_settings_that_cannot_be_are_told(house: House) -> None:
     assert "is no language tag" in await house.refused("settings #bridge language=!!")
 
 
+async def test_a_filter_is_changed_and_taken_back(house: House) -> None:
+    await seed(house, "subscribe #bridge words=rope per_hour=3 min_age=30d")
+    told = await house.told("settings #bridge words=“rope, river” per_hour=-")
+    assert "words: rope, river" in told
+    assert "min_age: 30d" in told
+    assert "per_hour" not in told
+    assert (await house.only()).sieve == Sieve(words=("rope", "river"), min_age=timedelta(days=30))
+    for nothing in ("words=-", "min_age=none", "block=all", "pattern=*"):
+        assert not (await house.ask(f"settings #bridge {nothing}")).failed
+    assert (await house.only()).sieve == OPEN
+    last = (await house.store.list_audit(1))[0]
+    assert last.detail == "#bridge · min_age: —"
+
+
 # --- subscriptions, status, help ---
 
 
@@ -215,6 +231,28 @@ async def test_a_number_shows_the_topic_of_that_subscription_of_the_channel(hous
     assert "#bridge" in await house.told(f"preview {number}", may_manage=False)
     assert not house.sources["other"].polls, "only its own networks are read"
     assert "means nothing" in await house.refused(f"preview {number}", destination=HALL)
+
+
+async def test_a_preview_shows_what_the_channel_s_own_filters_let_through(house: House) -> None:
+    bodies = {1: "A rope.", 2: "A sale of rope.", 3: "Nothing.", 4: "More rope.", 5: "Nothing."}
+    events = tuple(Published(post(n, body=text(said))) for n, said in bodies.items())
+    house.sources["fake"].answers["#Bridge"] = [Batch(events=events) for _ in range(3)]
+    await seed(house, "subscribe #Bridge networks=fake words=rope without=sale")
+    for named in ("#bridge", str((await house.only()).id)):
+        answer = await house.ask(f"preview {named}")
+        assert [card.post.uri for card in answer.cards] == [post(n).uri for n in (1, 4)]
+        assert "left out by words: 2" in plain(answer.text)
+        assert "left out by without: 1" in plain(answer.text)
+    answer = await house.ask("preview #Bridge", destination=HALL)
+    assert [card.post.uri for card in answer.cards] == [post(n).uri for n in (3, 4, 5)]
+
+
+async def test_a_preview_of_which_nothing_is_left_says_why(house: House) -> None:
+    house.sources["fake"].answers["#bridge"] = [Batch(events=(Published(post(1)),))]
+    await seed(house, "subscribe #bridge networks=fake only=links")
+    told = await house.told("preview #bridge")
+    assert "Nothing to show yet" in told
+    assert "left out by only: 1" in told
 
 
 # --- unroll ---
@@ -338,7 +376,7 @@ async def test_networks_complete_the_last_of_a_list(house: House) -> None:
 
 
 async def test_choices_are_suggested_in_the_language_of_the_person(house: House) -> None:
-    assert await suggest(house, "only", "") == ["all", "media", "originals"]
+    assert await suggest(house, "only", "") == ["all", "media", "text", "links", "originals"]
 
 
 async def test_what_nobody_asks_and_a_store_that_fails_suggest_nothing(house: House) -> None:

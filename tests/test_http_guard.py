@@ -171,6 +171,60 @@ async def test_a_name_that_leads_inside_is_refused_without_telling_where(found: 
     assert not any(address in reply.reason for address in found)
 
 
+INSIDE = [
+    "127.0.0.1",
+    "127.1.2.3",
+    "0.0.0.0",
+    "10.0.0.7",
+    "100.64.0.1",
+    "169.254.169.254",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b:1::a00:7",
+    "2002:7f00:1::",
+    "2001:0:7f00:1::",
+    "fe80::1",
+    "fe80::1%1",
+    "fd00:ec2::254",
+    "ff02::1",
+]
+
+
+@pytest.mark.parametrize("inside", INSIDE)
+async def test_a_name_is_never_believed_whatever_it_is_rebound_to(server: FeedServer, inside: str) -> None:
+    """Asked for once and found good, the name leads inside the next time: by GET, by POST, and after a redirect."""
+    public = "203.0.114.1"
+    names = Names(rebind_example=[[public], [inside]], outside_example=[["127.0.0.2"]])
+    async with FeedServer(hosts=["127.0.0.2"]) as outside, client(resolver=names, trusted="127.0.0.2/32") as http:
+        assert http.refusal(f"http://rebind.example:{server.port}/") == ""
+        await names.resolve("rebind.example", server.port)  # somebody checked it before
+        there = f"http://rebind.example:{server.port}/feed.xml"
+        replies = [await http.get(there), await http.post(there, {"a": "b"})]
+        hop = f"http://outside.example:{outside.port}/redirect"
+        replies += [await http.get(hop, params={"to": there, "status": "307"})]
+        replies += [await http.post(f"{hop}?status=307&to={there}", {"a": "b"})]
+    assert [type(reply) for reply in replies] == [Forbidden, Forbidden, Forbidden, Answer]  # a form goes to one origin
+    assert server.requests == []
+    assert inside not in "".join(reply.reason for reply in replies if isinstance(reply, Forbidden))
+
+
+@pytest.mark.parametrize("port", [0, 22, 25, 110, 500, 1023])
+async def test_a_name_is_asked_on_no_port_where_something_else_than_pages_lives(port: int) -> None:
+    async with client(resolver=Names(mail_example=[["203.0.114.1"]])) as http:
+        for reply in (
+            await http.get(f"http://mail.example:{port}/"),
+            await http.post(f"http://mail.example:{port}/", {}),
+        ):
+            assert isinstance(reply, Forbidden)
+            assert f"port {port}" in reply.reason
+
+
 async def test_only_the_allowed_ones_among_the_addresses_of_a_name_are_tried(server: FeedServer) -> None:
     names = Names(mixed_example=[["10.0.0.7", "127.0.0.1", "192.168.0.1"]])
     async with client(resolver=names) as http:
@@ -197,6 +251,16 @@ async def test_a_name_that_changes_its_mind_is_checked_at_each_connection(server
         ("http://169.254.169.254/latest/meta-data/", "not on the public internet"),
         ("http://10.0.0.1/", "not on the public internet"),
         ("http://2852039166/", "unusual way"),
+        ("http://0251.0376.0251.0376/", "unusual way"),
+        ("http://0xa9fea9fe/", "unusual way"),
+        ("http://169.254.43518/", "unusual way"),
+        ("http://[::ffff:a9fe:a9fe]/", "not on the public internet"),
+        ("http://[64:ff9b::a9fe:a9fe]/", "not on the public internet"),
+        ("http://[2002:a9fe:a9fe::]/", "not on the public internet"),
+        ("http://10。0。0。1/", "not on the public internet"),
+        ("http://①⓪.⓪.⓪.①/", "not on the public internet"),
+        ("http://1.1.1.1:22/", "port 22"),
+        ("http://1.1.1.1@10.0.0.1/", "user name or password"),
         ("file:///etc/passwd", "only http and https"),
         ("//[::1]/", "not on the public internet"),
         ("http://u:p@127.0.0.1/", "user name or password"),

@@ -11,7 +11,7 @@ import pytest
 from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Role
 from relay.sources.mastodon.parse import alias, local_id, read_post, read_time
 from relay.text import plain
-from tests.servers.fediverse import Fediverse, Json
+from tests.servers.fediverse import FIRST_ID, Fediverse, Json
 
 HERE = "https://social.example"
 ABSENT = object()
@@ -127,7 +127,7 @@ def test_boosts_are_no_posts() -> None:
         ("https://a.example/1", None, ("https://a.example/1", "https://a.example/1")),
         (None, "https://a.example/@a/1", ("https://a.example/@a/1", "https://a.example/@a/1")),
         ("https://a.example/1", "javascript:alert(1)", ("https://a.example/1", "https://a.example/1")),
-        ("tag:a.example,2016:1", None, ("tag:a.example,2016:1", f"{HERE}/api/v1/statuses/116000000000065536")),
+        ("tag:a.example,2016:1", None, ("tag:a.example,2016:1", f"{HERE}/api/v1/statuses/{FIRST_ID + 65536}")),
         (None, None, None),
         ("", "", None),
         ("https://a.example/\u202e1", None, None),

@@ -13,6 +13,7 @@ from relay.model import Deleted, Edited, Event, Feed, FeedId, Post, Published
 from relay.ports import Batch, Resolved, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
+from tests.mastodon_listening import SOON, Core, running
 from tests.servers.fediverse import asking
 from tests.servers.masto import Masto
 
@@ -147,8 +148,43 @@ async def test_trouble_is_told_and_what_was_missed_is_read_after_it(
     await masto.heal()
     assert isinstance(later, TryLater)
     assert later.after == after
-    _, posts = await poll(source, feed)
+    async with asking(masto.base) as another:  # what this one was told holds for minutes
+        _, posts = await poll(another, feed)
     assert len(posts) == 1
+
+
+async def test_posts_edits_and_deletions_come_as_they_happen(masto: Masto, tag: str) -> None:
+    made = await masto.post("to have a token", user=tag)
+    token = masto.tokens[made["account"]["acct"]]
+    async with asking(masto.base, tokens={masto.base: token}, patience=SOON) as source:
+        core = Core(source, masto.base)
+        await core.follow(f"#{tag}")
+        async with running(core):
+            await core.until(lambda: bool(core.told))
+            made = await masto.post(f"one #{tag}")
+            await masto.post(f"secretly #{tag}", visibility="private")
+            await core.until(lambda: core.texts() == [f"one #{tag}"])
+            await masto.edit(made, f"better #{tag}")
+            await core.until(lambda: core.texts() == [f"better #{tag}"])
+            await masto.delete(made)
+            await core.until(lambda: bool(core.gone))
+            (post,) = core.posts.values()
+            assert set(core.gone) == set(post.aliases)
+
+
+async def test_a_stream_brings_what_polls_cannot_while_the_rest_is_in_trouble(masto: Masto, tag: str) -> None:
+    made = await masto.post("to have a token", user=tag)
+    tokens = {masto.base: masto.tokens[made["account"]["acct"]]}
+    async with asking(masto.base, tokens=tokens, patience=SOON) as source:
+        core = Core(source, masto.base)
+        await core.follow(f"#{tag}")
+        async with running(core):
+            await core.until(lambda: len(core.told) >= 2)
+            await masto.fault("/api/v1/timelines/tag/*", {"type": "status", "status": 503}, count=50)
+            for number in range(200):
+                await masto.post(f"{number} #{tag}")
+            await core.until(lambda: len(core.posts) == 200)
+            await masto.heal()
 
 
 async def test_check_is_content_with_it(source: MastodonSource) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from relay.match import index, match
+from relay.match import Index, index, match
 from relay.model import (
     Deleted,
     Destination,
@@ -23,7 +26,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.testing import post
+from relay.sieve import Sieve
+from relay.testing import NOON, author, post
 
 FEED = Feed(id=FeedId(1), source="fake", address="https://ayllu.example/tag", seeded=True)
 
@@ -157,3 +161,118 @@ def test_of_one_destination_the_first_subscription_that_wants_a_post_counts(same
         )
         event = Published(post(tags=("Bridge", "rope"), language=post_language))
         assert sends(*listeners, event=event) == [("console", f"{wins} · ayllu.example")]
+
+
+# --- so many of one author within an hour ---
+
+SPARE = Sieve(per_hour=2)
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def brought(subscribed: Index, minute: float, *posts: Post) -> list[str]:
+    """The uris that are wished for at this minute, each as the end of its address."""
+    wishes = match([Published(one) for one in posts], FEED, subscribed, at(minute))
+    return [wish.uri.rpartition("/")[2] for wish in wishes]
+
+
+def rationed(**choices: Any) -> Subscription:
+    return subscription(1, "console", feed=1, sieve=SPARE, **choices)
+
+
+def test_no_more_than_so_many_of_one_author_come_within_an_hour() -> None:
+    subscribed = index([rationed()])
+    assert brought(subscribed, 0, post(1)) == ["1"]
+    assert brought(subscribed, 30, post(2), post(3), post(4, author=author("Sami"))) == ["2", "4"]
+    assert brought(subscribed, 59, post(5)) == []
+    assert brought(subscribed, 60, post(6), post(7)) == ["6"]
+    assert brought(subscribed, 90, post(8)) == ["8"]
+
+
+def test_the_posts_of_a_thread_count_like_others() -> None:
+    thread = [post(n, reply_to=post(n - 1).uri, reply_to_author=author().uri) for n in (2, 3)]
+    assert brought(index([rationed()]), 0, post(1), *thread) == ["1", "2"]
+
+
+def test_the_same_post_again_is_not_one_more() -> None:
+    """Another feed, another server and a stream beside its polls all bring it."""
+    subscribed = index([rationed()])
+    assert brought(subscribed, 0, post(1), post(1), post(1), post(2)) == ["1", "1", "1", "2"]
+    assert brought(subscribed, 1, post(1), post(3)) == ["1"]
+
+
+def test_the_ration_outlives_an_index() -> None:
+    first = index([rationed()])
+    assert brought(first, 0, post(1), post(2)) == ["1", "2"]
+    assert brought(index([rationed()], first.ration), 1, post(3)) == []
+    assert brought(index([rationed()]), 1, post(3)) == ["3"]
+
+
+def test_what_another_subscription_brings_or_a_filter_holds_back_is_not_counted() -> None:
+    everything = subscription(1, "console", tag="rope")
+    choosy = rationed(id=SubscriptionId(2), languages=("es",))
+    subscribed = index([choosy, everything, subscription(3, "console", feed=1)])
+    assert brought(subscribed, 0, post(1, language="en"), post(2, language="en")) == ["1", "2"]
+    taken = index([subscription(1, "console", feed=1, languages=("es",)), rationed(id=SubscriptionId(2))])
+    assert brought(taken, 0, *(post(n, language="es") for n in range(5))) == ["0", "1", "2", "3", "4"]
+    assert brought(taken, 1, *(post(n, language="en") for n in range(5, 9))) == ["5", "6"]
+
+
+def test_what_a_feed_brings_to_a_place_is_not_counted_for_its_hashtag() -> None:
+    hashtag = subscription(2, "console", tag="rope", sieve=SPARE)
+    subscribed = index([subscription(1, "console", feed=1), hashtag])
+    said = [Published(post(n, tags=("rope",))) for n in range(6)]
+    assert len(match(said[:3], FEED, subscribed, at(0))) == 3
+    assert len(match(said[3:], replace(FEED, id=FeedId(77)), subscribed, at(1))) == 2
+
+
+def test_what_a_ration_holds_back_another_subscription_of_the_place_may_bring() -> None:
+    subscribed = index([rationed(topic="first"), subscription(2, "console", feed=1, topic="second")])
+    wishes = match([Published(post(n)) for n in range(4)], FEED, subscribed, at(0))
+    assert [wish.by["console"].topic for wish in wishes] == ["first", "first", "second", "second"]
+
+
+def test_without_a_clock_it_is_the_time_of_the_posts_that_counts() -> None:
+    told = [Published(post(n)) for n in (0, 1, 2, 59, 60, 61)]
+    assert [wish.uri for wish in match(told, FEED, index([rationed()]))] == [post(n).uri for n in (0, 1, 60, 61)]
+
+
+def test_the_ration_of_many_authors_is_bounded() -> None:
+    subscribed = index([rationed()])
+    for n in range(20_050):
+        subscribed.ration.take(rationed(), post(n, author=replace(author(), uri=f"x:{n}")), at(0))
+    assert len(subscribed.ration._brought) == 20_000  # there is no other way to see what it holds
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["Illa", "Sami"])), max_size=60), st.integers(1, 5))
+def test_in_no_hour_there_are_more_than_so_many_of_one_author(said: list[tuple[int, str]], most: int) -> None:
+    subscribed = index([subscription(1, "console", feed=1, sieve=Sieve(per_hour=most))])
+    times: dict[str, list[int]] = {"Illa": [], "Sami": []}
+    for number, (minute, who) in enumerate(sorted(said)):
+        if brought(subscribed, minute, post(number, author=author(who))):
+            times[who].append(minute)
+    for came in times.values():
+        assert all(sum(begin <= minute < begin + 60 for minute in came) <= most for begin in came)
+
+
+# --- one word for all networks ---
+
+
+def test_a_hashtag_is_wanted_of_every_network() -> None:
+    """As each network folds it."""
+    one = subscription(1, "console", tags=(("mastodon", "anden"), ("bluesky", "andén"), ("rss", "andén")))
+    for source in ("mastodon", "bluesky", "rss"):
+        event = Published(post(source=source, tags=("Andén",)))
+        assert sends(one, event=event)
+    assert not sends(one, event=Published(post(source="elsewhere", tags=("Andén",))))
+
+
+@pytest.mark.parametrize("how", [{"tag": "bridge"}, {"feed": 1}])
+def test_a_sieve_holds_posts_back_whatever_brings_them(how: dict[str, Any]) -> None:
+    held = subscription(1, "console", sieve=Sieve(words=("river",)), **how)
+    plain = subscription(2, "x:y", **how)
+    event = Published(post(tags=("bridge",)))
+    assert [to for to, _ in sends(held, plain, event=event)] == ["x:y"]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
 from relay.sources.feed_posts import Item
-from relay.sources.rss import Cursor, compare
-from relay.testing import post
+from relay.sources.rss.cursor import BACK_AFTER, Cursor, Moving, seconds
+from relay.sources.rss.news import News, compare
+from relay.testing import NOON, post
+
+DAY = timedelta(days=1)
 
 
 def told(events: Sequence[Event]) -> list[tuple[str, str]]:
@@ -16,44 +24,178 @@ def told(events: Sequence[Event]) -> list[tuple[str, str]]:
     return [(type(event).__name__, event.post.title) for event in events if isinstance(event, Published | Edited)]
 
 
-def seen(number: int, text: str = "t", twin: str = "") -> Item:
+def seen(number: int, text: str = "", twin: str = "", **changes: object) -> Item:
+    """An entry; each says something else, unless told otherwise."""
     return Item(
-        post=post(number, title=str(number)),
+        post=post(number, title=str(number), **changes),
         name=f"{number:012}",
-        text=f"{text:>012}",
+        text=f"{text or number:>012}",
         twin=f"{twin:>012}" if twin else "",
     )
 
 
+def dated(number: int, when: datetime, text: str = "") -> Item:
+    return seen(number, text, twin=f"w{number}", published=when)
+
+
+def after(*before: Item) -> News:
+    return compare(before, {})
+
+
 def test_an_entry_is_new_once_and_edited_when_its_text_differs() -> None:
-    events, known = compare([seen(1), seen(2)], {})
-    assert told(events) == [("Published", "1"), ("Published", "2")]
-    assert compare([seen(1), seen(2)], known) == ((), known)
-    assert told(compare([seen(1, "u"), seen(2)], known)[0]) == [("Edited", "1")]
+    first = compare([seen(1), seen(2)], {})
+    assert told(first.events) == [("Published", "1"), ("Published", "2")]
+    again = compare([seen(1), seen(2)], first.items)
+    assert (again.events, again.items) == ((), first.items)
+    assert told(compare([seen(1, "u"), seen(2)], first.items).events) == [("Edited", "1")]
 
 
 def test_an_entry_that_went_and_comes_back_is_no_news() -> None:
-    _, known = compare([seen(1), seen(2)], {})
-    _, known = compare([seen(2)], known)
-    events, known = compare([seen(1), seen(2)], known)
-    assert events == ()
+    known = after(seen(1), seen(2)).items
+    known = compare([seen(2)], known).items
+    assert compare([seen(1), seen(2)], known).events == ()
 
 
-def test_what_vanished_long_ago_is_forgotten_first() -> None:
-    known: dict[str, str] = {}
+def test_what_vanished_long_ago_is_remembered_by_name_and_forgotten_first() -> None:
+    known = after().items
+    gone = ""
     for number in range(2000):
-        _, known = compare([seen(number), seen(number + 1)], known)
-    assert len(known) == 502
-    assert set(known) == {f"{number:012}" for number in range(1499, 2001)}
+        news = compare([seen(number), seen(number + 1)], known, gone)
+        known, gone = news.items, news.gone
+        assert told(news.events) == [("Published", str(number + 1))] or number == 0
+    assert len(known) == 62
+    names = gone.split()
+    assert {f"{number:012}" for number in range(1439, 1939)} == set(names)
+    assert compare([seen(1500), seen(1999), seen(2000)], known, gone).events == ()
+    assert len(f"{known}{gone}") < 12_000
 
 
 def test_a_new_guid_for_an_old_entry_is_no_news_but_a_repeated_text_is() -> None:
-    _, known = compare([seen(1, twin="w")], {})
-    events, known = compare([seen(2, twin="w"), seen(3, twin="v"), seen(4)], known)
-    assert told(events) == [("Published", "3"), ("Published", "4")]
-    assert compare([seen(2, twin="w"), seen(3, twin="v"), seen(4)], known)[0] == ()
+    known = after(seen(1, twin="w")).items
+    third, fourth = seen(3, "1", twin="v"), seen(4, "1")
+    news = compare([seen(2, twin="w"), third, fourth], known)
+    assert told(news.events) == [("Published", "3"), ("Published", "4")]
+    assert compare([seen(2, twin="w"), third, fourth], news.items).events == ()
+
+
+def test_new_guids_and_new_dates_of_the_same_addresses_are_no_news() -> None:
+    def entry(number: int, when: datetime) -> Item:
+        return seen(number, "same", twin=f"{number}w", published=when, url="https://bell.example/a")
+
+    known = after(entry(1, NOON - DAY)).items
+    assert compare([entry(2, NOON)], known).events == ()
+    two = compare([entry(2, NOON), entry(3, NOON)], known)  # an address that two have is nobody's
+    assert told(two.events) == [("Published", "2"), ("Published", "3")]
+
+
+def test_a_feed_that_moves_to_another_host_with_new_guids_is_no_news() -> None:
+    known = after(seen(1, "same", twin="a", published=NOON, url="https://old.example/1")).items
+    moved = seen(2, "same", twin="b", published=NOON, url="https://new.example/1")
+    assert compare([moved], known).events == ()
+
+
+@pytest.mark.parametrize(
+    ("age", "news"), [(timedelta(0), True), (2 * DAY, True), (3 * DAY, True), (4 * DAY, False), (4000 * DAY, False)]
+)
+def test_what_is_dated_back_a_little_is_news_and_what_is_dated_long_ago_is_kept(age: timedelta, news: bool) -> None:
+    known = after(dated(1, NOON)).items
+    found = compare([dated(2, NOON - age), dated(1, NOON)], known, newest=NOON)
+    assert told(found.events if news else found.past) == [("Published", "2")]
+    assert found.events == () or found.past == ()
+    assert ("old entries" in found.note) is not news
+
+
+def test_what_has_no_date_is_never_old() -> None:
+    assert told(compare([seen(2, published=NOON - 90 * DAY)], {}, newest=NOON).events) == [("Published", "2")]
+
+
+def test_of_too_many_new_entries_the_newest_are_news_and_all_are_kept() -> None:
+    items = [dated(number, NOON + timedelta(minutes=number)) for number in range(75)]
+    edited = seen(99)
+    known = after(seen(99, "before")).items
+    found = compare([*items, edited], known, newest=NOON, most=20)
+    assert told(found.events) == [*(("Published", str(number)) for number in range(55, 75)), ("Edited", "99")]
+    assert told(found.past) == [("Published", str(number)) for number in range(55)]
+    assert found.note == "75 new entries came at once; the newest 20 are sent, the others kept"
+    assert compare([*items, edited], found.items, newest=NOON, most=20).events == ()
+
+
+changes = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), st.integers(-9, 9)), max_size=40)
+
+
+@given(st.lists(changes, min_size=1, max_size=6), st.none() | st.integers(1, 5))
+def test_whatever_a_feed_does_nothing_is_news_twice_or_lost(polls: list[list[tuple[int, int, int]]], most: int) -> None:
+    """Every entry is published once, or kept once, or was there under another name; edits follow what is known."""
+    known: dict[str, str] = {}
+    gone = ""
+    names: set[str] = set()
+    for document in polls:
+        items = {number: dated(number, NOON + day * DAY, text=f"{number}-{text}") for number, text, day in document}
+        found = compare(list(items.values()), known, gone, newest=NOON, most=most)
+        fresh = [event.post.title for event in (*found.past, *found.events) if isinstance(event, Published)]
+        assert not names & set(fresh)
+        assert len(fresh) == len(set(fresh))
+        names |= {str(number) for number in items}
+        assert set(fresh) <= names
+        assert sum(isinstance(event, Published) for event in found.events) <= (most or 99)
+        known, gone = found.items, found.gone
+
+
+# --- the cursor ---
 
 
 def test_a_cursor_survives_its_own_writing() -> None:
-    cursor = Cursor(etag='W/"é"', modified="x", body="b", ttl=5, items={"a": "b"})
+    cursor = Cursor(
+        etag='W/"é"', body="b", minutes=5, items={"a": "b"}, moving=Moving("https://a", 1, 2), skip_days=(6,)
+    )
     assert Cursor.load(cursor.dump()) == cursor
+
+
+def test_a_cursor_of_an_earlier_version_still_knows_its_entries() -> None:
+    assert Cursor.load('{"etag":"x","ttl":5,"items":{"a":"b"}}') == Cursor(etag="x", items={"a": "b"})
+
+
+def moved(*targets: str, every: timedelta) -> Cursor:
+    cursor = Cursor()
+    for number, target in enumerate(targets):
+        cursor = cursor.follow(target, NOON + every * number)
+    return cursor
+
+
+@pytest.mark.parametrize(
+    ("targets", "every", "home"),
+    [
+        (["a", "a", "a"], timedelta(hours=13), "a"),
+        (["a", "a", "a"], timedelta(hours=11), ""),
+        (["a", "a"], 2 * DAY, ""),
+        (["a", "b", "a"], DAY, ""),
+        (["a", "a", "", "a"], DAY, ""),
+        (["b", "a", "a", "a"], DAY, "a"),
+        (["a"] * 100, timedelta(minutes=10), ""),
+        (["a"] * 146, timedelta(minutes=10), "a"),
+    ],
+)
+def test_a_move_is_believed_when_it_led_to_one_place_for_a_day(targets: list[str], every: timedelta, home: str) -> None:
+    assert moved(*targets, every=every).home == home
+
+
+@pytest.mark.parametrize(
+    ("mirror", "tried", "order"),
+    [
+        (0, timedelta(0), [0, 1, 2]),
+        (1, timedelta(minutes=5), [1, 0, 2]),
+        (1, BACK_AFTER, [0, 1, 2]),
+        (2, BACK_AFTER, [0, 2, 1]),
+        (7, BACK_AFTER, [0, 1, 2]),
+    ],
+)
+def test_the_mirror_that_serves_is_asked_first_and_the_first_one_now_and_then(
+    mirror: int, tried: timedelta, order: list[int]
+) -> None:
+    assert Cursor(mirror=mirror, tried=seconds(NOON - tried)).order(3, NOON) == order
+
+
+def test_another_mirror_is_told_no_validators_and_knows_the_same_entries() -> None:
+    cursor = Cursor(etag="x", body="b", home="h", newest=5, items={"a": "b"}, gone="c")
+    assert cursor.at(0) is cursor
+    assert cursor.at(1) == Cursor(mirror=1, newest=5, items={"a": "b"}, gone="c")

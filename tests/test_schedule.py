@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,13 +22,14 @@ from relay.schedule import (
     next_check,
     next_poll,
     next_poll_after_failure,
+    phase,
     settle,
     unsure,
 )
 from relay.testing import NOON, delivery
 
 MINUTE = timedelta(minutes=1)
-jitters = st.floats(0, 1, exclude_max=True)
+jitters = phases = st.floats(0, 1, exclude_max=True)
 
 
 def settled(
@@ -171,10 +173,77 @@ def test_platforms_that_cannot_edit_or_delete_are_not_asked_to() -> None:
     assert impossible(delivery(action=Action.DELETE), Policy(limits=Limits(deletions=False)))
 
 
-def test_an_interval_is_obeyed_as_written_unless_the_server_asks_for_more() -> None:
-    assert next_poll(NOON, MINUTE, None) == NOON + MINUTE
-    assert next_poll(NOON, MINUTE, timedelta(seconds=5)) == NOON + MINUTE
-    assert next_poll(NOON, MINUTE, timedelta(hours=1)) == NOON + timedelta(hours=1)
+@pytest.mark.parametrize(
+    ("late", "wait", "pause"),
+    [
+        (0, None, 600),
+        (0, 5, 600),
+        (5, None, 595),
+        (299, None, 301),
+        (301, None, 899),  # too late for the next slot
+        (0, 600, 600),
+        (5, 600, 600),
+        (5, 3600, 3600),
+        (11, 3600, 4189),
+        (300, 3600, 3900),
+        (0, 601, 601),
+        (0, 700, 1200),
+        (0, 86_400, 86_400),
+    ],
+)
+def test_a_feed_keeps_its_slot_and_nobody_is_asked_before_they_like(late: int, wait: int | None, pause: int) -> None:
+    """An interval of ten minutes; noon is a slot, and the poll so many seconds late."""
+    now = NOON + timedelta(seconds=late)
+    asked = None if wait is None else timedelta(seconds=wait)
+    assert next_poll(now, 10 * MINUTE, asked, 0.0) - now == timedelta(seconds=pause)
+
+
+spans = st.timedeltas(timedelta(0), timedelta(days=30))
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.timedeltas(MINUTE / 6000, timedelta(days=2)), spans, phases)
+def test_a_pause_is_never_shorter_than_asked_and_little_longer_than_both(
+    now: datetime, interval: timedelta, wait: timedelta, phase: float
+) -> None:
+    if not 1970 < now.year < 9900:
+        return
+    pause = next_poll(now, interval, wait, phase) - now
+    assert max(wait, interval / 2) <= pause <= max(wait, interval / 2) + interval
+
+
+@given(st.text(max_size=50))
+def test_a_phase_is_the_same_ever_and_a_part_of_the_whole(name: str) -> None:
+    assert 0 <= phase(name) == phase(name) < 1
+
+
+def test_two_thousand_feeds_that_were_read_at_once_come_apart_and_stay_so() -> None:
+    interval = 10 * MINUTE
+    due = [
+        next_poll(NOON + timedelta(milliseconds=number), interval, None, phase(f"rss https://ayllu.example/{number}"))
+        for number in range(2000)
+    ]
+    assert max(in_one(due, timedelta(seconds=30))) < 140  # a hundred, if they were spread like a comb
+    again = [
+        next_poll(at + timedelta(seconds=2), interval, None, phase(f"rss https://ayllu.example/{number}"))
+        for number, at in enumerate(due)
+    ]
+    assert [later - earlier for earlier, later in zip(due, again, strict=True)] == [interval] * 2000
+    hourly = [next_poll(NOON, interval, 6 * interval, phase(f"rss https://ayllu.example/{n}")) for n in range(2000)]
+    assert max(in_one(hourly, timedelta(seconds=30))) < 180
+
+
+def in_one(times: list[datetime], span: timedelta) -> list[int]:
+    """How many fall into each span."""
+    return list(Counter((time - NOON) // span for time in times).values())
+
+
+def test_a_feed_that_fails_for_a_day_is_asked_every_few_hours() -> None:
+    now, polls = NOON, 0
+    while now < NOON + timedelta(days=1):
+        polls += 1
+        now = next_poll_after_failure(now, 10 * MINUTE, None, polls, 0.0)
+    assert polls == 9
+    assert next_poll_after_failure(now, 10 * MINUTE, None, polls, 0.0) - now == LONGEST_POLL
 
 
 @given(st.integers(1, 1000), jitters)

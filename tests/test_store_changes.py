@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relay.model import Action, Destination, Edited, Only, Published, Subscription, SubscriptionId
 from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Store, Wanted
+from relay.sieve import OPEN, Sieve
 from relay.store import open_store
+from relay.store.subscriptions import read_sieve, write_sieve
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, delete, lease, publish, said, settled, states, wish
 
 PLENTY = Quota(destination=25, community=100)
 BRIDGE = Wanted(topic="#bridge", destination=ROOM)
+SIEVE = Sieve(
+    words=("rope", "“river”, bank"),
+    without=("sale",),
+    pattern=r"qeswa\w+|\d",
+    block=("@sami@ayllu.example",),
+    min_age=timedelta(days=30, hours=12),
+    per_hour=3,
+)
 
 
 def by(deed: str = "subscribe", *, user: str = "illa", minute: float = 0) -> By:
@@ -43,6 +56,7 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         mode="posts",
         languages=("es", "qu"),
         only=Only.MEDIA,
+        sieve=SIEVE,
         options='{"style":"embed"}',
         community="ayllu",
     )
@@ -57,6 +71,7 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         networks=("fake", "other"),
         languages=("es", "qu"),
         only=Only.MEDIA,
+        sieve=SIEVE,
         options='{"style":"embed"}',
         community="ayllu",
     )
@@ -343,3 +358,39 @@ async def test_lost_places_are_paused_if_something_is_relayed_there_and_nobody_p
     assert await store.save_lost([ROOM], "again", at(2)) == []
     await store.save_destination(ROOM, "", at(3))
     assert len(await claim(store, now=3)) == 1
+
+
+# --- filters ---
+
+
+async def test_filters_of_a_configuration_are_written_anew_with_each_start(store: Store) -> None:
+    await store.save_subscriptions("file", [replace(BRIDGE, sieve=SIEVE)])
+    assert (await only(store)).sieve == SIEVE
+    await store.save_subscriptions("file", [BRIDGE])
+    assert (await only(store)).sieve is OPEN
+
+
+async def test_what_became_of_a_filter_is_noted_as_people_write_it(store: Store) -> None:
+    await subscribe(store)
+    one = await only(store)
+    assert await store.save_subscription(replace(one, sieve=Sieve(words=("rope", "river"), per_hour=3)), by("settings"))
+    one = await only(store)
+    assert await store.save_subscription(replace(one, sieve=Sieve(words=("rope",))), by("settings"))
+    assert (await only(store)).sieve == Sieve(words=("rope",))
+    last, first, _ = await store.list_audit(9)
+    assert first.detail == "#bridge · words: rope, river · per_hour: 3"
+    assert last.detail == "#bridge · words: rope · per_hour: —"
+
+
+@settings(max_examples=60)
+@given(
+    st.builds(
+        Sieve,
+        words=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
+        pattern=st.text(st.characters(exclude_categories=["Cs"])),
+        min_age=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3650)),
+        per_hour=st.integers(0, 1000),
+    )
+)
+def test_a_sieve_is_read_as_it_was_written(sieve: Sieve) -> None:
+    assert read_sieve(write_sieve(sieve)) == sieve

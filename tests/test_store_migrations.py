@@ -20,6 +20,7 @@ from sqlalchemy import Connection, create_engine
 
 from relay.model import FeedId, Subscription, SubscriptionId
 from relay.ports import StoreError, Wanted
+from relay.sieve import OPEN
 from relay.store import open_store
 from relay.store.content import encode
 from relay.store.engine import connect
@@ -165,6 +166,32 @@ async def test_a_database_of_the_third_schema_keeps_all_and_can_note(postgres: P
             assert ((await store.get_counts()).unknown, len(await claim(store))) == (7, 1)
             await store.save_note("adapter:fake", "a", "1", at(5))
             assert await store.get_note("adapter:fake", "a", at(1)) == "1"
+            await store.close()
+
+
+async def test_a_database_of_the_fourth_schema_finds_its_posts_by_their_pages(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """However the address is written; and what came from one network is not brought again from another one."""
+    shown = post(url="https://www.ayllu.example/@illa/1/?utm_source=x")
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            old = [
+                text.replace("'u', 's'", f"'{shown.uri}', 's'").replace("'a', 'u'", f"'a', '{shown.url}'")
+                for text in OLD
+            ]
+            old = [text.replace("{post}", encode(shown)).replace("{no}", no) for text in old]
+            note = "INSERT INTO notes (owner, key, value, until) VALUES ('adapter:fake', 'a', '1', 9000000000000000)"
+            await upgrade_to(url, "0004", *old, *CHAT, note)
+            store = await open_store(url)
+            page = await store.get_page_of("http://ayllu.example/@illa/1")
+            assert page is not None
+            assert page.root == shown.uri
+            assert [one.sieve for one in await store.list_subscriptions()] == [OPEN, OPEN]
+            assert await store.get_note("adapter:fake", "a", at(1)) == "1"
+            copy = post(uri="sky://1", url="https://sky.example/1", source="sky", origin="x", aliases=(shown.url,))
+            await publish(store, copy, to=(ROOM,))
+            assert [delivery.uri for delivery in await claim(store)] == [shown.uri]
             await store.close()
 
 

@@ -17,7 +17,7 @@ from relay.ports import Store, StoreError
 from relay.store import SqlStore, open_store
 from relay.store.engine import connect
 from relay.testing import post
-from tests.store_cases import carry, claim, publish
+from tests.store_cases import carry, claim, lease, publish
 
 SOON = timedelta(milliseconds=50)
 
@@ -131,6 +131,19 @@ async def test_a_file_is_one_relay_s_at_a_time(sqlite_url: str) -> None:
     await first.close()
     second = await open_store(sqlite_url, exclusive=True)
     await second.close()
+
+
+async def test_a_start_after_a_kill_waits_for_no_lease_of_its_own_file(sqlite_url: str) -> None:
+    """Nobody else can have it open: what the killed one held is free at once, and what it was sending is in doubt."""
+    killed = await open_store(sqlite_url, exclusive=True)
+    await publish(killed, post())
+    await claim(killed, owner="killed")
+    assert await killed.claim_lease("stream", lease("killed"))
+    await killed.close()
+    started = await open_store(sqlite_url, exclusive=True)
+    assert [one.interrupted for one in await claim(started, owner="started")] == [True]
+    assert await started.claim_lease("stream", lease("started"))
+    await started.close()
 
 
 async def test_postgresql_is_there_to_be_shared(postgres_url: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.model import Destination, SubscriptionId
 from relay.ports import Added, By, Quota, Refused, Resolved, Store, TryLater, Wanted
@@ -36,14 +37,16 @@ class Scripted(FakeSource):
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
-async def link(store: Store, *sources: Scripted, networks: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+async def link(
+    store: Store, *sources: Scripted, networks: tuple[str, ...] = (), topic: str = "#bridge"
+) -> list[tuple[str, str]]:
     async def changed() -> None:
         """Nobody listens."""
 
     subscriptions = Subscriptions(
         store=store, sources={source.name: source for source in sources}, tenure=tenure(), origin="t", changed=changed
     )
-    await subscriptions.run([Wanted(topic="#bridge", destination=CONSOLE, networks=networks)])
+    await subscriptions.run([Wanted(topic=topic, destination=CONSOLE, networks=networks)])
     return sorted((state.feed.source, state.feed.address) for state in await store.list_feeds())
 
 
@@ -153,3 +156,46 @@ async def test_a_network_that_is_configured_no_more_keeps_nothing_waiting(store:
     async with asyncio.timeout(5):
         await keeper(store, Scripted("a", FOUND)).run([])
     assert await feeds(store) == []
+
+
+# --- what may be several things ---
+
+PROFILE = "https://ayllu.example/@illa"
+ACCOUNT = Resolved(feeds=("account",), title="@illa@ayllu.example", account=True)
+PAGE = Resolved(feeds=("page",), title=PROFILE)
+
+
+async def test_an_account_is_read_rather_than_its_page_and_that_is_told(store: Store) -> None:
+    with capture_logs() as logs:
+        assert await link(store, Scripted("a", PAGE), Scripted("b", ACCOUNT), topic=PROFILE) == [("b", "account")]
+    (told,) = logs
+    assert (told["log_level"], told["a"]) == ("warning", "it is read as @illa@ayllu.example (b)")
+
+
+async def test_who_names_the_networks_gets_all_of_them(store: Store) -> None:
+    found = await link(store, Scripted("a", PAGE), Scripted("b", ACCOUNT), networks=("a", "b"), topic=PROFILE)
+    assert found == [("a", "page"), ("b", "account")]
+
+
+@pytest.mark.parametrize("late", ["a", "b"])
+async def test_an_account_is_read_rather_than_its_page_whoever_answers_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    waits = {late: [TryLater("down")]}
+    sources = (Scripted("a", *waits.get("a", ()), PAGE), Scripted("b", *waits.get("b", ()), ACCOUNT))
+    assert await link(store, *sources, topic=PROFILE) == [("b", "account")]
+
+
+async def test_all_mirrors_of_a_feed_are_asked_for_as_one_topic(store: Store) -> None:
+    asked: list[str] = []
+
+    class Counting(FakeSource):
+        async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+            asked.append(topic)
+            return PAGE
+
+    wanted = Wanted(topic="https://a.example/x https://b.example/x", destination=CONSOLE)
+    await keeper(store, Counting("a")).run([wanted])
+    assert asked == ["https://a.example/x https://b.example/x"]
+    assert [one.topic for one in await store.list_subscriptions()] == asked

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from relay.model import Feed, Published
-from relay.ports import Batch, Gone, Refused, Resolved, TryLater
-from relay.testing import FakeSource, post
-from relay.topics import latest, refusal, resolve
+from relay.model import Destination, Feed, Published
+from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
+from relay.sieve import Sieve
+from relay.testing import NOON, FakeSource, post
+from relay.topics import Answers, latest, likeliest, meanings, refusal, resolve
+from relay.wanting import Filter
 from tests.test_subscriptions import FOUND, Scripted
 
 SOON = timedelta(milliseconds=50)
@@ -84,3 +86,47 @@ async def test_what_cannot_be_read_is_told_beside_what_can() -> None:
 async def test_a_topic_that_nobody_knows_has_every_reason() -> None:
     sources = {"a": Scripted("a", Refused("no tag")), "b": Scripted("b", Refused("no address"))}
     assert (await latest("?", sources, sources, count=3)).refused == {"a": "no tag", "b": "no address"}
+
+
+# --- what may be several things ---
+
+ACCOUNT = Resolved(feeds=("account",), title="@illa@ayllu.example", account=True)
+PAGE = Resolved(feeds=("https://ayllu.example/@illa.rss",), title="https://ayllu.example/@illa")
+
+
+def test_a_topic_is_clear_where_one_source_knows_it_or_it_is_a_hashtag() -> None:
+    assert meanings("x", {"a": ACCOUNT, "b": Refused("no"), "c": TryLater("busy")}) == {}
+    assert meanings("#bridge", {"a": FOUND, "b": FOUND}) == {}
+    assert meanings("#bridge #rope", {"a": PAGE, "b": PAGE}) == {}, "several hashtags are no one tag"
+    assert meanings("x", {"a": ACCOUNT, "b": PAGE}) == {"a": ACCOUNT, "b": PAGE}
+
+
+def test_an_account_is_likelier_than_a_page_with_a_feed() -> None:
+    late = TryLater("busy")
+    told = Refused("it is read as @illa@ayllu.example (b)")
+    assert likeliest("x", {"a": PAGE, "b": ACCOUNT, "c": late}) == {"a": told, "b": ACCOUNT, "c": late}
+    same: list[Answers] = [{"a": PAGE, "b": PAGE}, {"a": ACCOUNT, "b": ACCOUNT}, {"a": PAGE, "b": late}]
+    for alike in same:
+        assert likeliest("x", alike) == alike
+
+
+async def test_the_latest_are_of_the_likeliest_meaning_unless_the_networks_were_named() -> None:
+    sources = {"page": Scripted("page", PAGE), "account": Scripted("account", ACCOUNT)}
+    sources["page"].answers[PAGE.feeds[0]] = [Batch(events=(Published(post(1)),)) for _ in range(2)]
+    sources["account"].answers["account"] = [Batch(events=(Published(post(2)),)) for _ in range(2)]
+    found = await latest("x", sources, sources, count=3)
+    assert [card.post.uri for card in found.cards] == [post(2).uri]
+    found = await latest("x", ["page"], sources, count=3)
+    assert [card.post.uri for card in found.cards] == [post(1).uri]
+
+
+async def test_the_latest_are_those_that_a_subscription_wants() -> None:
+    source = FakeSource()
+    posts = [post(n, language="es" if n % 2 else "en", tags=("rope",) if n > 2 else ()) for n in range(6)]
+    source.answers["#bridge"] = [Batch(events=tuple(map(Published, posts)))]
+    wanted = Wanted(
+        topic="#bridge", destination=Destination("x"), languages=("es",), sieve=Sieve(words=("rope",), per_hour=1)
+    )
+    found = await latest("#bridge", ["fake"], {"fake": source}, count=9, wanted=wanted, now=NOON)
+    assert [card.post.uri for card in found.cards] == [post(n).uri for n in (3, 5)]
+    assert found.left_out == {Filter.LANGUAGE: 3, Filter.WORDS: 1}

@@ -7,12 +7,16 @@ from datetime import datetime
 from string import Formatter
 
 from relay.commands import label
+from relay.filters import written
 from relay.language import Words
 from relay.log import redact
 from relay.model import CHAT, Block, Form, Mark, Only, Span, Subscription
 from relay.ports import Answer, Choice
+from relay.sieve import Sieve
 from relay.text import clean
 
+_SHORT = 80
+"""Characters that are shown of a filter where several things stand on one line."""
 BY = "by "
 """How the pause of a subscription begins that a person asked for; the rest is who."""
 
@@ -67,9 +71,27 @@ def state(one: Subscription, say: Words) -> str:
         parts.append(say("in {languages}").format(languages=", ".join(one.languages)))
     if one.only is not Only.ALL:
         parts.append(say(label("only", one.only)))
+    parts += _held_back(one.sieve, say)
     if one.origin != CHAT:
         parts.append(say("kept by the relay's configuration"))
     return " · ".join(parts)
+
+
+def _held_back(sieve: Sieve, say: Words) -> list[str]:
+    """What holds posts back, each in few words."""
+    templates = {
+        "words": say("with {value}"),
+        "without": say("without {value}"),
+        "pattern": say("in which {value} is found"),
+        "block": say("not from {value}"),
+        "min_age": say("from accounts at least {value} old"),
+        "per_hour": say("at most {value} an hour of one author"),
+    }
+    return [templates[name].format(value=_short(value)) for name, value in written(sieve).items()]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
 def _pause(reason: str, say: Words) -> str:

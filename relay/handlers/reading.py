@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 
-from relay.handlers.answers import bold, done, failed, item, line
-from relay.handlers.desk import Desk, meaningless, topic_in
+from relay.handlers.answers import bold, code, done, failed, item, line
+from relay.handlers.desk import Desk, meaningless, meant, topic_in
 from relay.language import Words
 from relay.model import Block, Post, Span, Text, Thread
 from relay.ports import Answer, Command, Gone, Refused, TryLater
@@ -26,17 +26,20 @@ TRIED = 4
 
 async def preview(desk: Desk, command: Command, say: Words) -> Answer:
     typed = command.arguments["topic"].strip()
-    here = await desk.store.list_subscriptions(command.destination) if typed.isdecimal() else ()
-    one = next((one for one in here if str(one.id) == typed), None)
+    one = meant(clean(typed), await desk.store.list_subscriptions(command.destination))
     topic = one.topic if one else topic_in(typed, say)
     if isinstance(topic, Answer):
         return topic
     networks = (one.networks if one else ()) or desk.sources
-    found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience)
+    now = desk.tenure.clock()
+    found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience, wanted=one, now=now)
     if found.refused:
         return meaningless(topic, found.refused, say)
     blocks = [
         item(say("{source} cannot be read: {reason}"), source=name, reason=why) for name, why in found.unread.items()
+    ]
+    blocks += [
+        item(say("left out by {filter}: {n}"), filter=code(why.value), n=count) for why, count in found.left_out.items()
     ]
     if not found.cards:
         return done(line(say("Nothing to show yet for {topic}."), topic=bold(topic)), *blocks)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from relay.commands import label
+from relay.commands import Parsed, command_of, label
+from relay.filters import written
 from relay.handlers.answers import BY, bold, code, done, failed, item, line, state
 from relay.handlers.desk import Desk, languages_in, meaningless, networks_in, own, topic_in
+from relay.handlers.filtering import sieve_in
 from relay.language import Words
 from relay.model import CHAT, Block, Only, Subscription, SubscriptionId
 from relay.ports import Answer, Choice, Command, Full, Refused, Resolved, TryLater, Wanted
-from relay.topics import Answers, readable, resolve
+from relay.sieve import OPEN
+from relay.topics import Answers, meanings, readable, resolve
+
+LONGEST_LINE = 60
+"""Bytes of a line that a button may carry."""
 
 # --- subscribe ---
 
@@ -24,7 +31,7 @@ async def subscribe(desk: Desk, command: Command, say: Words) -> Answer:
         return wanted
     if command.obstacle:
         return _obstacle(command, say)
-    answers = await _understood(desk, wanted, say)
+    answers = await _understood(desk, wanted, command, say)
     if isinstance(answers, Answer):
         return answers
     added = await desk.store.add_subscription(wanted, desk.quota, desk.by(command))
@@ -42,12 +49,15 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
     topic = topic_in(given["topic"], say)
     networks = networks_in(given.get("networks", ""), desk.sources, say)
     languages = languages_in(given.get("language", ""), say)
+    sieve = sieve_in(given, OPEN, say)
     if isinstance(topic, Answer):
         return topic
     if isinstance(networks, Answer):
         return networks
     if isinstance(languages, Answer):
         return languages
+    if isinstance(sieve, Answer):
+        return sieve
     return Wanted(
         topic=topic,
         destination=command.destination,
@@ -55,6 +65,7 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
         mode=given.get("mode", "").strip() or "posts",
         languages=languages,
         only=Only(given.get("only", "").strip() or "all"),
+        sieve=sieve,
         options=command.options,
         community=command.community,
     )
@@ -67,17 +78,51 @@ def _obstacle(command: Command, say: Words) -> Answer:
     )
 
 
-async def _understood(desk: Desk, wanted: Wanted, say: Words) -> Answers | Answer:
-    """What each source makes of the topic; an answer for the person where none can bring it."""
+async def _understood(desk: Desk, wanted: Wanted, command: Command, say: Words) -> Answers | Answer:
+    """What each source makes of the topic; an answer for the person where none can bring it, or several could."""
     networks = wanted.networks or tuple(desk.sources)
     answers: Answers = await resolve(wanted.topic, networks, desk.sources, within=desk.patience)
     if all(isinstance(answer, Refused) for answer in answers.values()):
         reasons = {name: answer.reason for name, answer in answers.items() if isinstance(answer, Refused)}
         return meaningless(wanted.topic, reasons, say)
     answers = await readable(answers, desk.sources, within=desk.patience)
+    if not wanted.networks and (several := meanings(wanted.topic, answers)):
+        return _which(command, several, say)
     if any(isinstance(answer, Resolved) for answer in answers.values()):
         return answers
     return _unreadable(wanted.topic, answers, say)
+
+
+def _which(command: Command, several: Mapping[str, Resolved], say: Words) -> Answer:
+    """The topic may be several things: what each source takes it for, and how to say which one is meant."""
+    topic = command.arguments["topic"].strip()
+    everything = ",".join(several)
+    chosen = [(name, f"{name}: {answer.title or topic}") for name, answer in several.items()]
+    choices = [(label, _again(command, name)) for name, label in (*chosen, (everything, say("All of these")))]
+    return Answer(
+        text=(
+            line(say("{topic} may be several things. Which one do you mean?"), topic=bold(topic)),
+            *(item("{option} — {title}", option=code(f"networks={name}"), title=label) for name, label in chosen),
+            item(say("{option} — all of these"), option=code(f"networks={everything}")),
+            line(say("Ask again with one of these behind it. Nothing was changed.")),
+        ),
+        choices=tuple(Choice(*one) for one in choices) if all(again for _, again in choices) else (),
+        failed=True,
+    )
+
+
+def _again(command: Command, networks: str) -> str:
+    """The line that asks the same again of these networks; empty where no button can carry it."""
+    topic, *given = {**command.arguments, "networks": networks}.items()
+    text = " ".join([command.name, topic[1], *(f"{name}={_quoted(value)}" for name, value in given)])
+    fits = len(text.encode(errors="replace")) <= LONGEST_LINE and not command.options
+    return text if fits and command_of(text) == Parsed(command.name, dict([topic, *given])) else ""
+
+
+def _quoted(value: str) -> str:
+    if re.fullmatch(r"[^\s\"“”„«»=]+", value):
+        return value
+    return f"“{value}”" if '"' in value else f'"{value}"'
 
 
 def _unreadable(topic: str, answers: Answers, say: Words) -> Answer:
@@ -120,6 +165,7 @@ def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
         networks=wanted.networks,
         languages=wanted.languages,
         only=wanted.only,
+        sieve=wanted.sieve,
     )
 
 
@@ -259,13 +305,17 @@ async def settings(desk: Desk, command: Command, say: Words) -> Answer:
 def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:
     given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
     languages = languages_in(given["language"], say) if "language" in given else one.languages
+    sieve = sieve_in(given, one.sieve, say)
     if isinstance(languages, Answer):
         return languages
+    if isinstance(sieve, Answer):
+        return sieve
     return replace(
         one,
         mode=given.get("mode", one.mode),
         languages=languages,
         only=Only(given.get("only", one.only)),
+        sieve=sieve,
         options=_merged(one.options, command.options),
     )
 
@@ -290,7 +340,9 @@ def shown(one: Subscription, say: Words) -> Iterable[Block]:
     yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
     yield item("{name}: {value}", name=code("language"), value=", ".join(one.languages) or say("every language"))
     yield item("{name}: {value}", name=code("only"), value=say(label("only", one.only)))
+    for name, value in written(one.sieve).items():
+        yield item("{name}: {value}", name=code(name), value=value)
     for name, value in _options(one.options).items():
         yield item("{name}: {value}", name=code(name), value=str(value))
-    if special := state(replace(one, networks=(), languages=(), only=Only.ALL), say):
+    if special := state(replace(one, networks=(), languages=(), only=Only.ALL, sieve=OPEN), say):
         yield item("{state}", state=special)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_after
 from relay.http.client import Http, HttpSettings
 from relay.http.guard import Guard, is_public
+from relay.http.lanes import Manner
 
 __all__ = [
     "Answer",
@@ -17,6 +18,7 @@ __all__ = [
     "Guard",
     "Http",
     "HttpSettings",
+    "Manner",
     "Reply",
     "Unreachable",
     "is_public",

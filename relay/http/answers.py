@@ -30,6 +30,8 @@ class Unreachable:
 
     reason: str
     after: timedelta | None = None
+    paced: bool = False
+    """Nothing failed and nobody was asked: the host's turn comes ``after`` that time (:attr:`Manner.patience`)."""
 
 
 @dataclass(frozen=True, slots=True)

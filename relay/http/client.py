@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Annotated
@@ -21,13 +19,15 @@ from yarl import URL
 
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
+from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
 from relay.plugins import Duration, Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_SAME_METHOD = frozenset({307, 308})
 _MAX_REDIRECTS = 5
+_JSON = "application/json"
 _KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
-_MANY_LANES = 1000
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -134,52 +134,39 @@ def _trouble(error: Exception, seconds: float) -> str:
     return sentence.format(seconds=seconds, cause=f": {os.strerror(number)}" if number else "")
 
 
-# --- one host ---
-
-
-class _Lane:
-    """One host's queue, first come first served: so many requests at once, so much time between two starts."""
-
-    def __init__(self, width: int, pace: float) -> None:
-        self._places = asyncio.Semaphore(width)
-        self._pace = pace
-        self._free_at = 0.0
-        self._users = 0
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        self._users += 1
-        try:
-            async with self._places:
-                if self._pace:
-                    await self._keep_pace()
-                yield
-        finally:
-            self._users -= 1
-
-    async def _keep_pace(self) -> None:
-        now = asyncio.get_running_loop().time()
-        start = max(now, self._free_at)
-        self._free_at = start + self._pace
-        if start > now:
-            await asyncio.sleep(start - now)
-
-    def is_idle(self, now: float) -> bool:
-        return not self._users and self._free_at <= now
-
-
 # --- the client ---
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked of each hop."""
+
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, str] | bytes | None = None
+    manner: Manner = USUAL
+
+    def follows(self, status: int) -> bool:
+        """A redirect that would turn a POST into a GET is the answer itself."""
+        return status in (_REDIRECTS if self.method == "GET" else _SAME_METHOD)
+
+    def further(self, here: URL, there: URL) -> _Request:
+        """The same of the next hop; what is for one origin is not told to another."""
+        headers = self.headers
+        if there.origin() != here.origin():
+            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        return replace(self, headers=headers, manner=self.manner.further(here.raw_host or "", there.raw_host or ""))
+
+
 class Http:
-    """A client for the open web: GET only, without cookies, referrer or proxy, within the limits of its settings."""
+    """A client for the open web: without cookies, referrer or proxy, within the limits of its settings."""
 
     def __init__(self, settings: HttpSettings, *, user_agent: str, resolver: AbstractResolver | None = None) -> None:
         self._settings = settings
         self._user_agent = user_agent
         self._resolver = resolver
         self._guard = Guard(settings.allow_private)
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes = Lanes(settings.connections_per_host, settings.pace)
         self._client: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Http:
@@ -208,6 +195,7 @@ class Http:
         *,
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        manner: Manner = USUAL,
     ) -> Reply:
         """Fetch one address, following up to 5 redirects; ``Authorization`` is not carried to another origin.
 
@@ -217,15 +205,35 @@ class Http:
             place = URL(url).extend_query(params) if params else URL(url)
         except ValueError:
             return Forbidden(f"{url[:200]!r} is not a web address")
-        return await self._follow(place, headers or {})
+        return await self._follow(place, _Request(headers=headers or {}, manner=manner))
 
-    async def _follow(self, here: URL, headers: Mapping[str, str]) -> Reply:
+    async def post(
+        self,
+        url: str,
+        body: Mapping[str, str] | bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        manner: Manner = USUAL,
+    ) -> Reply:
+        """Post a form, or bytes (of JSON unless ``headers`` say otherwise), guarded as :meth:`get` is.
+
+        A redirect is followed where it keeps method (307, 308) and origin: what is posted may be for one's ears only.
+        """
+        try:
+            place = URL(url)
+        except ValueError:
+            return Forbidden(f"{url[:200]!r} is not a web address")
+        usual = {"accept": _JSON, "content-type": _JSON} if isinstance(body, bytes) else {}
+        said = {name.lower(): value for name, value in (headers or {}).items()}
+        return await self._follow(place, _Request(method="POST", headers=usual | said, body=body, manner=manner))
+
+    async def _follow(self, here: URL, request: _Request) -> Reply:
         hops: list[int] = []
         while True:
-            reply = await self._ask(here, headers)
+            reply = await self._ask(here, request)
             if not isinstance(reply, Answer):
                 return reply
-            target = reply.headers.get("location") if reply.status in _REDIRECTS else None
+            target = reply.headers.get("location") if request.follows(reply.status) else None
             if not target:
                 return replace(reply, moved=str(here)) if hops and _PERMANENT.issuperset(hops) else reply
             if len(hops) == _MAX_REDIRECTS:
@@ -233,10 +241,10 @@ class Http:
             there = self._redirect(here, target)
             if isinstance(there, Forbidden):
                 return there
-            if there.origin() != here.origin():
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            if request.body is not None and there.origin() != here.origin():
+                return reply
             hops.append(reply.status)
-            here = there
+            here, request = there, request.further(here, there)
 
     def _redirect(self, here: URL, target: str) -> URL | Forbidden:
         try:
@@ -246,12 +254,14 @@ class Http:
             reason = "that is not a web address"
         return Forbidden(f"{here.host} redirects to {target[:200]}: {reason}") if reason else there
 
-    async def _ask(self, url: URL, headers: Mapping[str, str]) -> Reply:
+    async def _ask(self, url: URL, request: _Request) -> Reply:
         if reason := self._guard.refusal(url):
             return Forbidden(reason)
         try:
-            async with self._lane(url.raw_host or "").turn():
-                return await self._fetch(url, headers)
+            async with self._lanes.of(url.raw_host or "", request.manner).turn(request.manner.patience):
+                return await self._fetch(url, request)
+        except CrowdedError as crowded:
+            return Unreachable(f"{url.host} is not hurried: others wait there already", crowded.after, paced=True)
         except BarredError as barred:
             return Forbidden(str(barred))
         except _UnusableError as unusable:
@@ -259,20 +269,12 @@ class Http:
         except (aiohttp.ClientError, OSError, zlib.error) as error:
             return Unreachable(f"{url.host} {_trouble(error, self._settings.timeout.total_seconds())}")
 
-    async def _fetch(self, url: URL, headers: Mapping[str, str]) -> Answer:
-        async with self._session().get(url, headers=headers, allow_redirects=False) as response:
+    async def _fetch(self, url: URL, request: _Request) -> Answer:
+        async with self._session().request(
+            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+        ) as response:
             body = b"" if response.status in _REDIRECTS else await _read(response, self._settings.max_body)
             return Answer(response.status, str(url), _plain_headers(response.headers), body)
-
-    def _lane(self, host: str) -> _Lane:
-        lane = self._lanes.get(host)
-        if lane is None:
-            if len(self._lanes) >= _MANY_LANES:
-                now = asyncio.get_running_loop().time()
-                self._lanes = {name: lane for name, lane in self._lanes.items() if not lane.is_idle(now)}
-            pace = self._settings.pace.total_seconds()
-            lane = self._lanes[host] = _Lane(self._settings.connections_per_host, pace)
-        return lane
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:  # not before the loop runs that it belongs to

@@ -15,7 +15,9 @@ class TryLater:
     reason: str
     after: timedelta | None = None
     paced: bool = False
-    """Nothing failed and nobody was asked in vain: an adapter's own pace wants it ``after`` that time."""
+    """Nothing failed and nobody was asked in vain: our own pace wants it ``after`` that time."""
+    cursor: str | None = None
+    """Of a poll: what is to be remembered though nothing was read; None: as it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Resolved:
     tag: str = ""
     title: str = ""
     """What was understood, for people."""
+    account: bool = False
+    """It is somebody's account, which is more than a page that has a feed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Batch:
     """
 
     events: tuple[Event, ...] = ()
+    past: tuple[Event, ...] = ()
+    """What is no news though it was never seen (too old, or too much at once): kept for the pages, sent to nobody."""
     cursor: str | None = None
     wait: timedelta | None = None
     more: bool = False

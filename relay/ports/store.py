@@ -25,6 +25,7 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.ports.source import Resolved
+from relay.sieve import OPEN, Sieve
 
 STREAMS = "stream"
 """Whose notes the cursors of streams are."""
@@ -147,6 +148,7 @@ class Wanted:
     mode: str = "posts"
     languages: tuple[str, ...] = ()
     only: Only = Only.ALL
+    sieve: Sieve = OPEN
     options: str = ""
     community: str = ""
 
@@ -304,7 +306,7 @@ class Store(Protocol):
         ...
 
     async def save_subscription(self, subscription: Subscription, by: By) -> bool:
-        """Write its mode, languages, only, options and pause, with an audit row; False where it is gone."""
+        """Write its mode, languages, only, sieve, options and pause, with an audit row; False where it is gone."""
         ...
 
     async def delete_subscription(self, subscription: SubscriptionId, by: By) -> bool:

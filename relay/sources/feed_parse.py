@@ -20,11 +20,15 @@ MANY = 5000
 """Entries of one document that are looked at: the newest, else the first."""
 
 _HTML = ("text/html", "application/xhtml+xml")
-_MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w*);")
+MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w*);")
 _LAST_TAG = re.compile(rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_HOUR = re.compile(rb"<hour>\s*([0-9]{1,2})\s*</hour>", re.IGNORECASE)
+_DAY = re.compile(rb"<day>\s*([a-z]{6,9})\s*</day>", re.IGNORECASE)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MRSS = ("http://search.yahoo.com/mrss/", "http://search.yahoo.com/mrss")
-_BODY = 200_000
-_LINE = 2_000
+BODY = 200_000
+LINE = 2_000
+"""Characters that are kept of a text, and of anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,12 @@ class Document:
     """Minutes for which the publisher says the document holds."""
     truncated: bool = False
     """The document breaks off; its last, partial entry is not among ``entries``."""
+    hubs: tuple[str, ...] = ()
+    """Where news can be had at once (WebSub), and ``topic``, the name that the feed has there."""
+    topic: str = ""
+    skip_hours: frozenset[int] = frozenset()
+    """Hours of the day, in UTC, and days of the week (Monday is 0) at which the publisher wants nobody to ask."""
+    skip_days: frozenset[int] = frozenset()
     found: int = 0
     """Entries in the document, which may be more than ``entries``."""
     entries: tuple[Entry, ...] = ()
@@ -92,15 +102,31 @@ def parse(body: bytes, content_type: str) -> Document:
     alts = _alts(body)
     feed, version = parsed.feed, parsed.get("version") or ""
     language = _text(feed, "language")
+    links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
+    hours, days = skips(body)
     return Document(
         version=version,
         title=_title(feed),
         link=_text(feed, "link"),
         ttl=_number(feed.get("ttl")) or 0,
         truncated=truncated,
+        hubs=tuple([href for relation, href in links if relation == "hub" and href][:10]),
+        topic=next((href for relation, href in links if relation == "self"), ""),
+        skip_hours=hours,
+        skip_days=days,
         found=len(found),
         entries=tuple(_entry(entry, version, alts, language) for entry in _newest(found)),
     )
+
+
+def skips(body: bytes) -> tuple[frozenset[int], frozenset[int]]:
+    """``skipHours`` and ``skipDays`` of RSS 2.0; feedparser keeps the last one of each."""
+    if b"<skip" not in body:
+        return frozenset(), frozenset()
+    head = body[:100_000]
+    hours = (int(hour) % 24 for hour in _HOUR.findall(head) if int(hour) <= 24)
+    days = (day.decode().title() for day in _DAY.findall(head))
+    return frozenset(hours), frozenset(_DAYS.index(day) for day in days if day in _DAYS)
 
 
 def _feedparser(body: bytes, content_type: str) -> Any:
@@ -167,9 +193,12 @@ def _body(entry: Any, version: str, alts: Mapping[str, str]) -> tuple[Words, Any
         summary = {"value": entry.get("summary")}
     # In RSS, plain content is a description too many; in Atom it is content.
     for place in [*rich, *plain, summary] if atom else [*rich, summary, *plain]:
-        value = _text(place, "value", _BODY)
+        value = _text(place, "value", BODY)
         if value and value not in alts.values():
-            return Words(value, place.get("type") in _HTML or (not atom and bool(_MARKUP.search(value)))), place
+            if "yt_videoid" in entry:  # YouTube writes plain text, and does not say so
+                return Words(value, bool(MARKUP.search(value))), place
+            guess = not atom or "type" not in place
+            return Words(value, place.get("type") in _HTML or (guess and bool(MARKUP.search(value)))), place
     return Words(), {}
 
 
@@ -197,14 +226,14 @@ def _alts(body: bytes) -> dict[str, str]:
     except (ET.ParseError, ValueError, LookupError):
         return {}
     return {
-        media.get("url", ""): text.strip()[:_LINE]
+        media.get("url", ""): text.strip()[:LINE]
         for space in _MRSS
         for media in root.iter(f"{{{space}}}content")
         if (text := media.findtext(f"{{{space}}}description"))
     }
 
 
-def _text(where: Mapping[str, Any], key: str, limit: int = _LINE) -> str:
+def _text(where: Mapping[str, Any], key: str, limit: int = LINE) -> str:
     value = where.get(key)
     return value[:limit].encode(errors="replace").decode() if isinstance(value, str) else ""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
-from relay.model import Author, Media, MediaKind, Post, PostUri, Text
+from relay.model import Author, Form, Media, MediaKind, Post, PostUri, Span, Text
+from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
 from relay.text import clean, from_html, from_plain, plain, safe_url
 
@@ -20,8 +22,19 @@ _SKEW = timedelta(minutes=15)
 _URI_LIMIT = 1000
 _SHORT = 10
 _TRACKING = ("utm_", "fbclid=", "gclid=", "mc_cid=", "mc_eid=")
-# Counters that some sites print into the text (Lemmy: "14 points | 3 comments"); no edit when they move.
+# Counters that some sites print into the text (Lemmy: "14 points | 3 comments"; Hacker News: "Points: 7"), within a
+# line or as a line of their own; no edit when they move.
 _COUNTERS = re.compile(r"(?<!\d)\d{1,9} points? \| \d{1,9} comments?")
+_COUNTED = "points? comments? votes? upvotes? views? likes? reblogs? reposts? replies shares? favou?rites?".replace(
+    " ", "|"
+)
+_COUNTER = rf"(?:\d[\d.,]{{0,12}}[kKM]? (?:{_COUNTED})|(?:{_COUNTED}|score): \d[\d.,]{{0,12}}[kKM]?)"
+_COUNTER_LINE = re.compile(
+    rf"(?!.{{0,9}}?{_COUNTERS.pattern})[^\w\n]{{0,9}}{_COUNTER}(?:[^\w\n]{{1,9}}{_COUNTER}){{0,9}}[^\w\n]{{0,9}}",
+    re.IGNORECASE,
+)
+_LONGEST_COUNTER, _DIGIT = 160, re.compile("[0-9]")
+_OTHER_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _BRIDGE_ERROR = "Bridge returned error"  # RSS-Bridge tells of its own trouble as an entry
 
 # Mastodon's feeds name no author; the address of the post does. A content warning is the first paragraph, over a rule.
@@ -66,20 +79,29 @@ class Setting:
 
         So feeds of one site that share an entry share its uri. A short guid (``12``) counts within its feed only.
         """
-        parts = urlsplit(self.address)
-        scope = parts.netloc.lower()
-        if len(name) < _SHORT and ":" not in name:
-            scope += f"{parts.path}?{parts.query}"
-        name = re.sub(r"[\s\x00-\x1f\x7f]+", "", name)
+        host, feed = _scopes(self.address)
+        scope = feed if len(name) < _SHORT and ":" not in name else host
+        if not name.isprintable() or " " in name:
+            name = re.sub(r"[\s\x00-\x1f\x7f]+", "", name)
         return PostUri(f"{SOURCE}:{scope}:{name if len(scope) + len(name) < _URI_LIMIT else _digest(scope, name)}")
+
+
+@lru_cache(maxsize=128)
+def _scopes(address: str) -> tuple[str, str]:
+    """The site and the feed that a name counts in."""
+    parts = urlsplit(address)
+    host = parts.netloc.lower()
+    return host, f"{host}{parts.path}?{parts.query}"
 
 
 def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
     """The entries as posts, oldest first, each once. Dates that are missing or to come are ``setting.now``."""
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
+    places = [_web(entry.link, setting.url) for entry in entries]
+    links = [_canonical(place) for place in places]
     items: dict[str, Item] = {}
-    for name, entry in zip(_names(entries, setting), entries, strict=True):
-        item = _item(entry, _post(entry, setting.uri(name), setting), setting)
+    for name, place, link, entry in zip(_names(entries, links), places, links, entries, strict=True):
+        item = _item(entry, link, _post(entry, place, setting.uri(name), setting), setting)
         items.setdefault(item.name, item)
     newest_last = list(reversed(items.values()))
     newest_last.sort(key=lambda item: item.post.published)
@@ -109,20 +131,31 @@ def note(document: Document) -> str:
 # --- which one is which ---
 
 
-def _names(entries: Sequence[Entry], setting: Setting) -> list[str]:
+def _names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
     """What tells the entries apart: the guid, else the link, else the words.
 
     A name that entries share tells nothing (there are sites that give all of them one guid): link and words are added.
     """
-    links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
-    words = [_digest(entry.title.text, entry.body.text) for entry in entries]
-    names = [entry.guid or link or word for entry, link, word in zip(entries, links, words, strict=True)]
-    for additions in (links, words):
+    own = zip(entries, links, strict=True)
+    names = [_own_name(entry) or link or _words(entry) for entry, link in own]
+    additions: tuple[Callable[[int], str], ...] = (links.__getitem__, lambda index: _words(entries[index]))
+    for addition in additions:
         count = Counter(names)
-        names = [
-            f"{name}|{addition}" if count[name] > 1 else name for name, addition in zip(names, additions, strict=True)
-        ]
+        if len(count) < len(names):
+            names = [f"{name}|{addition(index)}" if count[name] > 1 else name for index, name in enumerate(names)]
     return names
+
+
+def _own_name(entry: Entry) -> str:
+    """The guid; of a post on X its number, which is the guid of some instances and the same on all."""
+    if "/status/" in entry.link and (status := STATUS.fullmatch(entry.link)):
+        guid = entry.guid.removesuffix("#m")
+        return status["id"] if not guid or guid.endswith(status["id"]) else entry.guid
+    return entry.guid
+
+
+def _words(entry: Entry) -> str:
+    return _digest(entry.title.text, entry.body.text)
 
 
 def _canonical(link: str) -> str:
@@ -139,17 +172,42 @@ def _canonical(link: str) -> str:
     )
 
 
-def _item(entry: Entry, post: Post, setting: Setting) -> Item:
-    said = _COUNTERS.sub("", " ".join(plain(post.body).split()))
-    text = _digest(post.title, post.warning, said, *(media.url.partition("?")[0] for media in post.media))
+def _item(entry: Entry, link: str, post: Post, setting: Setting) -> Item:
+    said = _said(post.body)
+    if "/status/" in link:  # the instances of Nitter name themselves in the text
+        said = said.replace(urlsplit(setting.url).netloc, "")
+    text = _digest(post.title, post.warning, said, *[media.url.partition("?")[0] for media in post.media])
     dated = entry.published or entry.updated
-    link = _canonical(_web(entry.link, setting.url))
     return Item(
-        post=post,
+        post=as_meant(post),
         name=_digest(post.uri),
         text=text,
         twin=_digest(link, text, dated.isoformat()) if dated else "",
     )
+
+
+def _said(body: Text) -> str:
+    """The words of a text, without counters and with one space between them."""
+    said = " ".join([line for line in _plain(body).split("\n") if line and not _is_counter(line)])
+    if "  " in said or said[:1] == " " or said[-1:] == " " or not (said.isascii() or not _OTHER_SPACE.search(said)):
+        said = " ".join(said.split())
+    return _COUNTERS.sub("", said) if " | " in said else said
+
+
+def _is_counter(line: str) -> bool:
+    return len(line) <= _LONGEST_COUNTER and _DIGIT.search(line) is not None and bool(_COUNTER_LINE.fullmatch(line))
+
+
+def _plain(body: Text) -> str:
+    """As :func:`relay.text.plain`, quicker for paragraphs."""
+    for block in body:
+        if block.quote or block.depth or block.form is Form.RULE:
+            return plain(body)
+    return "\n\n".join([_line_of(block.spans) for block in body])
+
+
+def _line_of(spans: tuple[Span, ...]) -> str:
+    return spans[0].text if len(spans) == 1 else "".join([span.text for span in spans])
 
 
 def _digest(*parts: str) -> str:
@@ -160,10 +218,10 @@ def _digest(*parts: str) -> str:
 # --- the post ---
 
 
-def _post(entry: Entry, uri: PostUri, setting: Setting) -> Post:
+def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
     published = _past(entry.published or entry.updated, setting.now)
     updated = _past(entry.updated, setting.now) if entry.updated else published
-    link = _web(entry.link, setting.url) or _web(entry.guid)
+    link = place or _web(entry.guid)
     toot = None if entry.author else _TOOT.fullmatch(link)
     warning, body = _unfold(entry.body) if toot else ("", entry.body)
     return Post(
@@ -232,9 +290,11 @@ def _media(entry: Entry, setting: Setting) -> Iterator[Media]:
     seen = set()
     for enclosure in entry.enclosures:
         url = _web(enclosure.url, setting.url)
-        if url and url not in seen and enclosure.type not in _PLAYERS:
+        if not url or url in seen:
+            continue
+        kind = _kind(enclosure, url)
+        if kind is not MediaKind.FILE or enclosure.type not in _PLAYERS:
             seen.add(url)
-            kind = _kind(enclosure, url)
             yield Media(
                 url=url,
                 kind=kind,

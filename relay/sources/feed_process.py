@@ -13,7 +13,8 @@ import struct
 import sys
 from typing import IO
 
-from relay.sources.feed_parse import Document, parse
+from relay.sources.feed_parse import Document
+from relay.sources.feed_read import read
 
 _QUESTION = struct.Struct("!II")
 _ANSWER = struct.Struct("!I")
@@ -46,7 +47,7 @@ def main() -> None:
             kind, size = _QUESTION.unpack(_take(questions, _QUESTION.size))
             content_type, body = _take(questions, kind).decode(), _take(questions, size)
             _limit_time(_ORPHANED)
-            answer = pickle.dumps(parse(body, content_type))
+            answer = pickle.dumps(read(body, content_type))
             _limit_time(0)
             answers.write(_ANSWER.pack(len(answer)) + answer)
             answers.flush()

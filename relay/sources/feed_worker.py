@@ -1,5 +1,6 @@
-"""Feeds are parsed in a process of their own, one at a time, with limits on time and memory.
+"""Feeds are parsed at once where that is quick, else in a process of their own, with limits on time and memory.
 
+What is small and plain takes a millisecond or two (:mod:`relay.sources.feed_read`). Anything else waits for its turn:
 feedparser holds the interpreter for hours over some hundred kilobytes of hostile text (a regular expression for e-mail
 addresses is enough), and who may subscribe may name a feed of theirs. So a document that takes too long costs the
 process, and the relay goes on.
@@ -17,9 +18,22 @@ from typing import IO, cast
 
 from relay.sources import feed_process
 from relay.sources.feed_parse import Document
+from relay.sources.feed_posts import Item, Setting, read_items
+from relay.sources.feed_read import is_small, quick
 
 LIMIT = timedelta(seconds=10)
 """For one document; an ordinary one of 100 entries takes a twentieth of a second."""
+
+
+_AT_ONCE = 60_000
+"""Characters of text that become posts on the event loop; more of them do so in a thread."""
+
+
+async def items_of(document: Document, setting: Setting) -> tuple[Item, ...]:
+    """The document's entries as posts (:func:`relay.sources.feed_posts.read_items`), without holding up the loop."""
+    if sum(len(entry.body.text) + 500 for entry in document.entries) <= _AT_ONCE:
+        return read_items(document, setting)
+    return await asyncio.to_thread(read_items, document, setting)
 
 
 class FeedWorker:
@@ -32,6 +46,8 @@ class FeedWorker:
 
     async def parse(self, body: bytes, content_type: str) -> Document | None:
         """What the document says; None where that takes too long or too much memory, or breaks the parser."""
+        if is_small(body) and (document := quick(body, content_type)):
+            return document
         async with self._turn:
             if self._process is None or self._process.poll() is not None:
                 self._process = self._start()

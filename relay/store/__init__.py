@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from relay.store.engine import connect
+from relay.store.leases import delete_all_leases
 from relay.store.migrations import HEAD, get_version, migrate
 from relay.store.sql import SqlStore, get_token
 
@@ -24,6 +25,8 @@ async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedel
             await database.lock()
         if await database.read(get_version) != HEAD:
             await database.write(migrate, database.where)
+        if database.is_alone:  # whoever held something was killed: nobody needs to wait for its leases
+            await database.write(delete_all_leases)
         return SqlStore(database, await database.read(get_token))
     except BaseException:
         await database.close()

@@ -7,11 +7,12 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
 
+from relay.filters import written
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.ports import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.rows import Record, serialize
-from relay.store.subscriptions import ORPHANS, choices, read_names
+from relay.store.subscriptions import ORPHANS, choices, read_names, read_sieve
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded
 
@@ -91,6 +92,9 @@ def save_subscription(connection: Connection, subscription: Subscription, by: By
 def _told(row: Record, changed: dict[str, str]) -> str:
     """``#bridge · languages: es, qu · paused: —``."""
     shown = {name: ", ".join(read_names(value)) if name == "languages" else value for name, value in changed.items()}
+    if "sieve" in shown:
+        old, new = written(read_sieve(row.sieve)), written(read_sieve(shown.pop("sieve")))
+        shown |= {name: new.get(name, "") for name in old | new if old.get(name) != new.get(name)}
     return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
 
 

@@ -103,6 +103,11 @@ class Database:
         if self._engine.dialect.name == "sqlite" and path:
             self._lock = await asyncio.to_thread(_flock, path, self.where)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether other relays are kept off."""
+        return self._lock is not None
+
     async def close(self) -> None:
         """Let what runs end, then let go of the database. A second call does nothing."""
         self._closed = True

@@ -6,18 +6,20 @@ Events are applied here one after the other, in memory; only what came of them a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from relay.address import page
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
 from relay.store.rows import Query, among, insert_rows, update_rows
 from relay.store.tables import aliases, micros, posts
+from relay.store.twins import claims, find_twins, pages
 
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
 
@@ -26,6 +28,7 @@ _ALIASES = Query(
     .join(posts, posts.c.id == aliases.c.post)
     .where(among(aliases.c.alias, "names"))
 )
+_PAGES = Query(select(posts.c.uri).where(among(posts.c.page, "pages"), posts.c.page != ""))
 _POSTS = Query(
     select(
         posts.c.id,
@@ -49,7 +52,7 @@ _NEW = (
     "source",
     "origin",
     "author",
-    "url",
+    "page",
     "published",
     "data",
     "revision",
@@ -60,7 +63,7 @@ _NEW = (
     "seen",
     "next_check",
 )
-_CHANGED = ("origin", "author", "url", "published", "data", "revision", "deleted", "listed", "next_check")
+_CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "listed", "next_check")
 _LAST = Query(select(func.coalesce(func.max(posts.c.id), 0).label("last")))
 
 
@@ -136,20 +139,30 @@ class Known:
             entry.again = True
             if not entry.deleted:
                 _renew(entry, post)
-        for name in (post.uri, *post.aliases):
+        for name in (post.uri, *post.aliases, *claims(post)):
             if name not in self.entries and name not in self._names:
                 self._names[name] = self.coined[name] = entry.uri
 
     def _same(self, post: Post) -> Entry | None:
-        """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates."""
+        """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates.
+
+        What another source calls by this uri is a copy of it, and a post of its own.
+        """
         entry = self.find(post.uri)
-        if entry is not None:
+        if entry is not None and (entry.uri == post.uri or entry.source == post.source):
             return entry
         for alias in post.aliases:
             entry = self.find(alias)
             if entry and entry.source == post.source and entry.published == post.published:
                 return entry
         return None
+
+    def twins(self) -> Mapping[str, Sequence[Entry]]:
+        """The copies of each post that other sources brought, by its uri."""
+        if len({entry.source for entry in self}) < 2:
+            return {}
+        found = find_twins(entry.post for entry in self)
+        return {uri: [self.entries[twin] for twin in twins] for uri, twins in found.items()}
 
     def _delete(self, ref: str) -> None:
         entry = self.find(ref)
@@ -175,8 +188,10 @@ def load(connection: Connection, intakes: Sequence[Intake]) -> Known:
     refs = {ref for intake in intakes for ref in _refs(intake)}
     if not refs:
         return Known((), {}, 0)
-    names = {row.alias: row.uri for row in _ALIASES(connection, names=refs)}
-    rows = _POSTS(connection, names=refs.union(names.values()))
+    there = {one for intake in intakes for one in _pages(intake)}
+    names = {row.alias: row.uri for row in _ALIASES(connection, names=refs | there)}
+    twins = {row.uri for row in _PAGES(connection, pages=there)} if there else set()
+    rows = _POSTS(connection, names=refs.union(names.values(), twins))
     [(last,)] = _LAST(connection)
     return Known((Entry(**row._asdict()) for row in rows), names, last)
 
@@ -194,6 +209,14 @@ def _refs(intake: Intake) -> Iterator[str]:
         yield wish.uri
     if intake.looked:
         yield intake.looked
+
+
+def _pages(intake: Intake) -> Iterator[str]:
+    """Under which pages other sources may have brought what is wished for."""
+    wished = {wish.uri for wish in intake.wishes}
+    for event in intake.events:
+        if isinstance(event, Published) and event.post.uri in wished:
+            yield from pages(event.post)
 
 
 def insert_new(connection: Connection, known: Known, now: datetime) -> None:
@@ -216,7 +239,7 @@ def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
         entry.source,
         post.origin,
         entry.author,
-        post.url,
+        page(post.url),
         micros(entry.published),
         encode(post),
         1,
@@ -243,7 +266,7 @@ def _changed_row(entry: Entry) -> tuple[Any, ...]:
     return (
         post.origin,
         entry.author,
-        post.url,
+        page(post.url),
         micros(entry.published),
         encode(post),
         entry.revision,

@@ -28,6 +28,12 @@ def claim_lease(connection: Connection, name: str, lease: Lease) -> bool:
     return connection.execute(_CLAIM, wanted).rowcount == 1
 
 
+def delete_all_leases(connection: Connection) -> None:
+    """Take everything back from whoever has it: for a database that nobody else can have open."""
+    for table in (feeds, destinations, leases):
+        connection.execute(update(table).where(table.c.leased_by != "").values(leased_by="", leased_until=None))
+
+
 def delete_leases(connection: Connection, owner: str) -> None:
     for table in (feeds, destinations, leases):
         connection.execute(update(table).where(table.c.leased_by == owner).values(leased_by="", leased_until=None))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, select
 
+from relay.address import page
 from relay.model import Action, Post, PostUri, Removed
 from relay.ports import Counts, Page, State
 from relay.store.content import decode
@@ -16,11 +17,12 @@ from relay.store.tables import aliases, deliveries, posts
 
 _thread = func.coalesce(posts.c.root, posts.c.uri)
 _ref = bindparam("ref", type_=Text)
+_there = bindparam("page", type_=Text)
 _OF_SLUG = select(_thread).where(posts.c.slug == _ref)
 _OF_REF = (
     select(_thread).where(posts.c.uri == _ref),
     select(_thread).join(aliases, aliases.c.post == posts.c.id).where(aliases.c.alias == _ref),
-    select(_thread).where(posts.c.url == _ref, posts.c.url != posts.c.uri).order_by(posts.c.published.desc()).limit(1),
+    select(_thread).where(posts.c.page == _there, posts.c.page != "").order_by(posts.c.published.desc()).limit(1),
 )
 _LATEST = (
     select(posts.c.uri)
@@ -41,7 +43,7 @@ def get_page(connection: Connection, slug: str) -> Page | None:
 
 
 def get_page_of(connection: Connection, ref: str) -> Page | None:
-    roots = (connection.scalar(query, {"ref": ref}) for query in _OF_REF)
+    roots = (connection.scalar(query, {"ref": ref, "page": page(ref)}) for query in _OF_REF)
     root = next(filter(None, roots), None)
     return _pages(connection, [root])[0] if root else None
 

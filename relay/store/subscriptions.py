@@ -11,10 +11,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, tup
 
 from relay.model import Destination, FeedId, Only, Subscription, SubscriptionId
 from relay.ports import Resolved, Wanted
+from relay.sieve import OPEN, Sieve
 from relay.store.rows import Record, among, insert_rows, serialize
 from relay.store.tables import feeds, micros, subscription_feeds, subscription_tags, subscriptions
 
 read_names: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode
+
+_read_sieve: Callable[[str], Sieve] = msgspec.json.Decoder(Sieve).decode
+_NOTHING: Mapping[str, object] = msgspec.to_builtins(OPEN)
 
 ORPHANS = delete(feeds).where(
     ~select(subscription_feeds.c.feed).where(subscription_feeds.c.feed == feeds.c.id).exists()
@@ -34,7 +38,18 @@ def choices(wanted: Wanted | Subscription) -> dict[str, str]:
         "languages": msgspec.json.encode(wanted.languages).decode(),
         "only": wanted.only.value,
         "options": wanted.options,
+        "sieve": write_sieve(wanted.sieve),
     }
+
+
+def write_sieve(sieve: Sieve) -> str:
+    """What is set in it, as JSON; empty where nothing is."""
+    said = {name: value for name, value in msgspec.to_builtins(sieve).items() if value != _NOTHING[name]}
+    return msgspec.json.encode(said).decode() if said else ""
+
+
+def read_sieve(text: str) -> Sieve:
+    return _read_sieve(text) if text else OPEN
 
 
 def save_subscriptions(connection: Connection, origin: str, wanted: Sequence[Wanted]) -> list[SubscriptionId]:
@@ -135,6 +150,7 @@ def _subscription(row: Record, tags: Sequence[tuple[str, str]], links: Sequence[
         mode=row.mode,
         languages=read_names(row.languages),
         only=Only(row.only),
+        sieve=read_sieve(row.sieve),
         options=row.options,
         community=row.community,
         paused=row.paused,

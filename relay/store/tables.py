@@ -100,6 +100,7 @@ subscriptions = Table(
     Column("options", Text, nullable=False, server_default=""),
     Column("community", Key, nullable=False, server_default=""),
     Column("paused", Text, nullable=False, server_default=""),
+    Column("sieve", Text, nullable=False, server_default=""),
     UniqueConstraint("origin", "topic", "destination"),
     sqlite_autoincrement=True,
 )
@@ -137,7 +138,7 @@ posts = Table(
     Column("source", Key, nullable=False),
     Column("origin", Key, nullable=False),
     Column("author", Key, nullable=False),
-    Column("url", Key, nullable=False),
+    Column("page", Key, nullable=False),  # its web address as it is compared (relay.address), or ""
     Column("published", Moment, nullable=False),
     Column("data", Text, nullable=False),
     Column("revision", Integer, nullable=False),

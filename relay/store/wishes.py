@@ -7,7 +7,7 @@ done, and seen, or has not begun.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,8 @@ def add_deliveries(connection: Connection, known: Known, intakes: Sequence[Intak
 
     Decides on the next checks of the posts that are wished for, which are not written here.
     """
-    there = _read(connection, known, intakes)
+    twins = known.twins()
+    there = _read(connection, known, intakes, twins)
     orders = _Orders(micros(now))
     for entry in known:
         if entry.removed:
@@ -66,21 +67,26 @@ def add_deliveries(connection: Connection, known: Known, intakes: Sequence[Intak
             orders.edit(entry, there.get(entry.id, ()))
     asked = {(row.post, row.destination) for rows in there.values() for row in rows}
     for intake in intakes:
-        orders.send(intake, known, asked)
+        orders.send(intake, known, asked, twins)
     return orders.write(connection)
 
 
-def _read(connection: Connection, known: Known, intakes: Sequence[Intake]) -> dict[int, list[Record]]:
+def _read(connection: Connection, known: Known, intakes: Sequence[Intake], twins: Twins) -> dict[int, list[Record]]:
     """The deliveries of known posts whose states matter now, by post; their destinations are locked."""
     there: defaultdict[int, list[Record]] = defaultdict(list)
     old = {entry.id for entry in known if not entry.new}
     if old:
         wished = [(known.find(wish.uri), wish) for intake in intakes for wish in intake.wishes]
         ids = {entry.id for entry, _ in wished if entry} | {e.id for e in known if e.edited or e.removed}
+        ids |= {twin.id for entry, _ in wished if entry for twin in twins.get(entry.uri, ())}
         _LOCK(connection, names={name for _, wish in wished for name in wish.by}, ids=ids & old)
         for row in _DELIVERIES(connection, ids=ids & old):
             there[row.post].append(row)
     return there
+
+
+Twins = Mapping[str, Sequence[Entry]]
+"""The copies of each post that other sources brought, by its uri."""
 
 
 class _Orders:
@@ -92,15 +98,16 @@ class _Orders:
         self._cancelled: list[tuple[Any, ...]] = []
         self._adapters: dict[str, str] = {}
 
-    def send(self, intake: Intake, known: Known, asked: set[tuple[int, str]]) -> None:
-        """Send what the intake wishes for, unless that was asked for before, by whichever path."""
+    def send(self, intake: Intake, known: Known, asked: set[tuple[int, str]], twins: Twins) -> None:
+        """Send what the intake wishes for, unless that or a twin of it was asked for before, by whichever path."""
         for wish in intake.wishes:
             entry = known.find(wish.uri)
             if entry is None or entry.deleted:
                 continue
             before = len(self._rows)
+            same = (entry, *twins.get(entry.uri, ()))
             for name, subscription in wish.by.items():
-                if (entry.id, name) in asked:
+                if any((one.id, name) in asked for one in same):
                     continue
                 asked.add((entry.id, name))
                 self._adapters[name] = subscription.destination.adapter

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from relay.model import Block, Form, Mark, Role, Text
+from relay.model import Form, Mark, Text
 from relay.text.addresses import safe_url
-from relay.text.characters import ELLIPSIS, clean, whole
-from relay.text.page import Look, Page
+from relay.text.characters import ELLIPSIS, whole
+from relay.text.everyday import marked, role_of, walk
+from relay.text.page import DEEPEST, Look, Page
+from relay.text.tags import Other, number
 from relay.text.taming import tame
-
-_DEEPEST = 9
-"""Quotes and lists deeper than this are shown as this deep: markup must not grow the text by its margins."""
-
-_SHORTCODE = re.compile(r":[\w+-]+:")
-_NUMBER = re.compile(r"-?\d{1,6}")
 
 _SILENT = (
     "annotation annotation-xml applet area audio base canvas col datalist embed frame frameset head iframe input link "
@@ -45,8 +40,18 @@ def from_html(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
     Read are lines, links, mentions, hashtags and the usual text markup; tables become lines, pictures their alt text.
     The first million characters count, and of more than 8,000 tags only those of lines and links.
     """
+    html, page = whole(html), Page()
+    try:
+        walk(html, page, base=base, drop=drop)
+    except Other:
+        return by_tree(html, base=base, drop=drop)
+    return tuple(page.blocks)
+
+
+def by_tree(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
+    """The same, of whole characters and always by the tree that the HTML Standard builds."""
     reader = _Reader(base, frozenset(drop))
-    if body := LexborHTMLParser(tame(whole(html))).body:
+    if body := LexborHTMLParser(tame(html)).body:
         reader.read(body.first_child)
     return tuple(reader.page.blocks)
 
@@ -126,25 +131,24 @@ def _code(reader: _Reader, _: LexborNode, look: Look) -> Look:
 
 def _quote(reader: _Reader, _: LexborNode, look: Look) -> Look:
     reader.page.block()
-    return look._replace(quote=min(look.quote + 1, _DEEPEST))
+    return look._replace(quote=min(look.quote + 1, DEEPEST))
 
 
 def _rule(reader: _Reader, _: LexborNode, look: Look) -> None:
-    reader.page.block()
-    reader.page.blocks.append(Block((), Form.RULE, look.quote))
+    reader.page.rule(look)
 
 
 def _list(reader: _Reader, _: LexborNode, look: Look) -> Look:
     reader.page.block()
     reader.lists.append(None)
-    return look._replace(depth=min(look.depth + 1, _DEEPEST))
+    return look._replace(depth=min(look.depth + 1, DEEPEST))
 
 
 def _numbers(reader: _Reader, node: LexborNode, look: Look) -> Look:
     look = _list(reader, node, look)
     step = -1 if "reversed" in node.attributes else 1
     first = sum(child.tag == "li" for child in node.iter()) if step < 0 else 1
-    reader.lists[-1] = (_number(node, "start", first), step)
+    reader.lists[-1] = (number(node.attributes.get("start"), first), step)
     return look
 
 
@@ -152,9 +156,9 @@ def _item(reader: _Reader, node: LexborNode, look: Look) -> Look:
     reader.page.block()
     reader.page.bullet = "•"
     if reader.lists and (count := reader.lists[-1]):
-        number, step = _number(node, "value", count[0]), count[1]
-        reader.page.bullet = f"{number}."
-        reader.lists[-1] = (number + step, step)
+        here, step = number(node.attributes.get("value"), count[0]), count[1]
+        reader.page.bullet = f"{here}."
+        reader.lists[-1] = (here + step, step)
     return look._replace(form=Form.PARAGRAPH, depth=look.depth or 1)
 
 
@@ -173,11 +177,7 @@ def _cell(reader: _Reader, _: LexborNode, look: Look) -> Look:
 
 
 def _mark(mark: Mark) -> _Enter:
-    def marked(_reader: _Reader, _node: LexborNode, look: Look) -> Look:
-        known = mark in look.marks or (mark is Mark.CODE and look.form is Form.CODE)
-        return look if known else look._replace(marks=(*look.marks, mark))
-
-    return marked
+    return lambda _reader, _node, look: marked(look, mark)
 
 
 def _link(reader: _Reader, node: LexborNode, look: Look) -> Look:
@@ -185,12 +185,8 @@ def _link(reader: _Reader, node: LexborNode, look: Look) -> Look:
     link = safe_url(attributes.get("href") or "", base=reader.base)
     if not link:
         return look
-    role = Role.TEXT
-    if names := attributes.get("class"):
-        classes = names.split()
-        role = Role.HASHTAG if "hashtag" in classes else Role.MENTION if "mention" in classes else role
     reader.page.begin_link(look)
-    return Look(link, role, *look[2:])
+    return Look(link, role_of(attributes.get("class") or ""), *look[2:])
 
 
 def _span(reader: _Reader, node: LexborNode, look: Look) -> Look | None:
@@ -204,11 +200,7 @@ def _span(reader: _Reader, node: LexborNode, look: Look) -> Look | None:
 
 
 def _picture(reader: _Reader, node: LexborNode, look: Look) -> None:
-    alt = clean(node.attributes.get("alt") or "")
-    if _SHORTCODE.fullmatch(alt) or any("emoji" in name or "smiley" in name for name in _classes(node)):
-        reader.page.add(alt, look._replace(role=Role.EMOJI))
-    elif alt:
-        reader.page.add(f"[{alt}]", look)
+    reader.page.picture(node.attributes.get("alt") or "", _classes(node), look)
 
 
 def _reading(reader: _Reader, node: LexborNode, look: Look) -> None:
@@ -217,11 +209,6 @@ def _reading(reader: _Reader, node: LexborNode, look: Look) -> None:
 
 def _classes(node: LexborNode) -> list[str]:
     return (node.attributes.get("class") or "").split()
-
-
-def _number(node: LexborNode, name: str, default: int) -> int:
-    value = node.attributes.get(name) or ""
-    return int(value) if _NUMBER.fullmatch(value) else default
 
 
 _Enter = Callable[[_Reader, LexborNode, Look], Look | None]

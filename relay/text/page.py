@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from relay.model import Block, Form, Mark, Role, Span
 from relay.text.addresses import honest
-from relay.text.characters import scrub
+from relay.text.characters import clean, scrub
 
 _SPACES = re.compile(r"[ \t\n\r\f]+")
+_NOTHING = (" ", "\n", "\n\n")
+_SHORTCODE = re.compile(r":[\w+-]+:")
 _NAME = re.compile(r"[@＠#＃][^\s/]*")
+
+
+DEEPEST = 9
+"""Quotes and lists deeper than this are shown as this deep: markup must not grow the text by its margins."""
 
 
 class Look(NamedTuple):
@@ -31,38 +38,44 @@ class Page:
         self.blocks: list[Block] = []
         self.bullet = ""
         """The marker that the next block shall bear."""
-        self._pieces: list[tuple[str, Look]] = []
-        self._at_space = True
+        self.pieces: list[tuple[str, Look]] = []
+        """The text of the block that has begun."""
+        self.at_space = True
+        """Space that comes now is not seen: a line begins, or a space was the last character."""
         self._between = ""
         self._linked = -1
         """Where in the pieces the text of the present link begins; -1: there is none."""
 
     def add(self, text: str, look: Look) -> None:
         """Text within a line; white space collapses as in CSS 2.2, 16.6.1, also over the borders of elements."""
-        as_typed = look.form is Form.CODE
-        if not text.isprintable():
-            text = scrub(text.replace("\t", "    ") if as_typed else text)
-        if not as_typed:
-            if "  " in text or "\n" in text:
+        if look.form is Form.CODE:
+            text = scrub(text.replace("\t", "    "))
+        else:
+            if self.at_space and text in _NOTHING:
+                return
+            if not text.isprintable():
+                text = _SPACES.sub(" ", scrub(text))
+            elif "  " in text:
                 text = _SPACES.sub(" ", text)
-            if self._at_space:
+            if self.at_space and text[:1] == " ":
                 text = text.lstrip(" ")
         if text:
-            self._at_space = text[-1] == " "
-            self._part(look)
-            self._pieces.append((text, look))
+            self.at_space = text[-1] == " "
+            if self._between:
+                self._part(look)
+            self.pieces.append((text, look))
 
     def line(self, look: Look) -> None:
         """End a line; an empty line ends the block."""
         if look.form is Form.CODE:
-            self._pieces.append(("\n", look))
+            self.pieces.append(("\n", look))
             return
         self._trim(" ")
         if self._is_within_line():
-            self._pieces.append(("\n", look))
+            self.pieces.append(("\n", look))
         else:
             self.block()
-        self._at_space, self._between = True, ""
+        self.at_space, self._between = True, ""
 
     def row(self, look: Look) -> None:
         """Begin a line, unless one has just begun."""
@@ -72,30 +85,44 @@ class Page:
     def cell(self) -> None:
         """Part what comes next from what stands before it in the line."""
         if self._is_within_line():
-            self._at_space, self._between = True, " | "
+            self.at_space, self._between = True, " | "
 
     def block(self) -> None:
         """End the block, if one has begun."""
-        if not self._pieces:
+        if not self.pieces:
             return
         if self._linked >= 0:
             self._judge()
             self._linked = 0
-        self._trim(" \n")
-        if not all(text.isspace() for text, _ in self._pieces):
-            form, quote, depth = self._pieces[0][1][3:]
-            if self.bullet and form is Form.PARAGRAPH:
-                form = Form.ITEM
-            self.blocks.append(Block(_spans(self._pieces), form, quote, depth, self.bullet))
-            self.bullet = ""
-        self._pieces = []
-        self._at_space, self._between = True, ""
+        if self.pieces[-1][0][-1] in " \n":
+            self._trim(" \n")
+        pieces, self.pieces = self.pieces, []
+        self.at_space, self._between = True, ""
+        if not pieces or (pieces[0][0].isspace() and all(text.isspace() for text, _ in pieces)):
+            return
+        look = pieces[0][1]
+        form = Form.ITEM if self.bullet and look[3] is Form.PARAGRAPH else look[3]
+        self.blocks.append(_block(_spans(pieces), form, look[4], look[5], self.bullet))
+        self.bullet = ""
+
+    def rule(self, look: Look) -> None:
+        """A line across."""
+        self.block()
+        self.blocks.append(Block((), Form.RULE, look.quote))
+
+    def picture(self, alt: str, classes: Collection[str], look: Look) -> None:
+        """A picture is its description in words; an emoji is its name, and part of the text."""
+        alt = clean(alt)
+        if _SHORTCODE.fullmatch(alt) or any("emoji" in name or "smiley" in name for name in classes):
+            self.add(alt, look._replace(role=Role.EMOJI))
+        elif alt:
+            self.add(f"[{alt}]", look)
 
     def begin_link(self, look: Look) -> None:
         """``look`` is that of the text around the link."""
         self.end_link()
         self._part(look)
-        self._linked = len(self._pieces)
+        self._linked = len(self.pieces)
 
     def end_link(self) -> None:
         if self._linked >= 0:
@@ -104,42 +131,73 @@ class Page:
 
     def _part(self, look: Look) -> None:
         if self._between:
-            self._pieces.append((self._between, look))
+            self.pieces.append((self._between, look))
             self._between = ""
 
     def _is_within_line(self) -> bool:
-        return bool(self._pieces) and not self._pieces[-1][0].endswith("\n")
+        return bool(self.pieces) and not self.pieces[-1][0].endswith("\n")
 
     def _trim(self, characters: str) -> None:
-        while self._pieces and self._pieces[-1][0][-1] in characters:
-            text, look = self._pieces.pop()
+        pieces = self.pieces
+        while pieces and pieces[-1][0][-1] in characters:
+            text, look = pieces.pop()
             if text := text.rstrip(characters):
-                self._pieces.append((text, look))
+                pieces.append((text, look))
 
     def _judge(self) -> None:
         """Show where a link leads that looks like another; judged as a whole, whatever markup is in it."""
-        run = self._pieces[self._linked :]
+        run = self.pieces[self._linked :]
         if not run:
             return
         look = run[0][1]
         shown = run[0][0] if len(run) == 1 else "".join([text for text, _ in run])
+        if "." not in shown and shown.isascii():
+            return  # nothing in it looks like an address
         if _is_name(shown, look.role) or (judged := honest(shown, look.link)) == shown:
             return
-        self._pieces[self._linked :] = [(text, each._replace(role=Role.TEXT)) for text, each in run]
-        self._pieces.append((judged.removeprefix(shown), look._replace(role=Role.TEXT, marks=())))
+        self.pieces[self._linked :] = [(text, each._replace(role=Role.TEXT)) for text, each in run]
+        self.pieces.append((judged.removeprefix(shown), look._replace(role=Role.TEXT, marks=())))
+
+
+# Span(…) and Block(…) would set each field through object.__setattr__, as frozen dataclasses do, at twice the cost.
+_SET_TEXT, _SET_LINK, _SET_ROLE, _SET_MARKS = (getattr(Span, name).__set__ for name in Span.__slots__)
+_SET_SPANS, _SET_FORM, _SET_QUOTE, _SET_DEPTH, _SET_BULLET = (getattr(Block, name).__set__ for name in Block.__slots__)
+_new = object.__new__
+
+
+def _span(text: str, look: Look) -> Span:
+    span = _new(Span)
+    _SET_TEXT(span, text)
+    _SET_LINK(span, look[0])
+    _SET_ROLE(span, look[1])
+    _SET_MARKS(span, look[2])
+    return span
+
+
+def _block(spans: tuple[Span, ...], form: Form, quote: int, depth: int, bullet: str) -> Block:
+    block = _new(Block)
+    _SET_SPANS(block, spans)
+    _SET_FORM(block, form)
+    _SET_QUOTE(block, quote)
+    _SET_DEPTH(block, depth)
+    _SET_BULLET(block, bullet)
+    return block
 
 
 def _spans(pieces: list[tuple[str, Look]]) -> tuple[Span, ...]:
     """Join neighbours that look alike."""
+    text, last = pieces[0]
+    if len(pieces) == 1:
+        return (_span(text, last),)
     spans: list[Span] = []
-    parts: list[str] = []
-    last = pieces[0][1]
-    for text, look in pieces:
-        if look != last:
-            spans.append(Span("".join(parts), last.link, last.role, last.marks))
-            parts, last = [], look
-        parts.append(text)
-    return (*spans, Span("".join(parts), last.link, last.role, last.marks))
+    for more, look in pieces[1:]:
+        if look is last or look == last:
+            text += more
+        else:
+            spans.append(_span(text, last))
+            text, last = more, look
+    spans.append(_span(text, last))
+    return tuple(spans)
 
 
 def _is_name(shown: str, role: Role) -> bool:

@@ -120,6 +120,7 @@ class Web:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.post(r"/hook/{name:[\w-]+}", self._hook),
+                web.get(r"/hook/{name:[\w-]+}", self._proof, allow_head=False),
             ]
         )
         return app
@@ -259,6 +260,13 @@ class Web:
         else:
             status = await self._call(request.match_info["name"], request, body)
         return web.Response(status=status, headers={"Cache-Control": "no-store"})
+
+    async def _proof(self, request: web.Request) -> web.Response:
+        """Whether we asked to be called at this address, in the words that the asker wants to read."""
+        answer = self._hooks.prove(request.match_info["name"], dict(request.query))
+        if answer is None:
+            raise web.HTTPNotFound
+        return web.Response(text=answer, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
     async def _call(self, name: str, request: web.Request, body: bytes) -> int:
         headers = {key.lower(): value for key, value in request.headers.items()}

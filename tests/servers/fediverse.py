@@ -1,7 +1,8 @@
 """A Mastodon server on loopback that does what the real one does and a mock leaves out.
 
 Hashtags are links, a context is cut at 40 ancestors, 60 descendants and 20 generations, posts arrive late with low ids,
-deleted posts orphan their answers, the server closes, and any path can be made to answer anything.
+deleted posts orphan their answers, the server closes, counts requests, streams (``tests.servers.fediverse_stream``) and
+breaks off, calls itself by any name, and any path can be made to answer anything.
 """
 
 from __future__ import annotations
@@ -17,29 +18,22 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
 from relay.http import Http, HttpSettings
+from relay.plugins import Notes
 from relay.sources.mastodon import MastodonSettings, MastodonSource
+from relay.sources.mastodon.budget import Budgets
+from relay.sources.mastodon.live import Patience
+from tests.servers import fediverse_things as things
+from tests.servers.fediverse_stream import Streams
+from tests.servers.fediverse_things import FIRST_ID, Json, select, stamp
 
-Json = dict[str, Any]
 Headers = Mapping[str, str]
 _NONE: Headers = MappingProxyType({})
 
-FIRST_ID = 116_000_000_000_000_000
-_START = datetime.now(UTC)
 _CLOSED = {"error": "This method requires an authenticated user"}
 _LOST = {"error": "Record not found"}
-
-
-def stamp(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def select(ids: Iterable[int], *, limit: int, min_id: int | None = None) -> list[int]:
-    """A page of a timeline, newest first: the newest, or what stands immediately above ``min_id``."""
-    if min_id is None:
-        return sorted(ids, reverse=True)[:limit]
-    return sorted(i for i in ids if i > min_id)[:limit][::-1]
 
 
 @dataclass
@@ -71,6 +65,20 @@ class Fediverse:
     ancestors: int = 40
     descendants: int = 60
     depth: int = 20
+    software: str = "mastodon"
+    """What NodeInfo calls it; empty: there is none."""
+    tokens: set[str] = field(default_factory=set)
+    """Who shows one of these is let in."""
+    shown: list[str] = field(default_factory=list)
+    """What was shown with each request."""
+    allowance: int | None = None
+    """Requests that are left; then 429 until ``reset``."""
+    reset: timedelta = timedelta(minutes=5)
+    rss: bool = False
+    """Hashtags are open as RSS, whatever the API says."""
+    streaming: str = ""
+    """Where it says that it streams; empty: it says nothing."""
+    streams: Streams = field(default_factory=Streams)
     asked: list[str] = field(default_factory=list)
     """Path and query of each request, in order."""
     says: list[tuple[re.Pattern[str], Says]] = field(default_factory=list)
@@ -82,7 +90,7 @@ class Fediverse:
         if acct not in self.accounts:
             who, _, host = acct.partition("@")
             home = f"https://{host}" if host else self.base
-            self.accounts[acct] = _account(str(FIRST_ID + len(self.accounts)), who, acct, home)
+            self.accounts[acct] = things.account(str(FIRST_ID + len(self.accounts)), who, acct, home)
         self.accounts[acct].update(changes)
         return self.accounts[acct]
 
@@ -91,20 +99,26 @@ class Fediverse:
         number = id or max(self.posts, default=FIRST_ID) + 65536
         author = self.person(by)
         home = author["url"].rpartition("/@")[0]
-        status = _status(number, text, author, home, self.base)
+        status = things.status(number, text, author, home, self.base)
         if reply_to:
             reply_to["replies_count"] += 1
-            status |= {"in_reply_to_id": reply_to["id"], "in_reply_to_account_id": _carried_over(reply_to, author)}
+            status |= {
+                "in_reply_to_id": reply_to["id"],
+                "in_reply_to_account_id": things.carried_over(reply_to, author),
+            }
         self.posts[number] = status | changes
+        self.streams.tell("update", self.posts[number])
         return self.posts[number]
 
     def edit(self, status: Json, text: str) -> None:
         edited = datetime.fromisoformat(status["edited_at"] or status["created_at"]) + timedelta(minutes=3)
-        status |= {"content": _content(text, self.base), "edited_at": stamp(edited)}
+        status |= {"content": things.content(text, self.base), "edited_at": stamp(edited)}
+        self.streams.tell(self.streams.edits, status)
 
     def delete(self, status: Json) -> None:
         """The children lose their parent, as in the real database."""
         del self.posts[int(status["id"])]
+        self.streams.tell("delete", status)
         for child in self.posts.values():
             if child["in_reply_to_id"] == status["id"]:
                 child["in_reply_to_id"] = None
@@ -122,7 +136,11 @@ class Fediverse:
         app = web.Application(middlewares=[self._mood])
         app.add_routes(
             [
+                web.get("/.well-known/nodeinfo", self._nodeinfo),
+                web.get("/nodeinfo/2.1", self._nodeinfo),
                 web.get("/api/v2/instance", self._instance),
+                web.get("/api/v1/streaming", self._stream),
+                web.get("/tags/{tag}.rss", self._rss),
                 web.get("/api/v1/timelines/tag/{tag}", self._tag),
                 web.get("/api/v1/accounts/lookup", self._lookup),
                 web.get("/api/v1/accounts/{id}/statuses", self._account_statuses),
@@ -136,6 +154,7 @@ class Fediverse:
     @web.middleware
     async def _mood(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.asked.append(request.path_qs)
+        self.shown.append(self._token(request))
         for entry in self.says:
             pattern, says = entry
             if pattern.search(request.path_qs):
@@ -144,18 +163,54 @@ class Fediverse:
                     if says.times == 0:
                         self.says.remove(entry)
                 return web.Response(status=says.status, body=says.body, headers=dict(says.headers))
-        if self.closed and not request.path.startswith("/api/v2/instance"):
-            return web.json_response(_CLOSED, status=self.closed)
-        answer: web.StreamResponse = await handler(request)
+        api = request.path.startswith("/api/v1/") and request.path != "/api/v1/streaming"
+        if api and (self.closed or self._token(request)) and not self._enters(request):
+            return web.json_response(_CLOSED, status=self.closed or 401)
+        answer: web.StreamResponse = await handler(request) if self._counted() else web.Response(status=429)
+        if self.allowance is not None and not answer.prepared:
+            until = (datetime.now(UTC) + self.reset).isoformat().replace("+00:00", "Z")
+            answer.headers["X-RateLimit-Remaining"] = str(max(self.allowance, 0))
+            answer.headers["X-RateLimit-Reset"] = until
         return answer
 
+    def _counted(self) -> bool:
+        if self.allowance is None:
+            return True
+        self.allowance -= 1
+        return self.allowance >= 0
+
+    def _token(self, request: web.Request) -> str:
+        return request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+    def _enters(self, request: web.Request) -> bool:
+        return self._token(request) in self.tokens
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        return await self.streams.connect(request, self.tokens)
+
+    async def _nodeinfo(self, request: web.Request) -> web.Response:
+        if not self.software:
+            return web.Response(status=404)
+        if request.path == "/nodeinfo/2.1":
+            return web.json_response({"version": "2.1", "software": {"name": self.software, "version": "4.6.4"}})
+        rel = "http://nodeinfo.diaspora.software/ns/schema/2.1"
+        return web.json_response({"links": [{"rel": rel, "href": f"{self.base}/nodeinfo/2.1"}]})
+
+    async def _rss(self, request: web.Request) -> web.Response:
+        tag = request.match_info["tag"].casefold()
+        found = [s for s in self._visible({"public"}) if tag in {t["name"].casefold() for t in s["tags"]}]
+        body = things.rss(sorted(found, key=lambda s: int(s["id"]), reverse=True) if self.rss else [])
+        return web.Response(body=body, content_type="application/rss+xml")
+
     async def _instance(self, request: web.Request) -> web.Response:
-        configuration = {"timelines_access": {"hashtag_feeds": self.access}} if self.access else {}
+        configuration: Json = {"timelines_access": {"hashtag_feeds": self.access}} if self.access else {}
+        if self.streaming:
+            configuration["urls"] = {"streaming": self.streaming}
         return web.json_response({"domain": "stage", "version": "4.6.4", "configuration": configuration})
 
     async def _tag(self, request: web.Request) -> web.Response:
         local = request.query.get("local") == "true"
-        if self.local_only and not local:
+        if self.local_only and not local and not self._enters(request):
             return web.json_response(_CLOSED, status=422)
         tag = request.match_info["tag"].casefold()
         found = (
@@ -163,6 +218,7 @@ class Fediverse:
             if self.hidden
             else [s for s in self._visible({"public"}) if tag in {t["name"].casefold() for t in s["tags"]}]
         )
+        found = [s for s in found if _listed(s, request)]
         return self._page(request, [s for s in found if not local or "@" not in s["account"]["acct"]])
 
     async def _account_statuses(self, request: web.Request) -> web.Response:
@@ -226,6 +282,13 @@ class Fediverse:
         return [status for status in self.posts.values() if status["visibility"] in visibilities]
 
 
+def _listed(status: Json, request: web.Request) -> bool:
+    """As the real server does it: of each list the first four names count."""
+    has = {tag["name"].casefold() for tag in status["tags"]}
+    must, must_not = ({name.casefold() for name in request.query.getall(n, [])[:4]} for n in ("all[]", "none[]"))
+    return must <= has and not must_not & has
+
+
 @asynccontextmanager
 async def run(stage: Fediverse | None = None) -> AsyncIterator[Fediverse]:
     """The server on a free port of 127.0.0.1, until the block ends."""
@@ -236,71 +299,20 @@ async def run(stage: Fediverse | None = None) -> AsyncIterator[Fediverse]:
 
 
 @asynccontextmanager
-async def asking(*instances: str) -> AsyncIterator[MastodonSource]:
+async def asking(
+    *instances: str,
+    tokens: Mapping[str, str] = _NONE,
+    notes: Notes | None = None,
+    patience: Patience | None = None,
+    budgets: Budgets | None = None,
+    **settings: object,
+) -> AsyncIterator[MastodonSource]:
     """The source with these instances in its settings, allowed to reach loopback and in no need to dawdle."""
-    settings = HttpSettings.model_validate({"pace": "0s", "timeout": "5s", "allow_private": ["127.0.0.0/8"]})
-    async with Http(settings, user_agent="test") as http:
-        yield MastodonSource(MastodonSettings(instances=instances), http)
+    web_settings = HttpSettings.model_validate({"pace": "0s", "timeout": "5s", "allow_private": ["127.0.0.0/8"]})
+    secrets = {instance: SecretStr(token) for instance, token in tokens.items()}
+    told = MastodonSettings.model_validate({"instances": instances, "tokens": secrets, **settings})
+    async with Http(web_settings, user_agent="test") as http:
+        yield MastodonSource(told, http, notes, user_agent="test", patience=patience, budgets=budgets)
 
 
-def _account(number: str, who: str, acct: str, home: str) -> Json:
-    return {
-        "id": number,
-        "username": who,
-        "acct": acct,
-        "display_name": who.title(),
-        "bot": False,
-        "discoverable": True,
-        "indexable": False,
-        "noindex": False,
-        "note": "<p>Writes about rivers.</p>",
-        "url": f"{home}/@{who}",
-        "uri": f"{home}/users/{who}",
-        "avatar": f"{home}/avatars/{who}.gif",
-        "avatar_static": f"{home}/avatars/{who}.png",
-        "emojis": [],
-        "fields": [],
-    }
-
-
-def _status(number: int, text: str, author: Json, home: str, base: str) -> Json:
-    tags = dict.fromkeys(re.findall(r"#(\w+)", text))
-    return {
-        "id": str(number),
-        "created_at": stamp(_START + timedelta(milliseconds=(number - FIRST_ID) >> 16)),
-        "in_reply_to_id": None,
-        "in_reply_to_account_id": None,
-        "sensitive": False,
-        "spoiler_text": "",
-        "visibility": "public",
-        "language": "en",
-        "uri": f"{author['uri']}/statuses/{number}",
-        "url": f"{home}/@{author['username']}/{number}",
-        "replies_count": 0,
-        "edited_at": None,
-        "content": _content(text, base),
-        "reblog": None,
-        "account": author,
-        "media_attachments": [],
-        "mentions": [],
-        "tags": [{"name": tag, "url": f"{base}/tags/{tag.lower()}"} for tag in tags],
-        "emojis": [],
-        "quote": None,
-        "card": None,
-        "poll": None,
-    }
-
-
-def _content(text: str, base: str) -> str:
-    linked = re.sub(
-        r"#(\w+)",
-        lambda m: f'<a href="{base}/tags/{m[1].lower()}" class="mention hashtag" rel="tag">#<span>{m[1]}</span></a>',
-        text,
-    )
-    return f"<p>{linked}</p>"
-
-
-def _carried_over(parent: Json, author: Json) -> str:
-    """In an author's chain under somebody else's post the real server names that somebody all the way down."""
-    same = parent["account"]["id"] == author["id"]
-    return str(parent["in_reply_to_account_id"] if same and parent["in_reply_to_id"] else parent["account"]["id"])
+__all__ = ["FIRST_ID", "Fediverse", "Json", "asking", "run", "select", "stamp"]

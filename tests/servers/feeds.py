@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +45,30 @@ class Document:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Host:
+    """What one address of the server has seen, and what it thinks of it."""
+
+    gap: float
+    begun: list[float] = field(default_factory=list)
+    """When each request began."""
+    active: int = 0
+    connections: set[int] = field(default_factory=set)
+    rude: list[str] = field(default_factory=list)
+
+    def enter(self, now: float, connection: int) -> bool:
+        """Whether this request is a polite one: alone, and not too soon after the last."""
+        self.connections.add(connection)
+        before = len(self.rude)
+        if self.active:
+            self.rude.append(f"{self.active + 1} requests at once")
+        elif self.begun and now - self.begun[-1] < self.gap:
+            self.rude.append(f"{now - self.begun[-1]:.3f} s after the last request")
+        self.active += 1
+        self.begun.append(now)
+        return len(self.rude) == before
+
+
 class FeedServer:
     """Serves ``/feed.xml`` and ``/atom.xml`` from the same items, with ETags that are honoured, and the paths below.
 
@@ -53,8 +77,14 @@ class FeedServer:
     ``/drip`` one byte a tenth of a second
     """
 
-    def __init__(self, title: str = "The Village Bell") -> None:
+    def __init__(
+        self, title: str = "The Village Bell", *, hosts: Sequence[str] = ("127.0.0.1",), gap: float | None = None
+    ) -> None:
         self.title = title
+        self.hosts = {host: Host(gap or 0.0) for host in hosts}
+        """The addresses that it listens on, all at one port."""
+        self._strict = gap is not None
+        """Who asks for more than one thing at once, or sooner than ``gap`` seconds after the last, is answered 429."""
         self.items: list[Item] = []
         """Newest first."""
         self.published = 0
@@ -89,9 +119,11 @@ class FeedServer:
         app.middlewares.append(self._note)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port: int = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = 0
+        for host in self.hosts:
+            await web.TCPSite(self._runner, host, self.port).start()
+            self.port = self._runner.addresses[0][1]
+        self.url = f"http://{next(iter(self.hosts))}:{self.port}"
         return self
 
     async def __aexit__(
@@ -153,7 +185,16 @@ class FeedServer:
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.requests.append((request.path, request.headers))
-        return await handler(request)
+        transport = request.transport
+        if not self._strict or transport is None:
+            return await handler(request)
+        host = self.hosts[transport.get_extra_info("sockname")[0]]
+        polite = host.enter(asyncio.get_running_loop().time(), transport.get_extra_info("peername")[1])
+        try:
+            await asyncio.sleep(0)  # long enough for another one to come in between
+            return await handler(request) if polite else web.Response(status=429)
+        finally:
+            host.active -= 1
 
     async def _document(self, request: web.Request) -> web.StreamResponse:
         document = self._find(request.path)

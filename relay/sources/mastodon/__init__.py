@@ -1,6 +1,8 @@
-"""Mastodon and the servers that speak its API: hashtags, accounts, threads.
+"""Mastodon and the servers that speak its API, and Misskey with its kin: hashtags, accounts, threads.
 
-``source`` is the shell; ``shapes``, ``parse``, ``address``, ``place``, ``answers`` and ``conversation`` are pure.
+``source`` is the shell, with ``api``, ``about``, ``lookup``, ``timeline``, ``thread``, ``recheck``, ``instance``,
+``line`` and ``live``; everything else is pure. One source for all of them: a hashtag is one thing over all servers of
+the fediverse, and what runs on a server is found by asking it (NodeInfo), not by configuring it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ __all__ = ["MastodonSettings", "MastodonSource", "plugin"]
 
 
 def _build(settings: MastodonSettings, host: Host) -> MastodonSource:
-    return MastodonSource(settings, host.http)
+    contact = host.contact or host.hooks.base or "self-hosted"
+    return MastodonSource(settings, host.http, host.notes, user_agent=f"Chasqui/{host.version} ({contact})")
 
 
 plugin = Plugin(MastodonSettings, _build, colour=0x6364FF)

@@ -19,7 +19,9 @@ _POSTS = (
     re.compile(rf"/(?:ap/)?users/[^/]+/statuses/{_ID}(?:/activity)?/?"),
     re.compile(rf"/(?:api/v1/|web/|deck/)?statuses/{_ID}/?"),
     re.compile(rf"/notice/{_ID}/?"),  # Pleroma, Akkoma
+    re.compile(rf"/notes/{_ID}/?"),  # Misskey
 )
+_COMMUNITY = re.compile(rf"!{_WHO}@(?P<home>{_HOST})")
 _DOCUMENT = (".rss", ".atom", ".json", ".xml")
 
 
@@ -41,12 +43,20 @@ class Status:
 
     base: str
     id: str
+    of_notes: bool = False
+    """Its address is one of Misskey's."""
 
 
 def read_handle(text: str, instances: Sequence[str]) -> Profile | None:
     """``@who@host``. The host is asked by https, unless it is one of the instances, which say how they are asked."""
     found = _HANDLE.fullmatch(text.strip())
     return _profile(found["who"], found["home"], instances) if found else None
+
+
+def read_community(text: str) -> str:
+    """The address of the feed of ``!name@host``, as Lemmy writes its communities; empty where it is none."""
+    found = _COMMUNITY.fullmatch(text.strip())
+    return f"https://{found['home'].lower()}/feeds/c/{found['who']}.xml" if found else ""
 
 
 def read_link(url: str, instances: Sequence[str]) -> Profile | Status | None:
@@ -56,7 +66,7 @@ def read_link(url: str, instances: Sequence[str]) -> Profile | Status | None:
         return None
     for pattern in _POSTS:
         if found := pattern.fullmatch(path):
-            return Status(base, found["id"])
+            return Status(base, found["id"], path.startswith("/notes/"))
     for pattern in _PROFILES:
         if found := pattern.fullmatch(path):
             home = found.groupdict().get("home")
@@ -64,18 +74,9 @@ def read_link(url: str, instances: Sequence[str]) -> Profile | Status | None:
     return None
 
 
-def tag_feed(instance: str, tag: str) -> str:
-    """Where a server tells the posts with a hashtag; the same for every way to write it in capitals."""
-    return f"{instance}/api/v1/timelines/tag/{quote(tag.lower(), safe='')}"
-
-
 def account_feed(instance: str, identifier: str) -> str:
     """Where a server tells the posts of an account."""
     return f"{instance}/api/v1/accounts/{quote(identifier, safe='')}/statuses"
-
-
-def is_tag_feed(address: str) -> bool:
-    return "/api/v1/timelines/tag/" in address
 
 
 def instance_of(address: str) -> str:

@@ -41,11 +41,18 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Only for people with an account there."""
+    """Only for people with an account there; ``token``: not even with the access token that we showed."""
 
     host: str
+    token: bool = False
 
     def later(self) -> TryLater:
+        if self.token:
+            return TryLater(
+                f"{self.host} does not accept the access token under [sources.mastodon.tokens]; make a new one there,"
+                " for an account and with the scope read:statuses",
+                LONG,
+            )
         return TryLater(
             f"{self.host} shows this only to people with an account there; name another instance under"
             " [sources.mastodon], or ask its administrators to open it to visitors",
@@ -59,6 +66,7 @@ class Odd:
 
     host: str
     what: str
+    body: bytes = b""
 
     def later(self) -> TryLater:
         return TryLater(f"{self.host} answered with {self.what}")
@@ -67,28 +75,36 @@ class Odd:
 Trouble = Missing | Closed | Odd | TryLater | Gone
 
 
-def judge(reply: Reply, now: datetime) -> Told | Trouble:
-    """Say what a reply means. A redirect was followed before."""
+def judge(reply: Reply, now: datetime, *, token: bool = False) -> Told | Trouble:
+    """Say what a reply means. A redirect was followed before; ``token``: an access token was shown."""
     match reply:
         case Forbidden(reason):
             return Gone(reason)
         case Unreachable(reason, after):
-            return TryLater(reason, after)
+            return TryLater(reason, after, paced=reply.paced)
         case Answer():
-            return _judge_status(reply, urlsplit(reply.url).netloc, now)
+            return _judge_status(reply, urlsplit(reply.url).netloc, now, token=token)
 
 
-def _judge_status(answer: Answer, host: str, now: datetime) -> Told | Trouble:
+def _judge_status(answer: Answer, host: str, now: datetime, *, token: bool) -> Told | Trouble:
     status, wait = answer.status, retry_after(answer.headers, now)
     if 200 <= status < 300:
         return Told(answer.body, answer.url, wait)
+    if status >= 500:
+        return TryLater(f"{host} has trouble (HTTP {status})", wait)
     error = read(answer.body, Error)
     if status in {404, 410}:
         return Missing(host, status, sure=status == 410 or error is not None)
     if status == 401 or (status == 422 and error and "authenticated user" in error.error):
-        return Closed(host)
-    if status == 403:
-        return TryLater(f"{host} refuses to answer us (HTTP 403)", wait or LONG)
-    if status == 429:
-        return TryLater(f"{host} asks us to slow down (HTTP 429)", wait)
-    return TryLater(f"{host} has trouble (HTTP {status})", wait) if status >= 500 else Odd(host, f"HTTP {status}")
+        return Closed(host, token)
+    return _refused(answer, host, wait)
+
+
+def _refused(answer: Answer, host: str, wait: timedelta | None) -> TryLater | Odd:
+    match answer.status:
+        case 403:
+            return TryLater(f"{host} refuses to answer us (HTTP 403)", wait or LONG)
+        case 429:
+            return TryLater(f"{host} asks us to slow down (HTTP 429)", wait)
+        case status:
+            return Odd(host, f"HTTP {status}", answer.body)

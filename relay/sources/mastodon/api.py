@@ -1,18 +1,32 @@
-"""Asking a server: one request a call, its answer as a value."""
+"""Asking a server: one request a call, its answer as a value, within what the server lets us ask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from relay.http import Http
+import msgspec
+from pydantic import SecretStr
+
+from relay.http import Answer, Http, Reply
+from relay.log import get_logger
 from relay.model import Post
+from relay.ports import TryLater
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Odd, Told, Trouble, judge
+from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.shapes import Raw, identified, read
 
+log = get_logger(__name__)
+
 Params = Sequence[tuple[str, str]]
+
+_PAGING = frozenset({"min_id", "max_id", "since_id", "page"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +43,58 @@ class Api:
 
     http: Http
     instances: tuple[str, ...]
+    tokens: Mapping[str, SecretStr] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=Budgets)
+    clock: Callable[[], datetime] = _now
+    old: set[str] = field(default_factory=set)
+    """What servers said of themselves that it will go away, told once each."""
 
     async def get(self, url: str, params: Params = ()) -> Told | Trouble:
-        reply = await self.http.get(url, params=params or None, headers={"accept": "application/json"})
-        return judge(reply, datetime.now(UTC))
+        paging = any(name in _PAGING for name, _ in params)
+        if wait := self._turn(url, paging=paging):
+            return wait
+        headers = {"accept": "application/json", **self._authorization(url)}
+        return self._judge(url, await self.http.get(url, params=params or None, headers=headers))
+
+    async def get_text(self, url: str, params: Params = ()) -> Told | Trouble:
+        """A document for everybody, of any kind: no token is shown."""
+        if wait := self._turn(url, paging=False):
+            return wait
+        return self._judge(url, await self.http.get(url, params=params or None))
+
+    async def post(self, url: str, body: Mapping[str, object]) -> Told | Trouble:
+        """A question in JSON, as Misskey wants it; no token is shown."""
+        if wait := self._turn(url, paging="sinceId" in body):
+            return wait
+        return self._judge(url, await self.http.post(url, msgspec.json.encode(body)))
+
+    def token(self, base: str) -> str:
+        """The access token for a server; empty where there is none."""
+        secret = self.tokens.get(base)
+        return secret.get_secret_value() if secret else ""
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        token = self.token(_origin(url))
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+    def _turn(self, url: str, *, paging: bool) -> TryLater | None:
+        """Why a request has to wait; None: it is counted and may be made."""
+        wait = self.budgets.of(_origin(url)).take(self.clock(), paging=paging)
+        return TryLater(f"{host_of(url)} lets us ask only so often", wait, paced=True) if wait else None
+
+    def _judge(self, url: str, reply: Reply) -> Told | Trouble:
+        now = self.clock()
+        if isinstance(reply, Answer):
+            self.budgets.of(_origin(url)).heed(reply.status, reply.headers, now)
+            self._note(url, reply.headers)
+        return judge(reply, now, token=bool(self.token(_origin(url))))
+
+    def _note(self, url: str, headers: Mapping[str, str]) -> None:
+        """Since 4.4 a server says of an address that it will go away (RFC 9745)."""
+        place = url.partition("?")[0]
+        if (said := headers.get("deprecation")) and len(self.old) < 100 and place not in self.old:
+            self.old.add(place)
+            log.info("a server says that this address will go away", url=place, deprecation=said[:100])
 
     def believes(self, post: Post) -> bool:
         """A server can tell anything of posts that are not its own: then it must be one that the settings name."""
@@ -42,10 +104,20 @@ class Api:
 
     async def get_list(self, url: str, params: Params = ()) -> Listed | Trouble:
         """A list of statuses. One with no status at all in it is :class:`Odd`, an empty one is not."""
-        answer = await self.get(url, params)
-        if not isinstance(answer, Told):
-            return answer
-        items = identified(answer.body)
-        if not items and read(answer.body, list[Raw]) != []:
-            return Odd(host_of(answer.url), "something that is no list of posts")
-        return Listed(items, answer.wait)
+        return as_list(await self.get(url, params))
+
+
+def as_list(answer: Told | Trouble) -> Listed | Trouble:
+    """The list in an answer."""
+    if not isinstance(answer, Told):
+        return answer
+    items = identified(answer.body)
+    if not items and read(answer.body, list[Raw]) != []:
+        return Odd(host_of(answer.url), "something that is no list of posts")
+    return Listed(items, answer.wait)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"

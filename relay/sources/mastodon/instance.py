@@ -1,33 +1,55 @@
-"""Asks a server whether a visitor may read hashtags there."""
+"""Asks a server whether hashtags may be read there."""
 
 from __future__ import annotations
 
 from relay.ports import Check, Gone, TryLater
-from relay.sources.mastodon.address import tag_feed
-from relay.sources.mastodon.answers import Closed, Missing, Odd, Told
+from relay.sources.mastodon import tags
+from relay.sources.mastodon.about import About
+from relay.sources.mastodon.about import instance as asked
+from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.kinds import Speech, refusal
+from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.shapes import Access, Configuration, Instance, read
+from relay.sources.mastodon.tag_rss import read_page
+from relay.sources.mastodon.tags import Tagged
 from relay.text import clean
 
 _OWN = "shows visitors only the posts of its own users"
-_CLOSED = "does not show hashtags to visitors; choose another instance"
+_RSS = "shows visitors hashtags only as RSS"
+_CLOSED = "does not show hashtags to visitors; choose another instance, or put a token under [sources.mastodon.tokens]"
+_STRANGER = "does not speak the language of Mastodon servers"
+_LIVE = "live"
 
 
-async def check(api: Api, instance: str) -> Check:
-    """By what the server says of itself (since 4.5), else by trying."""
-    answer = await api.get(f"{instance}/api/v2/instance")
-    if isinstance(answer, TryLater | Gone):
-        return _check(instance, answer.reason, ok=False)
-    told = read(answer.body, Instance) if isinstance(answer, Told) else None
+async def check(about: About, base: str) -> Check:
+    """By what the server says of itself (since 4.5), else by trying; with a token always by trying."""
+    software, token = await about.software(base), about.api.token(base)
+    named = str(software) if software else ""
+    if software and (reason := refusal(software.kind, base, token=bool(token))):
+        return _check(base, reason, ok=False)
+    if software and software.kind.speech is Speech.MISSKEY:
+        ok, says = _judge_page(await misskey.read_tag(about.api, base, Tagged(SOURCE), None))
+        return _check(base, named, says or _LIVE, ok=ok)
+    told = await asked(about.api, base)
+    if isinstance(told, TryLater | Gone):
+        return _check(base, told.reason, ok=False)
     access = _access(told)
-    ok, says = _judge(access) if access else await _probe(api, instance)
-    version = clean(told.version or "", limit=60) if told else ""
-    return _check(instance, " · ".join(part for part in (version, says) if part), ok=ok)
+    if token:
+        ok, says = _judge_page(await about.api.get_list(tags.address(base, Tagged(SOURCE)), [("limit", "1")]))
+        says = says or (_LIVE if software and software.kind.streams else "")
+    else:
+        ok, says = _judge(access) if access else await _probe(about.api, base)
+    return _check(base, named or _version(told), says, ok=ok)
 
 
-def _check(instance: str, note: str, *, ok: bool) -> Check:
-    return Check(name=f"{SOURCE} {instance.partition('://')[2]}", ok=ok, note=note)
+def _check(base: str, *notes: str, ok: bool) -> Check:
+    return Check(name=f"{SOURCE} {base.partition('://')[2]}", ok=ok, note=" · ".join(note for note in notes if note))
+
+
+def _version(told: Instance | None) -> str:
+    return clean(told.version or "", limit=60) if told else ""
 
 
 def _access(told: Instance | None) -> Access | None:
@@ -46,16 +68,23 @@ def _judge(access: Access) -> tuple[bool, str]:
             return False, _CLOSED
 
 
-async def _probe(api: Api, instance: str) -> tuple[bool, str]:
-    feed = tag_feed(instance, SOURCE)
+async def _probe(api: Api, base: str) -> tuple[bool, str]:
+    feed = tags.address(base, Tagged(SOURCE))
     answer = await api.get_list(feed, [("limit", "1")])
-    if isinstance(answer, Closed):
-        local = await api.get_list(feed, [("limit", "1"), ("local", "true")])
-        return (True, _OWN) if isinstance(local, Listed) else (False, _CLOSED)
+    if not isinstance(answer, Closed):
+        return _judge_page(answer)
+    if isinstance(await api.get_list(feed, [("limit", "1"), ("local", "true")]), Listed):
+        return True, _OWN
+    return (True, _RSS) if isinstance(await read_page(api, base, SOURCE), Listed) else (False, _CLOSED)
+
+
+def _judge_page(answer: Listed | Missing | Closed | Odd | TryLater | Gone) -> tuple[bool, str]:
     match answer:
         case Listed() | Missing(sure=True):
             return True, ""
         case Missing() | Odd():
-            return False, "does not speak the language of Mastodon servers"
+            return False, _STRANGER
+        case Closed():
+            return False, answer.later().reason
         case _:
             return False, answer.reason

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from unicodedata import category
 
 from relay.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
-from relay.sources.mastodon import address
+from relay.sources.mastodon import address, tags
+from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import Profile
 from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.shapes import Account, read
+from relay.sources.mastodon.tags import Tagged, Wrong
 
-_JOINERS = "_·・\u200c"
 
-
-async def resolve(api: Api, topic: str) -> Resolved | Refused | TryLater:
+async def resolve(about: About, topic: str) -> Resolved | Refused | TryLater:
     """``#tag`` needs no network; ``@who@host`` and a profile's address are looked up."""
-    text = topic.strip()
-    if text.startswith(("#", "＃")):
-        return _hashtag(text[1:], api.instances)
+    text, instances = topic.strip(), about.api.instances
+    if (wanted := tags.read_topic(text)) is not None:
+        return _hashtags(wanted, instances)
+    if community := address.read_community(text):
+        return Refused(f"communities of Lemmy are read by their feeds; this one is {community}")
     parse = address.read_link if "://" in text else address.read_handle
-    where = parse(text, api.instances)
+    where = parse(text, instances)
     match where:
         case Profile():
-            return await _account(api, where)
+            return await _account(about, where)
         case address.Status():
             return Refused(f"following one thread comes later; `relay unroll {text}` shows it now")
         case _:
             return Refused(_explain(text))
 
 
-def _hashtag(tag: str, instances: Sequence[str]) -> Resolved | Refused:
-    folded = fold(tag, SOURCE)  # which leaves out what cannot be in a hashtag
-    if not folded or any(category(c)[0] in "PSZC" and c not in _JOINERS for c in tag):
-        return Refused(f"#{tag} is no hashtag: it takes letters, digits and _, and at least one letter")
-    return Resolved(feeds=tuple(address.tag_feed(instance, tag) for instance in instances), tag=folded, title=f"#{tag}")
+def _hashtags(wanted: Sequence[Tagged] | Wrong, instances: Sequence[str]) -> Resolved | Refused:
+    """Of several hashtags the feeds decide what is wanted; of one alone each post that has it is."""
+    if isinstance(wanted, Wrong):
+        return Refused(f"#{wanted.word} is no hashtag: it takes letters, digits and _, and at least one letter")
+    feeds = tuple(tags.address(instance, tagged) for tagged in wanted for instance in instances)
+    alone = len(wanted) == 1 and not (wanted[0].all or wanted[0].none)
+    return Resolved(feeds=feeds, tag=fold(wanted[0].tag, SOURCE) if alone else "", title=tags.title(wanted))
 
 
-async def _account(api: Api, profile: Profile) -> Resolved | Refused | TryLater:
+async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLater:
     """Its own server is asked first; the others may know it where that one is closed, or is reached by another name."""
+    api = about.api
     asks = {profile.base: profile.who}
     asks |= {instance: f"{profile.who}@{profile.home}" for instance in api.instances if instance != profile.base}
     answers: list[Told | Trouble] = []
@@ -49,9 +53,19 @@ async def _account(api: Api, profile: Profile) -> Resolved | Refused | TryLater:
         answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
         if isinstance(answer, Told) and (identifier := _identifier(api, answer)):
             feed = address.account_feed(address.instance_of(answer.url), identifier)
-            return Resolved(feeds=(feed,), title=str(profile))
+            return Resolved(feeds=(feed,), title=str(profile), account=True)
         answers.append(answer)
-    return _verdict(profile, answers)
+    verdict = _verdict(profile, answers)
+    return await _pointed(about, profile, verdict) if isinstance(verdict, Refused) else verdict
+
+
+async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:
+    """Where the account is at home on something that is not read here, its own feed may be."""
+    software = await about.software(profile.base)
+    if software is None or not software.kind.feed:
+        return refused
+    feed = profile.base + software.kind.feed.format(who=profile.who)
+    return Refused(f"{refused.reason}; {profile.home} runs {software.kind.label}: perhaps its feed helps, {feed}")
 
 
 def _identifier(api: Api, answer: Told) -> str:

@@ -90,8 +90,12 @@ def _post(status: Status, instance: str) -> Post | None:
 
 
 def _is_open(status: Status) -> bool:
-    """Other servers know other visibilities; what is not known to be for everybody is not."""
-    return status.visibility in {"public", "unlisted"} and read(status.reblog, Status) is None
+    """Other servers know other visibilities; what is not known to be for everybody is not.
+
+    With a token a server also shows us what stays among its own people.
+    """
+    open_to_all = status.visibility in {"public", "unlisted"} and not status.local_only
+    return open_to_all and read(status.reblog, Status) is None
 
 
 def _identity(text: str | None) -> str:
@@ -109,6 +113,7 @@ def _author(account: Account | None, instance: str) -> Author | None:
         handle=_handle(account.acct or "", instance),
         avatar=safe_url(account.avatar_static or account.avatar or "", base=instance),
         bot=bool(account.bot),
+        created=read_time(account.created_at),
         indexable=account.indexable,
         discoverable=account.discoverable,
         refuses=_refuses(account),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +27,14 @@ _STRETCH = 20
 _WHOLE = 20
 """No server gives less at a time: a page that is shorter is all there is."""
 _BEGINNING = "0"
+
+
+class How(StrEnum):
+    """How much of a timeline is open to us: the whole of it, only the server's own posts, or its RSS."""
+
+    WHOLE = "whole"
+    LOCAL = "local"
+    RSS = "rss"
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +49,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     began: int = 0
     """When the timeline was first found empty (seconds since 1970); 0 once it was not."""
     local: int = 0
-    """Only the server's own posts are open to us; after so many polls the whole is tried again."""
+    """Not all of it is open to us; after so many polls the whole is tried again."""
+    how: How = How.WHOLE
 
     @property
     def min_id(self) -> str:
@@ -100,6 +110,17 @@ def was_hidden(place: Place, ids: Collection[str], oldest: datetime) -> bool:
 def ordered(ids: Collection[str]) -> tuple[str, ...]:
     """Oldest first, as the server counts."""
     return tuple(sorted(ids, key=_key))
+
+
+def moment(identifier: str) -> datetime | None:
+    """When a post was written, by its id in Mastodon's or in our own of RSS; None where that one does not say."""
+    seconds, mark, _ = identifier.partition("-")
+    if not identifier.isascii() or not seconds.isdigit():
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds) if mark else (int(seconds) >> 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _taken(place: Place, ids: Collection[str]) -> Step:

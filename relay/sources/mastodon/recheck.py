@@ -7,23 +7,30 @@ from urllib.parse import unquote
 
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
+from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
-from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.api import Listed
+from relay.sources.mastodon.kinds import UNKNOWN, Speech
+from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
 from relay.sources.mastodon.shapes import Raw
 
 
-async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+async def recheck(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     """One request for all (Mastodon 4.3), and one for each that is not in its answer.
 
     To be absent means nothing yet: servers before 4.3 and others do not know the question. A post is deleted when the
     API says of this one post that there is none; then it may also be hidden from us, which comes to the same.
     """
-    instance = posts[0].origin
+    api, instance = about.api, posts[0].origin
+    kind = await about.kind(instance) if instance in api.instances else UNKNOWN
+    if kind.speech is Speech.MISSKEY:
+        return await misskey.recheck(api, posts)
     known = {identifier: post for post in posts for identifier in _ids(post, instance)}
     if not known:
         return Batch()
-    listed = await api.get_list(f"{instance}/api/v1/statuses", [("id[]", identifier) for identifier in known])
+    params = [(kind.many, identifier) for identifier in known]
+    listed = await api.get_list(f"{instance}/api/v1/statuses", params) if kind.many else Listed({})
     if isinstance(listed, TryLater | Gone):
         return listed
     if isinstance(listed, Closed):

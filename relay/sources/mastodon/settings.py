@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from relay.plugins import Duration, Settings
 
 _Span = Annotated[Duration, Field(gt=timedelta(0))]
+_TOKEN = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?")
 
 
 class MastodonSettings(Settings):
     """Which servers are asked, and how often."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # there are tokens in it
 
     instances: tuple[str, ...] = Field(default=("https://mastodon.social",), min_length=1)
     """The servers whose hashtags are read; they are also asked for accounts that their own server does not show."""
@@ -23,11 +27,30 @@ class MastodonSettings(Settings):
     """How often a hashtag or an account is read. Servers keep their answers for 15 s, so less brings nothing."""
     sweep: _Span = timedelta(minutes=5)
     """How often the newest relayed posts are checked for edits and deletions."""
+    tokens: Mapping[str, SecretStr] = Field(default_factory=dict)
+    """For an instance, by its address: an account's access token with the scope ``read:statuses``.
+
+    Such an instance tells of posts as they happen, shows what it hides from visitors, and is asked with the token.
+    """
 
     @field_validator("instances")
     @classmethod
     def _normalise(cls, instances: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(instance_address(instance) for instance in instances))
+
+    @field_validator("tokens")
+    @classmethod
+    def _address(cls, tokens: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
+        if any(not _TOKEN.fullmatch(token.get_secret_value()) for token in tokens.values()):
+            raise ValueError("an access token is letters, digits and marks, with no space in it")
+        return {instance_address(instance): token for instance, token in tokens.items()}
+
+    @model_validator(mode="after")
+    def _belong(self) -> MastodonSettings:
+        stray = ", ".join(instance for instance in self.tokens if instance not in self.instances)
+        if stray:
+            raise ValueError(f"there is a token for {stray}, which is not among the instances: name it there as well")
+        return self
 
 
 def instance_address(text: str) -> str:

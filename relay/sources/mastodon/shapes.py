@@ -6,17 +6,12 @@ shape costs that part or that post, never the page.
 
 from __future__ import annotations
 
-import json
-from typing import TypeVar
-
 import msgspec
 
-T = TypeVar("T")
-Raw = msgspec.Raw
+from relay.sources.lenient import Raw, read, read_all
+
 Id = str | int | None
 """Opaque; a string by the documentation, a number on some old servers."""
-
-_BAD = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Field(msgspec.Struct):
@@ -40,6 +35,7 @@ class Account(msgspec.Struct):
     discoverable: bool | None = None
     indexable: bool | None = None
     noindex: bool | None = None
+    created_at: str | None = None
     fields: Raw = Raw()
 
 
@@ -103,6 +99,7 @@ class Status(msgspec.Struct):
     created_at: str | None = None
     edited_at: str | None = None
     visibility: str | None = None
+    local_only: bool | None = None
     content: str | None = None
     spoiler_text: str | None = None
     sensitive: bool | None = None
@@ -146,29 +143,22 @@ class TimelinesAccess(msgspec.Struct):
     hashtag_feeds: Access | None = None
 
 
+class Urls(msgspec.Struct):
+    """``streaming_api`` is what it was called before 4.0."""
+
+    streaming: str | None = None
+    streaming_api: str | None = None
+
+
 class Configuration(msgspec.Struct):
     timelines_access: TimelinesAccess | None = None
+    urls: Urls | None = None
 
 
 class Instance(msgspec.Struct):
     version: str | None = None
+    urls: Urls | None = None
     configuration: Raw = Raw()
-
-
-def read(raw: bytes | Raw, kind: type[T]) -> T | None:
-    """The value in the JSON, None where it has another shape. Takes anything, raises nothing."""
-    try:
-        return msgspec.json.decode(raw, type=kind, strict=False)
-    except msgspec.ValidationError:
-        return None
-    except _BAD:
-        return _read_repaired(bytes(raw), kind)
-
-
-def read_all(raw: bytes | Raw, kind: type[T]) -> list[T]:
-    """The elements of a list that have the shape; the others are left out."""
-    values = (read(item, kind) for item in read(raw, list[Raw]) or ())
-    return [value for value in values if value is not None]
 
 
 def identified(raw: bytes | Raw) -> dict[str, Raw]:
@@ -177,11 +167,4 @@ def identified(raw: bytes | Raw) -> dict[str, Raw]:
     return {str(named.id): item for named, item in items if named and named.id not in {None, ""}}
 
 
-def _read_repaired(raw: bytes, kind: type[T]) -> T | None:
-    """Half a surrogate pair or a byte that is no UTF-8, in one post, must not hide the page it stands on."""
-    try:
-        loose = json.loads(raw.decode("utf-8", "replace"))
-        sound = json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
-        return msgspec.json.decode(sound, type=kind, strict=False)
-    except _BAD:
-        return None
+__all__ = ["Raw", "identified", "read", "read_all"]

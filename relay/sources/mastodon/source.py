@@ -1,39 +1,80 @@
-"""The source that reads Mastodon and its kin, as a visitor without an account."""
+"""The source that reads Mastodon and its kin: as a visitor, and with an account's token where the settings name one."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from relay.http import Http
 from relay.model import Feed, Post
-from relay.ports import Batch, Check, Gone, Refused, Resolved, TryLater
-from relay.sources.mastodon import instance, lookup, recheck, thread, timeline
+from relay.plugins import Notes
+from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
+from relay.sources.mastodon import instance, lookup, recheck, thread
+from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.budget import Budgets
+from relay.sources.mastodon.live import Listener, Patience
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.settings import MastodonSettings
+from relay.sources.mastodon.timeline import Timelines
 
 
 class MastodonSource:
-    """Hashtags on one or more servers, accounts on any, and threads; it holds nothing but its settings."""
+    """Hashtags on one or more servers, accounts on any, and threads.
 
-    def __init__(self, settings: MastodonSettings, http: Http) -> None:
+    It holds its settings, and what may be forgotten: what servers are, what they were asked, the last copies of posts.
+    """
+
+    def __init__(
+        self,
+        settings: MastodonSettings,
+        http: Http,
+        notes: Notes | None = None,
+        *,
+        user_agent: str = "",
+        patience: Patience | None = None,
+        budgets: Budgets | None = None,
+    ) -> None:
         self.name = SOURCE
         self.interval = settings.interval
         self.sweep = settings.sweep
-        self._api = Api(http, settings.instances)
+        self._api = Api(http, settings.instances, settings.tokens, budgets or Budgets())
+        self._about = About(self._api, notes or Notes())
+        self._timelines = Timelines(self._about, settings.interval)
+        self._user_agent, self._patience = user_agent, patience or Patience()
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
-        return await lookup.resolve(self._api, topic)
+        return await lookup.resolve(self._about, topic)
 
     async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
-        return await timeline.poll(self._api, feed)
+        return await self._timelines.poll(feed)
 
     async def recheck(self, posts: Sequence[Post]) -> Batch | TryLater | Gone:
-        return await recheck.recheck(self._api, posts)
+        return await recheck.recheck(self._about, posts)
 
     async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
-        return await thread.fetch_thread(self._api, ref)
+        return await thread.fetch_thread(self._about, ref)
 
     async def check(self) -> Sequence[Check]:
-        return await asyncio.gather(*(instance.check(self._api, address) for address in self._api.instances))
+        return await asyncio.gather(*(instance.check(self._about, address) for address in self._api.instances))
+
+    def streams(self) -> Sequence[str]:
+        """The instances. Those that tell visitors nothing are silent; which they are is asked when it matters."""
+        return self._api.instances
+
+    async def stream(self, name: str, watched: Watched, cursor: str) -> AsyncGenerator[Streamed]:
+        """Hashtags, as they come; accounts have no stream for the public."""
+        del cursor  # a stream of this kind cannot be read from a place on
+        listener = Listener(
+            about=self._about,
+            base=name,
+            watched=watched,
+            copies=self._timelines.copies,
+            live=self._timelines.live,
+            patience=self._patience,
+            user_agent=self._user_agent,
+        )
+        async with aclosing(listener.listen()) as told:
+            async for streamed in told:
+                yield streamed

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.mastodon import address
+from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.conversation import next_anchor
+from relay.sources.mastodon.kinds import Speech
+from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
 
@@ -43,11 +46,14 @@ class _Bag:
         return [post for post in posts if post]
 
 
-async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     """Ask the author's own server where the post's name leads there: only that one knows all self-replies for sure."""
+    api = about.api
     where = address.read_link(ref, api.instances)
     if not isinstance(where, address.Status):
         return Refused(f"{ref} does not look like a post on a Mastodon server")
+    if where.of_notes and (await about.kind(where.base)).speech is Speech.MISSKEY:
+        return await misskey.fetch_thread(api, where)
     found = await _find(api, where)
     bag = await _at_home(api, found) if isinstance(found, _Bag) else found
     if not isinstance(bag, _Bag):

@@ -3,62 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
-from relay.sources.mastodon import place
-from relay.sources.mastodon.address import host_of, instance_of, is_tag_feed
+from relay.sources.mastodon import place, tag_rss, tags
+from relay.sources.mastodon.about import About
+from relay.sources.mastodon.address import host_of, instance_of
 from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
-from relay.sources.mastodon.parse import read_post, read_time
-from relay.sources.mastodon.place import PAGE, Place, Step
-from relay.sources.mastodon.shapes import Status, read
+from relay.sources.mastodon.budget import NOTHING
+from relay.sources.mastodon.copies import Copies
+from relay.sources.mastodon.kinds import UNKNOWN, Kind, Speech, refusal
+from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey.notes import read_note
+from relay.sources.mastodon.parse import read_post
+from relay.sources.mastodon.place import PAGE, How, Place
+from relay.sources.mastodon.reading import Reading
+from relay.sources.mastodon.tags import Tagged
 
 _PROBE = 60
 """Every so many polls, a server that showed only its own posts is asked for all again."""
+_HOURS = timedelta(hours=6)
+"""How long to leave alone what only another configuration can change."""
+_NOTES = {
+    How.WHOLE: "",
+    How.LOCAL: "{host} shows visitors only the posts of its own users",
+    How.RSS: "{host} shows visitors hashtags only as RSS, which tells no language, no polls and no edits",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    page: Listed
-    local: bool
-    """Of the server's own posts only: the rest is closed to visitors."""
+@dataclass(slots=True)
+class Timelines:
+    """Reads pages. ``live`` are the feeds that a stream tells of, so that polls may be rarer."""
+
+    about: About
+    interval: timedelta
+    copies: Copies = field(default_factory=Copies)
+    live: set[str] = field(default_factory=set)
+
+    async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+        """Read one page: the newest, or the next of a gap. Does not know what was relayed."""
+        base, wanted = instance_of(feed.address), tags.read_address(feed.address)
+        kind = await self.about.kind(base) if wanted else UNKNOWN
+        api = self.about.api
+        if wanted and (reason := refusal(kind, base, token=bool(api.token(base)))):
+            return TryLater(reason, _HOURS)
+        kept = place.read_place(feed.cursor) if feed.seeded else None
+        budget = api.budgets.of(base)
+        if kept and kept.behind and (wait := budget.wait(api.clock(), paging=True)):
+            return Batch(wait=wait)
+        share = budget.share(feed.address, api.clock())
+        reading = await _read(api, feed.address, wanted, kept, kind)
+        if not isinstance(reading, Reading):
+            return reading
+        return self._batch(feed, wanted, kept, reading, share)
+
+    def _batch(
+        self, feed: Feed, wanted: Tagged | None, kept: Place | None, reading: Reading, share: timedelta
+    ) -> Batch:
+        now = self.about.api.clock()
+        step = reading.step(kept, now)
+        # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
+        shown = step.new if feed.seeded else place.ordered(reading.page.items)
+        cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
+        posts = (post for post in _posts(feed.address, wanted, reading, shown) if self.about.api.believes(post))
+        rest = self.interval * 5 if feed.address in self.live else NOTHING
+        waits = [wait for wait in (reading.page.wait, rest, share if share > self.interval else None) if wait]
+        return Batch(
+            events=tuple(Published(self.copies.best(post, now)) for post in posts),
+            cursor=cursor if cursor != feed.cursor else None,
+            wait=max(waits, default=None),
+            more=step.more and reading.page.wait is None,
+            note=_NOTES[reading.how].format(host=host_of(feed.address)),
+        )
 
 
-async def poll(api: Api, feed: Feed) -> Batch | TryLater | Gone:
-    """Read one page: the newest, or the next of a gap. Does not know what was relayed."""
-    kept = place.read_place(feed.cursor) if feed.seeded else None
-    reading = await _read(api, feed.address, kept)
-    if not isinstance(reading, _Reading):
-        return reading
-    step = _step(kept, reading, datetime.now(UTC))
-    # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
-    shown = step.new if feed.seeded else place.ordered(reading.page.items)
-    cursor = str(replace(step.place, local=_countdown(kept, reading)))
-    return Batch(
-        events=tuple(Published(post) for post in _posts(feed.address, reading.page, shown) if api.believes(post)),
-        cursor=cursor if cursor != feed.cursor else None,
-        wait=reading.page.wait,
-        more=step.more and reading.page.wait is None,
-        note=f"{host_of(feed.address)} shows visitors only the posts of its own users" if reading.local else "",
-    )
+async def _read(
+    api: Api, feed: str, wanted: Tagged | None, kept: Place | None, kind: Kind
+) -> Reading | TryLater | Gone:
+    """One request; more where a hashtag turns out to be closed, for the part that may be open."""
+    if kind.speech is Speech.MISSKEY and wanted:
+        return _judged(feed, await misskey.read_tag(api, instance_of(feed), wanted, kept), Reading(read=read_note))
+    url, params = feed.partition("?")[0], _params(wanted, kept)
+    how = kept.how if kept and _is_shut(kept) else How.WHOLE
+    page: Listed | Missing | Closed | Odd | TryLater | Gone = Closed(host_of(feed))
+    if how is How.WHOLE:
+        page = await api.get_list(url, params)
+    if isinstance(page, Closed) and wanted and how is not How.RSS and not page.token:
+        how = How.LOCAL
+        page = await api.get_list(url, [*params, ("local", "true")])
+    if isinstance(page, Closed) and wanted and not page.token:
+        how = How.RSS
+        page = await tag_rss.read_page(api, instance_of(feed), wanted.tag) or page
+    return _judged(feed, page, Reading(how=how, read=tag_rss.read_item if how is How.RSS else read_post))
 
 
-async def _read(api: Api, address: str, kept: Place | None) -> _Reading | TryLater | Gone:
-    """One request; a second one where a hashtag turns out to be closed, for the part that may be open."""
-    page: Listed | Missing | Closed | Odd | TryLater | Gone
-    page = Closed("") if _is_local(kept) else await api.get_list(address, _params(address, kept))
-    if local := isinstance(page, Closed) and is_tag_feed(address):
-        page = await api.get_list(address, [*_params(address, kept), ("local", "true")])
+def _judged(
+    feed: str, page: Listed | Missing | Closed | Odd | TryLater | Gone, reading: Reading
+) -> Reading | TryLater | Gone:
     match page:
         case Listed():
-            return _Reading(page, local)
-        case Missing(status=404, sure=True) if is_tag_feed(address):  # a hashtag that this server has never met
-            return _Reading(Listed({}), local)
+            return reading.of(page)
+        case Missing(status=404, sure=True) if tags.read_address(feed):  # a hashtag that this server has never met
+            return reading.of(Listed({}))
         case Missing(host, status, sure=True):
             return Gone(f"{host} says that this is gone for good (HTTP {status})")
         case Missing() | Closed() | Odd():
@@ -67,47 +118,29 @@ async def _read(api: Api, address: str, kept: Place | None) -> _Reading | TryLat
             return page
 
 
-def _is_local(kept: Place | None) -> bool:
-    return kept is not None and (kept.local > 1 or bool(kept.local and kept.behind))
+def _is_shut(kept: Place) -> bool:
+    return kept.local > 1 or bool(kept.local and kept.behind)
 
 
-def _countdown(kept: Place | None, reading: _Reading) -> int:
-    if not reading.local:
+def _countdown(kept: Place | None, reading: Reading) -> int:
+    if reading.how is How.WHOLE:
         return 0
-    return max(kept.local - 1, 1) if kept and _is_local(kept) else _PROBE
+    return max(kept.local - 1, 1) if kept and _is_shut(kept) else _PROBE
 
 
-def _params(address: str, kept: Place | None) -> list[tuple[str, str]]:
+def _params(wanted: Tagged | None, kept: Place | None) -> list[tuple[str, str]]:
     params = [("limit", str(PAGE))]
-    if not is_tag_feed(address):
-        params.append(("exclude_reblogs", "true"))
+    params += wanted.params() if wanted else [("exclude_reblogs", "true")]
     if kept and kept.behind:
         params.append(("min_id", kept.min_id))
     return params
 
 
-def _step(kept: Place | None, reading: _Reading, now: datetime) -> Step:
-    ids = reading.page.items
-    opened = kept is not None and kept.local and not reading.local
-    if kept is None or (opened and ids):
-        return Step(place.begin(ids, now))
-    if kept.behind:
-        return place.read_above(kept, ids)
-    if kept.began and place.was_hidden(kept, ids, _oldest(reading.page) or now):
-        return Step(place.begin(ids, now))
-    return place.read_newest(kept, ids)
-
-
-def _oldest(page: Listed) -> datetime | None:
-    statuses = (read(raw, Status) for raw in page.items.values())
-    return min((at for status in statuses if status and (at := read_time(status.created_at))), default=None)
-
-
-def _posts(feed: str, page: Listed, shown: Iterable[str]) -> Iterator[Post]:
+def _posts(feed: str, wanted: Tagged | None, reading: Reading, shown: Iterable[str]) -> Iterator[Post]:
     """What may be relayed. An account's answers to others are no part of what it has to say to everybody."""
     for identifier in shown:
-        post = read_post(page.items[identifier], instance_of(feed))
-        if post and not post.unlisted and (is_tag_feed(feed) or not _answers_others(post)):
+        post = reading.read(reading.page.items[identifier], instance_of(feed))
+        if post and not post.unlisted and (wanted.wants(post.tags) if wanted else not _answers_others(post)):
             yield post
 
 

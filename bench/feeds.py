@@ -1,0 +1,380 @@
+"""Feeds: what an entry costs from bytes to spans, what a poll costs, what the loop notices, what two thousand weigh.
+
+The floors: expat's tree of the same bytes; the same requests by aiohttp alone. The peers, in the same run: feedparser
+alone (no text is made of its HTML), and ``reader`` in an environment of its own, which fetches, parses and stores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+from bench.feed_bodies import HABITS
+from bench.figures import Figure, interleaved
+from relay.app import clock
+from relay.http import Http, HttpSettings
+from relay.ingest import digest
+from relay.lease import Tenure
+from relay.log import Trouble
+from relay.match import index
+from relay.model import Destination, Feed
+from relay.ports import Batch, Intake, Lease, Wanted
+from relay.sources.feed_parse import Document, parse
+from relay.sources.feed_posts import read_items, setting_of
+from relay.sources.feed_read import read
+from relay.sources.feed_worker import FeedWorker, items_of
+from relay.sources.rss import RssSettings, RssSource
+from relay.store import open_store
+from relay.subscriptions import Subscriptions
+
+ENTRIES = 20
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+# --- bytes to spans ---
+
+
+def _spans(body: bytes) -> int:
+    document = read(body, "application/xml")
+    setting = setting_of(document, address="https://ayllu.example/feed", url="https://ayllu.example/feed", now=NOW)
+    return len(read_items(document, setting))
+
+
+def _an_entry(bodies: Sequence[bytes], entries: int, work: Callable[[bytes], object]) -> Callable[[], float]:
+    def measure() -> float:
+        begun = time.process_time()
+        for body in bodies:
+            work(body)
+        return (time.process_time() - begun) / (entries * len(bodies)) * 1e6
+
+    return measure
+
+
+def _parsing() -> list[Figure]:
+    figures, totals = [], [0.0, 0.0, 0.0]
+    for habit, write in HABITS.items():
+        bodies = [write(f"feed{number}", number * ENTRIES, 50) for number in range(6)]
+        contenders = (_spans, ET.fromstring, lambda body: parse(body, "application/xml"))
+        costs = interleaved(5, *(_an_entry(bodies, 50, work) for work in contenders))
+        totals = [total + cost / len(HABITS) for total, cost in zip(totals, costs, strict=True)]
+        figures.append(_parsed(f"an entry from bytes to spans, {habit}", *costs))
+    return [_parsed("an entry from bytes to spans, the three habits", *totals), *figures]
+
+
+def _parsed(name: str, ours: float, floor: float, feedparser: float) -> Figure:
+    return Figure(
+        name=f"{name} (feedparser alone: {feedparser:,.0f} µs)",
+        value=ours,
+        unit="µs CPU",
+        target="≤ 100 µs",
+        met=ours <= 100,
+        floor=floor,
+        floor_name="µs, expat's tree alone",
+    )
+
+
+# --- a server ---
+
+
+def _serve(told: Connection) -> None:
+    """``/same/…`` has validators, ``/plain/…`` none, ``/changing/…`` twenty new entries at every request."""
+    asked: dict[str, int] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        kind, name = request.match_info["kind"], request.match_info["name"]
+        if kind == "same" and request.headers.get("If-None-Match") == '"1"':
+            return web.Response(status=304, headers={"ETag": '"1"'})
+        asked[name] = asked.get(name, -1) + (kind == "changing")
+        body = list(HABITS.values())[len(name) % 3](name, max(asked[name], 0) * ENTRIES, ENTRIES)
+        headers = {"ETag": '"1"'} if kind == "same" else {}
+        return web.Response(body=body, content_type="application/xml", headers=headers)
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_get("/{kind}/{name}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        told.send(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        await asyncio.Event().wait()
+
+    uvloop.run(main())
+
+
+class Counting(FeedWorker):
+    """Counts what is parsed."""
+
+    parsed = 0
+
+    async def parse(self, body: bytes, content_type: str) -> Document | None:
+        self.parsed += 1
+        return await super().parse(body, content_type)
+
+
+def _http() -> Http:
+    settings = {"allow_private": ["127.0.0.0/8"], "pace": "0s", "connections_per_host": 8}
+    return Http(HttpSettings.model_validate(settings), user_agent="bench")
+
+
+# --- polls ---
+
+
+class Relay:
+    """A store, a source and subscriptions to so many feeds; reads all of them, round after round."""
+
+    def __init__(self, folder: str, http: Http) -> None:
+        self._url = f"sqlite:///{folder}/feeds.sqlite3"
+        self.worker = Counting()
+        self.source = RssSource(RssSettings(), http, worker=self.worker, clock=lambda: self.now)
+        self.now = clock()
+
+    async def subscribe(self, addresses: Sequence[str]) -> None:
+        self.store = await open_store(self._url)
+        tenure = Tenure(owner="bench", lease=HOUR, clock=lambda: self.now, trouble=Trouble())
+        wanted = [Wanted(topic=address, destination=Destination("console", "x")) for address in addresses]
+
+        async def changed() -> None:
+            self._subscribed = index(await self.store.list_subscriptions())
+
+        sources = {"rss": self.source}
+        linking = Subscriptions(store=self.store, sources=sources, tenure=tenure, origin="bench", changed=changed)
+        await linking.run(wanted)
+        await changed()
+
+    async def round(self, feeds: int) -> tuple[float, int]:
+        """Poll each feed once, sixteen at a time, and write what they bring: CPU in ms a feed, and the deliveries."""
+        self.now += 2 * HOUR
+        lease = Lease(owner="bench", now=self.now, until=self.now + HOUR)
+        done, deliveries, begun = 0, 0, time.process_time()
+        while done < feeds:
+            claimed = await self.store.claim_feeds(("rss",), lease, 16)
+            intakes = await asyncio.gather(*(self._poll(feed) for feed in claimed))
+            await self.store.add_intakes(intakes, lease)
+            done += len(claimed)
+            deliveries += sum(len(intake.wishes) for intake in intakes)
+        return (time.process_time() - begun) / feeds * 1e3, deliveries
+
+    async def _poll(self, feed: Feed) -> Intake:
+        answer = await self.source.poll(feed)
+        assert isinstance(answer, Batch), answer
+        return replace(digest(feed, self.source, answer, self._subscribed, self.now, 0.5), next_poll=self.now + HOUR)
+
+
+async def _rounds(url: str, kind: str, feeds: int, rounds: int) -> tuple[float, int, int]:
+    """CPU in ms a poll once everything is seeded, deliveries a round, documents parsed a round."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with _http() as http:
+            relay = Relay(folder, http)
+            await relay.subscribe([f"{url}/{kind}/{'x' * (n % 3)}{kind}{n}" for n in range(feeds)])
+            await relay.round(feeds)  # the first poll marks and relays nothing
+            await relay.round(feeds)
+            relay.worker.parsed = 0
+            results = [await relay.round(feeds) for _ in range(rounds)]
+            await relay.store.close()
+    parsed = relay.worker.parsed // rounds
+    return sorted(cpu for cpu, _ in results)[rounds // 2], results[-1][1], parsed
+
+
+async def _asked(url: str, feeds: int) -> float:
+    """CPU in ms of a poll that is answered with 304: asked and understood, not stored."""
+    async with _http() as http:
+        source = RssSource(RssSettings(), http)
+        known: list[Feed] = []
+        for number in range(feeds):
+            feed = Feed(id=number, source="rss", address=f"{url}/same/asked{number}")  # type: ignore[arg-type] # an id
+            answer = await source.poll(feed)
+            assert isinstance(answer, Batch)
+            known.append(replace(feed, cursor=answer.cursor or "", seeded=True))
+        begun = time.process_time()
+        for first in range(0, feeds, 16):
+            await asyncio.gather(*(source.poll(feed) for feed in known[first : first + 16]))
+        return (time.process_time() - begun) / feeds * 1e3
+
+
+async def _alone(url: str, feeds: int) -> float:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=8)) as session:
+
+        async def fetch(number: int) -> None:
+            async with session.get(f"{url}/same/asked{number}", headers={"If-None-Match": '"1"'}) as answer:
+                await answer.read()
+
+        begun = time.process_time()
+        for first in range(0, feeds, 16):
+            await asyncio.gather(*(fetch(number) for number in range(first, first + 16)))
+        return (time.process_time() - begun) / feeds * 1e3
+
+
+def _polls(url: str) -> list[Figure]:
+    asked, alone = interleaved(5, lambda: uvloop.run(_asked(url, 320)), lambda: uvloop.run(_alone(url, 320)))
+    changed, sent, _ = uvloop.run(_rounds(url, "changing", 96, 3))
+    same, _, parsed = uvloop.run(_rounds(url, "plain", 96, 3))
+    return [
+        Figure(
+            name="a poll answered with 304: asked and understood",
+            value=asked,
+            unit="ms CPU",
+            target="≤ 0.2 ms",
+            met=asked <= 0.2,
+            floor=alone,
+            floor_name="ms CPU, aiohttp alone",
+        ),
+        Figure(
+            name=f"a feed of {ENTRIES} new entries: asked, read, stored with {sent / 96:.0f} deliveries{_reader(url)}",
+            value=changed,
+            unit="ms CPU",
+            target="≤ 2.0 ms",
+            met=changed <= 2.0 and sent == 96 * ENTRIES,
+            floor=alone,
+            floor_name="ms CPU, aiohttp alone, 304",
+        ),
+        Figure(
+            name=f"the same document again, without validators ({parsed} of 96 parsed)",
+            value=same,
+            unit="ms CPU",
+            target="never parsed",
+            met=parsed == 0,
+            floor=alone,
+            floor_name="ms CPU, aiohttp alone, 304",
+        ),
+    ]
+
+
+# --- a peer ---
+
+_READER = """
+import sys, time
+from reader import make_reader
+url, count = sys.argv[1], int(sys.argv[2])
+reader = make_reader(":memory:")
+for number in range(count):
+    reader.add_feed(f"{url}/changing/{'x' * (number % 3)}reader{number}")
+for _ in range(3):
+    begun = time.process_time()
+    for _ in reader.update_feeds_iter(scheduled=False):
+        pass
+    spent = (time.process_time() - begun) / count * 1e3
+print(spent)
+"""
+
+
+def _reader(url: str) -> str:
+    """What ``reader`` takes for it, where it can be had (``RELAY_BENCH_READER`` names an environment with it)."""
+    from tests.servers.environments import environment
+
+    try:
+        python = environment("reader", "RELAY_BENCH_READER") / "bin" / "python"
+        told = subprocess.run([python, "-c", _READER, url, "32"], capture_output=True, check=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f" (reader: {float(told):.1f} ms)"
+
+
+# --- what the loop notices ---
+
+
+async def _longest_stall(work: Callable[[], Awaitable[None]]) -> float:
+    """The longest time, in ms, for which a task that wants to run each millisecond could not."""
+    longest, running = 0.0, True
+
+    async def tick() -> None:
+        nonlocal longest
+        while running:
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - begun - 0.001)
+
+    ticking = asyncio.create_task(tick())
+    await work()
+    running = False
+    await ticking
+    return longest * 1e3
+
+
+def _stalls() -> Figure:
+    plain = [write(f"feed{number}", number, 40) for number in range(40) for write in HABITS.values()]
+    large = [write("large", 0, 1_500) for write in HABITS.values()]
+    odd = [b"<!DOCTYPE rss>" + body.partition(b"?>")[2] for body in plain[:6]]
+    hostile = [
+        b"<rss version='2.0'><channel>" + b"<item><title>x</title></item>" * 6_000 + b"</channel></rss>",
+        b"<!DOCTYPE rss><rss><channel><item><author>" + b"a" * 60_000 + b"</author></item></channel></rss>",
+        b"<rss version='2.0'>" + b"<a>" * 40_000 + b"</a>" * 40_000 + b"</rss>",
+    ]
+
+    async def read_all() -> None:
+        worker = FeedWorker()
+        for body in [*plain, *odd, *large, *hostile]:
+            if document := await worker.parse(body, "application/xml"):
+                await items_of(
+                    document, setting_of(document, address="https://a.example", url="https://a.example", now=NOW)
+                )
+            await asyncio.sleep(0)
+
+    gc.collect()
+    ours, idle = interleaved(
+        3,
+        lambda: uvloop.run(_longest_stall(read_all)),
+        lambda: uvloop.run(_longest_stall(lambda: asyncio.sleep(1.5))),
+    )
+    return Figure(
+        name="the longest stall of the loop while feeds are read: ordinary, large, odd and hostile ones",
+        value=ours,
+        unit="ms",
+        target="≤ 10 ms",
+        met=ours <= 10,
+        floor=idle,
+        floor_name="ms, a loop with nothing to do",
+    )
+
+
+# --- what two thousand weigh ---
+
+
+def weigh(url: str) -> None:
+    """Read 2,000 changing feeds three times in this process, and print what it weighed at most, in MB."""
+    uvloop.run(_rounds(url, "changing", 2_000, 1))
+    status = Path("/proc/self/status").read_text()
+    print(next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")))
+
+
+def _weight(url: str) -> Figure:
+    program = f"import bench.feeds as b; b.weigh({url!r})"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
+    bare = "import aiohttp; print(next(int(l.split()[1]) / 1024 for l in open('/proc/self/status') if 'VmHWM' in l))"
+    floor = subprocess.run([sys.executable, "-c", bare], capture_output=True, check=True, text=True).stdout
+    return Figure(
+        name=f"2,000 feeds of {ENTRIES} entries, each changed at every poll: the most that was resident",
+        value=float(told.split()[-1]),
+        unit="MB",
+        target="≤ 120 MB",
+        met=float(told.split()[-1]) <= 120,
+        floor=float(floor),
+        floor_name="MB, Python with aiohttp imported",
+    )
+
+
+def measure() -> list[Figure]:
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server.start()
+    url = here.recv()
+    try:
+        return [*_parsing(), *_polls(url), _stalls(), _weight(url)]
+    finally:
+        server.terminate()
+        server.join()

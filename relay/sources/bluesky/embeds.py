@@ -1,0 +1,164 @@
+"""What is attached to a post: pictures, a video, a link, a quote. Pure, and total.
+
+A view tells where files are; of a bare record the addresses are made as the AppView makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from relay.model import LinkCard, Media, MediaKind, Quote
+from relay.sources.bluesky.address import POSTS, read_at, record_url
+from relay.sources.bluesky.shapes import Blob, Embed, External, Image, Pack, Ratio, Raw, Shown, read, read_all
+from relay.text import clean, safe_url
+
+_CDN = "https://cdn.bsky.app/img"
+_VIDEOS = "https://video.bsky.app/watch"
+UNKNOWN = "An embed that this relay does not know"
+_NAMES = {
+    "app.bsky.feed.generator": "Feed",
+    "app.bsky.graph.list": "List",
+    "app.bsky.graph.starterpack": "Starter pack",
+    "app.bsky.labeler.service": "Labeler",
+}
+
+QuoteReader = Callable[[Shown], Quote | None]
+"""Reads the quoted post of a view; None where it is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """What an embed became."""
+
+    media: tuple[Media, ...] = ()
+    card: LinkCard | None = None
+    quote: Quote | None = None
+
+
+NOTHING = Embedded()
+
+
+def read_embed(raw: Raw, did: str, url: str, quoted: QuoteReader) -> Embedded:
+    """``did`` is the author's, whose files they are; at ``url`` a person sees what we do not know."""
+    embed = read(raw, Embed)
+    if embed is None:
+        return NOTHING if _is_nothing(raw) else _unknown(url)
+    return _read(embed, did, url, quoted)
+
+
+def blob_image(did: str, blob: Raw, kind: str) -> str:
+    """Where a picture out of somebody's repository is shown, in a size (``avatar``, ``feed_fullsize``…); else empty."""
+    cid = _cid(blob)
+    return safe_url(f"{_CDN}/{kind}/plain/{did}/{cid}@jpeg") if cid else ""
+
+
+def _is_nothing(raw: Raw) -> bool:
+    return bytes(raw) in {b"", b"null"}
+
+
+def _unknown(url: str) -> Embedded:
+    return Embedded(card=LinkCard(url=url, title=UNKNOWN))
+
+
+def _read(embed: Embed, did: str, url: str, quoted: QuoteReader) -> Embedded:
+    match (embed.type or "").removeprefix("app.bsky.embed.").removesuffix("#view"):
+        case "images":
+            found = Embedded(media=_images(embed.images, did))
+        case "gallery":
+            found = Embedded(media=_images(embed.items, did) or _images(embed.media, did))
+        case "video":
+            found = Embedded(media=tuple(_video(embed, did)))
+        case "external":
+            found = Embedded(card=_external(embed.external, did))
+        case "record":
+            found = _record(embed.record, url, quoted)
+        case "recordWithMedia":
+            found = _both(embed, did, url, quoted)
+        case _:
+            found = NOTHING
+    return found if found != NOTHING else _unknown(url)
+
+
+def _images(raw: Raw, did: str) -> tuple[Media, ...]:
+    return tuple(media for image in read_all(raw, Image) if (media := _image(image, did)))
+
+
+def _image(image: Image, did: str) -> Media | None:
+    full = safe_url(image.fullsize or "") or blob_image(did, image.image, "feed_fullsize")
+    small = safe_url(image.thumb or image.thumbnail or "") or blob_image(did, image.image, "feed_thumbnail")
+    if not (full or small):
+        return None
+    return _sized(Media(url=full or small, kind=MediaKind.IMAGE, alt=_alt(image.alt), preview=small), image.ratio)
+
+
+def _video(embed: Embed, did: str) -> Iterator[Media]:
+    """The address of a video is an HLS playlist, which browsers play and chat platforms do not fetch."""
+    cid = _cid(embed.video)
+    made = f"{_VIDEOS}/{quote(did, safe='')}/{cid}/" if cid else ""
+    url = safe_url(embed.playlist or "") or (made and f"{made}playlist.m3u8")
+    if url:
+        preview = safe_url(embed.thumbnail or "") or (made and f"{made}thumbnail.jpg")
+        kind = MediaKind.ANIMATION if embed.presentation == "gif" else MediaKind.VIDEO
+        yield _sized(Media(url=url, kind=kind, alt=_alt(embed.alt), preview=preview), embed.ratio)
+
+
+def _sized(media: Media, ratio: Raw) -> Media:
+    size = read(ratio, Ratio) or Ratio()
+    known = size.width and size.height and size.width > 0 and size.height > 0
+    return replace(media, width=size.width, height=size.height) if known else media
+
+
+def _alt(text: str | None) -> str:
+    return clean(text or "", limit=2000)
+
+
+def _cid(raw: Raw) -> str:
+    blob = read(raw, Blob)
+    cid = ((blob.ref.cid if blob.ref else blob.cid) or "") if blob else ""
+    return cid if cid.isalnum() and cid.isascii() else ""
+
+
+def _external(raw: Raw, did: str) -> LinkCard | None:
+    external = read(raw, External)
+    url = safe_url(external.uri) if external else ""
+    if external is None or not url:
+        return None
+    return LinkCard(
+        url=url,
+        title=clean(external.title or "") or clean(url),
+        description=clean(external.description or ""),
+        image=safe_url(read(external.thumb, str) or "") or blob_image(did, external.thumb, "feed_thumbnail"),
+    )
+
+
+def _both(embed: Embed, did: str, url: str, quoted: QuoteReader) -> Embedded:
+    """A quote beside pictures, a video or a link."""
+    inner = read(embed.record, Embed)
+    record = _record(inner.record if inner else Raw(), url, quoted)
+    beside = read(embed.media, Embed)
+    media = _read(beside, did, url, quoted) if beside else NOTHING
+    return Embedded(media=media.media, card=media.card or record.card, quote=record.quote or media.quote)
+
+
+def _record(raw: Raw, url: str, quoted: QuoteReader) -> Embedded:
+    """A post is a quote; a feed, a list and their kin are links."""
+    shown = read(raw, Shown)
+    if shown is None:
+        return NOTHING
+    quote = quoted(shown) if shown.type == "app.bsky.embed.record#viewRecord" else None
+    return Embedded(quote=quote) if quote else _linked(shown, url)
+
+
+def _linked(shown: Shown, url: str) -> Embedded:
+    place = read_at(shown.uri)
+    target = safe_url(record_url(place)) if place else ""
+    if place is None or not target:
+        return _unknown(url)
+    if place.collection == POSTS:
+        return Embedded(quote=Quote(url=target))  # deleted, blocked, detached, or known by its name only
+    pack = read(shown.record, Pack) or Pack()
+    title = clean(shown.title or shown.name or pack.name or "") or _NAMES[place.collection]
+    description = clean(shown.description or pack.description or "")
+    return Embedded(card=LinkCard(url=target, title=title, description=description))

@@ -1,0 +1,120 @@
+"""The shape of a Jetstream's message (v1), as far as it decides whether somebody wants it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from relay.sources.bluesky.facets import facet_tags
+from relay.sources.bluesky.shapes import Raw, read, read_all
+
+_TAG = "app.bsky.richtext.facet#tag"
+
+_Micros = Annotated[int, msgspec.Meta(ge=10**15, lt=10**17)]  # a Unix time; smaller numbers are a server's own count
+
+
+class _Feature(msgspec.Struct, gc=False):
+    type: str | None = msgspec.field(name="$type", default=None)
+    tag: str | None = None
+
+
+class _Facet(msgspec.Struct, gc=False):
+    features: list[_Feature] | None = None
+
+
+class Tagged(msgspec.Struct, gc=False):
+    facets: list[_Facet] | None = None
+    tags: list[str] | None = None
+    created: str | None = msgspec.field(name="createdAt", default=None)
+
+    def names(self) -> Sequence[str]:
+        """The hashtags, as they are written."""
+        found = [
+            feature.tag
+            for facet in self.facets or ()
+            for feature in facet.features or ()
+            if feature.tag and feature.type == _TAG
+        ]
+        return found + self.tags if self.tags else found
+
+
+class Commit(msgspec.Struct, gc=False):
+    operation: str = ""
+    collection: str = ""
+    rkey: str = ""
+    rev: str = ""
+    record: Tagged | None = None
+
+
+class Account(msgspec.Struct, gc=False):
+    active: bool = True
+    status: str | None = None
+
+
+class Event(msgspec.Struct, gc=False):
+    did: str
+    time_us: _Micros
+    kind: str = ""
+    commit: Commit | None = None
+    account: Account | None = None
+
+
+_decode = msgspec.json.Decoder(Event).decode
+
+
+# --- the same without trust in its parts ---
+
+
+class _LooseRecord(msgspec.Struct):
+    facets: Raw = Raw()
+    tags: Raw = Raw()
+    created: Raw = msgspec.field(name="createdAt", default=Raw())
+
+
+class _LooseCommit(msgspec.Struct):
+    operation: str = ""
+    collection: str = ""
+    rkey: str = ""
+    rev: str | None = None
+    cid: str | None = None
+    record: Raw = Raw()
+
+
+class _LooseEvent(msgspec.Struct):
+    did: str
+    time_us: _Micros
+    kind: str = ""
+    commit: Raw = Raw()
+    account: Raw = Raw()
+
+
+def read_event(message: bytes) -> Event | None:
+    """The event; where a part of it has another shape that part counts as missing, and None is no event at all."""
+    try:
+        return _decode(message)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        loose = read(message, _LooseEvent)
+    if loose is None:
+        return None
+    account = read(loose.account, Account) if loose.account else None
+    return Event(loose.did, loose.time_us, loose.kind, _read_commit(loose.commit), account)
+
+
+def _read_commit(raw: Raw) -> Commit | None:
+    loose = read(raw, _LooseCommit)
+    if loose is None:
+        return None
+    commit = Commit(loose.operation, loose.collection, loose.rkey, loose.rev or "")
+    if record := read(loose.record, _LooseRecord):
+        features = [_Feature(_TAG, tag) for tag in facet_tags(record.facets)]
+        commit.record = Tagged([_Facet(features)], read_all(record.tags, str), read(record.created, str))
+    return commit
+
+
+def read_whole(message: bytes) -> tuple[str, bytes] | None:
+    """The version and the record of a commit, untouched; None where it has no record."""
+    envelope = read(message, _LooseEvent)
+    commit = read(envelope.commit, _LooseCommit) if envelope else None
+    return (commit.cid or "", bytes(commit.record)) if commit and commit.record else None

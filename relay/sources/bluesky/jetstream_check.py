@@ -1,0 +1,48 @@
+"""Asks whether there would be something to listen to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from relay.ports import Check
+from relay.sources.bluesky.firehose_event import read_event
+from relay.sources.bluesky.jetstream_place import LARGEST, Asked
+from relay.sources.bluesky.jetstream_socket import address
+from relay.sources.bluesky.records import SOURCE
+
+WITHIN = timedelta(seconds=10)
+
+
+async def check(hosts: Sequence[str], agent: str, within: timedelta = WITHIN) -> list[Check]:
+    """A line for each server: it takes us, and tells something."""
+    async with aiohttp.ClientSession(headers={"User-Agent": agent}) as session:
+        return list(await asyncio.gather(*(_check(session, host, within) for host in hosts)))
+
+
+async def _check(session: aiohttp.ClientSession, host: str, within: timedelta) -> Check:
+    trouble = await _trouble(session, host, within)
+    return Check(name=f"{SOURCE} {urlsplit(host).netloc}", ok=not trouble, note=trouble)
+
+
+async def _trouble(session: aiohttp.ClientSession, host: str, within: timedelta) -> str:
+    try:
+        async with (
+            asyncio.timeout(within.total_seconds()),
+            session.ws_connect(
+                address(host, Asked(None, 0)), compress=15, max_msg_size=2 * LARGEST, decode_text=False
+            ) as socket,
+        ):
+            message = await socket.receive()
+    except aiohttp.WSServerHandshakeError as error:
+        return f"answered {error.status}"
+    except TimeoutError:
+        return f"told nothing within {within.total_seconds():g} s"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return f"cannot be reached ({type(error).__name__})"
+    sound = isinstance(message.data, bytes) and read_event(message.data) is not None
+    return "" if sound else "sends what is no event of a Jetstream"

@@ -1,0 +1,145 @@
+"""The session of the operator's own account.
+
+It lives in memory: the tokens of a session open the account, and nothing that opens anything is written down. A
+restart signs in anew. Servers allow that 30 times in five minutes and 300 times a day; we do it once in five minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import SecretStr
+
+from relay.http import Http, Reply
+from relay.ports import TryLater
+from relay.sources.bluesky.answers import LONG, Denied, Missing, Odd, Stale, Told, Trouble, judge
+from relay.sources.bluesky.shapes import Raw, read, read_all
+from relay.text import web_address
+
+_PAUSE = timedelta(minutes=5)
+
+Send = Callable[[str, Mapping[str, str], bytes], Awaitable[Reply]]
+"""Makes one POST, given the address, the headers and the body."""
+
+
+class _Tokens(msgspec.Struct):
+    access: str = msgspec.field(name="accessJwt")
+    renewal: str = msgspec.field(name="refreshJwt")
+    document: Raw = msgspec.field(name="didDoc", default=Raw())
+
+
+class Service(msgspec.Struct):
+    id: str
+    address: str = msgspec.field(name="serviceEndpoint")
+
+
+class Document(msgspec.Struct):
+    """A DID document, as far as it says where the account lives."""
+
+    service: Raw = Raw()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    access: str
+    renewal: str
+    base: str
+
+
+def home(document: bytes | Raw) -> str:
+    """The address of the account's own server (PDS) in its DID document; empty where there is none."""
+    read_document = read(document, Document)
+    services = read_all(read_document.service, Service) if read_document else []
+    address = next((one.address for one in services if one.id.endswith("#atproto_pds")), "")
+    return web_address(address).rstrip("/")
+
+
+class Session:
+    """Asks as the account does, signing in when it must. Never raises, never hurries, tells no secret."""
+
+    def __init__(self, http: Http, send: Send, base: str, handle: str, password: SecretStr) -> None:
+        self.handle = handle
+        self._http = http
+        self._send = send
+        self._base = base
+        self._password = password
+        self._open: _Open | None = None
+        self._turn = asyncio.Lock()
+        self._rest: tuple[datetime, str] | None = None
+        """When to sign in again at the earliest, and why not before."""
+
+    @property
+    def home(self) -> str:
+        """The host of the server that is asked."""
+        return urlsplit(self._open.base if self._open else self._base).netloc
+
+    async def ask(self, method: str, params: Sequence[tuple[str, str]] = ()) -> Told | Trouble:
+        """One question at the account's own server; asked again once where the session had run out."""
+        answer: Told | Trouble = Stale(self.home)
+        used: _Open | None = None
+        for _ in range(2):
+            current = await self._renewed(used)
+            if not isinstance(current, _Open):
+                return current
+            answer = await self._get(current, method, params)
+            if not isinstance(answer, Stale) and not (isinstance(answer, Denied) and answer.error == "AuthMissing"):
+                return answer
+            used = current
+        return answer
+
+    async def _get(self, current: _Open, method: str, params: Sequence[tuple[str, str]]) -> Told | Trouble:
+        headers = {"accept": "application/json", "authorization": f"Bearer {current.access}"}
+        reply = await self._http.get(f"{current.base}/xrpc/{method}", params=params or None, headers=headers)
+        return judge(reply, datetime.now(UTC))
+
+    async def _renewed(self, used: _Open | None) -> _Open | Trouble:
+        """The session; another one than ``used``, which is no good any more. Many who ask make one request."""
+        async with self._turn:
+            if self._open is None:
+                return await self._sign_in()
+            if self._open is not used:
+                return self._open
+            answer = await self._post("com.atproto.server.refreshSession", f"Bearer {used.renewal}", b"")
+            if isinstance(answer, Stale | Denied | Missing):
+                self._open = None
+                return await self._sign_in()
+            return self._opened(answer)
+
+    async def _sign_in(self) -> _Open | Trouble:
+        now = datetime.now(UTC)
+        if self._rest and now < self._rest[0]:
+            return TryLater(self._rest[1], self._rest[0] - now)
+        body = msgspec.json.encode({"identifier": self.handle, "password": self._password.get_secret_value()})
+        self._rest = now + _PAUSE, f"{self.home} was asked for a session a moment ago"
+        answer = await self._post("com.atproto.server.createSession", "", body)
+        opened = self._refused(answer) if isinstance(answer, Denied) else self._opened(answer)
+        if isinstance(opened, TryLater):
+            self._rest = now + max(opened.after or _PAUSE, _PAUSE), opened.reason
+        return opened
+
+    def _refused(self, answer: Denied) -> TryLater:
+        if answer.error == "AuthFactorTokenRequired":
+            return TryLater(f"{answer.host} wants a second factor: sources.bluesky needs an app password", LONG)
+        return TryLater(f"{answer.host} does not let {self.handle} in: check handle and app_password", LONG)
+
+    def _opened(self, answer: Told | Trouble) -> _Open | Trouble:
+        if not isinstance(answer, Told):
+            return answer
+        tokens = read(answer.body, _Tokens)
+        if tokens is None:
+            return Odd(answer.host).later()
+        base = home(tokens.document) or (self._open.base if self._open else self._base)
+        self._open = _Open(tokens.access, tokens.renewal, base)
+        return self._open
+
+    async def _post(self, method: str, authorization: str, body: bytes) -> Told | Trouble:
+        """Sessions are made and renewed where the account signs in, also when it lives elsewhere."""
+        headers = {"accept": "application/json"}
+        headers |= {"authorization": authorization} if authorization else {}
+        headers |= {"content-type": "application/json"} if body else {}
+        return judge(await self._send(f"{self._base}/xrpc/{method}", headers, body), datetime.now(UTC))

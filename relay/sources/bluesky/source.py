@@ -1,0 +1,70 @@
+"""The source that reads Bluesky: as a visitor, and as the operator's account where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from relay.model import Feed, Post
+from relay.plugins import Host
+from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
+from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
+from relay.sources.bluesky.hydrate import Hydrator
+from relay.sources.bluesky.records import SOURCE
+from relay.sources.bluesky.session import Session
+from relay.sources.bluesky.settings import BlueskySettings
+from relay.sources.bluesky.sign_in import Poster
+from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.xrpc import Api
+
+_JETSTREAM = "jetstream"
+
+
+class BlueskySource:
+    """Hashtags by the streams or by search, accounts, and threads. It holds a session, profiles, and its settings."""
+
+    def __init__(self, settings: BlueskySettings, host: Host) -> None:
+        self.name = SOURCE
+        self.interval = settings.interval
+        self.sweep = settings.sweep
+        self._hosts = settings.jetstream
+        self._agent = _agent(host)
+        self._api = Api(host.http, settings.api_url, _session(settings, host, self._agent))
+        self._hydrator = Hydrator(self._api)
+
+    async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+        answer = await lookup.resolve(self._api, topic)
+        if isinstance(answer, Resolved) and answer.tag and not self._hosts and self._api.session is None:
+            return Refused("hashtags of Bluesky need a jetstream or an account (sources.bluesky)")
+        return answer
+
+    async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+        return await timeline.poll(self._api, feed)
+
+    async def recheck(self, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+        return await recheck.recheck(self._api, posts)
+
+    async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+        return await thread.fetch_thread(self._api, ref)
+
+    async def check(self) -> Sequence[Check]:
+        return [*await check.check(self._api), *await jetstream_check.check(self._hosts, self._agent)]
+
+    def streams(self) -> Sequence[str]:
+        return (_JETSTREAM,) if self._hosts else ()
+
+    def stream(self, name: str, watched: Watched, cursor: str) -> AsyncIterator[Streamed]:
+        """There is one: each Jetstream tells the whole network."""
+        del name
+        stream = Stream(hosts=self._hosts, agent=self._agent, hydrate=self._hydrator.hydrate)
+        return stream.listen(watched, cursor)
+
+
+def _agent(host: Host) -> str:
+    """As the relay names itself to everybody it reads."""
+    return f"Chasqui/{host.version or '0'} ({host.contact or 'self-hosted'})"
+
+
+def _session(settings: BlueskySettings, host: Host, agent: str) -> Session | None:
+    if not settings.handle:
+        return None
+    return Session(host.http, Poster(agent).send, settings.pds_url, settings.handle, settings.app_password)

@@ -1,0 +1,131 @@
+"""The stream that the core listens to: what a Jetstream told, as posts with their authors, in its order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
+from typing import Protocol
+
+from relay.model import Deleted, Edited, Event, Post, PostUri, Published
+from relay.ports import Streamed, Watched
+from relay.schedule import backoff
+from relay.sources.bluesky.address import is_did
+from relay.sources.bluesky.firehose import Firehose, Told, Withdrawn, Written
+from relay.sources.bluesky.jetstream import Listener
+from relay.sources.bluesky.jetstream_place import read_cursor, write_cursor
+from relay.sources.bluesky.jetstream_socket import Course, Timing
+from relay.sources.bluesky.records import Draft, answers_others, read_record
+from relay.sources.bluesky.stream_basin import Basin
+
+_HELD = "Bluesky's API does not say who wrote what the Jetstream tells; posts are held back until it does"
+
+Hydrated = Mapping[PostUri, Post | None]
+"""By uri; None: not for everybody's eyes, or gone. What is missing nobody could tell now."""
+
+
+class Hydrate(Protocol):
+    """Finds out what a bare record does not say: its author's name, the addresses of its pictures, what it quotes."""
+
+    async def __call__(self, drafts: Sequence[Draft], /) -> Hydrated: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """``hosts`` are taken in turn; ``agent`` is what is said to them of ourselves."""
+
+    hosts: Sequence[str]
+    agent: str
+    hydrate: Hydrate
+    timing: Timing = Timing()  # noqa: RUF009 - it is frozen
+    linger: float = 0.1
+    """How many seconds posts may gather before they are told."""
+    rest: float = 5.0
+    """After how many seconds without any it is told how far was read."""
+    patience: timedelta = timedelta(hours=1)
+    """How long posts are held back of whose authors nobody tells."""
+
+    async def listen(self, watched: Watched, cursor: str) -> AsyncGenerator[Streamed, None]:
+        """Tell of what happens until closed.
+
+        What is remembered of what was told lives as long as this: whoever begins anew from an older cursor is told all
+        of it again.
+        """
+        async with self._listening(watched, read_cursor(cursor)) as basin:
+            while True:
+                haul = await basin.take()
+                told = _still_true(haul.told)
+                drafts, found = _drafts(told), dict[PostUri, Post | None]()
+                async with aclosing(self._hydrate(drafts, found)) as delays:
+                    async for _ in delays:
+                        yield Streamed(note=_HELD)
+                lost = any(draft.uri not in found for draft in drafts)
+                yield Streamed(
+                    events=tuple((one.feed, event) for one in told if (event := _event(one, found)) is not None),
+                    cursor=write_cursor(haul.read_to),
+                    missed=tuple(watched.feeds) if haul.missed or lost else (),
+                    note=haul.note,
+                )
+
+    @asynccontextmanager
+    async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Basin]:
+        basin = Basin(place, linger=self.linger, rest=self.rest)
+        course = Course(Firehose(watched), basin, place)
+        listener = Listener(hosts=self.hosts, agent=self.agent, watched=watched, course=course, timing=self.timing)
+        task = asyncio.create_task(listener.run(), name="jetstream")
+        task.add_done_callback(lambda done: basin.end(None if done.cancelled() else done.exception()))
+        try:
+            yield basin
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _hydrate(self, drafts: Sequence[Draft], found: dict[PostUri, Post | None]) -> AsyncGenerator[None, None]:
+        """Fill ``found``, and tell of each delay. Nothing is let go of while there is patience."""
+        failures, until = 0, monotonic() + self.patience.total_seconds()
+        while missing := [draft for draft in drafts if draft.uri not in found]:
+            answer = await self.hydrate(missing)
+            found.update(answer)
+            if answer.keys() >= {draft.uri for draft in missing} or monotonic() > until:
+                return
+            yield
+            failures += 1
+            await asyncio.sleep(self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        first, longest = self.timing.again, self.timing.longest
+        return backoff(failures, random.random(), first=first, longest=longest).total_seconds()  # noqa: S311 - jitter, no secret
+
+
+def _still_true(told: Sequence[Told]) -> Sequence[Told]:
+    """All but the posts that were withdrawn in the same breath."""
+    withdrawn: set[str] = set()
+    kept: list[Told] = []
+    for one in reversed(told):
+        if isinstance(one, Withdrawn):
+            withdrawn.add(one.uri)
+        if isinstance(one, Withdrawn) or one.uri not in withdrawn:
+            kept.append(one)
+    return kept[::-1]
+
+
+def _drafts(told: Sequence[Told]) -> Sequence[Draft]:
+    """One for each post: of its versions the newest."""
+    written = (one for one in told if isinstance(one, Written))
+    drafts = (read_record(one.did, one.rkey, one.cid, one.record, one.told) for one in written)
+    return list({draft.uri: draft for draft in drafts if draft is not None}.values())
+
+
+def _event(told: Told, found: Hydrated) -> Event | None:
+    if isinstance(told, Withdrawn):
+        return Deleted(told.uri)
+    post = found.get(PostUri(told.uri))
+    if post is None:  # an edit may be that it is not for everybody's eyes any more
+        return Deleted(told.uri) if told.edited and told.uri in found else None
+    if is_did(told.feed) and answers_others(post):
+        return None  # what is followed is what they have to say to everybody, as a poll reads it
+    return Edited(post) if told.edited else Published(post)

@@ -1,0 +1,92 @@
+"""Asking the AppView: one request a call, its answer as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from relay.http import Http
+from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, judge
+from relay.sources.bluesky.session import Session
+from relay.sources.bluesky.shapes import Raw, read
+
+Params = Sequence[tuple[str, str]]
+
+MANY = 25
+"""How many posts or people can be asked for at a time."""
+
+
+class _Posts(msgspec.Struct):
+    posts: list[Raw]
+
+
+class _Profiles(msgspec.Struct):
+    profiles: list[Raw]
+
+
+class _Named(msgspec.Struct):
+    did: str
+
+
+class Version(msgspec.Struct):
+    """A view of a post, as far as it says which."""
+
+    uri: str
+    cid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The requests of this source. Visitors are shown almost all; the account, where there is one, opens the rest."""
+
+    http: Http
+    url: str
+    session: Session | None = None
+    directory: str = "https://plc.directory"
+    """Where it is said on which server an account lives."""
+
+    async def get(self, base: str, method: str, params: Params = ()) -> Told | Trouble:
+        """Ask any server, as a visitor."""
+        return await self.fetch(f"{base}/xrpc/{method}", params)
+
+    async def fetch(self, url: str, params: Params = ()) -> Told | Trouble:
+        reply = await self.http.get(url, params=params or None, headers={"accept": "application/json"})
+        return judge(reply, datetime.now(UTC))
+
+    async def ask(self, method: str, params: Params = ()) -> Told | Trouble:
+        """Ask the AppView: as a visitor, and by way of the account's server where visitors are turned away."""
+        answer = await self.get(self.url, method, params)
+        if isinstance(answer, Denied) and self.session:
+            return await self.session.ask(method, params)
+        return answer
+
+    async def get_posts(self, uris: Sequence[str]) -> dict[str, Raw] | Trouble:
+        """Views of up to 25 posts, by uri; those that do not exist are missing."""
+        answer = await self.ask("app.bsky.feed.getPosts", [("uris", uri) for uri in uris[:MANY]])
+        if not isinstance(answer, Told):
+            return answer
+        found = read(answer.body, _Posts)
+        if found is None:
+            return Odd(answer.host)
+        return {named.uri: raw for raw in found.posts if (named := read(raw, Version))}
+
+    async def get_profiles(self, dids: Sequence[str]) -> dict[str, Raw] | Trouble:
+        """Profiles of up to 25 people, by DID; those that do not exist are missing."""
+        answer = await self.ask("app.bsky.actor.getProfiles", [("actors", did) for did in dids[:MANY]])
+        if not isinstance(answer, Told):
+            return answer
+        found = read(answer.body, _Profiles)
+        if found is None:
+            return Odd(answer.host)
+        return {named.did: raw for raw in found.profiles if (named := read(raw, _Named))}
+
+    async def get_did(self, handle: str) -> str | Trouble:
+        """Whose handle it is."""
+        answer = await self.ask("com.atproto.identity.resolveHandle", [("handle", handle)])
+        if not isinstance(answer, Told):
+            return answer
+        named = read(answer.body, _Named)
+        return named.did if named else Missing(answer.host)

@@ -1,0 +1,39 @@
+"""Reads JSON of foreign servers: what has the shape that is asked for, and nothing that raises. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Raw = msgspec.Raw
+
+_BAD = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def read(raw: bytes | Raw, kind: type[T]) -> T | None:
+    """The value in the JSON, None where it has another shape. Takes anything, raises nothing."""
+    try:
+        return msgspec.json.decode(raw, type=kind, strict=False)
+    except msgspec.ValidationError:
+        return None
+    except _BAD:
+        return _read_repaired(bytes(raw), kind)
+
+
+def read_all(raw: bytes | Raw, kind: type[T]) -> list[T]:
+    """The elements of a list that have the shape; the others are left out."""
+    values = (read(item, kind) for item in read(raw, list[Raw]) or ())
+    return [value for value in values if value is not None]
+
+
+def _read_repaired(raw: bytes, kind: type[T]) -> T | None:
+    """Half a surrogate pair or a byte that is no UTF-8, in one post, must not hide the page it stands on."""
+    try:
+        loose = json.loads(raw.decode("utf-8", "replace"))
+        sound = json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.decode(sound, type=kind, strict=False)
+    except _BAD:
+        return None

@@ -1,0 +1,225 @@
+"""Listens to one instance: one websocket for all its hashtags, opened again whenever it closes.
+
+A stream has no memory: what happened while nobody listened is found by polls. So when a connection stands, and when it
+falls, its feeds are polled at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import aiohttp
+
+from relay.model import Post
+from relay.ports import Streamed, Watched
+from relay.schedule import backoff
+from relay.sources.mastodon.about import About
+from relay.sources.mastodon.copies import Copies
+from relay.sources.mastodon.frames import Complaint
+from relay.sources.mastodon.line import Line, find_line
+from relay.sources.mastodon.listening import Wanted, wanted_at
+from relay.sources.mastodon.mailbox import Mailbox
+
+_LARGEST = 2**20
+_LONGEST = timedelta(minutes=5)
+_UNKNOWN, _KNOWN = timedelta(minutes=10), timedelta(days=1)
+"""How soon to ask an instance again whether it streams."""
+
+Socket = aiohttp.ClientWebSocketResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is waited for what."""
+
+    first: timedelta = timedelta(seconds=2)
+    """Before the first attempt to connect again; doubled with each that fails."""
+    steady: timedelta = timedelta(minutes=1)
+    """A connection that stood as long as this was a good one."""
+    settle: float = 10.0
+    """Seconds after which a server has surely heard what it was asked for; what it told before that is looked up."""
+    answer: float = 20.0
+    """Seconds, to connect."""
+    beat: float = 30.0
+    """Seconds between two pings; whoever is silent half as long again is gone."""
+
+
+@dataclass(kw_only=True)
+class Listener:
+    """Listens to one instance for one reader. ``live`` are the feeds, of all listeners, that a stream tells of."""
+
+    about: About
+    base: str
+    watched: Watched
+    copies: Copies
+    live: set[str]
+    patience: Patience = field(default_factory=Patience)
+    user_agent: str = ""
+
+    def __post_init__(self) -> None:
+        self._wanted = Wanted(self.base)
+        self._trouble = ""
+        self._line: Line | None = None
+        """Where a connection stood last."""
+
+    async def listen(self) -> AsyncGenerator[Streamed]:
+        """Until closed. What does not work is told, and tried again at a slower pace each time."""
+        failures = 0
+        while True:
+            wanted = await self._somebody_asks()
+            line = self._line or await find_line(self.about, self.base)
+            if line is None:
+                known = await self.about.software(self.base)
+                await asyncio.sleep((_KNOWN if known else _UNKNOWN).total_seconds())
+                continue
+            if isinstance(line, Line):
+                loop = asyncio.get_running_loop()
+                since = loop.time()
+                async with aclosing(self._connected(line, wanted)) as told:
+                    async for streamed in told:
+                        yield streamed
+                failures = 0 if loop.time() - since > self.patience.steady.total_seconds() else failures
+            else:
+                self._trouble = line
+            failures += 1
+            yield Streamed(missed=tuple(sorted(self._fallen())), note=self._trouble)
+            pause = backoff(failures, random.random(), first=self.patience.first, longest=_LONGEST)  # noqa: S311 - jitter, no secret
+            await asyncio.sleep(pause.total_seconds())
+
+    async def _somebody_asks(self) -> Wanted:
+        """Wait until a hashtag is wanted of this instance."""
+        while True:
+            changed = await self._watching()
+            try:
+                wanted = wanted_at(self.base, self.watched.feeds)
+                if wanted.feeds:
+                    return wanted
+                await changed
+            finally:
+                changed.cancel()
+
+    async def _watching(self) -> asyncio.Task[None]:
+        """Waits for a change from now on: what is looked at after this is not missed."""
+        changed = asyncio.create_task(self.watched.changed(), name=f"watch {self.base}")
+        await asyncio.sleep(0)
+        return changed
+
+    def _fallen(self) -> frozenset[str]:
+        """The feeds that a stream told of until now."""
+        fallen = frozenset(self._wanted.feeds)
+        self.live.difference_update(fallen)
+        self._wanted = Wanted(self.base)
+        return fallen
+
+    # --- one connection ---
+
+    async def _connected(self, line: Line, wanted: Wanted) -> AsyncGenerator[Streamed]:
+        """What comes over one connection, until it closes; ``_trouble`` is then why."""
+        box = Mailbox(lambda: self._wanted.feeds)
+        talk = asyncio.create_task(self._talk(line, wanted, box), name=f"stream {self.base}")
+        try:
+            while (streamed := await box.take()) is not None:
+                yield streamed
+            await talk
+        finally:
+            talk.cancel()
+            await asyncio.gather(talk, return_exceptions=True)
+            self.live.difference_update(self._wanted.feeds)
+
+    async def _talk(self, line: Line, wanted: Wanted, box: Mailbox) -> None:
+        self._line, first = None, next(iter(wanted.names))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.patience.answer)
+        headers = {"User-Agent": self.user_agent} if self.user_agent else {}
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+                async with asyncio.timeout(self.patience.answer):
+                    socket = await session.ws_connect(
+                        line.address(wanted.names[first]),
+                        headers=line.headers,
+                        protocols=line.protocols,
+                        heartbeat=self.patience.beat,
+                        max_msg_size=_LARGEST,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                    )
+                self._line = line
+                async with socket:
+                    await self._converse(socket, line, first, box)
+            self._trouble = f"{line.host} closed the stream"
+        except (aiohttp.ClientError, OSError) as error:
+            self._trouble = f"{line.host} {_reason(error)}"
+        finally:
+            box.close()
+
+    async def _converse(self, socket: Socket, line: Line, first: str, box: Mailbox) -> None:
+        asking = asyncio.create_task(self._ask(socket, line, first, box), name=f"subscriptions {self.base}")
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.ERROR:
+                    return
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._hear(message.data, line, box)
+                    await asyncio.sleep(0)  # a flood of frames leaves the others their turn
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError, aiohttp.ClientError, OSError):
+                await asking
+
+    async def _ask(self, socket: Socket, line: Line, first: str, box: Mailbox) -> None:
+        """Keep the subscriptions as they are wanted; a feed is polled when it is asked for, and once more a bit later.
+
+        No server says when it has understood.
+        """
+        names = {first: first} if line.first else {}
+        while True:
+            changed = await self._watching()
+            try:
+                wanted = wanted_at(self.base, self.watched.feeds)
+                for folded, name in wanted.names.items():
+                    if folded not in names:
+                        await socket.send_str(line.tongue.subscribe(name))
+                for folded in names.keys() - wanted.names.keys():
+                    await socket.send_str(line.tongue.unsubscribe(names[folded]))
+                new = wanted.feeds.keys() - self._wanted.feeds.keys()
+                self.live.difference_update(self._wanted.feeds)
+                self.live.update(wanted.feeds if line.multiplexed else wanted.of_tags([first]))
+                self._wanted, names = wanted, wanted.names
+                if new:
+                    box.missed(new)
+                    if not (await asyncio.wait([changed], timeout=self.patience.settle))[0]:
+                        box.missed(new)
+                await changed
+            finally:
+                changed.cancel()
+
+    def _hear(self, text: str, line: Line, box: Mailbox) -> None:
+        heard = line.tongue.hear(text, self._wanted, self._best)
+        if isinstance(heard, Complaint):
+            self.live.difference_update(self._wanted.feeds)  # polls are as frequent as without a stream
+            box.complain(f"{line.host} does not stream all that was asked for: {heard.reason}")
+        elif heard:
+            box.put(heard)
+
+    def _best(self, post: Post) -> Post:
+        return self.copies.best(post, self.about.api.clock())
+
+
+def _reason(error: Exception) -> str:
+    """The rest of a sentence that begins with the host; an error's own words may hold more than is to be told."""
+    match error:
+        case aiohttp.WSServerHandshakeError(status=401 | 403):
+            return f"does not accept the access token under [sources.mastodon.tokens] (HTTP {error.status})"
+        case aiohttp.WSServerHandshakeError():
+            return f"does not stream (HTTP {error.status})"
+        case TimeoutError():
+            return "did not answer in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return "shows a certificate that cannot be trusted"
+        case aiohttp.ClientConnectorError():
+            return "cannot be reached"
+        case _:
+            return "broke the connection"

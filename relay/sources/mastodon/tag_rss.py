@@ -1,0 +1,161 @@
+"""A hashtag as RSS: the last resort where a server's API is closed to visitors and its pages are not.
+
+An item tells no author, language, parent, quote or edit. Its author is in its address, and so is the name of the post
+on other servers, but for accounts that Mastodon 4.6 or later made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
+
+import msgspec
+
+from relay.model import Author, Media, MediaKind, Post, PostUri
+from relay.ports import Gone, TryLater
+from relay.sources.mastodon.address import host_of
+from relay.sources.mastodon.answers import Told
+from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.parse import SOURCE, read_time
+from relay.sources.mastodon.place import PAGE
+from relay.sources.mastodon.shapes import Raw, read
+from relay.text import clean, from_html, safe_url
+
+_MEDIA = "{http://search.yahoo.com/mrss/}"
+_WHERE = re.compile(r"https?://(?P<host>[^/@]+)/@(?P<who>[\w.-]+)(?:@(?P<home>[\w.-]+))?/(?P<id>\d+)")
+_WARNING = re.compile(r"\s*<p><strong>[^<]{1,100}:</strong>(?P<warning>.*?)</p>\s*<hr\s*/?>", re.DOTALL)
+_KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
+
+
+class Picture(msgspec.Struct):
+    url: str
+    kind: str = ""
+    alt: str = ""
+
+
+class Item(msgspec.Struct):
+    """What stands in an item, taken out of its markup."""
+
+    url: str
+    published: str
+    content: str = ""
+    tags: tuple[str, ...] = ()
+    media: tuple[Picture, ...] = ()
+    sensitive: bool = False
+
+
+async def read_page(api: Api, base: str, tag: str) -> Listed | TryLater | Gone | None:
+    """The newest posts; None where there is no such feed, or an empty one: so it is where hashtags are closed."""
+    answer = await api.get_text(f"{base}/tags/{quote(tag, safe='')}.rss", [("limit", str(PAGE))])
+    if isinstance(answer, TryLater | Gone):
+        return answer
+    items = read_items(answer.body) if isinstance(answer, Told) else {}
+    return Listed(items, answer.wait) if items and isinstance(answer, Told) else None
+
+
+def read_items(body: bytes) -> dict[str, Raw]:
+    """The items of a feed by ids of our own, which are in order of time; nothing where it is no such feed."""
+    if b"<!DOCTYPE" in body[:1000].upper() or b"<!ENTITY" in body.upper():
+        return {}
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - nothing is declared in it: see above
+    except (ET.ParseError, ValueError, LookupError):
+        return {}
+    items = (item for element in root.iterfind("channel/item") for item in _items(element))
+    return {_name(item): Raw(msgspec.json.encode(item)) for item in items}
+
+
+def read_item(raw: bytes | Raw, instance: str) -> Post | None:
+    """The post in an item; total, as :func:`relay.sources.mastodon.parse.read_post` is."""
+    item = read(raw, Item)
+    published = read_time(item.published) if item else None
+    url = safe_url(item.url) if item else ""
+    if item is None or published is None or not url:
+        return None
+    warned = _WARNING.match(item.content)
+    return Post(
+        uri=PostUri(_uri(url)),
+        url=url,
+        source=SOURCE,
+        origin=instance,
+        author=_author(url),
+        published=published,
+        body=from_html(item.content[warned.end() :] if warned else item.content, base=instance, drop=("quote-inline",)),
+        warning=clean(" ".join(_words(warned["warning"]))) if warned else "",
+        sensitive=item.sensitive,
+        tags=item.tags,
+        media=tuple(_media(item)),
+    )
+
+
+def _items(element: Element) -> Iterator[Item]:
+    url = (element.findtext("link") or element.findtext("guid") or "").strip()
+    try:
+        published = parsedate_to_datetime(element.findtext("pubDate") or "").isoformat()
+    except (ValueError, TypeError, OverflowError):
+        return
+    if url:
+        yield Item(
+            url=url,
+            published=published,
+            content=element.findtext("description") or "",
+            tags=tuple(name for one in element.iterfind("category") if (name := clean(one.text or "", limit=200))),
+            media=tuple(_pictures(element)),
+            sensitive=any(one.text == "adult" for one in element.iter(f"{_MEDIA}rating")),
+        )
+
+
+def _pictures(element: Element) -> Iterator[Picture]:
+    for one in element.iterfind(f"{_MEDIA}content"):
+        kind = one.get("medium") or (one.get("type") or "").partition("/")[0]
+        yield Picture(one.get("url") or "", kind, one.findtext(f"{_MEDIA}description") or "")
+    for one in element.iterfind("enclosure"):
+        yield Picture(one.get("url") or "", (one.get("type") or "").partition("/")[0])
+
+
+def _media(item: Item) -> Iterator[Media]:
+    seen: set[str] = set()
+    for one in item.media:
+        url = safe_url(one.url)
+        if url and url not in seen:
+            seen.add(url)
+            yield Media(url=url, kind=_KINDS.get(one.kind, MediaKind.FILE), alt=clean(one.alt, limit=1500))
+
+
+def _name(item: Item) -> str:
+    """Of one length, in order of time, and another one for each post."""
+    at = read_time(item.published)
+    seconds = int(at.timestamp()) if at else 0
+    return f"{max(seconds, 0):012d}-{sha256(item.url.encode('utf-8', 'replace')).hexdigest()[:12]}"
+
+
+def _uri(url: str) -> str:
+    """The post's name in ActivityPub, where its address tells it; else the address."""
+    found = _WHERE.fullmatch(url)
+    if found is None or found["home"]:
+        return url
+    return f"{url.partition('://')[0]}://{found['host']}/users/{found['who']}/statuses/{found['id']}"
+
+
+def _author(url: str) -> Author:
+    found = _WHERE.fullmatch(url)
+    scheme, host = url.partition("://")[0], host_of(url)
+    if found is None:
+        return Author(uri=f"{scheme}://{host}", name=host, url=f"{scheme}://{host}")
+    who, home = found["who"], found["home"] or host
+    return Author(
+        uri=f"{scheme}://{home}/users/{who}",
+        name=who,
+        url=f"{scheme}://{home}/@{who}",
+        handle=f"@{who}@{home}",
+    )
+
+
+def _words(html: str) -> Iterator[str]:
+    for block in from_html(html):
+        yield from (span.text for span in block.spans)

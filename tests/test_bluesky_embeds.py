@@ -1,0 +1,285 @@
+"""Every kind of embed, as a view shows it and as a bare record has it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.model import LinkCard, Media, MediaKind, Post, Quote
+from relay.sources.bluesky.embeds import UNKNOWN, read_embed
+from relay.sources.bluesky.records import read_view
+from relay.sources.bluesky.shapes import Raw
+from relay.text import plain
+from tests.servers.bluesky.jetstream import POSTS, did, record, tid
+from tests.servers.bluesky.world import Json, label, profile, view
+
+AT = 1_783_000_000_000_000
+ILLA, SAMI = did("illa"), did("sami")
+KEY = tid(AT)
+HERE = f"https://bsky.app/profile/{ILLA}/post/{KEY}"
+CID = "bafkrei" + "a" * 52
+CDN, VIDEOS = "https://cdn.bsky.app/img", f"https://video.bsky.app/watch/{ILLA.replace(':', '%3A')}/{CID}"
+
+
+def embed(kind: str, **more: Any) -> Json:
+    return {"$type": f"app.bsky.embed.{kind}", **more}
+
+
+def blob(cid: str = CID) -> Json:
+    return {"$type": "blob", "ref": {"$link": cid}, "mimeType": "image/jpeg", "size": 7}
+
+
+def post(shown: object, in_record: object = None) -> Post:
+    said = record("look", AT) | ({"embed": in_record} if in_record else {})
+    made = view(said, profile("illa"), uri=f"at://{ILLA}/{POSTS}/{KEY}", embed=shown)
+    read = read_view(json.dumps(made).encode())
+    assert isinstance(read, Post), read
+    return read
+
+
+def picture(number: int, **more: Any) -> Json:
+    return {
+        "thumb": f"https://cdn.example/t/{number}",
+        "fullsize": f"https://cdn.example/f/{number}",
+        "alt": "A bridge",
+    } | more
+
+
+def image(number: int, **more: Any) -> Media:
+    shown = {"url": f"https://cdn.example/f/{number}", "preview": f"https://cdn.example/t/{number}", "alt": "A bridge"}
+    return Media(kind=MediaKind.IMAGE, **(shown | more))
+
+
+# --- files ---
+
+
+def test_pictures_with_their_sizes_and_descriptions() -> None:
+    sized = picture(1, aspectRatio={"width": 1600, "height": 900})
+    assert post(embed("images#view", images=[sized, picture(2)])).media == (image(1, width=1600, height=900), image(2))
+
+
+@pytest.mark.parametrize("field", ["items", "media"])
+@pytest.mark.parametrize("thumb", ["thumb", "thumbnail"])
+def test_a_gallery_is_pictures_whatever_its_draft_calls_them(field: str, thumb: str) -> None:
+    shown = picture(1)
+    shown[thumb] = shown.pop("thumb")
+    assert post(embed("gallery#view", **{field: [shown]})).media == (image(1),)
+
+
+def test_a_video_has_a_playlist_and_a_still() -> None:
+    shown = embed(
+        "video#view", cid=CID, playlist=f"{VIDEOS}/playlist.m3u8", thumbnail=f"{VIDEOS}/thumbnail.jpg", alt="Rain"
+    )
+    (video,) = post(shown).media
+    assert (video.kind, video.url, video.preview, video.alt) == (
+        MediaKind.VIDEO,
+        f"{VIDEOS}/playlist.m3u8",
+        f"{VIDEOS}/thumbnail.jpg",
+        "Rain",
+    )
+    assert post(shown | {"presentation": "gif"}).media[0].kind is MediaKind.ANIMATION
+
+
+@pytest.mark.parametrize(
+    ("in_record", "url", "preview"),
+    [
+        (
+            embed("images", images=[{"alt": "", "image": blob()}]),
+            f"{CDN}/feed_fullsize/plain/{ILLA}/{CID}@jpeg",
+            f"{CDN}/feed_thumbnail/plain/{ILLA}/{CID}@jpeg",
+        ),
+        (
+            embed("images", images=[{"alt": "", "image": {"cid": CID, "mimeType": "image/png"}}]),
+            f"{CDN}/feed_fullsize/plain/{ILLA}/{CID}@jpeg",
+            f"{CDN}/feed_thumbnail/plain/{ILLA}/{CID}@jpeg",
+        ),
+        (embed("video", video=blob()), f"{VIDEOS}/playlist.m3u8", f"{VIDEOS}/thumbnail.jpg"),
+    ],
+)
+def test_a_bare_record_names_files_that_have_an_address(in_record: Json, url: str, preview: str) -> None:
+    (media,) = post(None, in_record).media
+    assert (media.url, media.preview) == (url, preview)
+
+
+def test_the_same_video_has_the_same_address_either_way() -> None:
+    shown = embed("video#view", playlist=f"{VIDEOS}/playlist.m3u8", thumbnail=f"{VIDEOS}/thumbnail.jpg")
+    assert post(shown).media == post(None, embed("video", video=blob())).media
+
+
+@pytest.mark.parametrize("cid", ["../../evil", "a b", "", "é"])
+def test_a_file_with_an_unsound_name_has_no_address(cid: str) -> None:
+    assert post(None, embed("images", images=[{"image": blob(cid)}])).media == ()
+
+
+# --- links ---
+
+
+def external(**more: Any) -> Json:
+    return {"uri": "https://river.example/news", "title": "High water", "description": "Again."} | more
+
+
+@pytest.mark.parametrize(
+    ("thumb", "picture"),
+    [
+        ("https://cdn.example/t/9", "https://cdn.example/t/9"),
+        (blob(), f"{CDN}/feed_thumbnail/plain/{ILLA}/{CID}@jpeg"),
+        (None, ""),
+    ],
+)
+def test_a_link_has_a_card(thumb: object, picture: str) -> None:
+    card = LinkCard(url="https://river.example/news", title="High water", description="Again.", image=picture)
+    assert post(embed("external#view", external=external(thumb=thumb))).link_card == card
+
+
+def test_a_link_without_a_title_is_called_by_its_address() -> None:
+    card = post(embed("external#view", external=external(title=""))).link_card
+    assert card
+    assert card.title == "https://river.example/news"
+
+
+# --- quotes ---
+
+
+def quoted(text: str = "Bring rope.", *, by: Json | None = None, **more: Any) -> Json:
+    """A quoted post as a view shows it."""
+    said = record(text, AT - 5)
+    who = by or profile("sami")
+    uri = f"at://{who['did']}/{POSTS}/{tid(AT - 5)}"
+    shown = {"$type": "app.bsky.embed.record#viewRecord", "uri": uri, "cid": CID, "author": who, "value": said}
+    return shown | {"indexedAt": said["createdAt"], "labels": []} | more
+
+
+THERE = f"https://bsky.app/profile/{SAMI}/post/{tid(AT - 5)}"
+
+
+def test_a_quote_shows_who_wrote_what_with_the_pictures_in_it() -> None:
+    inner = [embed("images#view", images=[picture(1)])]
+    quote = post(embed("record#view", record=quoted(embeds=inner))).quote
+    assert quote
+    assert quote.author
+    assert (quote.url, quote.author.name, plain(quote.body)) == (THERE, "Sami", "Bring rope.")
+    assert (quote.media, quote.warning) == ((image(1),), "")
+
+
+def test_a_quote_is_folded_behind_its_own_labels() -> None:
+    quote = post(embed("record#view", record=quoted(labels=[label("nudity")]))).quote
+    assert quote
+    assert quote.warning == "Nudity"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"$type": "app.bsky.embed.record#viewNotFound", "uri": quoted()["uri"], "notFound": True},
+        {
+            "$type": "app.bsky.embed.record#viewBlocked",
+            "uri": quoted()["uri"],
+            "blocked": True,
+            "author": {"did": SAMI},
+        },
+        {"$type": "app.bsky.embed.record#viewDetached", "uri": quoted()["uri"], "detached": True},
+        quoted(by=profile("sami", labels=[label("!no-unauthenticated")])),
+        quoted(by=profile("sami", description="#nobot")),
+        quoted(labels=[label("!hide")]),
+        quoted(value=5),
+        quoted(author={"did": "x"}),
+        {"$type": "app.bsky.embed.record#viewNew", "uri": quoted()["uri"]},
+    ],
+)
+def test_of_a_quote_that_is_not_to_be_seen_only_the_link_is_kept(shown: Json) -> None:
+    read = post(embed("record#view", record=shown))
+    assert (read.quote, read.link_card) == (Quote(url=THERE), None)
+
+
+def test_a_bare_record_quotes_by_link() -> None:
+    assert post(None, embed("record", record={"uri": quoted()["uri"], "cid": CID})).quote == Quote(url=THERE)
+
+
+@pytest.mark.parametrize(
+    ("collection", "shown", "url", "title"),
+    [
+        ("feed.generator", {"displayName": "Rivers"}, f"https://bsky.app/profile/{SAMI}/feed/x", "Rivers"),
+        ("graph.list", {"name": "Guards"}, f"https://bsky.app/profile/{SAMI}/lists/x", "Guards"),
+        ("graph.starterpack", {"record": {"name": "Start"}}, f"https://bsky.app/starter-pack/{SAMI}/x", "Start"),
+        ("graph.starterpack", {}, f"https://bsky.app/starter-pack/{SAMI}/x", "Starter pack"),
+        ("labeler.service", {}, f"https://bsky.app/profile/{SAMI}", "Labeler"),
+        ("feed.later", {"name": "Later"}, HERE, UNKNOWN),
+    ],
+)
+def test_feeds_lists_and_their_kin_are_links(collection: str, shown: Json, url: str, title: str) -> None:
+    card = post(
+        embed("record#view", record={"$type": "x", "uri": f"at://{SAMI}/app.bsky.{collection}/x"} | shown)
+    ).link_card
+    assert card
+    assert (card.url, card.title) == (url, title)
+
+
+@pytest.mark.parametrize(
+    ("beside", "media", "card"),
+    [
+        (embed("images#view", images=[picture(1)]), (image(1),), False),
+        (embed("external#view", external=external()), (), True),
+        (embed("later#view"), (), True),
+    ],
+)
+def test_a_quote_beside_something_else_is_both(beside: Json, media: tuple[Media, ...], *, card: bool) -> None:
+    read = post(embed("recordWithMedia#view", record={"record": quoted()}, media=beside))
+    assert read.quote
+    assert (read.quote.url, read.media, read.link_card is not None) == (THERE, media, card)
+
+
+# --- the unknown ---
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        embed("poll#view", options=["a", "b"]),
+        {"$type": "org.example.hologram"},
+        {"images": [picture(1)]},
+        embed("images#view", images=[]),
+        embed("images#view", images=[5, {}, {"fullsize": "javascript:x"}]),
+        embed("video#view", playlist="ftp://x"),
+        embed("external#view", external={"uri": "javascript:alert(1)"}),
+        embed("record#view", record={"uri": "https://x.example"}),
+        embed("record#view", record=5),
+        embed("recordWithMedia#view"),
+    ],
+)
+def test_what_we_do_not_know_is_a_link_to_where_it_can_be_seen(shown: Json) -> None:
+    read = post(shown)
+    assert (read.media, read.quote, read.link_card) == ((), None, LinkCard(url=HERE, title=UNKNOWN))
+
+
+def test_what_the_appview_does_not_show_is_told_by_the_record() -> None:
+    assert post(None, embed("hologram")).link_card == LinkCard(url=HERE, title=UNKNOWN)
+    assert post(None).link_card is None
+
+
+_LEAF = st.none() | st.integers() | st.text(max_size=6) | st.sampled_from([quoted(), picture(1), external(), blob()])
+_PARTS = st.recursive(
+    _LEAF,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["record", "media", "uri", "$type", "images", "external"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(["images", "gallery", "video", "external", "record", "recordWithMedia", "x"]),
+    st.dictionaries(st.sampled_from(["images", "items", "media", "external", "record", "video", "playlist"]), _PARTS),
+)
+def test_no_embed_raises(kind: str, parts: Json) -> None:
+    read_embed(Raw(json.dumps(embed(kind, **parts)).encode()), ILLA, HERE, lambda _: None)
+    post(embed(f"{kind}#view", **parts))
+
+
+def test_an_embed_of_endless_depth_is_no_exception() -> None:
+    deep = b'{"$type":"app.bsky.embed.recordWithMedia","media":' * 5_000 + b"5" + b"}" * 5_000
+    assert read_embed(Raw(deep), ILLA, HERE, lambda _: None).card

@@ -1,0 +1,197 @@
+"""JSON Feed 1.0 and 1.1: what can be read is read, whatever stands around it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.model import MediaKind, Post
+from relay.sources.feed_json import is_json, parse_json
+from relay.sources.feed_parse import Document
+from relay.sources.feed_posts import read_items, setting_of
+from relay.text import plain
+from tests.feed_samples import NOW, URL
+
+VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def feed(*items: object, **more: object) -> bytes:
+    return json.dumps({"version": VERSION, "title": "The Village Bell", "items": items, **more}).encode()
+
+
+def posts(body: bytes) -> list[Post]:
+    document = parse_json(body)
+    return [item.post for item in read_items(document, setting_of(document, address=URL, url=URL, now=NOW))]
+
+
+def only(**item: object) -> Post:
+    (post,) = posts(feed({"id": "number one", **item}))
+    return post
+
+
+def test_a_feed_is_read() -> None:
+    body = feed(
+        {
+            "id": "https://bell.example/2",
+            "url": "https://bell.example/2",
+            "title": "Snow & rope",
+            "content_html": "<p>See <a href='/map'>the map</a>.</p>",
+            "content_text": "See the map.",
+            "date_published": "2026-03-01T09:00:00+01:00",
+            "date_modified": "2026-03-01T10:00:00Z",
+            "authors": [{"name": "Illa"}, {"name": "Sami"}],
+            "tags": ["rope", "Rope", "bridge"],
+            "language": "qu",
+            "image": "https://bell.example/2.jpg",
+            "attachments": [{"url": "/2.mp3", "mime_type": "audio/mpeg"}],
+        },
+        home_page_url="https://bell.example/",
+        feed_url=URL,
+        hubs=[{"type": "WebSub", "url": "https://hub.example/"}],
+    )
+    document = parse_json(body)
+    assert (document.version, document.link, document.topic) == ("json1.1", "https://bell.example/", URL)
+    assert document.hubs == ("https://hub.example/",)
+    (post,) = posts(body)
+    assert (post.uri, post.url) == ("rss:bell.example:https://bell.example/2", "https://bell.example/2")
+    assert (post.title, plain(post.body)) == ("Snow & rope", "See the map.")
+    assert post.body[0].spans[1].link == "https://bell.example/map"
+    assert (post.author.name, post.language, post.tags) == ("Illa, Sami", "qu", ("rope", "bridge"))
+    assert post.published == datetime(2026, 3, 1, 8, tzinfo=UTC)
+    assert post.edited == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert [(media.url, media.kind, media.preview) for media in post.media] == [
+        ("https://bell.example/2.mp3", MediaKind.AUDIO, "https://bell.example/2.jpg")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "body"),
+    [
+        ({"content_text": "1 < 2\n\n<b>"}, "1 < 2\n\n<b>"),
+        ({"content_html": "<p>1 &lt; 2", "content_text": "x"}, "1 < 2"),
+        ({"content_html": "", "content_text": "x"}, "x"),
+        ({"summary": "short"}, "short"),
+        ({"content_text": 7, "summary": "short"}, "short"),
+        ({"content_text": None}, ""),
+    ],
+)
+def test_the_body_is_the_richest_text(item: dict[str, object], body: str) -> None:
+    assert plain(only(**item).body) == body
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ({"author": {"name": "Illa"}}, "Illa"),
+        ({"authors": [{"url": "https://illa.example"}]}, "https://illa.example"),
+        ({"authors": [], "author": {"name": "Illa"}}, "Illa"),
+        ({"authors": "Illa"}, "The Village Bell"),
+        ({}, "The Village Bell"),
+    ],
+)
+def test_an_author_has_a_name(item: dict[str, object], name: str) -> None:
+    assert only(title="x", **item).author.name == name
+
+
+def test_the_authors_of_the_feed_are_those_of_its_items() -> None:
+    assert posts(feed({"id": "1", "title": "x"}, authors=[{"name": "Sami"}]))[0].author.name == "Sami"
+
+
+@pytest.mark.parametrize(
+    ("given", "guid"), [(12, "12"), (1.5, "1.5"), ("x", "x"), (True, ""), (None, ""), ({}, ""), ("\ud83d", "?")]
+)
+def test_an_id_may_be_a_number(given: object, guid: str) -> None:
+    (entry,) = parse_json(feed({"id": given, "title": "x"})).entries
+    assert entry.guid == guid
+
+
+def test_an_external_link_stands_in_for_a_missing_one() -> None:
+    assert only(external_url="https://valle.example/1").url == "https://valle.example/1"
+    assert only(external_url="https://valle.example/1", url="https://bell.example/1").url == "https://bell.example/1"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", 7, None, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_date_that_cannot_be_is_now(date: object) -> None:
+    assert only(title="x", date_published=date).published == NOW
+
+
+def test_items_that_cannot_be_read_do_not_hide_the_others() -> None:
+    body = feed({"id": "1", "title": "x"}, 7, None, [], "text", {}, {"id": ["a"]}, {"id": "2", "title": {"a": 1}})
+    assert [entry.guid for entry in parse_json(body).entries] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"{" * 100_000,
+        b'{"items": [{"id": "1"}]}',
+        b'{"version": 1.1, "items": [{"id": "1"}]}',
+        b'{"version": "https://jsonfeed.org/version/1.1", "items": {"id": "1"}}',
+        b"\xff\xfe{",
+    ],
+)
+def test_what_is_no_feed_has_no_entries(body: bytes) -> None:
+    assert parse_json(body).entries == ()
+
+
+def test_what_is_not_quite_json_is_read_all_the_same() -> None:
+    item = {"id": "1", "title": "año"}
+    assert posts(b"\xef\xbb\xbf" + feed(item))[0].title == "año"
+    assert posts(feed(item).replace(b"\\u00f1", b"\xff"))[0].title == "a\ufffdo"
+    assert posts(feed(item).replace(b"\\u00f1", b"\\ud83d"))[0].title == "a?o"
+    assert posts(feed(item).replace(b"\\u00f1", b"\t"))[0].title == "a o"
+
+
+def test_of_a_feed_that_breaks_off_the_whole_items_are_read() -> None:
+    body = feed(*({"id": f"number {n}", "title": "x"} for n in range(3)))
+    for end in (body.index(b'"number 2') + 4, len(body) - 4):
+        document = parse_json(body[:end])
+        assert document.truncated
+        assert [entry.guid for entry in document.entries] == ["number 0", "number 1"]
+    assert not parse_json(body).truncated
+
+
+@pytest.mark.parametrize(("body", "found"), [(b" {", True), (b"\xef\xbb\xbf\n{", True), (b"<", False), (b"[", False)])
+def test_json_is_known_by_its_first_character(body: bytes, found: bool) -> None:
+    assert is_json(body) is found
+
+
+_KEYS = (
+    "id url external_url title content_html content_text summary image banner_image date_published date_modified "
+    "author authors tags language attachments version items hubs name mime_type"
+)
+_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), st.text(max_size=8), st.just(VERSION)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.sampled_from(_KEYS.split()), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_JSON, st.lists(_JSON, max_size=4))
+def test_no_json_raises(whole: Any, items: list[Any]) -> None:
+    assert isinstance(parse_json(json.dumps(whole).encode()), Document)
+    body = feed(*items, {"id": "the last one", "title": "x"})
+    assert parse_json(body).entries[-1].guid == "the last one"
+    for post in posts(body):
+        assert post.url.startswith("http")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_damage_raises(data: st.DataObject) -> None:
+    body = bytearray(feed({"id": "1", "title": "año", "tags": ["a"]}, {"id": "2", "content_html": "<p>x</p>"}))
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(body)))
+        body[start : start + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=8))
+    posts(bytes(body))

@@ -1,0 +1,102 @@
+"""The source within the core: streams, polls and the real store together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from relay.ingest import Ingest
+from relay.model import Destination
+from relay.ports import Claim, Settlement, State, Store, Wanted
+from relay.sources.mastodon import MastodonSource
+from relay.sources.mastodon.budget import Budgets
+from relay.store import open_store
+from relay.subscriptions import Subscriptions
+from tests.mastodon_listening import SOON
+from tests.servers.fediverse import Fediverse, asking, run
+from tests.test_outbox import tenure
+
+TOKEN = "tok-4yllu"
+POSTS = 1500
+HASHTAGS = ["#rivers", "#lakes", "#rivers #lakes"]
+
+
+@asynccontextmanager
+async def relaying(store: Store, source: MastodonSource) -> AsyncIterator[None]:
+    """Both hashtags are brought into one room, until the block ends."""
+    sources = {"mastodon": source}
+    ingest = Ingest(store=store, sources=sources, tenure=tenure(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(store=store, sources=sources, tenure=tenure(), origin="test", changed=ingest.refresh)
+    room = Destination.parse("fake:a")
+    await subscriptions.run([Wanted(topic=topic, destination=room) for topic in HASHTAGS[:2]])
+    reading = asyncio.create_task(ingest.run())
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await ingest.stop()
+
+
+async def deliveries(store: Store) -> list[str]:
+    """The uris of what waits to be sent; it counts as sent."""
+    found: list[str] = []
+    while some := await store.claim_deliveries(Claim(adapters=("fake",), limit=99), tenure("t").leased()):
+        found += [one.uri for one in some]
+        now = tenure("t").clock()
+        done = [Settlement(delivery=d.id, destination=d.destination, state=State.SENT, due=now) for d in some]
+        await store.save_settlements(done, tenure("t").leased())
+    return found
+
+
+async def write_and_break(dice: random.Random, live: Fediverse, plain: Fediverse) -> set[str]:
+    """Each post is on one of the servers or on both, and the stream breaks off at any moment; the uris."""
+    sent: set[str] = set()
+    while len(sent) < POSTS:
+        for _ in range(dice.choice([1, 1, 5, 40, 90])):
+            uri = f"https://ayllu.example/users/illa/statuses/{len(sent)}"
+            text = f"{dice.choice(HASHTAGS)} {len(sent)}"
+            for server in dice.choice([[live], [plain], [live, plain]]):
+                server.post(text, "illa@ayllu.example", uri=uri)
+            sent.add(uri)
+        if dice.random() < 0.1:
+            live.streams.drop()
+        live.streams.refuses = 503 if dice.random() < 0.1 else 0
+        await asyncio.sleep(dice.choice([0, 0.001, 0.05]))
+    live.streams.refuses = 0
+    return sent
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_over_many_posts_and_disconnects_each_is_delivered_once(seed: int) -> None:
+    store = await open_store("sqlite://")
+    found: list[str] = []
+    async with run() as live, run() as plain:
+        live.tokens = {TOKEN}
+        async with (
+            asking(
+                live.base,
+                plain.base,
+                tokens={live.base: TOKEN},
+                patience=SOON,
+                budgets=Budgets(times=100),
+                interval="200ms",
+            ) as source,
+            relaying(store, source),
+        ):
+            await live.streams.listening("rivers", "lakes")
+            sent = await write_and_break(random.Random(seed), live, plain)
+            async with asyncio.timeout(60):
+                while len(found) < len(sent):
+                    found += await deliveries(store)
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)  # nothing more may come: there is no event for that
+            found += await deliveries(store)
+    await store.close()
+    assert len(found) == len(set(found))
+    assert set(found) == sent
