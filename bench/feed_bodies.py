@@ -1,4 +1,4 @@
-"""Feeds in three habits, generated: a blog's RSS, an Atom feed, a hashtag of Mastodon's; the same for the same numbers."""
+"""Feeds in three habits, generated: a blog's RSS, an Atom feed, a hashtag of Mastodon's; alike for the same numbers."""
 
 from __future__ import annotations
 
@@ -8,50 +8,11 @@ from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
 
-_WORDS = [
-    "the",
-    "a",
-    "river",
-    "bridge",
-    "rope",
-    "grass",
-    "weave",
-    "puna",
-    "ayllu",
-    "morning",
-    "people",
-    "twist",
-    "carry",
-    "stone",
-    "path",
-    "snow",
-    "over",
-    "under",
-    "again",
-    "year",
-    "water",
-    "wind",
-    "song",
-    "llama",
-    "far",
-    "near",
-    "told",
-    "them",
-    "where",
-    "it",
-    "was",
-    "cold",
-    "and",
-    "bright",
-    "with",
-    "every",
-    "hand",
-    "that",
-    "knows",
-    "how",
-    "to",
-    "hold",
-]
+_TEXT = (
+    "the a river bridge rope grass weave puna ayllu morning people twist carry stone path snow over under again year "
+    "water wind song llama far near told them where it was cold and bright with every hand that knows how to hold"
+)
+_WORDS = _TEXT.split()
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = 2_300
 """Characters of an article's HTML."""
@@ -79,10 +40,10 @@ def _toot(seed: int) -> str:
     dice = random.Random(seed)
     return (
         f'<p>{_words(dice, 45)} <a href="https://puna.example/tags/bridge" class="mention hashtag" rel="tag">#<span>'
-        'bridge</span></a> <span class="h-card" translate="no"><a href="https://puna.example/@sami" class="u-url mention">'
-        '@<span>sami</span></a></span></p><p><a href="https://ayllu.example/a/long/path" target="_blank" '
-        'rel="nofollow noopener"><span class="invisible">https://</span><span class="ellipsis">ayllu.example/a/lo</span>'
-        f'<span class="invisible">ng/path</span></a><br />{_words(dice, 8)}</p>'
+        'bridge</span></a> <span class="h-card" translate="no"><a href="https://puna.example/@sami" '
+        'class="u-url mention">@<span>sami</span></a></span></p><p><a href="https://ayllu.example/a/long/path" '
+        'target="_blank" rel="nofollow noopener"><span class="invisible">https://</span><span class="ellipsis">'
+        f'ayllu.example/a/lo</span><span class="invisible">ng/path</span></a><br />{_words(dice, 8)}</p>'
     )
 
 

@@ -131,6 +131,7 @@ async def besiege(folder: Path, *, channels: int, posts: int, kills: int, second
         assert server.too_many == 0
 
 
+@takes_minutes
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     """30 posts to 3 channels, 2 kills; the long siege is below."""

@@ -129,7 +129,7 @@ def test_any_atom_is_read_as_feedparser_reads_it_or_not_at_all(body: str) -> Non
     ],
 )
 def test_no_small_document_holds_up_the_loop(body: str) -> None:
-    """Ten milliseconds are the promise; the machine that runs this may be busy with others."""
+    """Ten milliseconds are the promise, which the benchmark measures; what grows with the square takes seconds."""
     whole = body.encode()
     assert is_small(whole)
     quick(whole, "")
@@ -138,7 +138,7 @@ def test_no_small_document_holds_up_the_loop(body: str) -> None:
         begun = time.thread_time()
         quick(whole, "")
         spent.append(time.thread_time() - begun)
-    assert min(spent) < 0.03
+    assert min(spent) < 0.2
 
 
 def test_many_small_entries_are_not_small() -> None:

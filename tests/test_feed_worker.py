@@ -6,12 +6,15 @@ import asyncio
 import subprocess
 import sys
 from datetime import timedelta
+from html import escape
 
 import pytest
 
 from relay.sources import feed_process
 from relay.sources.feed_parse import Document, parse
-from relay.sources.feed_worker import FeedWorker
+from relay.sources.feed_posts import read_items, setting_of
+from relay.sources.feed_worker import FeedWorker, items_of
+from tests.feed_samples import NOW, URL, rss
 
 PLAIN = b"<rss version='2.0'><channel><title>T</title><item><guid>1</guid></item></channel></rss>"
 # A document type makes it a document for feedparser.
@@ -92,6 +95,20 @@ async def test_a_source_that_is_dropped_takes_its_process_along() -> None:
     assert process
     del worker
     assert process.returncode is not None
+
+
+async def test_entries_become_posts_while_others_go_on() -> None:
+    long = "<p>" + "word " * 5_000
+    texts = [long if number == 50 else f"<p>{number}" for number in range(400)]
+    feed = rss(*[f"<guid>guid {n}</guid><description>{escape(text)}</description>" for n, text in enumerate(texts)])
+    document = parse(feed.encode(), "")
+    setting = setting_of(document, address=URL, url=URL, now=NOW)
+    reading, ticks = asyncio.create_task(items_of(document, setting)), 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        ticks += 1
+    assert await reading == read_items(document, setting)
+    assert ticks > 3
 
 
 def test_the_process_ends_with_its_input() -> None:

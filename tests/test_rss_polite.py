@@ -56,7 +56,7 @@ async def reading(
 
 
 async def seeded(store: Store) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while not all(state.feed.seeded for state in await store.list_feeds()):
             await asyncio.sleep(0.01)
 
@@ -68,7 +68,7 @@ async def test_two_hundred_feeds_on_strict_hosts_are_read_and_no_host_is_hurried
     """
     hosts = [f"127.0.0.{number}" for number in range(2, 22)]
     pace = 0.4
-    async with FeedServer(hosts=hosts, gap=pace / 4) as server, client(trusted="127.0.0.0/8", pace=pace) as http:
+    async with FeedServer(hosts=hosts, gap=pace / 16) as server, client(trusted="127.0.0.0/8", pace=pace) as http:
         server.add_item("first")
         for number in range(10):
             server.put(f"/{number}", server._rss())

@@ -136,6 +136,7 @@ async def skips(url: str) -> tuple[int, int]:
     return counts.deliveries.get((Action.SEND, State.SKIPPED), 0), counts.unknown
 
 
+@takes_minutes
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
     """30 posts to 3 groups, 2 kills; the long siege is below."""

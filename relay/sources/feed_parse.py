@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-MANY = 5000
+MANY = 1000
 """Entries of one document that are looked at: the newest, else the first."""
 
 _HTML = ("text/html", "application/xhtml+xml")

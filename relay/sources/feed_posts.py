@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -96,16 +96,33 @@ def _scopes(address: str) -> tuple[str, str]:
 
 def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
     """The entries as posts, oldest first, each once. Dates that are missing or to come are ``setting.now``."""
+    return arranged([work() for _, work in works(document, setting)])
+
+
+def works(document: Document, setting: Setting) -> Iterator[tuple[int, Callable[[], Item]]]:
+    """The same in steps, in the document's order: for each entry the length of its text, and what makes an item of it.
+
+    A step takes time in proportion to the length: for who must not be held up, and :func:`arranged` at the end.
+    """
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
     places = [_web(entry.link, setting.url) for entry in entries]
     links = [_canonical(place) for place in places]
-    items: dict[str, Item] = {}
     for name, place, link, entry in zip(_names(entries, links), places, links, entries, strict=True):
-        item = _item(entry, link, _post(entry, place, setting.uri(name), setting), setting)
-        items.setdefault(item.name, item)
-    newest_last = list(reversed(items.values()))
+        yield len(entry.body.text), partial(_read_item, entry, name, place, link, setting)
+
+
+def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Each once, oldest first; those of one moment in the reverse of the order given."""
+    once: dict[str, Item] = {}
+    for item in items:
+        once.setdefault(item.name, item)
+    newest_last = list(reversed(once.values()))
     newest_last.sort(key=lambda item: item.post.published)
     return tuple(newest_last)
+
+
+def _read_item(entry: Entry, name: str, place: str, link: str, setting: Setting) -> Item:
+    return _item(entry, link, _post(entry, place, setting.uri(name), setting), setting)
 
 
 def setting_of(document: Document, *, address: str, url: str, now: datetime) -> Setting:

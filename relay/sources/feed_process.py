@@ -1,17 +1,18 @@
 """The process that parses feeds: a question on standard input, an answer on standard output. Starts quickly.
 
-A question is a content type and a document, an answer a pickled :class:`relay.sources.feed_parse.Document`, each with
-its length before it. The process ends when its input does, so it outlives nobody, and when a document is too much.
+A question is a content type and a document, an answer a :class:`relay.sources.feed_parse.Document` in MessagePack, each
+with its length before it. The process ends when its input does, so it outlives nobody, and when a document is too much.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickle
 import signal
 import struct
 import sys
 from typing import IO
+
+import msgspec
 
 from relay.sources.feed_parse import Document
 from relay.sources.feed_read import read
@@ -28,8 +29,7 @@ def ask(questions: IO[bytes], answers: IO[bytes], body: bytes, content_type: str
     questions.write(_QUESTION.pack(len(kind), len(body)) + kind + body)
     questions.flush()
     (size,) = _ANSWER.unpack(_take(answers, _ANSWER.size))
-    document: Document = pickle.loads(_take(answers, size))  # noqa: S301 - our own code wrote it
-    return document
+    return msgspec.msgpack.decode(_take(answers, size), type=Document)
 
 
 def _take(pipe: IO[bytes], size: int) -> bytes:
@@ -47,7 +47,7 @@ def main() -> None:
             kind, size = _QUESTION.unpack(_take(questions, _QUESTION.size))
             content_type, body = _take(questions, kind).decode(), _take(questions, size)
             _limit_time(_ORPHANED)
-            answer = pickle.dumps(read(body, content_type))
+            answer = msgspec.msgpack.encode(read(body, content_type))
             _limit_time(0)
             answers.write(_ANSWER.pack(len(answer)) + answer)
             answers.flush()

@@ -12,28 +12,37 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 import weakref
 from datetime import timedelta
 from typing import IO, cast
 
 from relay.sources import feed_process
 from relay.sources.feed_parse import Document
-from relay.sources.feed_posts import Item, Setting, read_items
+from relay.sources.feed_posts import Item, Setting, arranged, works
 from relay.sources.feed_read import is_small, quick
 
 LIMIT = timedelta(seconds=10)
 """For one document; an ordinary one of 100 entries takes a twentieth of a second."""
 
 
-_AT_ONCE = 60_000
-"""Characters of text that become posts on the event loop; more of them do so in a thread."""
+_SLICE = 0.002
+"""Seconds for which the event loop is held at a time while entries become posts."""
+_LONG = 20_000
+"""Characters of a text that becomes a post in a thread."""
 
 
 async def items_of(document: Document, setting: Setting) -> tuple[Item, ...]:
     """The document's entries as posts (:func:`relay.sources.feed_posts.read_items`), without holding up the loop."""
-    if sum(len(entry.body.text) + 500 for entry in document.entries) <= _AT_ONCE:
-        return read_items(document, setting)
-    return await asyncio.to_thread(read_items, document, setting)
+    items: list[Item] = []
+    await asyncio.sleep(0)
+    begun = time.perf_counter()
+    for length, work in works(document, setting):
+        items.append(await asyncio.to_thread(work) if length > _LONG else work())
+        if time.perf_counter() - begun > _SLICE:
+            await asyncio.sleep(0)
+            begun = time.perf_counter()
+    return arranged(items)
 
 
 class FeedWorker:

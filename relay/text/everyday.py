@@ -66,7 +66,7 @@ def _walk(walker: _Walker, tags: Iterable[tuple[str, str]]) -> None:
             text = walker.step(tag, text)  # noqa: PLW2901 - it may have been read with the tag
         else:
             step(walker)
-        if not text:
+        if not text or (text == "\n" and page.at_space and walker.look[3] is not Form.CODE):
             continue
         if "&" in text:
             text = decoded(text)  # noqa: PLW2901 - as above
