@@ -107,3 +107,9 @@ def test_servers_have_budgets_of_their_own_and_not_without_end() -> None:
     kept = budgets.of("a")
     budgets.of("c")
     assert budgets.of("a") is kept
+
+
+def test_a_server_on_this_very_machine_is_asked_as_often_as_its_owner_likes() -> None:
+    budgets = Budgets(here=1_000)
+    for base, most in (("http://127.0.0.1:3000", 270_000), ("https://ayllu.example", 270)):
+        assert budgets.of(base)._all.limit == most

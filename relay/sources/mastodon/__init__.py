@@ -8,6 +8,7 @@ the fediverse, and what runs on a server is found by asking it (NodeInfo), not b
 from __future__ import annotations
 
 from relay.plugins import Host, Plugin
+from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.settings import MastodonSettings
 from relay.sources.mastodon.source import MastodonSource
 
@@ -16,7 +17,9 @@ __all__ = ["MastodonSettings", "MastodonSource", "plugin"]
 
 def _build(settings: MastodonSettings, host: Host) -> MastodonSource:
     contact = host.contact or host.hooks.base or "self-hosted"
-    return MastodonSource(settings, host.http, host.notes, user_agent=f"Chasqui/{host.version} ({contact})")
+    return MastodonSource(
+        settings, host.http, host.notes, user_agent=f"Chasqui/{host.version} ({contact})", budgets=Budgets(here=1_000)
+    )
 
 
 plugin = Plugin(MastodonSettings, _build, colour=0x6364FF)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from relay.http import retry_after
 
@@ -95,11 +96,18 @@ class Budgets:
     most: int = 2000
     times: int = 1
     """Of the usual allowance: for a server of one's own."""
+    here: int = 1
+    """The same for a server on this very machine."""
     _budgets: dict[str, Budget] = field(default_factory=dict)
 
     def of(self, base: str) -> Budget:
-        budget = self._budgets.pop(base, None) or Budget(self.times)
+        budget = self._budgets.pop(base, None) or Budget(self.here if _is_here(base) else self.times)
         self._budgets[base] = budget
         if len(self._budgets) > self.most:
             del self._budgets[next(iter(self._budgets))]
         return budget
+
+
+def _is_here(base: str) -> bool:
+    host = urlsplit(base).hostname or ""
+    return host == "localhost" or host.startswith("127.")
