@@ -9,24 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.model import (
-    Action,
-    Author,
-    Block,
-    Card,
-    Delivery,
-    Form,
-    LinkCard,
-    Mark,
-    Media,
-    MediaKind,
-    Poll,
-    Post,
-    Quote,
-    Role,
-    Span,
-    Text,
-)
+from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, isolate, plain
 
 LONGEST = 1500

@@ -16,14 +16,17 @@ from typing import Any
 
 from relay import __version__, plugins
 from relay.config import Config
+from relay.folding import Folding
+from relay.growth import Growth
 from relay.handlers import Desk, Handlers
 from relay.http import Http
 from relay.ingest import Ingest
+from relay.language import words
 from relay.lease import Tenure
 from relay.log import Trouble, get_logger
 from relay.model import Destination
 from relay.outbox import Outbox
-from relay.ports import Adapter, Quota, Source, Store, StoreError, Wanted
+from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, Wanted
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -114,7 +117,7 @@ def wanted(config: Config) -> list[Wanted]:
             topic=subscription.topic,
             destination=destination,
             networks=subscription.networks,
-            mode=subscription.mode,
+            manner=subscription.manner,
             languages=subscription.language,
             only=subscription.only,
             sieve=subscription.sieve,
@@ -139,7 +142,29 @@ class App:
             trouble=Trouble(),
         )
         parts.shelf.bind(store, self.tenure.trouble)
-        self.threads = Threads(store=store, sources=parts.sources, tenure=self.tenure)
+        self.outbox = Outbox(
+            store=store,
+            adapters=parts.adapters,
+            tenure=self.tenure,
+            address=self.address,
+            say=words(config.relay.language),
+            name=config.relay.name,
+            timeout=config.outbox.timeout,
+            on_unknown=config.outbox.on_unknown,
+            concurrency=config.outbox.concurrency,
+        )
+        if on_settled is not None:
+            self.outbox.settled = on_settled
+        allowance = Allowance(config.outbox.budget, config.outbox.burst)
+        self.threads = Threads(
+            store=store,
+            sources=parts.sources,
+            tenure=self.tenure,
+            looks=config.threads.looks,
+            allowance=allowance,
+            claimed=self.outbox.take,
+            claim=self.outbox.claim,
+        )
         self.web = Web(
             store,
             self.threads.look,
@@ -148,24 +173,18 @@ class App:
             language=config.relay.language,
             hooks=parts.hooks,
         )
-        self.outbox = Outbox(
-            store=store,
-            adapters=parts.adapters,
-            tenure=self.tenure,
-            pages=self.page,
-            timeout=config.outbox.timeout,
-            on_unknown=config.outbox.on_unknown,
-            concurrency=config.outbox.concurrency,
-        )
-        if on_settled is not None:
-            self.outbox.settled = on_settled
         self.ingest = Ingest(
             store=store,
             sources=parts.sources,
             tenure=self.tenure,
             claimed=self.outbox.take,
             claim=self.outbox.claim,
+            allowance=allowance,
+            looks=config.threads.looks,
+            above=self.threads.above,
         )
+        self.folding = Folding(store=store, tenure=self.tenure)
+        self.growth = Growth(store=store, sources=parts.sources, threads=self.threads, tenure=self.tenure)
         self.subscriptions = Subscriptions(
             store=store,
             sources=parts.sources,
@@ -188,12 +207,12 @@ class App:
 
     def _page_at(self, destination: Destination, slug: str) -> str:
         adapter = self.parts.adapters.get(destination.adapter)
-        return self.page(adapter, slug) if adapter else ""
+        return self.address(adapter, f"t/{slug}") if adapter else ""
 
-    def page(self, adapter: Adapter, slug: str) -> str:
+    def address(self, adapter: Adapter, path: str) -> str:
         """The address of a page as this adapter's readers can reach it; empty where they cannot."""
         base = self.parts.config.relay.public_url or ("" if adapter.remote else self.web.url)
-        return f"{base.rstrip('/')}/t/{slug}" if base else ""
+        return f"{base.rstrip('/')}/{path}" if base else ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
@@ -250,6 +269,8 @@ class App:
             tasks.create_task(self.subscriptions.run(wanted(self.parts.config)), name="subscriptions")
             tasks.create_task(self.subscriptions.serve(), name="chat subscriptions")
             tasks.create_task(self.ingest.run(), name="ingest")
+            tasks.create_task(self.folding.run(), name="folds")
+            tasks.create_task(self.growth.run(), name="growth")
             tasks.create_task(self._refresh(), name="refresh")
             tasks.create_task(_give_back_memory(), name="memory")
             if self.parts.config.store.keep:

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from string import Formatter
 
-from relay.model import Block, Form, Mark, Span, Text
 from relay.text import clean
 
 Say = Callable[[str], str]
@@ -42,6 +40,8 @@ class Kind(StrEnum):
     SPAN = "span"
     """A span of time, like 30d."""
     NUMBER = "number"
+    CLOCK = "clock"
+    """A time of day, or from one to another, with a time zone behind it or without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class Parameter:
     """Of a CHOICE: (value, label); the label is in English, as above."""
     filters: bool = False
     """It says which posts are wanted; help tells of these together."""
+    manners: bool = False
+    """It says how and when they come; help tells of these together, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +80,19 @@ _MODE = Parameter(
     name="mode",
     summary=said("How posts are put together"),
     kind=Kind.CHOICE,
-    choices=(("posts", said("each post as it comes")),),
+    choices=(
+        ("threads", said("a thread is one message, with a count that grows")),
+        ("posts", said("each post as it comes")),
+        ("digest", said("now and then one message with the best of it")),
+    ),
 )
-_LANGUAGES = Parameter(
+LANGUAGES = Parameter(
     name="language",
     summary=said("Only posts in these languages, like: es, qu"),
     kind=Kind.LANGUAGES,
     filters=True,
 )
-_ONLY = Parameter(
+ONLY = Parameter(
     name="only",
     summary=said("Which posts"),
     kind=Kind.CHOICE,
@@ -137,6 +143,39 @@ SIEVE = (
     ),
 )
 """Which posts are wanted, beside their language and kind (:class:`relay.model.Sieve`)."""
+MANNER = (
+    Parameter(
+        name="follow",
+        summary=said("What becomes of a thread's later posts"),
+        kind=Kind.CHOICE,
+        choices=(
+            ("count", said("they are counted, and stand on the page")),
+            ("replies", said("they are posted under the first one, too")),
+        ),
+        manners=True,
+    ),
+    Parameter(name="every", summary=said("How long a digest gathers, like: 1h, 6h, 1d"), kind=Kind.SPAN, manners=True),
+    Parameter(
+        name="at",
+        summary=said("When a daily digest comes, like: 08:00 America/Lima"),
+        kind=Kind.CLOCK,
+        manners=True,
+    ),
+    Parameter(
+        name="quiet",
+        summary=said("When nothing new comes, like: 22:00-07:00 America/Lima"),
+        kind=Kind.CLOCK,
+        manners=True,
+    ),
+    Parameter(
+        name="budget",
+        summary=said("So many messages an hour at most; the rest is one message. 0: any number"),
+        kind=Kind.NUMBER,
+        manners=True,
+    ),
+    Parameter(name="burst", summary=said("So many of them at once, at most"), kind=Kind.NUMBER, manners=True),
+)
+"""How they come (:class:`relay.model.Manner`)."""
 _OWN = Parameter(name="topic", summary=said("Which one; all if you leave it out"), kind=Kind.OWN)
 
 TABLE: tuple[Spec, ...] = (
@@ -156,9 +195,10 @@ TABLE: tuple[Spec, ...] = (
             Parameter(
                 name="networks", summary=said("Where to look; everywhere if you leave it out"), kind=Kind.NETWORKS
             ),
-            _LANGUAGES,
-            _ONLY,
+            LANGUAGES,
+            ONLY,
             *SIEVE,
+            *MANNER,
         ),
     ),
     Spec(
@@ -200,9 +240,10 @@ TABLE: tuple[Spec, ...] = (
             Parameter(name="topic", summary=said("Which one"), kind=Kind.OWN, required=True),
             _CHANNEL,
             _MODE,
-            _LANGUAGES,
-            _ONLY,
+            LANGUAGES,
+            ONLY,
             *SIEVE,
+            *MANNER,
         ),
     ),
     Spec(name="status", summary=said("Is everything well here?"), parameters=(_CHANNEL,)),
@@ -228,7 +269,7 @@ class Mistake:
     text: str
 
 
-def _english(text: str) -> str:
+def english(text: str) -> str:
     return text
 
 
@@ -251,7 +292,7 @@ def label(parameter: str, value: str) -> str:
     return next((dict(some)[value] for some in choices if value in dict(some)), value)
 
 
-def parse(line: str, *, prefix: str = "/", say: Say = _english) -> Parsed | Mistake:
+def parse(line: str, *, prefix: str = "/", say: Say = english) -> Parsed | Mistake:
     """Read a typed line: the command, what it is about, then ``name=value``; quotes keep words together.
 
     ``prefix`` is left out where the line has it. Words that belong to no name are the first parameter.
@@ -263,12 +304,12 @@ def parse(line: str, *, prefix: str = "/", say: Say = _english) -> Parsed | Mist
     return _read(found, list(_words("".join(rest), found)), say)
 
 
-def command_of(line: str, *, say: Say = _english) -> Parsed | Mistake:
+def command_of(line: str, *, say: Say = english) -> Parsed | Mistake:
     """Read the line of a :class:`relay.ports.Choice`, when its button is pressed."""
     return parse(line, prefix="", say=say)
 
 
-def mistake_in(name: str, arguments: Mapping[str, str], say: Say = _english) -> Mistake | None:
+def mistake_in(name: str, arguments: Mapping[str, str], say: Say = english) -> Mistake | None:
     """What is wrong with a command that a platform's own form brought; None: nothing."""
     found = spec(name)
     if found is None:
@@ -344,46 +385,3 @@ def _no_choice(one: Parameter, value: str, say: Say) -> Mistake:
     choices = "; ".join(f"{key} ({say(label)})" for key, label in one.choices)
     text = say("“{name}” cannot be “{value}”. There is: {choices}.")
     return Mistake(text.format(value=clean(value, limit=40), name=one.name, choices=choices))
-
-
-# --- help ---
-
-
-def usage(one: Spec, prefix: str = "/") -> str:
-    """How the command is written: ``/subscribe topic [mode] [filters]``."""
-    names = [each.name if each.required else f"[{each.name}]" for each in one.parameters if not each.filters]
-    filters = ["[…]"] if any(each.filters for each in one.parameters) else []
-    return " ".join([prefix + one.name, *names, *filters])
-
-
-def help_text(say: Say = _english, *, prefix: str = "/") -> Text:
-    """What the relay does, and every command of the table."""
-    return (
-        Block(
-            (Span(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds.")),)
-        ),
-        *(_help_line(one, say, prefix) for one in TABLE),
-        Block((Span(say("The commands with a ★ are for people who may manage the channel.")),)),
-        _help_filters(say, prefix),
-    )
-
-
-def _help_filters(say: Say, prefix: str) -> Block:
-    names = " ".join(f"{one.name}=" for one in (_LANGUAGES, _ONLY, *SIEVE))
-    shown = {"names": names, "example": f'{prefix}settings 1 words="bridge, rope" without=sale', "nothing": NOTHING}
-    text = say("Where […] stands, say which posts you want: {names}. Like {example}; {nothing} takes one back.")
-    return Block(tuple(_with_code(text, shown)))
-
-
-def _with_code(text: str, shown: Mapping[str, str]) -> Iterator[Span]:
-    for said, name, _, _ in Formatter().parse(text):
-        if said:
-            yield Span(said)
-        if name:
-            yield Span(shown[name], marks=(Mark.CODE,))
-
-
-def _help_line(one: Spec, say: Say, prefix: str) -> Block:
-    star = " ★" if one.manages else ""
-    spans = (Span(usage(one, prefix), marks=(Mark.CODE,)), Span(f"{star} — {say(one.summary)}"))
-    return Block(spans, form=Form.ITEM, depth=1, bullet="•")

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from relay import plugins
+from relay.bringing import MOST
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config_layers import from_environment, merged, variables, with_secrets
 from relay.config_options import take_options
@@ -40,6 +41,13 @@ KINDS: tuple[Kind, ...] = ("sources", "adapters")
 CONSOLE = "console"
 """The adapter that needs no table."""
 POLITE = timedelta(seconds=15)
+LOOKS = (
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(days=3),
+)
 
 
 # --- the tables ---
@@ -99,6 +107,8 @@ class OutboxSettings(Settings):
     concurrency: Annotated[int, Field(ge=1)] = 32
     on_unknown: Literal["resend", "skip"] = "resend"
     grace: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(seconds=4)
+    budget: Annotated[int, Field(ge=0, le=MOST)] = 30
+    burst: Annotated[int, Field(ge=1, le=MOST)] = 10
 
     @field_validator("timeout")
     @classmethod
@@ -114,6 +124,20 @@ class OutboxSettings(Settings):
     def _within_the_stop(cls, value: timedelta) -> timedelta:
         if value > timedelta(seconds=4.5):
             raise ValueError(f"{duration_text(value)} is too long; at most 4500ms, because the relay stops within 5s")
+        return value
+
+
+class ThreadSettings(Settings):
+    """``[threads]``: how threads are followed, and how long their pages stay."""
+
+    looks: tuple[Annotated[Duration, Field(gt=timedelta(0))], ...] = LOOKS
+    expire: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(days=30)
+
+    @field_validator("looks")
+    @classmethod
+    def _one_after_the_other(cls, value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError('expected spans that grow, such as ["10m", "1h", "6h"]')
         return value
 
 
@@ -136,6 +160,7 @@ class Config:
     web: WebSettings
     http: HttpSettings
     outbox: OutboxSettings
+    threads: ThreadSettings
     commands: CommandSettings
     sources: Mapping[str, Settings]
     adapters: Mapping[str, Settings]
@@ -265,7 +290,7 @@ def _needs_settings(settings: type[Settings]) -> bool:
 def _fields(used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]]) -> dict[str, Any]:
     """The tables of this configuration, as fields of a model."""
     plain = {"relay": RelaySettings, "store": StoreSettings, "web": WebSettings, "http": HttpSettings}
-    plain |= {"outbox": OutboxSettings, "commands": CommandSettings}
+    plain |= {"outbox": OutboxSettings, "threads": ThreadSettings, "commands": CommandSettings}
     fields: dict[str, Any] = {name: (table, Field(default_factory=table)) for name, table in plain.items()}
     for kind, loaded in used.items():
         tables: dict[str, Any] = {name: (plugin.settings, ...) for name, plugin in loaded.items()}

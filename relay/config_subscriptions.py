@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, ValidationInfo
 
 from relay import plugins
+from relay.bringing import MOST, at_of, every_of, quiet_of
 from relay.config_errors import nearest
 from relay.filters import MOST_PER_HOUR, OLDEST, Wrong, block_of, pattern_of, words_of
+from relay.manner import USUAL, Follow, Manner, Mode
 from relay.model import Destination, Only
-from relay.plugins import Duration, Kind, Settings
+from relay.plugins import Duration, Kind, Settings, duration_text
 from relay.sieve import Sieve
 
 T = TypeVar("T")
@@ -59,18 +61,16 @@ def _right(read: Callable[[T], T | Wrong]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _every(value: timedelta) -> timedelta | Wrong:
+    return every_of(duration_text(value))
+
+
 def _destination(value: object) -> object:
     if isinstance(value, Destination):
         return value
     if not isinstance(value, str):
         raise ValueError('expected a text such as "console"')  # noqa: TRY004  # pydantic reports ValueErrors
     return Destination.parse(value)
-
-
-def _mode(value: object) -> object:
-    if isinstance(value, str) and value in {"threads", "digest"}:
-        raise ValueError(f'"{value}" comes with a later release; use mode = "posts"')
-    return value
 
 
 def _served(value: Destination, info: ValidationInfo) -> Destination:
@@ -106,7 +106,13 @@ class SubscriptionConfig(Settings):
     ]
     networks: Annotated[tuple[Annotated[str, AfterValidator(_read)], ...], BeforeValidator(_listed)] = ()
     """Empty: all sources that are configured."""
-    mode: Annotated[Literal["posts"], BeforeValidator(_mode)] = "posts"
+    mode: Mode = Mode.THREADS
+    follow: Follow = Follow.COUNT
+    every: Annotated[Duration, _right(_every)] = USUAL.every
+    at: Annotated[str, _right(at_of)] = ""
+    quiet: Annotated[str, _right(quiet_of)] = ""
+    budget: Annotated[int, Field(ge=0, le=MOST)] | None = None
+    burst: Annotated[int, Field(ge=1, le=MOST)] | None = None
     language: Annotated[tuple[LanguageTag, ...], BeforeValidator(_listed)] = ()
     only: Only = Only.ALL
     words: Annotated[tuple[str, ...], BeforeValidator(_listed), _right(words_of)] = ()
@@ -127,6 +133,19 @@ class SubscriptionConfig(Settings):
             block=self.block,
             min_age=self.min_age,
             per_hour=self.per_hour,
+        )
+
+    @property
+    def manner(self) -> Manner:
+        """How its posts are brought."""
+        return Manner(
+            mode=self.mode,
+            follow=self.follow,
+            every=self.every,
+            at=self.at,
+            quiet=self.quiet,
+            budget=self.budget,
+            burst=self.burst,
         )
 
     def options_for(self, adapter: str) -> str:

@@ -38,6 +38,9 @@ port = {port}
 allow_private = ["127.0.0.0/8"]
 pace = "0s"
 
+[outbox]
+budget = 0
+
 [sources.mastodon]
 instances = ["{stage}"]
 interval = "400ms"
@@ -51,6 +54,7 @@ interval = "1s"
 [[subscriptions]]
 topic = "#{hashtag}"
 to = "console"
+follow = "replies"
 
 [[subscriptions]]
 topic = "{feed}"

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import assert_never
 
 from relay.gather import Gather
 from relay.lease import Tenure
 from relay.live import Live
 from relay.log import get_logger
+from relay.manner import Mode
 from relay.match import Index, index, match
-from relay.model import Delivery, Feed, Post
+from relay.model import Delivery, Event, Feed, FeedId, Post, Published, Subscription
 from relay.ports import (
+    ANY,
+    Allowance,
     Batch,
     Claim,
     Gone,
@@ -30,9 +35,17 @@ from relay.ports import (
     StoreError,
     TryLater,
 )
-from relay.schedule import next_check, next_poll, next_poll_after_failure, phase
+from relay.schedule import backoff, next_check, next_poll, next_poll_after_failure, phase
 
 log = get_logger(__name__)
+
+
+MOST_LOOSE = 5
+"""So many threads are asked for because one poll brought their later posts first."""
+
+
+async def _nothing(_post: Post) -> Sequence[Event]:
+    return ()
 
 
 def digest(
@@ -76,6 +89,25 @@ def digest(
             assert_never(answer)
 
 
+def going_on(intake: Intake) -> list[Post]:
+    """The wished posts with which an author goes on, where what they go on with does not come along. Pure."""
+    wished = {wish.uri for wish in intake.wishes if any(_is_threaded(one) for one in wish.by.values())}
+    posts = [event.post for event in intake.events if isinstance(event, Published)]
+    there = {name for post in posts for name in (post.uri, *post.aliases)}
+    return [
+        post
+        for post in posts
+        if post.uri in wished
+        and post.reply_to
+        and post.reply_to_author == post.author.uri
+        and post.reply_to not in there
+    ]
+
+
+def _is_threaded(one: Subscription) -> bool:
+    return one.manner.mode is Mode.THREADS
+
+
 def _phase(feed: Feed) -> float:
     return phase(f"{feed.source} {feed.address}")
 
@@ -90,6 +122,11 @@ class Ingest:
     claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
     concurrency: int = 64
+    allowance: Allowance = ANY
+    looks: tuple[timedelta, ...] = ()
+    """How long after a thread grew it is looked at again (:attr:`Intake.looks`)."""
+    above: Callable[[Post], Awaitable[Sequence[Event]]] = _nothing
+    """What the thread was until then with which a post goes on; nothing where it is known, or nobody tells."""
     idle: timedelta = timedelta(seconds=1)
     """How long to sleep at most before looking for due feeds: another process may have added some."""
 
@@ -97,13 +134,15 @@ class Ingest:
         self._index = index(())
         self._polling: dict[asyncio.Task[None], Feed] = {}
         self._woken = asyncio.Event()
+        self._unstored: Counter[FeedId | None] = Counter()
+        """How often in a row a feed's answer could not be written."""
         self._intakes = Gather[Intake](self._write)
         self._refreshes = Gather[None](self._read_subscriptions, limit=100_000)
         self._live = Live(
             store=self.store,
             sources=self.sources,
             tenure=self.tenure,
-            take_in=self._intakes.add,
+            take_in=self._take,
             subscribed=lambda: self._index,
             woken=self._woken.set,
         )
@@ -177,7 +216,7 @@ class Ingest:
         answer = await _answer(source.poll(feed), f"{feed.source} {feed.address}")
         self._tell(feed, answer)
         now = self.tenure.clock()
-        await self._intakes.add(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
+        await self._take(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
         if not feed.seeded:
             self._live.look()  # from now on a stream may serve it
 
@@ -202,18 +241,34 @@ class Ingest:
 
     # --- writing ---
 
+    async def _take(self, intake: Intake) -> None:
+        """Keep an intake. What goes on with a thread that nobody knows brings it along, or it would be another one."""
+        if loose := going_on(intake)[:MOST_LOOSE]:
+            above = await asyncio.gather(*(self.above(post) for post in loose))
+            intake = replace(intake, events=(*chain.from_iterable(above), *intake.events))
+        await self._intakes.add(intake)
+
     async def _write(self, intakes: Sequence[Intake]) -> None:
         try:
             await self.tenure.persist(lambda: self._take_in(intakes))
         except Exception:
             if len(intakes) == 1:
                 log.exception("an answer could not be stored; nothing of it is kept and the feed is read again")
-                await self.tenure.persist(lambda: self._take_in([_unstorable(intakes[0], self.tenure.clock())]))
+                await self._give_up(intakes[0])
                 return
             for intake in intakes:  # one of them is poison: let the others through
                 await self._write([intake])
+            return
+        for intake in intakes if self._unstored else ():
+            del self._unstored[intake.feed]
+
+    async def _give_up(self, intake: Intake) -> None:
+        self._unstored[intake.feed] += 1
+        instead = _unstorable(intake, self._unstored[intake.feed], self.tenure.clock())
+        await self.tenure.persist(lambda: self._take_in([instead]))
 
     async def _take_in(self, intakes: Sequence[Intake]) -> None:
+        intakes = [replace(intake, allowance=self.allowance, looks=self.looks) for intake in intakes]
         taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
         self.claimed(taken.deliveries)
         for feed in taken.stale:
@@ -252,13 +307,17 @@ async def _answer(asked: Awaitable[Batch | TryLater | Gone], what: str) -> Batch
         return TryLater(f"a bug in the source: {type(error).__name__}: {error}")
 
 
-def _unstorable(intake: Intake, now: datetime) -> Intake:
-    """The same poll as if it had failed: nothing of it is kept, the cursor does not move."""
+def _unstorable(intake: Intake, failures: int, now: datetime) -> Intake:
+    """The same poll as if it had failed: nothing of it is kept, the cursor does not move.
+
+    It is tried again soon, because what failed may have been the moment, and rarer and rarer, because it may be the
+    answer.
+    """
     return Intake(
         feed=intake.feed,
         seeded=None,
-        failures=intake.failures + 1,
+        failures=failures,
         note="its last answer could not be stored; the log says why",
-        next_poll=now + timedelta(minutes=10),
+        next_poll=now + backoff(failures, 0.0, longest=timedelta(minutes=10)),
         rechecked=tuple((uri, now + timedelta(hours=1)) for uri, _ in intake.rechecked),
     )

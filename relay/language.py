@@ -21,9 +21,9 @@ class Words:
     def __call__(self, text: str) -> str:
         return self._known.gettext(text) if text else ""  # gettext keeps the catalogue's header under the empty text
 
-    def many(self, one: str, more: str, count: int) -> str:
-        """The text for so many, with ``{n}`` in it replaced."""
-        return self._known.ngettext(one, more, count).format(n=count)
+    def many(self, one: str, more: str, count: int, **values: str) -> str:
+        """The text for so many, with ``{n}`` in it replaced, and the names of ``values``."""
+        return self._known.ngettext(one, more, count).format(n=count, **values)
 
 
 @cache

@@ -6,11 +6,13 @@ chat platform by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from relay.manner import USUAL, Manner
+from relay.rich import Text
 from relay.sieve import OPEN, Sieve
 
 PostUri = NewType("PostUri", str)
@@ -21,68 +23,6 @@ DeliveryId = NewType("DeliveryId", str)
 """Unique over the lives of all databases: a fresh database never reuses an old one's ids."""
 MessageId = NewType("MessageId", str)
 """What a chat platform calls a message; only its adapter can read it."""
-
-
-# --- rich text ---
-
-
-class Mark(StrEnum):
-    """How a span looks."""
-
-    BOLD = "bold"
-    ITALIC = "italic"
-    STRIKE = "strike"
-    UNDERLINE = "underline"
-    CODE = "code"
-    SPOILER = "spoiler"
-
-
-class Role(StrEnum):
-    """What a span is, beyond how it looks."""
-
-    TEXT = "text"
-    HASHTAG = "hashtag"
-    MENTION = "mention"
-    EMOJI = "emoji"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of text with one look. ``link`` is empty or an absolute http(s) or mailto address.
-
-    The text holds no markup, no control characters but ``\\n``, and no bidirectional overrides.
-    """
-
-    text: str
-    link: str = ""
-    role: Role = Role.TEXT
-    marks: tuple[Mark, ...] = ()
-
-
-class Form(StrEnum):
-    """What a block is."""
-
-    PARAGRAPH = "paragraph"
-    HEADING = "heading"
-    ITEM = "item"
-    CODE = "code"
-    RULE = "rule"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A paragraph, heading, item or block of code; ``quote`` and ``depth`` count block quotes and lists around it."""
-
-    spans: tuple[Span, ...]
-    form: Form = Form.PARAGRAPH
-    quote: int = 0
-    depth: int = 0
-    bullet: str = ""
-    """The marker of a list item as it is shown: ``•`` or ``3.``."""
-
-
-Text = tuple[Block, ...]
-"""Rich text: what HTML and facets become at the border, and what every renderer starts from."""
 
 
 # --- what people post ---
@@ -205,6 +145,8 @@ class Removed:
     """The place of a post in a thread that is no longer to be read. Its text is gone on purpose."""
 
     uri: PostUri
+    aliases: tuple[str, ...] = field(default=(), compare=False)
+    """By what else later posts may call it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,8 +241,7 @@ class Subscription:
     """Who keeps it: a configuration (``config:NAME``), or the people in the chats (:data:`CHAT`)."""
     networks: tuple[str, ...] = ()
     """The sources to ask; empty: all that are configured."""
-    mode: str = "posts"
-    """``posts``: each post as it comes."""
+    manner: Manner = USUAL
     languages: tuple[str, ...] = ()
     """Language tags; posts in other languages are not wanted, posts whose language nobody said are. Empty: all."""
     only: Only = Only.ALL
@@ -366,8 +307,38 @@ class Card:
     thread: Place | None = None
     unroll: str = ""
     """The address of the page on which the whole thread reads as a text; empty where no page can be reached."""
+    own: bool = False
+    """``post`` is the relay's own word on several posts: its address leads to them, not to an original."""
     posts: tuple[Post, ...] = ()
     """The whole thread so far, oldest first, where one message may show all of it; empty: ``post`` alone."""
+
+
+class Why(StrEnum):
+    """Why posts share one message."""
+
+    BUDGET = "budget"
+    """More came than the destination takes within the hour."""
+    QUIET = "quiet"
+    """They came while it was to be quiet."""
+    DIGEST = "digest"
+    """That was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Posts of one subscription that share one message at its destination, in the place of one message each."""
+
+    slug: str
+    """The unguessable name of the page on which all of them stand."""
+    why: Why
+    topic: str
+    tag: str = ""
+    """The folded hashtag, where the topic is one: its page has them too."""
+    count: int
+    """How many posts it stands for."""
+    since: datetime
+    best: tuple[Card, ...] = ()
+    """Some of them, the best first; of a thread only the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,3 +367,5 @@ class Delivery:
     """An earlier try began and its end was never written down: the platform may or may not have taken it."""
     page: str = ""
     """The unguessable name of the thread's page; the outbox makes ``card.unroll`` of it."""
+    fold: Fold | None = None
+    """The posts that were folded; the outbox makes the card of them."""

@@ -10,10 +10,13 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
+from relay.folding import fold_card
 from relay.gather import Gather
+from relay.language import Words, words
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.model import Delivery
@@ -25,12 +28,16 @@ log = get_logger(__name__)
 
 @dataclass(kw_only=True)
 class Outbox:
-    """Delivers until cancelled. ``pages`` gives the address of a page as the readers of an adapter can reach it."""
+    """Delivers until cancelled. ``address`` is that of a page, by its path, as an adapter's readers can reach it."""
 
     store: Store
     adapters: Mapping[str, Adapter]
     tenure: Tenure
-    pages: Callable[[Adapter, str], str] = lambda _adapter, _slug: ""
+    address: Callable[[Adapter, str], str] = lambda _adapter, _path: ""
+    say: Words = field(default_factory=lambda: words("en"))
+    """The language of the relay's own messages."""
+    name: str = "Chasqui"
+    """What the relay is called in them."""
     timeout: timedelta = timedelta(seconds=20)
     """The longest attempt; shorter than the lease, or a slow one would be made twice."""
     on_unknown: OnUnknown = "resend"
@@ -126,9 +133,12 @@ class Outbox:
 
     def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         card = delivery.card
+        if delivery.fold is not None:
+            address = partial(self.address, adapter)
+            return replace(delivery, card=fold_card(delivery.fold, name=self.name, address=address, say=self.say))
         if card is None or not delivery.page or card.post.author.refuses:
             return delivery
-        return replace(delivery, card=replace(card, unroll=self.pages(adapter, delivery.page)))
+        return replace(delivery, card=replace(card, unroll=self.address(adapter, f"t/{delivery.page}")))
 
     async def _attempt(self, adapter: Adapter, delivery: Delivery) -> Outcome:
         try:

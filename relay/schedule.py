@@ -5,6 +5,7 @@ Pure: ``now`` and ``jitter`` (0 ≤ jitter < 1) are arguments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -65,6 +66,22 @@ def next_poll_after_failure(
     """After the n-th failed poll in a row: doubling from the interval up to six hours, never before ``after``."""
     pause = backoff(failures, jitter, first=interval, longest=max(interval, LONGEST_POLL))
     return now + max(pause, after or timedelta(0))
+
+
+def spend(until: datetime | None, now: datetime, budget: int, burst: int) -> datetime | None:
+    """Until when the budget is used up with one more message; None: there is no room for it.
+
+    A leaky bucket whose whole state is one moment (the generic cell rate algorithm of ITU-T I.371): ``budget`` messages
+    an hour leak, ``burst`` fit at once.
+    """
+    gap = timedelta(hours=1) / budget
+    then = max(until or now, now) + gap
+    return then if then - now <= burst * gap else None
+
+
+def next_look(grew: datetime, now: datetime, looks: Sequence[timedelta]) -> datetime | None:
+    """When to ask again whether a thread grew that last did so then; None: it has come to its end."""
+    return next((grew + look for look in looks if grew + look > now), None)
 
 
 def next_check(published: datetime, now: datetime, sweep: timedelta) -> datetime | None:

@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from relay.model import (
     Action,
     Author,
-    Block,
     Card,
     Delivery,
     DeliveryId,
@@ -32,8 +31,6 @@ from relay.model import (
     Post,
     PostUri,
     Quote,
-    Span,
-    Text,
 )
 from relay.ports import (
     Adapter,
@@ -53,6 +50,7 @@ from relay.ports import (
     Suggestion,
     TryLater,
 )
+from relay.rich import Block, Span, Text
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -212,6 +210,8 @@ class FakeSource:
     answers: dict[str, list[Batch | TryLater | Gone]] = field(default_factory=dict)
     rechecks: list[Batch | TryLater | Gone] = field(default_factory=list)
     threads: Mapping[str, Sequence[Post]] = field(default_factory=dict)
+    trouble: Refused | TryLater | Gone = field(default_factory=lambda: Refused("no such post"))
+    """What is answered when a thread is asked for that is not among those."""
     polls: list[Feed] = field(default_factory=list)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
@@ -231,7 +231,7 @@ class FakeSource:
         return self.rechecks.pop(0) if self.rechecks else Batch()
 
     async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
-        return self.threads.get(ref) or Refused("no such post")
+        return self.threads.get(ref) or self.trouble
 
     async def check(self) -> Sequence[Check]:
         return (Check(name=self.name, ok=True),)

@@ -2,48 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from relay.lease import Tenure
-from relay.model import Edited, Event, Post, Published, Removed, Thread
-from relay.ports import Gone, Intake, Page, Refused, Source, Store, ThreadedSource, TryLater
+from relay.model import Delivery, Edited, Event, Post, PostUri, Published, Removed, Thread
+from relay.ports import ANY, Allowance, Claim, Gone, Intake, Page, Refused, Source, Store, ThreadedSource, TryLater
 from relay.unroll import unroll
+
+LATER = timedelta(minutes=10)
+"""How long a source is left alone that did not answer and did not say until when."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """Asks the sources for whole threads."""
+    """Asks the sources for whole threads. ``claimed`` takes the deliveries that were claimed on the way."""
 
     store: Store
     sources: Mapping[str, Source]
     tenure: Tenure
+    patience: timedelta = timedelta(seconds=5)
+    """How long a post waits for the thread with which it goes on."""
+    looks: tuple[timedelta, ...] = ()
+    allowance: Allowance = ANY
+    claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
+    claim: Callable[[], Claim | None] = lambda: None
 
     async def look(self, page: Page) -> Page:
         """The page after its source was asked again; the page as it was where the source does not answer."""
+        thread = await self._asked(page)
+        if not isinstance(thread, Thread):
+            return page
+        await self._add(thread, page.root)
+        return await self.store.get_page(page.slug) or page
+
+    async def follow(self, page: Page) -> None:
+        """Look whether the thread grew, and settle when to look again. A source that does not answer is asked later.
+
+        Of a thread that is gone nothing more is asked here: the re-checks tell whether its posts were deleted.
+        """
+        thread = await self._asked(page)
+        if isinstance(thread, Thread):
+            await self._add(thread, page.root)
+        elif isinstance(thread, TryLater):
+            await self.store.save_look(page.root, self.tenure.clock() + max(thread.after or LATER, LATER))
+        else:
+            await self.store.save_look(page.root, None)
+
+    async def above(self, post: Post) -> Sequence[Event]:
+        """The thread with which a post goes on, where it is not known yet and the source tells it in time."""
+        source = self.sources.get(post.source)
+        if not isinstance(source, ThreadedSource) or await self.store.get_page_of(post.reply_to):
+            return ()
+        try:
+            async with asyncio.timeout(self.patience.total_seconds()):
+                answer = await source.fetch_thread(post.uri)
+        except TimeoutError:
+            return ()
+        if isinstance(answer, Refused | TryLater | Gone):
+            return ()
+        thread = unroll(answer, post.uri)
+        return _events(thread) if thread else ()
+
+    async def _asked(self, page: Page) -> Thread | Refused | TryLater | Gone:
         known = next((post for post in page.posts if isinstance(post, Post)), None)
         source = self.sources.get(known.source) if known else None
         if known is None or not isinstance(source, ThreadedSource):
-            return page
+            return Refused("its source tells of no threads")
         for name in (known.uri, *known.aliases):  # where its own server is no help, another that has a copy may be
             answer = await source.fetch_thread(name)
             if not isinstance(answer, Refused):
                 break
         if isinstance(answer, Refused | TryLater | Gone):
-            return page
-        thread = unroll(answer, known.uri)
-        intake = Intake(feed=None, events=_events(thread) if thread else (), looked=page.root)
-        await self.store.add_intakes([intake], self.tenure.leased())
-        return await self.store.get_page(page.slug) or page
+            return answer
+        gone = [post for post in page.posts if isinstance(post, Removed)]
+        links: dict[str, str] = {post.uri: post.reply_to for post in page.posts if isinstance(post, Post)}
+        return unroll([*answer, *gone], known.uri, links=links) or Gone("the thread is not there any more")
 
     async def keep(self, thread: Thread) -> Page | None:
         """The page of a thread that a source has just told; None where nothing of it may be kept."""
         posts = [post for post in thread.posts if isinstance(post, Post)]
         if not posts or posts[0].author.refuses:
             return None
-        intake = Intake(feed=None, events=_events(thread), looked=posts[0].uri)
-        await self.store.add_intakes([intake], self.tenure.leased())
+        await self._add(thread, posts[0].uri)
         return await self.store.get_page_of(posts[0].uri)
+
+    async def _add(self, thread: Thread, root: PostUri) -> None:
+        """What a look brings may be news for those who follow the thread."""
+        intake = Intake(feed=None, events=_events(thread), looked=root, looks=self.looks, allowance=self.allowance)
+        taken = await self.store.add_intakes([intake], self.tenure.leased(), self.claim())
+        self.claimed(taken.deliveries)
 
 
 def _events(thread: Thread) -> tuple[Event, ...]:

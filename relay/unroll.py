@@ -61,7 +61,8 @@ class _Bag:
             if len(found) > 1:
                 found.sort(key=_freshness, reverse=True)
         self.readable = {uri: found[0] for uri, found in copies.items() if uri not in self.removed}
-        self.names = _names(copies) | {uri: uri for uri in self.removed}
+        aliases = {name: post.uri for post in self.removed.values() for name in post.aliases}
+        self.names = aliases | _names(copies) | {uri: uri for uri in self.removed}
         self.refs = {uri: self._ref(copies[uri]) or links.get(uri, "") for uri in (*self.removed, *self.readable)}
 
     def _ref(self, copies: list[Post]) -> str:

@@ -16,7 +16,8 @@ import regex
 
 from relay.address import host_of, page
 from relay.hashtag import fold_text
-from relay.model import MediaKind, Only, Post, Role, Text
+from relay.model import MediaKind, Only, Post
+from relay.rich import Role, Text
 from relay.sieve import OPEN, Sieve
 
 try:

@@ -13,24 +13,8 @@ from hypothesis import strategies as st
 
 from adapters.discord.look import Look, Style
 from relay.language import words
-from relay.model import (
-    Block,
-    Card,
-    Form,
-    LinkCard,
-    Mark,
-    Media,
-    MediaKind,
-    Place,
-    Poll,
-    PollOption,
-    Post,
-    PostUri,
-    Quote,
-    Role,
-    Span,
-    Text,
-)
+from relay.model import Card, LinkCard, Media, MediaKind, Place, Poll, PollOption, Post, PostUri, Quote
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import NOON, author, post, rich_post, text
 from tests.discord_reader import read
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from adapters.matrix.card import Written
 from adapters.matrix.look import Look
 from relay.language import words
-from relay.model import Block, Form, Mark, Media, MediaKind, Post, Quote, Role, Span, Text
+from relay.model import Media, MediaKind, Post, Quote
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import author, post, text
 from relay.text import honest
 from tests.discord_bodies import LINK, PICTURE, VIDEO

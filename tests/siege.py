@@ -27,6 +27,7 @@ port = 0
 allow_private = ["127.0.0.0/8"]
 pace = "0s"
 [outbox]
+budget = 0
 lease = "{lease}s"
 timeout = "1s"
 [sources.mastodon]
@@ -76,6 +77,7 @@ class Siege:
         self.dice = random.Random(self.seed)
         self.posted: dict[int, list[str]] = {0: [], 1: [], 2: []}
         self.kills = 0
+        self.relays: list[RelayProcess] = []
         self.config = self.folder / "relay.toml"
 
     def relay(self) -> RelayProcess:
@@ -88,7 +90,8 @@ class Siege:
                 sink=self.sink.url,
             )
         )
-        return RelayProcess(self.config, pythonpath=self.plugins)
+        self.relays.append(RelayProcess(self.config, pythonpath=self.plugins))
+        return self.relays[-1]
 
     def arrived(self, name: str) -> bool:
         return all(any(name in uri for uri in self.sink.sent(to)) for to in DESTINATIONS)
@@ -139,10 +142,17 @@ class Siege:
                     wrong.append(f"lane {lane} at {to}")
         return wrong
 
+    def _told(self) -> str:
+        """The end of what each relay said, and how far the lanes came."""
+        sent = {to: len(set(self.sink.sent(to))) for to in DESTINATIONS}
+        posted = {lane: len(names) for lane, names in self.posted.items()}
+        logs = ["".join(relay.log[-40:]) for relay in self.relays]
+        return "\n".join([f"posted {posted}, sent {sent}", *logs])
+
     def verdict(self) -> None:
         """0 lost, 0 twice where ids are honoured, at most one per kill where they are not, in order."""
         lost, disorder = self.lost(), self.disorder()
-        assert lost == [], f"{len(lost)} lost: {lost[:9]}"
+        assert lost == [], f"{len(lost)} lost: {lost[:9]} … {lost[-9:]}\n{self._told()}"
         assert self.sink.repeats(STEADY) == 0
         assert self.sink.repeats(PLAIN) <= self.kills
         assert disorder == [], f"out of order: {disorder}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from relay.manner import Manner, Mode
 from relay.model import (
     Action,
     Deleted,
@@ -25,6 +26,7 @@ from relay.testing import NOON
 
 ROOM = Destination("fake", "room")
 HALL = Destination("fake", "hall")
+EACH = Manner(mode=Mode.POSTS)
 CLAIM = Claim(adapters=("fake",), limit=10)
 
 
@@ -38,7 +40,7 @@ def lease(owner: str = "one", *, now: float = 0, minutes: float = 5) -> Lease:
 
 
 def wish(post: Post, to: Destination = ROOM, reason: str = "#bridge", subscription: int = 1) -> Wish:
-    wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to)
+    wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to, manner=EACH)
     return Wish(uri=post.uri, by={str(to): wanted})
 
 

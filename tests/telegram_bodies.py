@@ -14,7 +14,8 @@ from adapters.telegram.card import Part
 from adapters.telegram.entities import JOINER, Entity, Words
 from adapters.telegram.look import Look
 from relay.language import words
-from relay.model import Block, Form, Mark, Media, MediaKind, Post, Quote, Role, Span, Text
+from relay.model import Media, MediaKind, Post, Quote
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import author, post, text
 from tests.discord_bodies import LINK, PICTURE, VIDEO
 from tests.discord_bodies import POSTS as MANY

@@ -202,7 +202,7 @@ async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> 
 async def test_a_configured_subscription_keeps_its_filters(tmp_path: Path) -> None:
     subscription = '[[subscriptions]]\ntopic = "#a"\nto = "console"\nlanguage = ["es", "qu"]\nonly = "media"\n'
     (want,) = wanted(config_of(tmp_path, TABLES + subscription))
-    assert (want.topic, want.languages, want.only, want.mode) == ("#a", ("es", "qu"), Only.MEDIA, "posts")
+    assert (want.topic, want.languages, want.only, want.manner.mode) == ("#a", ("es", "qu"), Only.MEDIA, "threads")
 
 
 async def test_plugins_learn_who_we_are_and_adapters_are_closed(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Role, Span
+from relay.rich import Role, Span
 from relay.sources.bluesky.facets import cut, facet_tags, read_body
 from relay.sources.bluesky.shapes import Facet, Feature, Raw, Slice
 from tests.servers.bluesky.jetstream import did

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Post, Role
+from relay.model import Post
+from relay.rich import Role
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import (
     Draft,

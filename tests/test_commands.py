@@ -12,14 +12,13 @@ from relay.commands import (
     Mistake,
     Parsed,
     command_of,
-    help_text,
     label,
     mistake_in,
     nearest,
     parse,
     spec,
-    usage,
 )
+from relay.help import help_text, usage
 from relay.language import words
 from relay.text import plain
 

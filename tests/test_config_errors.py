@@ -111,12 +111,6 @@ def test_each_mistake_is_told_where_it_is(tmp_path: Path, text: str, told: str) 
     assert first.startswith("relay.toml:")
 
 
-@pytest.mark.parametrize("mode", ["threads", "digest"])
-def test_what_comes_later_is_refused_by_name(tmp_path: Path, mode: str) -> None:
-    said = mistakes(tmp_path, f'[[subscriptions]]\ntopic = "#a"\nto = "console"\nmode = "{mode}"\n')
-    assert f'relay.toml:4: subscriptions[0].mode: "{mode}" comes with a later release; use mode = "posts"' in said
-
-
 @pytest.mark.usefixtures("smoke")
 @pytest.mark.parametrize(
     ("line", "told"),

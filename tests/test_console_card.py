@@ -14,13 +14,10 @@ from adapters.console_card import render, to_plain, to_terminal
 from relay.model import (
     Action,
     Author,
-    Block,
     Card,
     Delivery,
     DeliveryId,
-    Form,
     LinkCard,
-    Mark,
     Media,
     MediaKind,
     Place,
@@ -29,9 +26,8 @@ from relay.model import (
     Post,
     PostUri,
     Quote,
-    Role,
-    Span,
 )
+from relay.rich import Block, Form, Mark, Role, Span
 from relay.testing import NOON, author, delivery, in_thread, post, rich_post, text
 from tests.test_console import INK, shown
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from adapters.discord.limits import size
 from adapters.discord.markdown import escape, fitted, in_markdown, link, markdown
-from relay.model import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Mark, Span, Text
 from relay.testing import text
 from relay.text import from_html, honest, safe_url, units
 from tests.discord_bodies import LINK, PING, STRUCTURED, TEXTS, spoken

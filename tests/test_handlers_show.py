@@ -126,7 +126,7 @@ async def test_resuming_where_the_relay_still_cannot_post_changes_nothing(house:
 async def test_settings_show_without_changing(house: House) -> None:
     await seed(house, "subscribe #bridge language=es only=media")
     told = await house.told("settings #bridge")
-    assert "mode: each post as it comes" in told
+    assert "mode: a thread is one message, with a count that grows" in told
     assert "networks: everywhere" in told
     assert "language: es" in told
     assert "only: with pictures" in told

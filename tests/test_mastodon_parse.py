@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Role
+from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post
+from relay.rich import Role
 from relay.sources.mastodon.parse import alias, local_id, read_post, read_time
 from relay.text import plain
 from tests.servers.fediverse import FIRST_ID, Fediverse, Json

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.matrix.card import Written, message, pictures
 from adapters.matrix.content import edited, text_content
-from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, Text
+from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
+from relay.rich import Text
 from relay.testing import author, in_thread, post, text
 from relay.text import scrub, short
 from tests.discord_bodies import LINK, PICTURE, VIDEO, card, spoken

@@ -30,6 +30,7 @@ port = 0
 allow_private = ["127.0.0.0/8"]
 pace = "0s"
 [outbox]
+budget = 0
 lease = "{lease}s"
 timeout = "{timeout}s"
 [sources.mastodon]

@@ -10,7 +10,7 @@ from adapters.matrix.links import is_blank, told
 from adapters.matrix.mentions import leads_to_matrix, quiet, spelled
 from adapters.matrix.prose import answer, bounded, fitted, line, written
 from adapters.matrix.written import Room, Written, stacked, within
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import text
 from relay.text import scrub
 from tests.discord_bodies import LINK, STRUCTURED, spoken

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Form, Mark, Role, Span
+from relay.rich import Form, Mark, Role, Span
 from relay.sources.mastodon.misskey.mfm import from_mfm
 from relay.text import plain
 

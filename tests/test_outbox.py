@@ -117,7 +117,7 @@ async def until(store: Store, **wanted: int) -> None:
 async def test_posts_arrive_in_their_order_and_the_page_is_linked(store: Store) -> None:
     adapter = FakeAdapter()
     await want(store, range(20), "fake:a")
-    async with running(store, adapter, pages=lambda _adapter, slug: f"https://relay.example/t/{slug}"):
+    async with running(store, adapter, address=lambda _adapter, path: f"https://relay.example/{path}"):
         await adapter.wait_for(20)
         await until(store, sent=20)
     assert [d.uri for d in adapter.delivered] == [post(number).uri for number in range(20)]
@@ -130,7 +130,7 @@ async def test_an_author_who_refuses_gets_no_page(store: Store) -> None:
         [Intake(feed=None, events=(Published(shy),), wishes=(wish(shy, "fake:a"),))], tenure().leased()
     )
     adapter = FakeAdapter()
-    async with running(store, adapter, pages=lambda _adapter, slug: slug):
+    async with running(store, adapter, address=lambda _adapter, path: path):
         (arrived,) = await adapter.wait_for(1)
     assert arrived.card
     assert arrived.card.unroll == ""

@@ -13,24 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
-from relay.model import (
-    Author,
-    Block,
-    Form,
-    LinkCard,
-    Mark,
-    Media,
-    MediaKind,
-    Poll,
-    PollOption,
-    Post,
-    Quote,
-    Removed,
-    Role,
-    Span,
-    Text,
-    Thread,
-)
+from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Removed, Thread
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import NOON, author, post, rich_post, text
 from relay.web.markdown import text_markdown
 from relay.web.reading import minutes

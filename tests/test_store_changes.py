@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.manner import Manner, Mode
 from relay.model import Action, Destination, Edited, Only, Published, Subscription, SubscriptionId
 from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Store, Wanted
 from relay.sieve import OPEN, Sieve
@@ -28,6 +29,8 @@ SIEVE = Sieve(
     min_age=timedelta(days=30, hours=12),
     per_hour=3,
 )
+
+DIGEST = Manner(mode=Mode.DIGEST, every=timedelta(hours=6), quiet="22:00-07:00 America/Lima", budget=0, burst=3)
 
 
 def by(deed: str = "subscribe", *, user: str = "illa", minute: float = 0) -> By:
@@ -53,7 +56,7 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         topic="#Qeswachaka",
         destination=ROOM,
         networks=("fake", "other"),
-        mode="posts",
+        manner=DIGEST,
         languages=("es", "qu"),
         only=Only.MEDIA,
         sieve=SIEVE,
@@ -69,6 +72,7 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         destination=ROOM,
         origin="chat",
         networks=("fake", "other"),
+        manner=DIGEST,
         languages=("es", "qu"),
         only=Only.MEDIA,
         sieve=SIEVE,

@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
+from relay.manner import Manner, Mode
 from relay.model import FeedId, Subscription, SubscriptionId
 from relay.ports import StoreError, Wanted
 from relay.sieve import OPEN
@@ -113,6 +114,7 @@ async def test_a_database_of_the_first_release_keeps_its_subscriptions_and_what_
             assert bridge == Subscription(
                 id=SubscriptionId(3),
                 topic="#bridge",
+                manner=Manner(mode=Mode.POSTS),
                 destination=ROOM,
                 origin="config:home",
                 networks=("fake",),
@@ -146,7 +148,12 @@ async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
             await upgrade_to(url, "0002", *old, *CHAT)
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
-            assert (bridge.mode, bridge.options, bridge.community, bridge.feeds) == ("threads", "{}", "ayllu", (4,))
+            assert (bridge.manner.mode, bridge.options, bridge.community, bridge.feeds) == (
+                "threads",
+                "{}",
+                "ayllu",
+                (4,),
+            )
             assert (rope.id, len(await store.list_audit(9))) == (5, 1)
             assert not await store.claim_lease("adapter:fake", lease("one"))
             [waiting] = await claim(store)
@@ -162,7 +169,12 @@ async def test_a_database_of_the_third_schema_keeps_all_and_can_note(postgres: P
             await upgrade_to(url, "0003", *old, *CHAT, "INSERT INTO counters (name, count) VALUES ('unknown', 7)")
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
-            assert (bridge.mode, bridge.feeds, rope.id, len(await store.list_audit(9))) == ("threads", (4,), 5, 1)
+            assert (bridge.manner.mode, bridge.feeds, rope.id, len(await store.list_audit(9))) == (
+                "threads",
+                (4,),
+                5,
+                1,
+            )
             assert ((await store.get_counts()).unknown, len(await claim(store))) == (7, 1)
             await store.save_note("adapter:fake", "a", "1", at(5))
             assert await store.get_note("adapter:fake", "a", at(1)) == "1"

@@ -71,7 +71,8 @@ async def test_answers_to_oneself_belong_together_whatever_the_order_and_the_bat
     for first in range(0, len(posts), cut):
         await publish(store, *posts[first : first + cut], to=())
     pages = [await page_of(store, one.uri) for one in posts]
-    assert {frozenset(one.uri for one in page.posts) for page in pages} == _together(posts)
+    shown = [(*page.posts, *(one for aside in page.asides for one in aside)) for page in pages]
+    assert {frozenset(one.uri for one in some) for some in shown} == _together(posts)
 
 
 async def test_somebody_else_s_answer_is_not_in_the_thread(store: Store) -> None:

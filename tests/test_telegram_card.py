@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.telegram.card import Button, Item, Part, keyboard, message, original_of
-from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Text
+from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.rich import Text
 from relay.testing import author, in_thread, post, text
 from tests.discord_bodies import LINK, PICTURE, VIDEO, card, spoken
 from tests.telegram_bodies import LINKS, LOOK, POSTS, TEXTS, WORDS, Schema, all_of, check, letters, links

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from adapters.telegram.entities import JOINER, Draft, Entity, Kind, finished, joined
 from adapters.telegram.limits import address
 from adapters.telegram.prose import answer, drafted, fitted, foreign, linked
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import text
 from relay.text import honest, plain, safe_url, short
 from tests.discord_bodies import LINK, STRUCTURED, spoken

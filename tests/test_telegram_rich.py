@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from adapters.telegram.entities import finished
 from adapters.telegram.prose import drafted
 from adapters.telegram.rich import inline, rich
-from relay.model import Block, Card, Form, Mark, Span, Text
+from relay.model import Card
+from relay.rich import Block, Form, Mark, Span, Text
 from relay.testing import in_thread, post, text
 from tests.discord_bodies import LINK, PICTURE, STRUCTURED, card
 from tests.telegram_bodies import LOOK, POSTS, TEXTS

@@ -9,7 +9,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Span
+from relay.rich import Span
 from relay.text import (
     clean,
     from_plain,

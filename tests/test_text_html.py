@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import from_html, plain, scrub
 
 P, H, I, C = Form.PARAGRAPH, Form.HEADING, Form.ITEM, Form.CODE  # noqa: E741 - one letter per form keeps the table readable

@@ -10,7 +10,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, from_html, from_plain, graphemes, plain
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.hashtag import fold_text
-from relay.model import Author, Block, LinkCard, Media, MediaKind, Only, Poll, PollOption, Post, Quote, Role, Span
+from relay.model import Author, LinkCard, Media, MediaKind, Only, Poll, PollOption, Post, Quote
 from relay.ports import Wanted
+from relay.rich import Block, Role, Span
 from relay.sieve import Sieve
 from relay.testing import NOON, author, post, text
 from relay.wanting import LONGEST_PATTERN, Filter, Reading, flaw, is_choosy, objection

@@ -9,8 +9,9 @@ from typing import Any
 from adapters.discord.asking import custom_id
 from adapters.discord.card import in_markdown, message
 from adapters.discord.look import Look
-from relay.model import Block, Card, Span, Text
+from relay.model import Card
 from relay.ports import Answer, Choice, Suggestion
+from relay.rich import Block, Span, Text
 
 CONTENT = 2000
 MOST_PAGES = 5

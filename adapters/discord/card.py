@@ -159,7 +159,7 @@ def _foot(card: Card, look: Look) -> str:
         who = link(short(post.author.handle, 100) or pieces.name_of(post.author, 80), post.author.url)
         lines.insert(0, f"-# {who} · {pieces.times(post, look.say)}")
     if not address(post.url, BUTTON_URL) and original(card):
-        lines.append(f"-# {link(look.say('Original'), post.url, longest=LONGEST)}")
+        lines.append(f"-# {link(_leads_to(card, look), post.url, longest=LONGEST)}")
     return "\n".join(lines)
 
 
@@ -175,8 +175,12 @@ def _rows(card: Card, look: Look) -> list[Component]:
         label = look.say("Unroll ({n})").format(n=card.thread.count)
         buttons.append(_button(label, page) | {"emoji": {"name": "📜"}})
     if url := address(card.post.url, BUTTON_URL):
-        buttons.append(_button(look.say("Original"), url))
+        buttons.append(_button(_leads_to(card, look), url))
     return [{"type": _ROW, "components": buttons}] if buttons else []
+
+
+def _leads_to(card: Card, look: Look) -> str:
+    return look.say("All of them") if card.own else look.say("Original")
 
 
 def _button(label: str, url: str) -> Component:

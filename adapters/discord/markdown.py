@@ -19,7 +19,7 @@ from itertools import groupby
 from urllib.parse import urlsplit
 
 from adapters.discord.limits import Measure, size
-from relay.model import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import cut, honest, safe_url, short, units
 from relay.text.addresses import bare
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from adapters.discord.limits import ALT, BUTTON_URL, Measure, address, lines_within, size
 from adapters.discord.markdown import escape, fitted, link, target_of, wrapped
 from relay.language import Words, later
-from relay.model import Author, Card, LinkCard, Mark, Media, MediaKind, Poll, PollOption, Post, Quote, Text
+from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.rich import Mark, Text
 from relay.text import clean, isolate, plain, short
 
 SMALL = "-# "

@@ -10,8 +10,8 @@ from string import Formatter
 from adapters.matrix.outcomes import ENCRYPTED
 from relay.commands import spec
 from relay.language import LOCALES, Words
-from relay.model import Block, Form, Mark, Span, Text
 from relay.ports import Answer
+from relay.rich import Block, Form, Mark, Span, Text
 
 LANGUAGES = ("en", *sorted(one.name for one in LOCALES.iterdir() if one.is_dir()))
 """What the relay speaks."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from adapters.matrix.limits import URL, address, size
 from adapters.matrix.mentions import JOINER, leads_to_matrix, parted, places, places_in_code, quiet
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import honest, safe_url, short
 from relay.text.addresses import bare
 

@@ -21,8 +21,10 @@ MANY = 500
 """Messages that are remembered until the first refusal; no bucket is that large."""
 SLACK = 0.01
 """A share of the time between two messages that is waited longer: clocks and ways differ."""
-STEP = 1.02
-"""What is learned errs on the quick side: each further refusal makes it so much slower."""
+SMALLEST, LARGEST = 0.02, 0.4
+"""What is learned errs on the quick side: each further refusal makes the time between two messages so much longer."""
+FEW = 3
+"""So few messages between two refusals, and the step doubles."""
 SURE = 1.05
 """Learned anew and hardly changed: then it says something of the bucket's size, too."""
 
@@ -37,6 +39,8 @@ class Pace:
         """How many it holds; 0: not known."""
         self._before, self._since = 0.0, 0.0
         """How full the bucket was at the last refusal, and when that was."""
+        self._after, self._step = 0.0, SMALLEST
+        """What it asked to wait, and how much longer the gap became."""
         self._taken: list[float] = []
         """When messages were sent since then."""
         self._level, self._seen = 0.0, 0.0
@@ -95,7 +99,8 @@ class Pace:
     def refused(self, after: float, now: float) -> None:
         """It was one too many; the next one may come in ``after`` seconds."""
         self.unsent()
-        before, self._gap = self._gap, max(self._gap * STEP, self._observed(after, now))
+        before, self._gap = self._gap, max(self._slower(after, now), self._observed(after, now))
+        self._after = after
         self._closed = max(self._closed, now + after)
         if self._gap:
             # The bucket is full but for what leaks meanwhile: so large it is, and so full from here on.
@@ -116,6 +121,17 @@ class Pace:
         if not self._well:
             return 0.0
         return min(now + after - self._well, max(2 * after, self._gap + after))
+
+    def _slower(self, after: float, now: float) -> float:
+        """A gap that is a step longer than the last, but not longer than what went well between two refusals tells.
+
+        Refused again after hardly a message, the steps grow: what was learned was far too quick.
+        """
+        self._step = min(2 * self._step, LARGEST) if len(self._taken) <= FEW else SMALLEST
+        if not self._taken:
+            return self._gap * (1 + SMALLEST)
+        counted = (now + after - self._since - self._after) / len(self._taken)
+        return min(self._gap * (1 + self._step), max(self._gap * (1 + SMALLEST), counted))
 
     def _simulated(self, now: float) -> float:
         """How full the bucket is, by what was sent since the last refusal."""

@@ -14,22 +14,8 @@ from adapters.matrix.mentions import quiet, spelled
 from adapters.matrix.prose import bounded, fitted, line, written
 from adapters.matrix.written import Written, stacked, within
 from relay.language import Words, later
-from relay.model import (
-    Author,
-    Block,
-    Card,
-    Form,
-    LinkCard,
-    Mark,
-    Media,
-    MediaKind,
-    Poll,
-    PollOption,
-    Post,
-    Quote,
-    Role,
-    Span,
-)
+from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.rich import Block, Form, Mark, Role, Span
 from relay.text import isolate, short
 
 _MOST_NAME, _MOST_HANDLE, _MOST_TITLE, _MOST_WARNING, _MOST_REASON = 80, 100, 240, 300, 160
@@ -233,7 +219,7 @@ def _why(card: Card, *, count: bool) -> Iterator[Span]:
 
 
 def _ways(card: Card, say: Words, *, count: bool) -> list[Span]:
-    ways = [Span(say("Original"), address(card.post.url, SHORT_URL))]
+    ways = [Span(say("All of them") if card.own else say("Original"), address(card.post.url, SHORT_URL))]
     if card.thread:
         told_of = say("Unroll ({n})").format(n=card.thread.count) if count else say("Unroll thread")
         ways.insert(0, Span(told_of, address(card.unroll, SHORT_URL)))

@@ -13,7 +13,7 @@ from adapters.matrix.limits import TEXT
 from adapters.matrix.links import quieted, shows, told
 from adapters.matrix.mentions import spelled
 from adapters.matrix.written import Written, stacked
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, plain, scrub
 from relay.text.markup import Dialect, html, inline
 

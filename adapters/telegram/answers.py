@@ -13,8 +13,8 @@ from adapters.telegram.address import Place
 from adapters.telegram.card import answer as in_pages
 from adapters.telegram.entities import Words as Written
 from relay.language import Words
-from relay.model import Block, Mark, Span, Text
 from relay.ports import Answer, Choice
+from relay.rich import Block, Mark, Span, Text
 from relay.text import cut, plain, units
 
 MOST_PAGES = 5

@@ -157,7 +157,7 @@ def original_of(card: Card) -> str:
 
 
 def _ways(card: Card, look: Look, *, count: bool) -> list[tuple[str, str]]:
-    ways = [(look.say("Original"), original_of(card))]
+    ways = [(look.say("All of them") if card.own else look.say("Original"), original_of(card))]
     if card.thread:
         told = look.say("Unroll ({n})").format(n=card.thread.count) if count else look.say("Unroll thread")
         ways.insert(0, (told, address(card.unroll)))

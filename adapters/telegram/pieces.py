@@ -9,7 +9,8 @@ from adapters.telegram.entities import Draft, joined
 from adapters.telegram.limits import address
 from adapters.telegram.prose import drafted, fitted, foreign, linked, quotation
 from relay.language import Words, later
-from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Role
+from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.rich import Role
 from relay.text import isolate, short, units
 
 _BAR = 10

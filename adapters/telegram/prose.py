@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from adapters.telegram.entities import Draft, Kind, Words, finished, is_blank
 from adapters.telegram.limits import TEXT, address
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, honest, safe_url, units
 from relay.text.addresses import bare
 

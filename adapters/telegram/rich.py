@@ -17,7 +17,8 @@ from adapters.telegram.entities import Draft, Kind, Words, finished
 from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address
 from adapters.telegram.look import Look
 from adapters.telegram.prose import drafted_block
-from relay.model import Block, Card, Form, Media, MediaKind, Post, Text
+from relay.model import Card, Media, MediaKind, Post
+from relay.rich import Block, Form, Text
 from relay.text import units
 
 _TAGS: dict[Kind, str] = {

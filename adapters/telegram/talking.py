@@ -35,9 +35,10 @@ from adapters.telegram.writing import change, put
 from relay.commands import Mistake, command_of, spec
 from relay.language import Words, words
 from relay.log import get_logger
-from relay.model import Card, Destination, Text
+from relay.model import Card, Destination
 from relay.plugins import Host
 from relay.ports import Answer, Command, Inbox, Refused, TryLater
+from relay.rich import Text
 
 T = TypeVar("T")
 _FAILED = (TryLater, TelegramError)

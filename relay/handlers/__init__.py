@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from relay.commands import mistake_in, spec
-from relay.handlers.answers import failed, line
+from relay.handlers.answers import failed
 from relay.handlers.desk import Desk
 from relay.handlers.reading import preview, unroll
 from relay.handlers.showing import show_help, status, subscriptions
@@ -17,6 +17,7 @@ from relay.handlers.suggesting import Suggestions
 from relay.language import Words, words
 from relay.log import get_logger
 from relay.model import Destination
+from relay.phrases import line
 from relay.ports import Answer, Command, Question, StoreError, Suggestion
 
 __all__ = ["Desk", "Handlers"]

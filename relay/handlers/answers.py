@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from string import Formatter
 
 from relay.commands import label
 from relay.filters import written
 from relay.language import Words
-from relay.log import redact
-from relay.model import CHAT, Block, Form, Mark, Only, Span, Subscription
+from relay.model import CHAT, Only, Subscription
 from relay.ports import Answer, Choice
+from relay.rich import Block
 from relay.sieve import Sieve
-from relay.text import clean
 
 _SHORT = 80
 """Characters that are shown of a filter where several things stand on one line."""
 BY = "by "
 """How the pause of a subscription begins that a person asked for; the rest is who."""
-
-
-def bold(text: str) -> Span:
-    return Span(_shown(text), marks=(Mark.BOLD,))
-
-
-def code(text: object) -> Span:
-    return Span(_shown(str(text)), marks=(Mark.CODE,))
-
-
-def _shown(text: str) -> str:
-    """Foreign words on one line; a feed's address may hold a key that only its operator should see."""
-    return clean(redact(text), limit=1_000)
-
-
-def line(template: str, **values: Span | str | int) -> Block:
-    """A paragraph; each ``{name}`` of the template becomes the value of that name."""
-    return Block(tuple(_spans(template, values)))
-
-
-def item(template: str, **values: Span | str | int) -> Block:
-    """A line of a list."""
-    return Block(tuple(_spans(template, values)), form=Form.ITEM, depth=1, bullet="•")
-
-
-def _spans(template: str, values: dict[str, Span | str | int]) -> Iterable[Span]:
-    for text, name, _, _ in Formatter().parse(template):
-        if text:
-            yield Span(text)
-        if name:
-            value = values[name]
-            yield value if isinstance(value, Span) else Span(_shown(str(value)))
 
 
 def done(*blocks: Block, choices: tuple[Choice, ...] = ()) -> Answer:

@@ -9,10 +9,11 @@ from datetime import timedelta
 from unicodedata import combining, normalize
 
 from relay.commands import nearest
-from relay.handlers.answers import bold, code, failed, line
+from relay.handlers.answers import failed
 from relay.language import Words
 from relay.lease import Tenure
 from relay.model import Destination, Subscription
+from relay.phrases import bold, code, line
 from relay.ports import Answer, By, Command, Quota, Source, Store
 from relay.subscriptions import Subscriptions
 from relay.text import clean

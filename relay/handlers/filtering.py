@@ -1,4 +1,4 @@
-"""Which posts a person wants, as it was typed."""
+"""Which posts a person wants, and how, as it was typed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from relay.bringing import at_of, budget_of, burst_of, every_of, quiet_of
 from relay.commands import NOTHING, SIEVE
 from relay.filters import Wrong, block_of, min_age_of, pattern_of, per_hour_of, words_of
-from relay.handlers.answers import code, failed, line
+from relay.handlers.answers import failed
 from relay.language import Words
+from relay.manner import USUAL, Follow, Manner, Mode
+from relay.phrases import code, line
 from relay.ports import Answer
 from relay.sieve import OPEN, Sieve
 
-_NOTHING = {NOTHING, "–", "—", "*", "none", "all", "any"}
+_BACK = {NOTHING, "–", "—"}
+_NOTHING = _BACK | {"*", "none", "all", "any"}
 
 
 def _words(typed: str) -> tuple[str, ...] | Wrong:
@@ -47,6 +51,32 @@ def sieve_in(typed: Mapping[str, str], before: Sieve, say: Words) -> Sieve | Ans
             if isinstance(answer, Wrong):
                 return _wrong(one.name, answer, say)
             changes[one.name] = answer
+    return replace(before, **changes)
+
+
+_MANNERS: Mapping[str, Callable[[str], Any]] = {
+    "mode": Mode,
+    "follow": Follow,
+    "every": every_of,
+    "at": at_of,
+    "quiet": quiet_of,
+    "budget": budget_of,
+    "burst": burst_of,
+}
+
+
+def manner_in(typed: Mapping[str, str], before: Manner, say: Words) -> Manner | Answer:
+    """How posts are brought, with what was typed of it, or the first thing that is wrong with that."""
+    changes: dict[str, Any] = {}
+    for name, read in _MANNERS.items():
+        value = typed.get(name, "").strip()
+        if value in _BACK:
+            changes[name] = getattr(USUAL, name)
+        elif value:
+            answer = read(value)
+            if isinstance(answer, Wrong):
+                return _wrong(name, answer, say)
+            changes[name] = answer
     return replace(before, **changes)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 
-from relay.handlers.answers import bold, code, done, failed, item, line
+from relay.handlers.answers import done, failed
 from relay.handlers.desk import Desk, meaningless, meant, topic_in
 from relay.language import Words
-from relay.model import Block, Post, Span, Text, Thread
+from relay.model import Post, Thread
+from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, Gone, Refused, TryLater
+from relay.rich import Block, Span, Text
 from relay.text import clean, cut, from_plain
 from relay.threads import fetch
 from relay.topics import latest

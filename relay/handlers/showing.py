@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from relay.commands import help_text
-from relay.handlers.answers import ago, bold, code, done, item, line, state
+from relay.handlers.answers import ago, done, state
 from relay.handlers.desk import Desk
+from relay.help import help_text
 from relay.language import Words
-from relay.model import Block, Subscription
+from relay.model import Subscription
+from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, DestinationState, FeedState
+from relay.rich import Block
 
 
 async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:

@@ -8,14 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from relay.bringing import written as written_manner
 from relay.commands import Parsed, command_of, label
 from relay.filters import written
-from relay.handlers.answers import BY, bold, code, done, failed, item, line, state
+from relay.handlers.answers import BY, done, failed, state
 from relay.handlers.desk import Desk, languages_in, meaningless, networks_in, own, topic_in
-from relay.handlers.filtering import sieve_in
+from relay.handlers.filtering import manner_in, sieve_in
 from relay.language import Words
-from relay.model import CHAT, Block, Only, Subscription, SubscriptionId
+from relay.manner import USUAL
+from relay.model import CHAT, Only, Subscription, SubscriptionId
+from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Choice, Command, Full, Refused, Resolved, TryLater, Wanted
+from relay.rich import Block
 from relay.sieve import OPEN
 from relay.topics import Answers, meanings, readable, resolve
 
@@ -50,6 +54,7 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
     networks = networks_in(given.get("networks", ""), desk.sources, say)
     languages = languages_in(given.get("language", ""), say)
     sieve = sieve_in(given, OPEN, say)
+    manner = manner_in(given, USUAL, say)
     if isinstance(topic, Answer):
         return topic
     if isinstance(networks, Answer):
@@ -58,11 +63,13 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
         return languages
     if isinstance(sieve, Answer):
         return sieve
+    if isinstance(manner, Answer):
+        return manner
     return Wanted(
         topic=topic,
         destination=command.destination,
         networks=networks,
-        mode=given.get("mode", "").strip() or "posts",
+        manner=manner,
         languages=languages,
         only=Only(given.get("only", "").strip() or "all"),
         sieve=sieve,
@@ -163,6 +170,7 @@ def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
         destination=wanted.destination,
         origin=CHAT,
         networks=wanted.networks,
+        manner=wanted.manner,
         languages=wanted.languages,
         only=wanted.only,
         sieve=wanted.sieve,
@@ -306,13 +314,16 @@ def _changed(one: Subscription, command: Command, say: Words) -> Subscription | 
     given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
     languages = languages_in(given["language"], say) if "language" in given else one.languages
     sieve = sieve_in(given, one.sieve, say)
+    manner = manner_in(given, one.manner, say)
     if isinstance(languages, Answer):
         return languages
     if isinstance(sieve, Answer):
         return sieve
+    if isinstance(manner, Answer):
+        return manner
     return replace(
         one,
-        mode=given.get("mode", one.mode),
+        manner=manner,
         languages=languages,
         only=Only(given.get("only", one.only)),
         sieve=sieve,
@@ -336,7 +347,9 @@ def _options(text: str) -> Mapping[str, Any]:
 
 def shown(one: Subscription, say: Words) -> Iterable[Block]:
     yield line("{number} {topic}", number=code(one.id), topic=bold(one.topic))
-    yield item("{name}: {value}", name=code("mode"), value=say(label("mode", one.mode)))
+    yield item("{name}: {value}", name=code("mode"), value=say(label("mode", one.manner.mode)))
+    for name, value in written_manner(one.manner).items():
+        yield item("{name}: {value}", name=code(name), value=say(label(name, value)))
     yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
     yield item("{name}: {value}", name=code("language"), value=", ".join(one.languages) or say("every language"))
     yield item("{name}: {value}", name=code("only"), value=say(label("only", one.only)))

@@ -5,6 +5,30 @@ An answer that the outside world may give is a value; an exception is a bug (or 
 
 from relay.ports.adapter import Adapter, Answer, Choice, Command, Inbox, Limits, Question, Suggestion
 from relay.ports.answers import Check, Gone, Moved, Outcome, Refused, Sent, TryLater, Unknown
+from relay.ports.kept import (
+    ANY,
+    STREAMS,
+    Added,
+    Allowance,
+    Audit,
+    By,
+    Claim,
+    Counts,
+    DestinationState,
+    FeedState,
+    Full,
+    Intake,
+    Leaf,
+    Lease,
+    Page,
+    Quota,
+    Settlement,
+    State,
+    StoreError,
+    Taken,
+    Wanted,
+    Wish,
+)
 from relay.ports.source import (
     Batch,
     RecheckingSource,
@@ -15,33 +39,14 @@ from relay.ports.source import (
     ThreadedSource,
     Watched,
 )
-from relay.ports.store import (
-    STREAMS,
-    Added,
-    Audit,
-    By,
-    Claim,
-    Counts,
-    DestinationState,
-    FeedState,
-    Full,
-    Intake,
-    Lease,
-    Page,
-    Quota,
-    Settlement,
-    State,
-    Store,
-    StoreError,
-    Taken,
-    Wanted,
-    Wish,
-)
+from relay.ports.store import Store
 
 __all__ = [
+    "ANY",
     "STREAMS",
     "Adapter",
     "Added",
+    "Allowance",
     "Answer",
     "Audit",
     "Batch",
@@ -57,6 +62,7 @@ __all__ = [
     "Gone",
     "Inbox",
     "Intake",
+    "Leaf",
     "Lease",
     "Limits",
     "Moved",

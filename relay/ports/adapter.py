@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from relay.model import Card, Delivery, Destination, Text
+from relay.model import Card, Delivery, Destination
 from relay.ports.answers import Check, Outcome
+from relay.rich import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

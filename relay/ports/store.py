@@ -1,243 +1,31 @@
-"""The seam to what is kept: the store, what it is given and what it gives."""
+"""The seam to what is kept: the store."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
-from relay.model import (
-    Action,
-    Delivery,
-    DeliveryId,
-    Destination,
-    Event,
-    Feed,
-    FeedId,
-    MessageId,
-    Only,
-    Post,
-    PostUri,
-    Removed,
-    Subscription,
-    SubscriptionId,
+from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
+from relay.ports.kept import (
+    Added,
+    Audit,
+    By,
+    Claim,
+    Counts,
+    DestinationState,
+    FeedState,
+    Full,
+    Intake,
+    Leaf,
+    Lease,
+    Page,
+    Quota,
+    Settlement,
+    Taken,
+    Wanted,
 )
 from relay.ports.source import Resolved
-from relay.sieve import OPEN, Sieve
-
-STREAMS = "stream"
-"""Whose notes the cursors of streams are."""
-
-
-class StoreError(Exception):
-    """The database did not take it (full disk, locked, gone). Nothing of the transaction was kept; try again later."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """The sends that the match decided on: one post, to all who want it."""
-
-    uri: PostUri
-    by: Mapping[str, Subscription]
-    """For each destination, as it is written, the subscription that wants the post there."""
-    place: str = ""
-    """Where the post was read, for people."""
-
-    def reason(self, subscription: Subscription) -> str:
-        """Why the post is there, for people: the topic, and the place where the topic does not name it."""
-        topic = subscription.topic
-        return f"{topic} · {self.place}" if self.place and self.place not in topic else topic
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """All that one poll means, decided by pure code, written in one transaction."""
-
-    feed: FeedId | None
-    """None where the events did not come from a feed (a re-check, a look at a thread); then no cursor moves."""
-    events: tuple[Event, ...] = ()
-    wishes: tuple[Wish, ...] = ()
-    cursor: str | None = None
-    """None: it did not move."""
-    next_poll: datetime | None = None
-    seeded: bool | None = True
-    """None: as it was."""
-    failures: int = 0
-    stopped: str = ""
-    """The reason why the feed is polled no more."""
-    note: str = ""
-    """The feed's state for people; empty: all is well."""
-    next_check: datetime | None = None
-    """When relayed posts among the events are first to be re-checked; None: never."""
-    rechecked: tuple[tuple[PostUri, datetime | None], ...] = ()
-    """Posts that were re-checked, with the next time (None: never again)."""
-    looked: PostUri | None = None
-    """The root of the thread that was looked at."""
-    stream: tuple[str, str] | None = None
-    """A stream and its cursor, kept with what it brought: the note of that name, whose owner is :data:`STREAMS`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who claims, when, until when. A lapsed lease is anybody's, and its former holder's later writes are refused."""
-
-    owner: str
-    now: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """How many deliveries to claim at most, for which adapters."""
-
-    adapters: tuple[str, ...]
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What became of intakes: the posts that were new, the feeds whose lease was lost, what was claimed at once."""
-
-    posts: int = 0
-    stale: tuple[FeedId, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-
-
-class State(StrEnum):
-    """The life of a delivery: due → sending → one of the others (or due again)."""
-
-    DUE = "due"
-    SENDING = "sending"
-    SENT = "sent"
-    FAILED = "failed"
-    """Refused for good; the reason is kept."""
-    SKIPPED = "skipped"
-    """Nothing to do any more, or unknown whether it arrived and the policy says not to send again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """What becomes of a claimed delivery and its destination after one outcome; decided by ``schedule.settle``."""
-
-    delivery: DeliveryId
-    destination: Destination
-    state: State
-    due: datetime
-    """When the destination may be served again."""
-    reason: str = ""
-    messages: tuple[MessageId, ...] = ()
-    pause: str = ""
-    """The reason to serve the destination no more; the delivery then stays due."""
-    moved: Destination | None = None
-    """The destination's new address: its subscriptions and deliveries go there; the delivery then stays due."""
-    unknown: bool = False
-    """Nobody knows whether this attempt arrived; such attempts are counted."""
-    paced: bool = False
-    """It was no failure: it lengthens no wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A subscription as the configuration or a person in a chat asks for it; see :class:`relay.model.Subscription`."""
-
-    topic: str
-    destination: Destination
-    networks: tuple[str, ...] = ()
-    mode: str = "posts"
-    languages: tuple[str, ...] = ()
-    only: Only = Only.ALL
-    sieve: Sieve = OPEN
-    options: str = ""
-    community: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """How many subscriptions people may make in the chats; those of the configuration count, but are never refused."""
-
-    destination: int
-    community: int
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """The subscription that was asked for. Not ``new``: the destination had it already, and nothing was changed."""
-
-    id: SubscriptionId
-    new: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """No more subscriptions fit: ``limit`` of them are at the destination, or (``community``) in its community."""
-
-    limit: int
-    community: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """One change that a person made in a chat."""
-
-    at: datetime
-    user: str
-    """Who, as the platform calls them for good."""
-    destination: Destination
-    deed: str
-    """The command."""
-    detail: str = ""
-    """What it was about: the topic, and what became of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class By:
-    """Who changes something, when, and by which command: what an audit row needs to know."""
-
-    user: str
-    deed: str
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedState:
-    """A feed as people see it."""
-
-    feed: Feed
-    polled: datetime | None
-    next_poll: datetime | None
-    stopped: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationState:
-    destination: Destination
-    waiting: int
-    paused: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What the store knows of one thread (or of a single post): its chain, oldest first, all by one author."""
-
-    slug: str
-    root: PostUri
-    posts: tuple[Post | Removed, ...]
-    looked: datetime | None
-    """When the source was last asked for the whole thread."""
-    updated: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many there are of each; for pages, summaries and health."""
-
-    posts: int = 0
-    unknown: int = 0
-    """Attempts of which nobody knows whether they arrived."""
-    deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -268,6 +56,22 @@ class Store(Protocol):
 
     async def claim_rechecks(self, source: str, lease: Lease, limit: int) -> Sequence[Post]:
         """Posts of one origin that are due to be re-checked; they are due again when the lease lapses."""
+        ...
+
+    async def claim_looks(self, sources: Sequence[str], lease: Lease, limit: int) -> Sequence[Page]:
+        """Threads of which it is to be asked whether they grew; they are due again when the lease lapses."""
+        ...
+
+    async def get_next_look(self, sources: Sequence[str]) -> datetime | None:
+        """When the next thread is to be looked at."""
+        ...
+
+    async def save_look(self, root: PostUri, then: datetime | None) -> None:
+        """Look at a thread again then; None: no more."""
+        ...
+
+    async def save_due_folds(self, now: datetime) -> datetime | None:
+        """Have the folds sent that are due: they are deliveries from then on. When the next one is due."""
         ...
 
     async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:
@@ -306,7 +110,7 @@ class Store(Protocol):
         ...
 
     async def save_subscription(self, subscription: Subscription, by: By) -> bool:
-        """Write its mode, languages, only, sieve, options and pause, with an audit row; False where it is gone."""
+        """Write its manner, languages, only, sieve, options and pause, with an audit row; False where it is gone."""
         ...
 
     async def delete_subscription(self, subscription: SubscriptionId, by: By) -> bool:
@@ -353,6 +157,26 @@ class Store(Protocol):
 
     async def list_pages(self, limit: int) -> Sequence[Page]:
         """The latest threads of two posts or more whose authors allow lists, newest growth first."""
+        ...
+
+    async def list_tagged(self, tag: str, limit: int, before: int | None = None) -> Leaf:
+        """The threads of which something was relayed on a folded hashtag, the latest first."""
+        ...
+
+    async def list_by_author(self, slug: str, limit: int, before: int | None = None) -> Leaf:
+        """The threads of two posts or more by the author of the thread whose page this is, the latest first."""
+        ...
+
+    async def list_folded(self, slug: str, limit: int, before: int | None = None) -> Leaf | None:
+        """The threads whose posts share the message of a fold, the latest first; None where there is no such fold."""
+        ...
+
+    async def list_followed(self) -> Sequence[str]:
+        """The hashtags that subscriptions in force follow, folded, each once."""
+        ...
+
+    async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
+        """Note that a page is read or asked for; ``asked``: by the author, for good."""
         ...
 
     async def get_counts(self) -> Counts: ...

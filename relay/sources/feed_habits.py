@@ -11,7 +11,8 @@ import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from relay.model import Author, Block, Form, LinkCard, Media, MediaKind, Post, Text
+from relay.model import Author, LinkCard, Media, MediaKind, Post
+from relay.rich import Block, Form, Text
 
 STATUS = re.compile(r"https?://[^/?#]+/(?P<who>\w{1,30})/status/(?P<id>\d{8,22})(?:#m)?")
 """A post on X, wherever it is mirrored: the number is the same on every instance."""

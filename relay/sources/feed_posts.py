@@ -11,7 +11,8 @@ from functools import lru_cache, partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
-from relay.model import Author, Form, Media, MediaKind, Post, PostUri, Span, Text
+from relay.model import Author, Media, MediaKind, Post, PostUri
+from relay.rich import Form, Span, Text
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
 from relay.text import clean, from_html, from_plain, plain, safe_url
@@ -205,22 +206,29 @@ def _item(entry: Entry, link: str, post: Post, setting: Setting) -> Item:
 
 def _said(body: Text) -> str:
     """The words of a text, without counters and with one space between them."""
-    said = " ".join([line for line in _plain(body).split("\n") if line and not _is_counter(line)])
-    if "  " in said or said[:1] == " " or said[-1:] == " " or not (said.isascii() or not _OTHER_SPACE.search(said)):
+    lines = _lines(body)
+    said = " ".join([line for line in lines if len(line) > _LONGEST_COUNTER or not _is_counter(line)])
+    if "  " in said or said[:1] == " " or said[-1:] == " " or (not said.isascii() and _OTHER_SPACE.search(said)):
         said = " ".join(said.split())
     return _COUNTERS.sub("", said) if " | " in said else said
 
 
 def _is_counter(line: str) -> bool:
-    return len(line) <= _LONGEST_COUNTER and _DIGIT.search(line) is not None and bool(_COUNTER_LINE.fullmatch(line))
+    return _DIGIT.search(line) is not None and _COUNTER_LINE.fullmatch(line) is not None
 
 
-def _plain(body: Text) -> str:
-    """As :func:`relay.text.plain`, quicker for paragraphs."""
+def _lines(body: Text) -> list[str]:
+    """The lines of :func:`relay.text.plain` that are not empty, quicker for paragraphs."""
+    lines: list[str] = []
     for block in body:
         if block.quote or block.depth or block.form is Form.RULE:
-            return plain(body)
-    return "\n\n".join([_line_of(block.spans) for block in body])
+            return list(filter(None, plain(body).split("\n")))
+        line = _line_of(block.spans)
+        if "\n" in line:
+            lines += filter(None, line.split("\n"))
+        else:
+            lines.append(line)
+    return lines
 
 
 def _line_of(spans: tuple[Span, ...]) -> str:

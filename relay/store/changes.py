@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
 
+from relay.bringing import written as written_manner
 from relay.filters import written
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.ports import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.rows import Record, serialize
-from relay.store.subscriptions import ORPHANS, choices, read_names, read_sieve
+from relay.store.subscriptions import ORPHANS, choices, read_manner, read_names, read_sieve
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded
 
@@ -85,17 +87,22 @@ def save_subscription(connection: Connection, subscription: Subscription, by: By
     changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
     if changed:
         connection.execute(update(subscriptions).where(subscriptions.c.id == subscription.id).values(changed))
-        add_audit(connection, by, Destination.parse(row.destination), _told(row, changed))
+        add_audit(connection, by, Destination.parse(row.destination), _told(row, changed, subscription))
     return True
 
 
-def _told(row: Record, changed: dict[str, str]) -> str:
+def _told(row: Record, changed: dict[str, str], wanted: Subscription) -> str:
     """``#bridge · languages: es, qu · paused: —``."""
     shown = {name: ", ".join(read_names(value)) if name == "languages" else value for name, value in changed.items()}
+    if shown.pop("manner", None) is not None:
+        shown |= _changes(written_manner(read_manner("threads", row.manner)), written_manner(wanted.manner))
     if "sieve" in shown:
-        old, new = written(read_sieve(row.sieve)), written(read_sieve(shown.pop("sieve")))
-        shown |= {name: new.get(name, "") for name in old | new if old.get(name) != new.get(name)}
+        shown |= _changes(written(read_sieve(row.sieve)), written(read_sieve(shown.pop("sieve"))))
     return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
+
+
+def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    return {name: new.get(name, "") for name in {**old, **new} if old.get(name) != new.get(name)}
 
 
 def delete_subscription(connection: Connection, subscription: SubscriptionId, by: By) -> bool:

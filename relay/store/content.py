@@ -7,7 +7,8 @@ from enum import Enum, auto
 
 import msgspec
 
-from relay.model import Block, Post
+from relay.model import Post
+from relay.rich import Block
 
 _encoder = msgspec.json.Encoder()
 decode: Callable[[str], Post] = msgspec.json.Decoder(Post).decode

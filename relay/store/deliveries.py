@@ -23,10 +23,11 @@ from sqlalchemy import (
     update,
 )
 
-from relay.model import Action, Card, Delivery, DeliveryId, Destination, MessageId, Place, Post, PostUri
+from relay.model import Action, Card, Delivery, DeliveryId, Destination, Fold, MessageId, Place, Post, PostUri
 from relay.ports import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.counters import count_unknown
+from relay.store.folds import read_folds
 from relay.store.moves import lock_moving, move
 from relay.store.rows import Query, Record, among, update_rows
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
@@ -50,9 +51,11 @@ _DUE_AMONG = Query(_due.where(among(destinations.c.name, "names")))
 
 _head = deliveries.alias("head")
 _send = deliveries.alias("send")
+_first = deliveries.alias("first")
 _root = posts.alias("root")
 _member = posts.alias("member")
 _in_thread = _member.c.root == posts.c.root
+_readable = ~_member.c.deleted
 _not_after = tuple_(_member.c.published, _member.c.uri) <= tuple_(posts.c.published, posts.c.uri)
 
 
@@ -64,6 +67,7 @@ _HEADS = Query(
     select(
         deliveries.c.id,
         deliveries.c.destination,
+        deliveries.c.post,
         posts.c.uri,
         deliveries.c.action,
         deliveries.c.state,
@@ -72,8 +76,8 @@ _HEADS = Query(
         posts.c.data,
         posts.c.root,
         _root.c.slug,
-        case((posts.c.root.is_not(None), _members(_in_thread, _not_after))).label("position"),
-        case((posts.c.root.is_not(None), _members(_in_thread))).label("length"),
+        case((posts.c.root.is_not(None), _members(_in_thread, _readable, _not_after))).label("position"),
+        case((posts.c.root.is_not(None), _members(_in_thread, _readable))).label("length"),
         case(
             (
                 deliveries.c.version != "",
@@ -87,6 +91,19 @@ _HEADS = Query(
             ),
             else_="[]",
         ).label("messages"),
+        case(
+            (
+                deliveries.c.under.is_not(None),
+                select(_first.c.messages)
+                .where(
+                    _first.c.post == deliveries.c.under,
+                    _first.c.destination == deliveries.c.destination,
+                    _first.c.version == "",
+                )
+                .scalar_subquery(),
+            ),
+            else_="[]",
+        ).label("under"),
         func.coalesce(subscriptions.c.options, "").label("options"),
     )
     .select_from(destinations)
@@ -103,6 +120,40 @@ _HEADS = Query(
     .join(_root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri))
     .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
     .where(among(destinations.c.name, "names"))
+)
+_FOLD_HEADS = Query(
+    select(
+        deliveries.c.id,
+        deliveries.c.destination,
+        deliveries.c.post,
+        deliveries.c.action,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        func.coalesce(
+            select(_send.c.messages)
+            .where(
+                _send.c.post == deliveries.c.post,
+                _send.c.destination == deliveries.c.destination,
+                _send.c.version == "",
+                deliveries.c.version != "",
+            )
+            .scalar_subquery(),
+            "[]",
+        ).label("messages"),
+        func.coalesce(subscriptions.c.options, "").label("options"),
+    )
+    .select_from(destinations)
+    .join(
+        deliveries,
+        deliveries.c.id
+        == select(_head.c.id)
+        .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
+        .order_by(_head.c.id)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .where(among(destinations.c.name, "names"), deliveries.c.post < 0)
 )
 _BEGIN = Query(
     update(deliveries)
@@ -131,13 +182,36 @@ def claim_deliveries(
     if not due:
         return []
     heads = {row.destination: row for row in _HEADS(connection, names=due)}
+    if others := set(due) - heads.keys():
+        heads |= {row.destination: row for row in _FOLD_HEADS(connection, names=others)}
     if heads:
         _BEGIN(connection, ids=[row.id for row in heads.values()])
         _LEASE(connection, names=heads, owner=lease.owner, until=lease.until)
     if idle := set(due) - heads.keys():
         _REST(connection, names=idle)
     read: dict[str, Post] = {}  # a batch is often one post for many
-    return [_delivery(heads[name], token, read) for name in due if name in heads]
+    folds = read_folds(connection, [-row.post for row in heads.values() if row.post < 0]) if others else {}
+    return [
+        _fold_delivery(row, token, folds[-row.post]) if row.post < 0 else _delivery(row, token, read)
+        for name in due
+        if (row := heads.get(name))
+    ]
+
+
+def _fold_delivery(row: Record, token: str, fold: Fold) -> Delivery:
+    return Delivery(
+        id=DeliveryId(f"{token}-{row.id}"),
+        action=Action(row.action),
+        destination=Destination.parse(row.destination),
+        uri=PostUri(f"fold:{fold.slug}"),
+        card=None,
+        messages=_messages(row.messages),
+        options=row.options,
+        attempts=row.attempts,
+        interrupted=row.state == State.SENDING,
+        page=fold.slug,
+        fold=fold,
+    )
 
 
 def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
@@ -149,6 +223,7 @@ def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
         uri=PostUri(row.uri),
         card=None if action is Action.DELETE else _card(row, read),
         messages=_messages(row.messages),
+        under=_messages(row.under or "[]"),
         options=row.options,
         attempts=row.attempts,
         interrupted=row.state == State.SENDING,

@@ -56,7 +56,8 @@ def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError | None:
 def _of_postgresql(error: BaseException, where: str) -> StoreError | None:
     state = getattr(error, "sqlstate", None)
     if state is None:  # from the library itself, which is not always installed and so is not imported here
-        trouble = "cannot be reached" if "OperationalError" in {kind.__name__ for kind in type(error).__mro__} else None
+        kinds = {kind.__name__ for kind in type(error).__mro__}  # an InterfaceError says that a connection is closed
+        trouble = "cannot be reached" if kinds & {"OperationalError", "InterfaceError"} else None
     else:
         trouble = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     first = next(iter(str(error).strip().splitlines()), "no reason given")

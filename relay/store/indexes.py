@@ -10,7 +10,20 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Index
 
-from relay.store.tables import aliases, audit, deliveries, destinations, feeds, metadata, posts, subscriptions
+from relay.store.tables import (
+    aliases,
+    audit,
+    deliveries,
+    destinations,
+    feeds,
+    folded,
+    folds,
+    metadata,
+    posts,
+    requests,
+    subscriptions,
+    tagged,
+)
 
 __all__ = ["metadata"]
 
@@ -26,6 +39,13 @@ _partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(No
 _partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))
 _partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.c.next_check.is_not(None))
 _partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
+_partial("ix_posts_next_look", posts.c.source, posts.c.next_look, where=posts.c.next_look.is_not(None))
+Index("ix_posts_author", posts.c.author)
+Index("ix_tagged_post", tagged.c.post)
+_partial("ix_folds_due", folds.c.due, where=folds.c.due.is_not(None))
+_partial("ix_folds_open", folds.c.subscription, where=folds.c.closed.is_(None))
+Index("ix_folded_post", folded.c.post)
+Index("ix_requests_root", requests.c.root, requests.c.asker)
 Index("ix_subscriptions_destination", subscriptions.c.destination)
 _partial("ix_subscriptions_community", subscriptions.c.community, where=subscriptions.c.community != "")
 Index("ix_audit_destination", audit.c.destination, audit.c.id)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from relay.model import PostUri
 from relay.ports import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.feeds import save_polled
 from relay.store.known import Known, insert_new, load, update_changed
+from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
 from relay.store.rows import serialize, update_rows
 from relay.store.tables import micros, posts
@@ -47,6 +49,7 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease)
     update_changed(connection, known, lease.now)
     grow(connection, roots | {entry.root for entry in known if entry.root and entry.touched})
     _save_checks(connection, known, intakes, lease)
+    _save_looks(connection, known, intakes, wanted, lease.now)
     return sum(entry.new and not entry.deleted for entry in known), awake
 
 
@@ -55,6 +58,18 @@ def _save_checks(connection: Connection, known: Known, intakes: Sequence[Intake]
     checks = {uri: then for intake in intakes for uri, then in intake.rechecked}
     rows = [(micros(then) if then else None, uri) for uri, then in checks.items()]
     update_rows(connection, posts, ("next_check",), "uri", rows, where="NOT deleted")
-    looked = (known.find(intake.looked) for intake in intakes if intake.looked)
+    looked = [known.find(intake.looked) for intake in intakes if intake.looked]
     roots = {entry.root or entry.uri for entry in looked if entry}
     update_rows(connection, posts, ("looked",), "uri", [(micros(lease.now), root) for root in roots])
+
+
+def _save_looks(
+    connection: Connection, known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], now: datetime
+) -> None:
+    """Threads that grew, and posts that are relayed, which may prove to be threads, are looked at again."""
+    looks = next((intake.looks for intake in intakes if intake.looks), ())
+    new = {entry.root or entry.uri for entry in known if entry.new and (entry.root or entry.uri in wanted)}
+    looked = {intake.looked for intake in intakes if intake.looked}
+    note_growth(connection, new, now, looks)
+    roots = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
+    note_look(connection, roots - new, now, looks)

@@ -15,7 +15,7 @@ from relay.model import Destination
 from relay.ports import Settlement, State
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
 from relay.store.subscriptions import ORPHANS
-from relay.store.tables import deliveries, destinations, subscriptions
+from relay.store.tables import deliveries, destinations, folds, subscriptions
 
 _old: BindParameter[str] = bindparam("old")
 _new: BindParameter[str] = bindparam("new")
@@ -69,6 +69,7 @@ _SKIP = (
     )
 )
 _READDRESS = update(deliveries).where(deliveries.c.destination == _old, ~_there_too).values(destination=_new)
+_REFOLD = update(folds).where(folds.c.destination == _old).values(destination=_new)
 
 
 def move(connection: Connection, old: str, new: Destination, now: datetime) -> None:
@@ -84,6 +85,7 @@ def move(connection: Connection, old: str, new: Destination, now: datetime) -> N
     _move_subscriptions(connection, between)
     connection.execute(_SKIP, between | {"now": now})
     connection.execute(_READDRESS, between)
+    connection.execute(_REFOLD, between)
     insert_rows(connection, destinations, ("name", "adapter"), [(name, new.adapter)])
     there = {row.name: row for row in connection.execute(_BOTH, between)}
     _arrive(connection, there[old], there[name])

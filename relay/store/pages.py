@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from itertools import chain
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, select
 
@@ -14,6 +15,7 @@ from relay.store.content import decode
 from relay.store.counters import get_unknown
 from relay.store.rows import Record, among
 from relay.store.tables import aliases, deliveries, posts
+from relay.unroll import unroll
 
 _thread = func.coalesce(posts.c.root, posts.c.uri)
 _ref = bindparam("ref", type_=Text)
@@ -31,7 +33,17 @@ _LATEST = (
     .limit(bindparam("limit", type_=BigInteger))
 )
 _MEMBERS = (
-    select(posts.c.uri, posts.c.root, posts.c.slug, posts.c.data, posts.c.deleted, posts.c.looked)
+    select(
+        posts.c.uri,
+        posts.c.root,
+        posts.c.slug,
+        posts.c.data,
+        posts.c.deleted,
+        posts.c.looked,
+        posts.c.reply_to,
+        posts.c.asked,
+        posts.c.visited,
+    )
     .where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots")))
     .order_by(posts.c.published, posts.c.uri)
 )
@@ -39,20 +51,20 @@ _MEMBERS = (
 
 def get_page(connection: Connection, slug: str) -> Page | None:
     root = connection.scalar(_OF_SLUG, {"ref": slug})
-    return _pages(connection, [root])[0] if root else None
+    return pages_of(connection, [root])[0] if root else None
 
 
 def get_page_of(connection: Connection, ref: str) -> Page | None:
     roots = (connection.scalar(query, {"ref": ref, "page": page(ref)}) for query in _OF_REF)
     root = next(filter(None, roots), None)
-    return _pages(connection, [root])[0] if root else None
+    return pages_of(connection, [root])[0] if root else None
 
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:
-    return _pages(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
+    return pages_of(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
 
 
-def _pages(connection: Connection, roots: Sequence[str]) -> list[Page]:
+def pages_of(connection: Connection, roots: Sequence[str]) -> list[Page]:
     threads: defaultdict[str, list[Record]] = defaultdict(list)
     for row in connection.execute(_MEMBERS, {"roots": roots}):
         threads[row.root or row.uri].append(row)
@@ -62,21 +74,34 @@ def _pages(connection: Connection, roots: Sequence[str]) -> list[Page]:
 def _page(root: str, rows: Sequence[Record]) -> Page:
     first = next(row for row in rows if row.uri == root)
     read = [decode(row.data) for row in rows]
+    shown, asides = _shown(root, rows, read)
     return Page(
         slug=first.slug,
         root=PostUri(root),
-        posts=_shown(read, {row.uri for row in rows if row.deleted}),
+        posts=shown,
         looked=first.looked,
         updated=max(post.edited or post.published for post in read),
+        asides=asides,
+        asked=first.asked,
+        visited=first.visited,
     )
 
 
-def _shown(read: Sequence[Post], deleted: Collection[str]) -> tuple[Post | Removed, ...]:
+_Shown = tuple[tuple[Post | Removed, ...], tuple[tuple[Post, ...], ...]]
+
+
+def _shown(root: str, rows: Sequence[Record], read: Sequence[Post]) -> _Shown:
     """A gap shows where a post was deleted, but not at the end, where nothing is missed; one place always stays."""
-    shown = [Removed(post.uri) if post.uri in deleted else post for post in read]
-    while len(shown) > 1 and isinstance(shown[-1], Removed):
-        shown.pop()
-    return tuple(shown)
+    there: list[Post | Removed] = [
+        Removed(post.uri, post.aliases) if row.deleted else post for row, post in zip(rows, read, strict=True)
+    ]
+    links = {row.uri: row.reply_to or "" for row in rows}
+    thread = unroll(there, root, links=links) if len(there) > 1 else None
+    if thread is None:
+        return tuple(there[:1]), ()
+    known = {post.uri for post in (*thread.posts, *chain.from_iterable(thread.asides))}
+    astray = tuple((post,) for post in there if isinstance(post, Post) and post.uri not in known)
+    return thread.posts, (*thread.asides, *astray)  # whose answers go round in a circle is beside the thread
 
 
 def get_counts(connection: Connection) -> Counts:

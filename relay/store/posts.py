@@ -10,7 +10,7 @@ from relay.model import Post
 from relay.ports import Lease
 from relay.store.content import decode
 from relay.store.rows import among, serialize
-from relay.store.tables import aliases, deliveries, posts
+from relay.store.tables import aliases, deliveries, folded, posts, tagged
 
 _overdue = (
     posts.c.source == bindparam("source"),
@@ -66,6 +66,6 @@ def delete_old(connection: Connection, before: datetime) -> int:
     serialize(connection)
     roots = connection.execute(_OLD, {"before": before}).scalars().all()
     old = connection.execute(_THREADS, {"roots": roots}).all()
-    for column in (deliveries.c.post, aliases.c.post, posts.c.id):
+    for column in (deliveries.c.post, aliases.c.post, tagged.c.post, folded.c.post, posts.c.id):
         connection.execute(delete(column.table).where(among(column, "ids")), {"ids": [post.id for post in old]})
     return len(old)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from relay.model import Delivery, Destination, Feed, FeedId, Post, Subscription, SubscriptionId
+from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.ports import (
     Added,
     Audit,
@@ -18,6 +18,7 @@ from relay.ports import (
     FeedState,
     Full,
     Intake,
+    Leaf,
     Lease,
     Page,
     Quota,
@@ -32,8 +33,11 @@ from relay.store import (
     deliveries,
     destinations,
     feeds,
+    folds,
     intake,
     leases,
+    listings,
+    looks,
     notes,
     pages,
     posts,
@@ -76,6 +80,18 @@ class SqlStore:
 
     async def claim_rechecks(self, source: str, lease: Lease, limit: int) -> Sequence[Post]:
         return await self._db.write(posts.claim_rechecks, source, lease, limit)
+
+    async def claim_looks(self, sources: Sequence[str], lease: Lease, limit: int) -> Sequence[Page]:
+        return await self._db.write(looks.claim_looks, sources, lease, limit)
+
+    async def get_next_look(self, sources: Sequence[str]) -> datetime | None:
+        return await self._db.read(looks.get_next_look, sources)
+
+    async def save_look(self, root: PostUri, then: datetime | None) -> None:
+        await self._db.write(looks.save_look, root, then)
+
+    async def save_due_folds(self, now: datetime) -> datetime | None:
+        return await self._db.write(folds.save_due_folds, now)
 
     async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:
         return await self._db.write(deliveries.claim_deliveries, claim, lease, self._token)
@@ -143,6 +159,21 @@ class SqlStore:
 
     async def list_pages(self, limit: int) -> Sequence[Page]:
         return await self._db.read(pages.list_pages, limit)
+
+    async def list_tagged(self, tag: str, limit: int, before: int | None = None) -> Leaf:
+        return await self._db.read(listings.list_tagged, tag, limit, before)
+
+    async def list_by_author(self, slug: str, limit: int, before: int | None = None) -> Leaf:
+        return await self._db.read(listings.list_by_author, slug, limit, before)
+
+    async def list_folded(self, slug: str, limit: int, before: int | None = None) -> Leaf | None:
+        return await self._db.read(listings.list_folded, slug, limit, before)
+
+    async def list_followed(self) -> Sequence[str]:
+        return await self._db.read(listings.list_followed)
+
+    async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
+        await self._db.write(listings.save_visit, slug, now, asked)
 
     async def get_counts(self) -> Counts:
         return await self._db.read(pages.get_counts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, tuple_, update
 
+from relay.manner import USUAL, Manner, Mode
 from relay.model import Destination, FeedId, Only, Subscription, SubscriptionId
 from relay.ports import Resolved, Wanted
 from relay.sieve import OPEN, Sieve
@@ -19,6 +21,8 @@ read_names: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, .
 
 _read_sieve: Callable[[str], Sieve] = msgspec.json.Decoder(Sieve).decode
 _NOTHING: Mapping[str, object] = msgspec.to_builtins(OPEN)
+_read_manner: Callable[[str], Manner] = msgspec.json.Decoder(Manner).decode
+_USUAL: Mapping[str, object] = msgspec.to_builtins(USUAL)
 
 ORPHANS = delete(feeds).where(
     ~select(subscription_feeds.c.feed).where(subscription_feeds.c.feed == feeds.c.id).exists()
@@ -34,7 +38,8 @@ _CHOOSE = update(subscriptions).where(subscriptions.c.id == bindparam("of"))
 def choices(wanted: Wanted | Subscription) -> dict[str, str]:
     """What a subscription says of how it is to be served, as the table keeps it."""
     return {
-        "mode": wanted.mode,
+        "mode": wanted.manner.mode.value,
+        "manner": write_manner(wanted.manner),
         "languages": msgspec.json.encode(wanted.languages).decode(),
         "only": wanted.only.value,
         "options": wanted.options,
@@ -44,8 +49,21 @@ def choices(wanted: Wanted | Subscription) -> dict[str, str]:
 
 def write_sieve(sieve: Sieve) -> str:
     """What is set in it, as JSON; empty where nothing is."""
-    said = {name: value for name, value in msgspec.to_builtins(sieve).items() if value != _NOTHING[name]}
+    return _written(sieve, _NOTHING)
+
+
+def write_manner(manner: Manner) -> str:
+    """What is set in it but the mode, as JSON; empty where nothing is."""
+    return _written(replace(manner, mode=USUAL.mode), _USUAL)
+
+
+def _written(value: Sieve | Manner, usual: Mapping[str, object]) -> str:
+    said = {name: one for name, one in msgspec.to_builtins(value).items() if one != usual[name]}
     return msgspec.json.encode(said).decode() if said else ""
+
+
+def read_manner(mode: str, text: str) -> Manner:
+    return replace(_read_manner(text or "{}"), mode=Mode(mode))
 
 
 def read_sieve(text: str) -> Sieve:
@@ -147,7 +165,7 @@ def _subscription(row: Record, tags: Sequence[tuple[str, str]], links: Sequence[
         destination=Destination.parse(row.destination),
         origin=row.origin,
         networks=read_names(row.networks),
-        mode=row.mode,
+        manner=read_manner(row.mode, row.manner),
         languages=read_names(row.languages),
         only=Only(row.only),
         sieve=read_sieve(row.sieve),

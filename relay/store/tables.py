@@ -94,7 +94,8 @@ subscriptions = Table(
     Column("topic", Key, nullable=False),
     Column("destination", Key, nullable=False),
     Column("networks", Text, nullable=False),
-    Column("mode", Key, nullable=False, server_default="posts"),
+    Column("mode", Key, nullable=False, server_default="posts"),  # as it was asked for; the rest is in "manner"
+    Column("manner", Text, nullable=False, server_default=""),
     Column("languages", Text, nullable=False, server_default="[]"),
     Column("only", Key, nullable=False, server_default="all"),
     Column("options", Text, nullable=False, server_default=""),
@@ -150,7 +151,74 @@ posts = Table(
     Column("next_check", Moment),  # of relayed posts that are to be re-checked
     Column("looked", Moment),  # of roots: when the source was last asked for the whole thread
     Column("grown", Moment),  # of roots: when the newest post of a thread that may be listed was published
+    Column("grew", Moment),  # of roots: when the thread was last seen to grow
+    Column("next_look", Moment),  # of roots: when its source is to be asked whether it grew again
+    Column("visited", Moment),  # of roots: when the page was last read or asked for, to within a day
+    Column("asked", Boolean, nullable=False, server_default=false()),  # of roots: the author asked for the page
 )
+
+tagged = Table(
+    "tagged",
+    metadata,
+    Column("tag", Key, primary_key=True),  # folded
+    Column("post", Number, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What was relayed, by hashtag."""
+
+folds = Table(
+    "folds",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("slug", Key, nullable=False, unique=True),
+    Column("destination", Key, nullable=False),
+    Column("subscription", Number, nullable=False),
+    Column("topic", Key, nullable=False),
+    Column("tag", Key, nullable=False, server_default=""),
+    Column("why", Key, nullable=False),
+    Column("opened", Moment, nullable=False),
+    Column("due", Moment),  # when it is to be sent; null: it was, or is under way
+    Column("closed", Moment),  # null: more posts may join
+    sqlite_autoincrement=True,
+)
+folded = Table(
+    "folded",
+    metadata,
+    Column("fold", Number, ForeignKey("folds.id", ondelete="CASCADE"), primary_key=True),
+    Column("post", Number, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Which posts share the message of a fold."""
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("name", Key, primary_key=True),  # a destination, or one subscription's number
+    Column("until", Moment, nullable=False),
+)
+"""Until when what was brought uses the budget up: the whole state of a leaky bucket."""
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("digest", Key, primary_key=True),
+    Column("kind", Key, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""Authors and posts that are never to be kept again: a keyed hash, which names nobody."""
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("source", Key, primary_key=True),
+    Column("uri", Key, primary_key=True),  # of the post in which it was asked
+    Column("asker", Key, nullable=False),  # a keyed hash
+    Column("root", Key, nullable=False),
+    Column("state", Key, nullable=False),
+    Column("answer", Key, nullable=False, server_default=""),
+    Column("at", Moment, nullable=False),
+)
+"""What people asked of the relay by mentioning it, so that each is answered once."""
 
 aliases = Table(
     "aliases",
@@ -177,15 +245,16 @@ deliveries = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("destination", Key, nullable=False),
-    Column("post", Number, nullable=False),
+    Column("post", Number, nullable=False),  # of a fold: its id below zero
     Column("action", Key, nullable=False),
-    Column("version", Key, nullable=False),  # "" of a send, the revision of an edit, "deleted"
+    Column("version", Key, nullable=False),  # "" of a send; "3" (the revision), "count with 7", "deleted"
     Column("state", Key, nullable=False),
     Column("reason", Text, nullable=False),  # why it is sent
     Column("note", Text, nullable=False, server_default=""),  # what became of it
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("messages", Text, nullable=False, server_default="[]"),
     Column("subscription", Number),
+    Column("under", Number),  # the post under whose message it goes on
     Column("created", Moment, nullable=False),
     Column("settled", Moment),  # null: due or sending
     UniqueConstraint("post", "destination", "version"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable
 
-from relay.model import Form, Mark, Role
+from relay.rich import Form, Mark, Role
 from relay.text.addresses import safe_url
 from relay.text.characters import ELLIPSIS
 from relay.text.page import DEEPEST, Look, Page

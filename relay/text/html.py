@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from relay.model import Form, Mark, Text
+from relay.rich import Form, Mark, Text
 from relay.text.addresses import safe_url
 from relay.text.characters import ELLIPSIS, whole
 from relay.text.everyday import marked, role_of, walk

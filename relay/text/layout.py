@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import NamedTuple
 
-from relay.model import Block, Form, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, Text
 from relay.text.addresses import bare, shows_address
 from relay.text.characters import ELLIPSIS, boundary
 

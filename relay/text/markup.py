@@ -9,7 +9,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text.addresses import safe_url
 
 DEEPEST = 6

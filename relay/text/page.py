@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from relay.model import Block, Form, Mark, Role, Span
+from relay.rich import Block, Form, Mark, Role, Span
 from relay.text.addresses import honest
 from relay.text.characters import clean, scrub
 

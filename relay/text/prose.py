@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from relay.model import Block, Span, Text
+from relay.rich import Block, Span, Text
 from relay.text.addresses import bare, safe_url
 from relay.text.characters import ELLIPSIS, scrub
 

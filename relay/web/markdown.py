@@ -8,7 +8,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from relay.model import Block, Form, Mark, Media, MediaKind, Poll, Post, Quote, Removed, Span, Text
+from relay.model import Media, MediaKind, Poll, Post, Quote, Removed
+from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import clean, honest, safe_url
 from relay.web.markup import DEEPEST
 from relay.web.reading import KINDS, Reading, byline, counted, day, moment, share

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from relay.model import Role, Text
+from relay.rich import Role, Text
 from relay.text import markup
 from relay.text.markup import DEEPEST
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from relay.model import Role, Span, Text
+from relay.rich import Role, Span, Text
 from relay.sources.bluesky.address import is_did, profile_url, tag_url
 from relay.sources.bluesky.shapes import Facet, Feature, Raw, read_all
 from relay.text import clean, paragraphs, safe_url, scrub

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from relay.model import Author, Post, PostUri, Quote, Text
+from relay.model import Author, Post, PostUri, Quote
+from relay.rich import Text
 from relay.sources.bluesky import embeds
 from relay.sources.bluesky.address import POSTS, WEB, Place, did_of, is_did, post_url, profile_url, read_at
 from relay.sources.bluesky.embeds import Embedded

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from urllib.parse import quote as percent
 from urllib.parse import urlsplit
 
-from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, Text
+from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
+from relay.rich import Text
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.shapes import Account, Attachment, Id, Raw, Status, read, read_all
 from relay.text import clean, from_html, safe_url

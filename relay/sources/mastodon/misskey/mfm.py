@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from relay.model import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import honest, paragraphs, safe_url, scrub
 
 _DEEPEST = 8

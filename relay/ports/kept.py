@@ -1,0 +1,271 @@
+"""What the store is given, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from relay.manner import USUAL, Manner
+from relay.model import (
+    Action,
+    Delivery,
+    DeliveryId,
+    Destination,
+    Event,
+    Feed,
+    FeedId,
+    MessageId,
+    Only,
+    Post,
+    PostUri,
+    Removed,
+    Subscription,
+    SubscriptionId,
+)
+from relay.sieve import OPEN, Sieve
+
+STREAMS = "stream"
+"""Whose notes the cursors of streams are."""
+
+
+class StoreError(Exception):
+    """The database did not take it (full disk, locked, gone). Nothing of the transaction was kept; try again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The sends that the match decided on: one post, to all who want it."""
+
+    uri: PostUri
+    by: Mapping[str, Subscription]
+    """For each destination, as it is written, the subscription that wants the post there."""
+    place: str = ""
+    """Where the post was read, for people."""
+
+    def reason(self, subscription: Subscription) -> str:
+        """Why the post is there, for people: the topic, and the place where the topic does not name it."""
+        topic = subscription.topic
+        return f"{topic} · {self.place}" if self.place and self.place not in topic else topic
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many new messages a destination takes within an hour, and how many at once; a budget of 0: any number."""
+
+    budget: int = 0
+    burst: int = 10
+
+
+ANY = Allowance()
+"""Any number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """All that one poll means, decided by pure code, written in one transaction."""
+
+    feed: FeedId | None
+    """None where the events did not come from a feed (a re-check, a look at a thread); then no cursor moves."""
+    events: tuple[Event, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    cursor: str | None = None
+    """None: it did not move."""
+    next_poll: datetime | None = None
+    seeded: bool | None = True
+    """None: as it was."""
+    failures: int = 0
+    stopped: str = ""
+    """The reason why the feed is polled no more."""
+    note: str = ""
+    """The feed's state for people; empty: all is well."""
+    next_check: datetime | None = None
+    """When relayed posts among the events are first to be re-checked; None: never."""
+    rechecked: tuple[tuple[PostUri, datetime | None], ...] = ()
+    """Posts that were re-checked, with the next time (None: never again)."""
+    looked: PostUri | None = None
+    """The root of the thread that was looked at."""
+    allowance: Allowance = ANY
+    """What a destination takes, where a subscription says nothing of its own."""
+    looks: tuple[timedelta, ...] = ()
+    """How long after a thread grew its source is asked again whether it grew on; empty: never."""
+    stream: tuple[str, str] | None = None
+    """A stream and its cursor, kept with what it brought: the note of that name, whose owner is :data:`STREAMS`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who claims, when, until when. A lapsed lease is anybody's, and its former holder's later writes are refused."""
+
+    owner: str
+    now: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """How many deliveries to claim at most, for which adapters."""
+
+    adapters: tuple[str, ...]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of intakes: the posts that were new, the feeds whose lease was lost, what was claimed at once."""
+
+    posts: int = 0
+    stale: tuple[FeedId, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+
+class State(StrEnum):
+    """The life of a delivery: due → sending → one of the others (or due again)."""
+
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    """Refused for good; the reason is kept."""
+    SKIPPED = "skipped"
+    """Nothing to do any more, or unknown whether it arrived and the policy says not to send again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What becomes of a claimed delivery and its destination after one outcome; decided by ``schedule.settle``."""
+
+    delivery: DeliveryId
+    destination: Destination
+    state: State
+    due: datetime
+    """When the destination may be served again."""
+    reason: str = ""
+    messages: tuple[MessageId, ...] = ()
+    pause: str = ""
+    """The reason to serve the destination no more; the delivery then stays due."""
+    moved: Destination | None = None
+    """The destination's new address: its subscriptions and deliveries go there; the delivery then stays due."""
+    unknown: bool = False
+    """Nobody knows whether this attempt arrived; such attempts are counted."""
+    paced: bool = False
+    """It was no failure: it lengthens no wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A subscription as the configuration or a person in a chat asks for it; see :class:`relay.model.Subscription`."""
+
+    topic: str
+    destination: Destination
+    networks: tuple[str, ...] = ()
+    manner: Manner = USUAL
+    languages: tuple[str, ...] = ()
+    only: Only = Only.ALL
+    sieve: Sieve = OPEN
+    options: str = ""
+    community: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How many subscriptions people may make in the chats; those of the configuration count, but are never refused."""
+
+    destination: int
+    community: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The subscription that was asked for. Not ``new``: the destination had it already, and nothing was changed."""
+
+    id: SubscriptionId
+    new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """No more subscriptions fit: ``limit`` of them are at the destination, or (``community``) in its community."""
+
+    limit: int
+    community: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One change that a person made in a chat."""
+
+    at: datetime
+    user: str
+    """Who, as the platform calls them for good."""
+    destination: Destination
+    deed: str
+    """The command."""
+    detail: str = ""
+    """What it was about: the topic, and what became of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who changes something, when, and by which command: what an audit row needs to know."""
+
+    user: str
+    deed: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """A feed as people see it."""
+
+    feed: Feed
+    polled: datetime | None
+    next_poll: datetime | None
+    stopped: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationState:
+    destination: Destination
+    waiting: int
+    paused: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What the store knows of one thread (or of a single post): its chain, oldest first, all by one author."""
+
+    slug: str
+    root: PostUri
+    posts: tuple[Post | Removed, ...]
+    looked: datetime | None
+    """When the source was last asked for the whole thread."""
+    updated: datetime
+    asides: tuple[tuple[Post, ...], ...] = ()
+    """Other chains of the author's answers to themselves, that branch off."""
+    asked: bool = False
+    """The author asked for the page."""
+    visited: datetime | None = None
+    """When it was last read, or asked for, to within a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """Some of a list of threads, newest first. ``before``: what to ask for next; None: this was the last of it."""
+
+    pages: tuple[Page, ...] = ()
+    before: int | None = None
+    topic: str = ""
+    """Of a fold: what it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many there are of each; for pages, summaries and health."""
+
+    posts: int = 0
+    unknown: int = 0
+    """Attempts of which nobody knows whether they arrived."""
+    deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)

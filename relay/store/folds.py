@@ -1,0 +1,316 @@
+"""Folds: posts that share one message, because it is quiet, a digest was asked for, or the budget is used up.
+
+A fold's deliveries stand in the outbox like those of posts, under its number below zero. One that is a digest, or waits
+for quiet hours to end, becomes a delivery when it is due; one that the budget opened is sent at once and edited as it
+grows, for an hour.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from relay.bringing import at, quiet
+from relay.hours import next_digest
+from relay.manner import Manner, Mode
+from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
+from relay.ports import Allowance, State
+from relay.schedule import spend
+from relay.store.content import decode
+from relay.store.rows import Query, Record, among, insert_rows, serialize
+from relay.store.tables import (
+    budgets,
+    deliveries,
+    destinations,
+    folded,
+    folds,
+    micros,
+    posts,
+    subscription_tags,
+    subscriptions,
+)
+
+OPEN_FOR = timedelta(hours=1)
+"""How long the budget's message takes more posts."""
+_CONSIDERED = 300
+"""So many of a fold's latest posts are looked at when the best are chosen."""
+
+_BUDGETS = Query(select(budgets.c.name, budgets.c.until).where(among(budgets.c.name, "names")))
+_SPENT = "(name) DO UPDATE SET until = excluded.until"
+_OPEN = Query(
+    select(folds.c.id, folds.c.subscription, folds.c.why, folds.c.destination, folds.c.opened).where(
+        among(folds.c.subscription, "subscriptions"), folds.c.closed.is_(None)
+    )
+)
+_CLOSE = Query(
+    update(folds).where(among(folds.c.id, "ids")).values(closed=bindparam("now", type_=folds.c.closed.type), due=None)
+)
+_TOPIC = (
+    select(subscriptions.c.topic, func.min(subscription_tags.c.tag).label("tag"))
+    .select_from(subscriptions.outerjoin(subscription_tags, subscription_tags.c.subscription == subscriptions.c.id))
+    .where(subscriptions.c.id == bindparam("of"))
+    .group_by(subscriptions.c.topic)
+)
+_MEMBERS = Query(
+    select(folded.c.post, folds.c.destination)
+    .join(folds, folds.c.id == folded.c.fold)
+    .where(among(folded.c.post, "ids"))
+)
+_SHOWN = Query(
+    select(folds.c.id, folds.c.destination, folds.c.subscription, folds.c.topic)
+    .distinct()
+    .join(folded, folded.c.fold == folds.c.id)
+    .join(deliveries, deliveries.c.post == -folds.c.id)
+    .where(among(folded.c.post, "ids"), deliveries.c.version == "", deliveries.c.state == State.SENT.value)
+)
+_WAITING = Query(
+    select(deliveries.c.post).where(
+        among(deliveries.c.post, "ids"),
+        deliveries.c.state == State.DUE.value,
+        deliveries.c.attempts == 0,
+    )
+)
+
+
+def read_members(connection: Connection, ids: Collection[int]) -> set[tuple[int, str]]:
+    """Which of these posts were folded where: they are not to be brought there again."""
+    return {(row.post, row.destination) for row in _MEMBERS(connection, ids=ids)} if ids else set()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A fold that takes more posts; ``waits``: a delivery that will show them is in the outbox."""
+
+    id: int
+    waits: bool = False
+    new: bool = False
+
+
+class Folding:
+    """Decides, within one intake's transaction, whether a new message is held back, and keeps what is."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        subscribers: Iterable[int],
+        names: Iterable[str],
+        allowance: Allowance,
+        now: datetime,
+    ) -> None:
+        self._connection = connection
+        self._allowance = allowance
+        self._now = now
+        self._until: dict[str, datetime] = {}
+        self._spent: set[str] = set()
+        self._open: dict[tuple[int, str, str], _Open] = {}
+        self._members: list[tuple[int, int]] = []
+        self._subscribers, self._names = set(subscribers), set(names)
+        self._read = False
+        self.orders: list[tuple[str, int, Action, str, str, int]] = []
+        """What folds ask of the outbox: destination, post (below zero), action, version, reason, subscription."""
+
+    def hold(self, name: str, post: int, subscription: int, topic: str, manner: Manner) -> bool:
+        """Whether the post goes into a fold instead of a message of its own; it is kept there then."""
+        self._look()
+        why = self._why(name, subscription, manner)
+        if why is None:
+            return False
+        fold = self._fold(name, subscription, topic, manner, why)
+        self._members.append((fold.id, post))
+        if why is Why.BUDGET and not fold.waits:
+            fold.waits = True
+            action, version = (Action.SEND, "") if fold.new else (Action.EDIT, f"grew by {post}")
+            self.orders.append((name, -fold.id, action, version, topic, subscription))
+        return True
+
+    def _why(self, name: str, subscription: int, manner: Manner) -> Why | None:
+        if manner.mode is Mode.DIGEST:
+            return Why.DIGEST
+        if manner.quiet and (hours := quiet(manner)) and hours.until(self._now):
+            return Why.QUIET
+        return None if self._may_spend(name, subscription, manner) else Why.BUDGET
+
+    def _may_spend(self, name: str, subscription: int, manner: Manner) -> bool:
+        own = manner.budget is not None
+        budget = manner.budget if manner.budget is not None else self._allowance.budget
+        if not budget:
+            return True
+        key = f"subscription {subscription}" if own else name
+        until = spend(self._until.get(key), self._now, budget, manner.burst or self._allowance.burst)
+        if until is None:
+            return False
+        self._until[key] = until
+        self._spent.add(key)
+        return True
+
+    def _look(self) -> None:
+        """What is open and what is spent, read when it is first needed."""
+        if self._read:
+            return
+        self._read = True
+        keys = self._names | {f"subscription {number}" for number in self._subscribers}
+        self._until = {row.name: row.until for row in _BUDGETS(self._connection, names=keys)}
+        rows = _OPEN(self._connection, subscriptions=self._subscribers)
+        over = [row for row in rows if row.why == Why.BUDGET and row.opened <= self._now - OPEN_FOR]
+        if over:
+            _CLOSE(self._connection, ids=[row.id for row in over], now=self._now)
+        there = [row for row in rows if row not in over]
+        waiting = {row.post for row in _WAITING(self._connection, ids=[-row.id for row in there])} if there else set()
+        for row in there:
+            self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=-row.id in waiting)
+
+    def _fold(self, name: str, subscription: int, topic: str, manner: Manner, why: Why) -> _Open:
+        key = (subscription, name, why.value)
+        if key not in self._open:
+            row = self._connection.execute(_TOPIC, {"of": subscription}).one_or_none()
+            values = {
+                "slug": f"{micros(self._now) // 3_600_000_000:x}{secrets.token_urlsafe(12)}",
+                "destination": name,
+                "subscription": subscription,
+                "topic": row.topic if row else topic,
+                "tag": (row.tag or "") if row else "",
+                "why": why.value,
+                "opened": self._now,
+                "due": self._due(manner, why),
+            }
+            made = self._connection.execute(insert(folds).values(values)).inserted_primary_key
+            assert made is not None  # noqa: S101 - mypy cannot know that one row has one key
+            self._open[key] = _Open(made[0], new=True)
+        return self._open[key]
+
+    def _due(self, manner: Manner, why: Why) -> datetime | None:
+        if why is Why.DIGEST:
+            return next_digest(self._now, manner.every, at(manner))
+        hours = quiet(manner) if why is Why.QUIET else None
+        return hours.until(self._now) if hours else None
+
+    def lose(self, ids: Collection[int]) -> None:
+        """These posts are being deleted: the folds that show them are to be written anew."""
+        for row in _SHOWN(self._connection, ids=ids) if ids else ():
+            version = f"without {min(ids)}"
+            self.orders.append((row.destination, -row.id, Action.EDIT, version, row.topic, row.subscription))
+
+    def write(self) -> None:
+        spent = [(name, micros(self._until[name])) for name in sorted(self._spent)]
+        insert_rows(self._connection, budgets, ("name", "until"), spent, _SPENT)
+        insert_rows(self._connection, folded, ("fold", "post"), self._members)
+
+
+# --- when one is due ---
+
+_NEXT = select(func.min(folds.c.due)).where(folds.c.due.is_not(None))
+_DUE = (
+    select(folds, subscriptions.c.mode, subscriptions.c.manner)
+    .outerjoin(subscriptions, subscriptions.c.id == folds.c.subscription)
+    .where(folds.c.due <= bindparam("now", type_=folds.c.due.type))
+    .order_by(folds.c.due, folds.c.id)
+)
+_THERE = Query(
+    select(folded.c.fold, folded.c.post)
+    .join(posts, posts.c.id == folded.c.post)
+    .where(among(folded.c.fold, "ids"), ~posts.c.deleted)
+    .order_by(folded.c.post)
+)
+_COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "created")
+_WAKE = """(name) DO UPDATE
+    SET due = CASE WHEN destinations.not_before > excluded.due THEN destinations.not_before ELSE excluded.due END
+    WHERE destinations.due IS NULL AND destinations.paused = ''"""
+
+
+def save_due_folds(connection: Connection, now: datetime) -> datetime | None:
+    """Have the folds sent that are due, and say when the next one is. One of a single post is that post's message."""
+    serialize(connection)
+    due = connection.execute(_DUE, {"now": now}).all()
+    if due:
+        _send(connection, due, now)
+        _CLOSE(connection, ids=[row.id for row in due], now=now)
+    following: datetime | None = connection.scalar(_NEXT)
+    return following
+
+
+def _send(connection: Connection, due: Sequence[Any], now: datetime) -> None:
+    there: defaultdict[int, list[int]] = defaultdict(list)
+    for row in _THERE(connection, ids=[row.id for row in due]):
+        there[row.fold].append(row.post)
+    rows, names = [], {}
+    for fold in due:
+        members = there[fold.id]
+        if not members or fold.mode is None:  # all was deleted, or nobody subscribes any more
+            continue
+        post = members[0] if len(members) == 1 else -fold.id
+        send = (fold.destination, post, Action.SEND.value, "", State.DUE.value, fold.topic, fold.subscription)
+        rows.append((*send, micros(now)))
+        names[fold.destination] = Destination.parse(fold.destination).adapter
+    wake = [(name, adapter, micros(now)) for name, adapter in sorted(names.items())]
+    insert_rows(connection, destinations, ("name", "adapter", "due"), wake, _WAKE)
+    insert_rows(connection, deliveries, _COLUMNS, rows)
+
+
+# --- what one says ---
+
+_FOLDS = Query(
+    select(
+        folds.c.id,
+        folds.c.slug,
+        folds.c.why,
+        folds.c.topic,
+        folds.c.tag,
+        folds.c.opened,
+        select(func.count())
+        .select_from(folded)
+        .join(posts, posts.c.id == folded.c.post)
+        .where(folded.c.fold == folds.c.id, ~posts.c.deleted)
+        .scalar_subquery()
+        .label("length"),
+    ).where(among(folds.c.id, "ids"))
+)
+_root = posts.alias("root")
+_mate = posts.alias("mate")
+_POSTS = (
+    select(
+        posts.c.uri,
+        posts.c.data,
+        posts.c.root,
+        _root.c.slug,
+        select(func.count())
+        .select_from(_mate)
+        .where(_mate.c.root == posts.c.root, ~_mate.c.deleted)
+        .scalar_subquery()
+        .label("length"),
+    )
+    .select_from(
+        folded.join(posts, posts.c.id == folded.c.post).join(
+            _root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri)
+        )
+    )
+    .where(folded.c.fold == bindparam("fold"), ~posts.c.deleted)
+    .order_by(posts.c.id.desc())
+    .limit(_CONSIDERED)
+)
+
+
+def read_folds(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
+    """These folds as they are now, with their latest posts in ``best``: which are the best is decided elsewhere."""
+    return {
+        row.id: Fold(
+            slug=row.slug,
+            why=Why(row.why),
+            topic=row.topic,
+            tag=row.tag,
+            count=row.length,
+            since=row.opened,
+            best=tuple(_card(one) for one in connection.execute(_POSTS, {"fold": row.id})),
+        )
+        for row in _FOLDS(connection, ids=ids)
+    }
+
+
+def _card(row: Record) -> Card:
+    place = Place(root=PostUri(row.root), position=1, count=row.length) if row.root else None
+    return Card(post=decode(row.data), reason="", thread=place, unroll=row.slug)

@@ -1,0 +1,128 @@
+"""A thread's message at each destination: the first of its posts that was sent there, under which it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from relay.manner import Follow, Manner, Mode
+from relay.model import Action
+from relay.ports import State
+from relay.store.rows import Query, Record, among
+from relay.store.subscriptions import read_manner
+from relay.store.tables import deliveries, posts, subscriptions
+
+
+def _is(column: ColumnElement[str], *values: StrEnum) -> ColumnElement[bool]:
+    """The column is one of these; a list would be written anew at each run."""
+    return or_(*(column == value.value for value in values))
+
+
+_HEADS = Query(
+    select(
+        posts.c.id,
+        func.coalesce(posts.c.root, posts.c.uri).label("root"),
+        posts.c.published,
+        deliveries.c.destination,
+        deliveries.c.state,
+        deliveries.c.attempts,
+        deliveries.c.reason,
+        deliveries.c.subscription,
+        subscriptions.c.mode,
+        subscriptions.c.manner,
+    )
+    .select_from(posts)
+    .join(
+        deliveries,
+        and_(
+            deliveries.c.post == posts.c.id,
+            deliveries.c.action == Action.SEND.value,
+            deliveries.c.under.is_(None),
+            _is(deliveries.c.state, State.DUE, State.SENDING, State.SENT),
+        ),
+    )
+    .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
+    .where(among(posts.c.root, "roots"), ~posts.c.deleted)
+    .order_by(deliveries.c.id)
+)
+_WAITING = Query(
+    select(deliveries.c.post, deliveries.c.destination).where(
+        among(deliveries.c.post, "ids"),
+        _is(deliveries.c.action, Action.SEND, Action.EDIT, Action.COUNT),
+        deliveries.c.state == State.DUE.value,
+        deliveries.c.attempts == 0,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The post that is a thread's message at one destination, and how its subscription wants the thread brought."""
+
+    post: int
+    age: tuple[object, int]
+    """When it was published, and its number: what is older was written before it."""
+    reason: str
+    subscription: int
+    manner: Manner
+
+
+class Heads:
+    """Those of the threads that a batch touches; what the batch sends itself is added on the way."""
+
+    def __init__(self, rows: Iterable[Record] = (), waiting: Iterable[Record] = ()) -> None:
+        self._heads: dict[tuple[str, str], Head] = {}
+        self._waiting = {(row.post, row.destination) for row in waiting}
+        for row in rows:
+            manner = read_manner(row.mode, row.manner)
+            if manner.mode is not Mode.POSTS:
+                self.add(row.root, row.destination, _head(row, manner))
+
+    def add(self, root: str, destination: str, head: Head) -> None:
+        self._heads.setdefault((root, destination), head)
+
+    def at(self, root: str | None, destination: str) -> Head | None:
+        return self._heads.get((root, destination)) if root else None
+
+    def of(self, root: str) -> list[tuple[str, Head]]:
+        """Where the thread has a message."""
+        return [(destination, head) for (one, destination), head in self._heads.items() if one == root]
+
+    def subscribers(self) -> set[int]:
+        return {head.subscription for head in self._heads.values()}
+
+    def destinations(self) -> set[str]:
+        return {destination for _, destination in self._heads}
+
+    def claim_count(self, destination: str, head: Head) -> bool:
+        """Whether a new count is to be ordered: nothing waits yet that will show it. From now on something does."""
+        key = (head.post, destination)
+        if key in self._waiting:
+            return False
+        self._waiting.add(key)
+        return True
+
+    def will_show(self, destination: str, post: int) -> None:
+        """Something is ordered that shows the thread as it is by then."""
+        self._waiting.add((post, destination))
+
+
+def _head(row: Record, manner: Manner) -> Head:
+    return Head(row.id, (row.published, row.id), row.reason, row.subscription, manner)
+
+
+def read_heads(connection: Connection, roots: Collection[str], gone: Collection[int]) -> Heads:
+    """The heads of the threads with these roots; ``gone`` are posts that are none, because they are being deleted."""
+    if not roots:
+        return Heads()
+    rows = [row for row in _HEADS(connection, roots=roots) if row.id not in gone]
+    waiting = _WAITING(connection, ids={row.id for row in rows}) if rows else ()
+    return Heads(rows, waiting)
+
+
+def follows(head: Head) -> bool:
+    """Whether the thread's later posts are posted under it."""
+    return head.manner.follow is Follow.REPLIES

@@ -1,0 +1,61 @@
+"""The consent matrix: who asks × what the author's settings say → page, listing, index, expiry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import pytest
+
+from relay.consent import NO, Asker, Consent, consent, has_run_out
+from relay.testing import NOON, author
+
+MONTH = timedelta(days=30)
+AUTHOR, READER, NOBODY = Asker
+SILENT = replace(author(), discoverable=None, indexable=None)
+
+
+SAID = list(product((True, False, None), repeat=2))
+"""What an author may have said of lists and of search engines."""
+
+
+def stays(*, listed: bool = False, indexed: bool = False) -> Consent:
+    return Consent(page=True, listed=listed, indexed=indexed)
+
+
+@pytest.mark.parametrize(
+    ("asker", "refuses", "said", "allowed"),
+    [
+        *((AUTHOR, True, said, stays()) for said in SAID),
+        *((asker, True, said, NO) for asker in (READER, NOBODY) for said in SAID),
+        *((AUTHOR, False, (d, i), stays(listed=d is True, indexed=i is True)) for d, i in SAID),
+        *(
+            (asker, False, (d, i), stays(listed=d is True, indexed=i is True))
+            for asker in (READER, NOBODY)
+            for d, i in SAID
+            if d or i
+        ),
+        *(
+            (asker, False, (d, i), Consent(page=True, expires=MONTH))
+            for asker in (READER, NOBODY)
+            for d, i in SAID
+            if not (d or i)
+        ),
+    ],
+)
+def test_the_matrix(asker: Asker, refuses: bool, said: tuple[bool | None, bool | None], allowed: Consent) -> None:
+    discoverable, indexable = said
+    person = replace(author(), refuses=refuses, discoverable=discoverable, indexable=indexable)
+    assert consent(person, asker, MONTH) == allowed
+
+
+def test_a_relay_may_keep_pages_for_good() -> None:
+    assert consent(SILENT, READER, timedelta(0)) == stays()
+
+
+@pytest.mark.parametrize(("days", "gone"), [(29, False), (30, False), (31, True)])
+def test_a_page_runs_out_when_nobody_came_for_so_long(days: int, gone: bool) -> None:
+    assert has_run_out(consent(SILENT, READER, MONTH), NOON, NOON + timedelta(days=days)) is gone
+    assert not has_run_out(consent(SILENT, AUTHOR, MONTH), NOON, NOON + timedelta(days=days))
+    assert not has_run_out(NO, NOON, NOON + timedelta(days=days))

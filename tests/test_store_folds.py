@@ -1,0 +1,236 @@
+"""Posts that share one message: the budget is used up, it is quiet, or a digest was asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relay.manner import Follow, Manner, Mode
+from relay.model import Action, Delivery, Destination, Post, Published, Subscription, Why
+from relay.ports import Allowance, Intake, Resolved, Store, Wanted, Wish
+from relay.testing import NOON, post
+from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri
+
+TIGHT = Allowance(budget=30, burst=3)
+QUIET = Manner(quiet="12:00-14:00")
+DIGEST = Manner(mode=Mode.DIGEST, every=timedelta(hours=1))
+
+
+async def subscribe(
+    store: Store, manner: Manner, to: Destination = ROOM, topic: str = "#bridge", name: str = "a"
+) -> Subscription:
+    await store.save_subscriptions(name, [Wanted(topic=topic, destination=to, manner=manner)])
+    one = next(one for one in await store.list_subscriptions(to) if one.origin == name)
+    await store.save_resolved(one.id, {"fake": Resolved(feeds=(topic,), tag=topic.strip("#"))}, NOON)
+    return one
+
+
+async def bring(store: Store, *posts: Post, to: Subscription, minute: float = 0, allowance: Allowance = TIGHT) -> None:
+    events = tuple(map(Published, posts))
+    wishes = tuple(Wish(uri=one.uri, by={str(to.destination): to}) for one in posts)
+    await store.add_intakes([Intake(feed=None, events=events, wishes=wishes, allowance=allowance)], lease(now=minute))
+
+
+async def carry(store: Store, minute: float = 0) -> list[Delivery]:
+    done: list[Delivery] = []
+    batch = await store.claim_deliveries(CLAIM, lease(now=minute))
+    while batch:
+        done += batch
+        batch = await store.save_settlements([settled(one, due=minute) for one in batch], lease(now=minute), CLAIM)
+    return done
+
+
+def sends(done: list[Delivery]) -> list[str]:
+    return [one.uri for one in done if one.action is Action.SEND and one.fold is None]
+
+
+def folds(done: list[Delivery]) -> list[tuple[Action, int]]:
+    return [(one.action, one.fold.count) for one in done if one.fold]
+
+
+# --- the budget ---
+
+
+async def test_what_exceeds_the_budget_is_one_message_that_grows(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 11)), to=here)
+    done = await carry(store)
+    assert sends(done) == [uri(1), uri(2), uri(3)]
+    assert folds(done) == [(Action.SEND, 7)]
+    await bring(store, *(post(number) for number in range(11, 16)), to=here)
+    await bring(store, *(post(number) for number in range(16, 21)), to=here)
+    done = await carry(store)
+    assert folds(done) == [(Action.EDIT, 17)]
+    assert done[0].messages
+    fold = done[0].fold
+    assert fold
+    assert (fold.why, fold.topic, fold.tag) == (Why.BUDGET, "#bridge", "bridge")
+    assert [card.post.uri for card in fold.best][:2] == [uri(20), uri(19)]
+
+
+async def test_the_budget_comes_back_with_time(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 5)), to=here)
+    assert len(sends(await carry(store))) == 3
+    await bring(store, post(5), to=here, minute=2.1)
+    assert sends(await carry(store, 3)) == [uri(5)]
+
+
+async def test_after_an_hour_there_is_a_new_message(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 5)), to=here)
+    await carry(store)
+    await bring(store, *(post(number) for number in range(11, 16)), to=here, minute=61)
+    done = await carry(store, 62)
+    assert len(sends(done)) == 3
+    assert folds(done) == [(Action.SEND, 2)]
+
+
+async def test_a_budget_of_its_own_counts_for_itself(store: Store) -> None:
+    free, tight = (
+        await subscribe(store, Manner(budget=0)),
+        await subscribe(store, Manner(budget=1, burst=1), HALL, name="b"),
+    )
+    await bring(store, *(post(number) for number in range(1, 9)), to=free)
+    await bring(store, *(post(number) for number in range(1, 9)), to=tight)
+    done = await carry(store)
+    assert len(sends(done)) == 8 + 1
+    assert folds(done) == [(Action.SEND, 7)]
+
+
+async def test_edits_and_counts_need_no_budget(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 4)), to=here)
+    await carry(store)
+    await bring(store, post(9, reply_to=uri(1)), to=here)
+    assert [(one.action, one.uri) for one in await carry(store)] == [(Action.COUNT, uri(1))]
+
+
+async def test_posts_under_a_thread_are_messages_like_others(store: Store) -> None:
+    here = await subscribe(store, Manner(follow=Follow.REPLIES))
+    chain = [post(number, reply_to=uri(number - 1) if number > 1 else "") for number in range(1, 7)]
+    await bring(store, *chain, to=here)
+    done = await carry(store)
+    assert len(sends(done)) == 3
+    assert folds(done) == [(Action.SEND, 3)]
+
+
+async def test_a_post_that_was_folded_is_not_brought_again(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    posts = [post(number) for number in range(1, 6)]
+    await bring(store, *posts, to=here)
+    await carry(store)
+    await bring(store, *posts, to=here, minute=30)
+    assert await carry(store, 31) == []
+
+
+async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 7)), to=here)
+    await carry(store)
+    await delete(store, uri(5))
+    done = await carry(store)
+    assert folds(done) == [(Action.EDIT, 2)]
+    assert done[0].fold
+    assert uri(5) not in [card.post.uri for card in done[0].fold.best]
+
+
+# --- quiet hours and digests ---
+
+
+async def test_while_it_is_quiet_nothing_comes_and_afterwards_one_message(store: Store) -> None:
+    here = await subscribe(store, QUIET)
+    await bring(store, post(1), post(2), to=here)
+    await bring(store, post(3), to=here, minute=60)
+    assert await carry(store, 60) == []
+    assert await store.save_due_folds(at(60)) == at(120)
+    assert await store.save_due_folds(at(120)) is None
+    done = await carry(store, 120)
+    assert folds(done) == [(Action.SEND, 3)]
+    assert done[0].fold
+    assert done[0].fold.why is Why.QUIET
+    await bring(store, post(4), to=here, minute=121)
+    assert sends(await carry(store, 121)) == [uri(4)]
+
+
+async def test_a_single_post_comes_as_what_it_is(store: Store) -> None:
+    here = await subscribe(store, QUIET)
+    await bring(store, post(1), post(2), to=here)
+    await delete(store, uri(1))
+    await store.save_due_folds(at(120))
+    assert sends(await carry(store, 120)) == [uri(2)]
+
+
+async def test_a_fold_whose_posts_are_all_gone_never_comes(store: Store) -> None:
+    here = await subscribe(store, QUIET)
+    await bring(store, post(1), to=here)
+    await delete(store, uri(1))
+    assert await store.save_due_folds(at(120)) is None
+    assert await carry(store, 120) == []
+
+
+async def test_a_fold_of_a_subscription_that_is_gone_never_comes(store: Store) -> None:
+    here = await subscribe(store, QUIET)
+    await bring(store, post(1), post(2), to=here)
+    await store.save_subscriptions("a", [])
+    await store.save_due_folds(at(120))
+    assert await carry(store, 120) == []
+
+
+async def test_a_digest_comes_on_the_hour_and_a_new_one_begins(store: Store) -> None:
+    here = await subscribe(store, DIGEST)
+    await bring(store, post(1), post(2), to=here, minute=10)
+    assert await store.save_due_folds(at(10)) == at(60)
+    await store.save_due_folds(at(60))
+    await bring(store, post(3), post(4), post(5), to=here, minute=61)
+    assert folds(await carry(store, 61)) == [(Action.SEND, 2)]
+    assert await store.save_due_folds(at(120)) is None
+    assert folds(await carry(store, 120)) == [(Action.SEND, 3)]
+
+
+# --- nothing lost, nothing twice ---
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=st.lists(st.tuples(st.integers(0, 300), st.integers(1, 9), st.booleans()), min_size=1, max_size=8),
+    manner=st.sampled_from([Manner(), Manner(budget=5, burst=2), QUIET, DIGEST, Manner(mode=Mode.POSTS)]),
+)
+async def test_every_post_is_a_message_or_in_one(
+    store: Store, batches: list[tuple[int, int, bool]], manner: Manner
+) -> None:
+    world = next(_worlds) * 1_000
+    here = await subscribe(store, manner, Destination("fake", f"room {world}"), name=f"s{world}")
+    number, done = world, list[Delivery]()
+    for minute, count, cut_off in sorted(batches):
+        await bring(store, *(post(number + one) for one in range(count)), to=here, minute=minute)
+        number += count
+        await store.save_due_folds(at(minute))
+        if cut_off:  # a crash between the claim and its end
+            await store.claim_deliveries(CLAIM, lease(now=minute))
+            await store.delete_leases("one")
+        done += await carry(store, minute)
+    await store.save_due_folds(at(10_000))
+    done += await carry(store, 10_000)
+    alone = sends(done)
+    shared = {one.fold.slug: one.fold.count for one in done if one.fold}
+    assert len(alone) == len(set(alone))
+    assert len(alone) + sum(shared.values()) == number - world
+
+
+_worlds = iter(range(1, 10**6))
+
+
+async def test_five_hundred_posts_in_a_minute_are_a_few_messages(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    done: list[Delivery] = []
+    for start in range(0, 500, 20):
+        posts = [post(number) for number in range(start + 1, start + 21)]
+        await bring(store, *posts, to=here, minute=start / 500, allowance=Allowance(30, 10))
+        done += await carry(store, start / 500)
+    assert len(sends(done)) == 10
+    assert folds(done)[0] == (Action.SEND, 10)
+    assert folds(done)[-1] == (Action.EDIT, 490)
+    assert {action for action, _ in folds(done)[1:]} == {Action.EDIT}

@@ -1,0 +1,126 @@
+"""What the lists of threads hold: on a hashtag, by an author, in a fold; and the visits to pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from relay.manner import Manner
+from relay.model import Post, Published
+from relay.ports import Allowance, Intake, Resolved, Store, Wanted, Wish
+from relay.testing import NOON, author, post
+from tests.store_cases import ROOM, at, carry, delete, lease, publish, uri
+from tests.test_store_folds import bring, subscribe
+
+CHAIN = tuple(
+    post(n, reply_to=uri(n - 1) if n > 1 else "", tags=("Bridge",) if n in {1, 3} else ()) for n in range(1, 4)
+)
+
+
+def tagged(number: int, *tags: str, **said: object) -> Post:
+    return post(number, tags=tags or ("bridge",), **said)
+
+
+def roots(pages: object) -> list[int]:
+    return [int(page.root.rsplit("/", 1)[1]) for page in pages.pages]  # type: ignore[attr-defined]  # a Leaf
+
+
+async def test_a_hashtag_lists_what_was_relayed_the_latest_first_and_threads_once(store: Store) -> None:
+    await publish(store, *CHAIN)
+    await publish(store, tagged(7, "BRIDGE", "rope"))
+    await publish(store, tagged(8), to=())  # it was read, and nobody wanted it
+    assert roots(await store.list_tagged("bridge", 10)) == [7, 1]
+    assert roots(await store.list_tagged("rope", 10)) == [7]
+    assert roots(await store.list_tagged("harvest", 10)) == []
+
+
+async def test_a_list_is_read_leaf_by_leaf(store: Store) -> None:
+    await publish(store, *(tagged(number) for number in range(1, 8)))
+    seen, before = [], None
+    while True:
+        leaf = await store.list_tagged("bridge", 3, before)
+        seen.append(roots(leaf))
+        before = leaf.before
+        if before is None:
+            break
+    assert seen == [[7, 6, 5], [4, 3, 2], [1]]
+
+
+async def test_what_is_deleted_is_listed_no_more(store: Store) -> None:
+    await publish(store, tagged(1), tagged(2))
+    await delete(store, uri(2))
+    assert roots(await store.list_tagged("bridge", 10)) == [1]
+
+
+async def test_what_was_folded_was_relayed_too(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(tagged(number) for number in range(1, 9)), to=here, allowance=Allowance(30, 2))
+    [*_, fold] = await carry(store)
+    assert roots(await store.list_tagged("bridge", 10)) == [8, 7, 6, 5, 4, 3, 2, 1]
+    leaf = await store.list_folded(fold.page, 4)
+    assert leaf
+    assert (leaf.topic, roots(leaf)) == ("#bridge", [8, 7, 6, 5])
+    assert await store.list_folded("nothing", 4) is None
+
+
+async def test_an_author_s_threads_are_listed_but_no_single_posts(store: Store) -> None:
+    await publish(store, *CHAIN, tagged(8), post(9, author=author("Sami")))
+    page = await store.get_page_of(uri(8))
+    assert page
+    assert roots(await store.list_by_author(page.slug, 10)) == [1]
+    assert roots(await store.list_by_author("nothing", 10)) == []
+
+
+async def test_hashtags_that_are_followed_are_listed_once(store: Store) -> None:
+    await store.save_subscriptions(
+        "a", [Wanted(topic="#Bridge", destination=ROOM), Wanted(topic="fake:x", destination=ROOM)]
+    )
+    for one in await store.list_subscriptions():
+        resolved = {
+            name: Resolved(feeds=(one.topic,), tag="bridge" if one.topic[0] == "#" else "") for name in ("a", "b")
+        }
+        await store.save_resolved(one.id, resolved, NOON)
+    assert await store.list_followed() == ["bridge"]
+
+
+async def test_a_visit_is_noted_once_a_day_and_what_the_author_asked_for_for_good(store: Store) -> None:
+    await publish(store, *CHAIN)
+    page = await store.get_page_of(uri(2))
+    assert page
+    assert (page.visited, page.asked) == (None, False)
+    for minute in (0, 5, 24 * 60 + 1):
+        await store.save_visit(page.slug, at(minute))
+    visited = await store.get_page(page.slug)
+    assert visited == replace(page, visited=NOON + timedelta(days=1, minutes=1))
+    await store.save_visit(page.slug, at(24 * 60 + 2), asked=True)
+    await store.save_visit(page.slug, at(72 * 60))
+    asked = await store.get_page(page.slug)
+    assert asked
+    assert asked.asked
+
+
+async def test_other_ways_to_go_on_are_beside_the_thread(store: Store) -> None:
+    aside = post(9, reply_to=uri(1))
+    await publish(store, *CHAIN, aside, to=())
+    page = await store.get_page_of(uri(1))
+    assert page
+    assert (page.posts, page.asides) == (CHAIN, ((aside,),))
+
+
+async def test_a_deleted_post_keeps_its_place_also_where_the_next_one_forgot_it(store: Store) -> None:
+    """Mastodon says of an answer to a deleted post that it answers nothing."""
+    await publish(store, *CHAIN, to=())
+    await delete(store, uri(2))
+    await store.add_intakes(
+        [
+            Intake(
+                feed=None,
+                events=(Published(replace(CHAIN[2], reply_to="", title="Better")),),
+                wishes=(Wish(uri=CHAIN[2].uri, by={}),),
+            )
+        ],
+        lease(),
+    )
+    page = await store.get_page_of(uri(3))
+    assert page
+    assert [one.uri for one in page.posts] == [uri(1), uri(2), uri(3)]
