@@ -31,6 +31,7 @@ from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
 from relay.web import Web
+from relay.web.site import Join, Site
 
 log = get_logger(__name__)
 
@@ -128,6 +129,17 @@ def wanted(config: Config) -> list[Wanted]:
     ]
 
 
+def _site(config: Config) -> Site:
+    return Site(
+        name=config.relay.name,
+        public_url=config.relay.public_url,
+        language=config.relay.language,
+        contact=config.relay.contact,
+        joins=tuple(Join(name=join.name, url=join.url, about=join.about) for join in config.web.join),
+        expire=config.threads.expire,
+    )
+
+
 class App:
     """A running relay. ``async with App(parts) as app`` starts it; leaving stops it in order within five seconds."""
 
@@ -168,9 +180,7 @@ class App:
         self.web = Web(
             store,
             self.threads.look,
-            name=config.relay.name,
-            public_url=config.relay.public_url,
-            language=config.relay.language,
+            _site(config),
             hooks=parts.hooks,
         )
         self.ingest = Ingest(

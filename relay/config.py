@@ -92,11 +92,20 @@ class StoreSettings(Settings):
         return value
 
 
+class JoinSettings(Settings):
+    """One of ``[[web.join]]``: a channel that readers of the pages may join."""
+
+    name: Annotated[str, Field(min_length=1)]
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    about: str = ""
+
+
 class WebSettings(Settings):
     """``[web]``: where the pages are served."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    join: tuple[JoinSettings, ...] = ()
 
 
 class OutboxSettings(Settings):

@@ -16,6 +16,7 @@ from relay.plugins import Hooks
 from relay.ports import Counts, Page, Store
 from relay.testing import post
 from relay.web import Web
+from relay.web.site import Site
 
 HTML = "text/html; charset=utf-8"
 SLUG = "k3v9Qm2xTbW0rYh7-_a"
@@ -34,6 +35,7 @@ class Kept:
     pages: Sequence[Page] = ()
     trouble: Exception | None = None
     counts: Counts = field(default_factory=Counts)
+    visits: list[str] = field(default_factory=list)
 
     async def get_page(self, slug: str) -> Page | None:
         return next((page for page in await self.list_pages(99) if page.slug == slug), None)
@@ -42,6 +44,12 @@ class Kept:
         if self.trouble:
             raise self.trouble
         return self.pages[:limit]
+
+    async def list_followed(self) -> Sequence[str]:
+        return ("qeswachaka",)
+
+    async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
+        self.visits.append(slug)
 
     async def get_counts(self) -> Counts:
         await self.list_pages(0)
@@ -76,15 +84,14 @@ async def served(
     public_url: str = "",
     patience: timedelta = timedelta(seconds=5),
     hooks: Hooks | None = None,
+    site: Site | None = None,
 ) -> AsyncIterator[Get]:
     """A running server over these pages; what it yields fetches a path."""
     store = Kept(pages, trouble, counts or Counts())
     web = Web(
         cast(Store, store),
         look,
-        name="Chaski Wasi",
-        public_url=public_url,
-        language="qu",
+        site or Site(name="Chaski Wasi", public_url=public_url, language="qu"),
         patience=patience,
         hooks=hooks,
     )

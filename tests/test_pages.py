@@ -147,7 +147,7 @@ async def test_links_within_the_site_work_below_any_prefix(prefix: str) -> None:
         tree = (await get(f"/t/{SLUG}")).tree
     assert (one(tree, "link[rel=stylesheet]").attributes["href"] or "").startswith("../style.css?v=")
     assert [a.attributes["href"] for a in tree.css(".formats a")] == [
-        f"{SLUG}.{form}" for form in ("md", "txt", "json")
+        f"{SLUG}.{form}" for form in ("epub", "md", "txt", "json")
     ]
 
 
@@ -161,7 +161,9 @@ async def test_three_hundred_posts_stay_a_small_page() -> None:
 
 
 async def test_the_front_page_lists_the_latest_threads() -> None:
-    arabic = Author(uri="u", name="نور", url="https://muhit.example/@noor", handle="@noor@muhit.example")
+    arabic = Author(
+        uri="u", name="نور", url="https://muhit.example/@noor", handle="@noor@muhit.example", discoverable=True
+    )
     other = page(post(7, author=arabic, body=text("قبل البريد"), language="ar"), slug="other")
     async with served(
         page(), page(rich_post(3), slug="warned"), other, page(Removed(post(9).uri), slug="empty")

@@ -27,6 +27,7 @@ port = 0
 allow_private = ["127.0.0.0/8"]
 pace = "0s"
 [outbox]
+budget = 0
 lease = "2s"
 timeout = "1s"
 [sources.mastodon]

@@ -22,6 +22,7 @@ from relay.sources.rss import RssSettings, RssSource
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.web import Web
+from relay.web.site import Site
 from tests.feed_reading import fresh
 from tests.fetching import client
 from tests.servers.feeds import Document, FeedServer
@@ -95,7 +96,7 @@ async def test_a_strict_server_refuses_who_is_rude() -> None:
 async def test_a_ping_is_delivered_at_once_though_polls_are_an_hour_apart(store: Store) -> None:
     topic = "https://bell.example/feed.xml"
     hooks = Hooks(base="http://127.0.0.1:1")
-    web = Web(store, None, name="relay", hooks=hooks)
+    web = Web(store, None, Site(name="relay"), hooks=hooks)
     await web.start("127.0.0.1", 0)
     hooks.base = web.url
     async with FeedServer() as feeds, HubServer() as hub, client() as http:

@@ -19,6 +19,7 @@ from relay.plugins import Hooks
 from relay.ports import Counts, Page, State, Store, StoreError
 from relay.testing import author, post, text
 from relay.web import Web
+from relay.web.site import Site
 from tests.reader import HTML, SLUG, Kept, one, page, served
 
 # --- headers ---
@@ -143,7 +144,8 @@ async def test_trouble_is_a_page_that_tells_no_secret(trouble: Exception, status
 
 async def test_crawlers_are_asked_to_stay_away() -> None:
     async with served() as get:
-        assert (await get("/robots.txt")).text == "User-agent: *\nDisallow: /\n"
+        told = (await get("/robots.txt")).text
+    assert told == "User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n"  # each page says for itself
 
 
 async def test_health_is_told_apart_from_readiness() -> None:
@@ -214,7 +216,7 @@ async def test_a_bug_in_who_listens_is_told_without_what_was_posted(capsys: pyte
 
 @pytest.mark.parametrize("sent", ["Content-Length: 9\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\nno number\r\n"])
 async def test_a_call_that_breaks_off_is_no_bug(sent: str, capsys: pytest.CaptureFixture[str]) -> None:
-    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    web = Web(cast(Store, Kept()), None, Site(name="Chaski Wasi"))
     await web.start("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(web.url.rpartition(":")[2]))
     writer.write(f"POST /hook/a HTTP/1.1\r\nHost: chaski.example\r\n{sent}".encode())
@@ -290,7 +292,7 @@ class Stuck(Kept):
 
 async def test_it_stops_within_a_second_while_a_reader_waits() -> None:
     store = Stuck()
-    web = Web(cast(Store, store), None, name="Chaski Wasi")
+    web = Web(cast(Store, store), None, Site(name="Chaski Wasi"))
     await web.start("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(web.url.rpartition(":")[2]))
     writer.write(f"GET /t/{SLUG} HTTP/1.1\r\nHost: chaski.example\r\n\r\n".encode())
@@ -304,7 +306,7 @@ async def test_it_stops_within_a_second_while_a_reader_waits() -> None:
 
 
 async def test_stopping_twice_or_before_the_start_does_nothing() -> None:
-    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    web = Web(cast(Store, Kept()), None, Site(name="Chaski Wasi"))
     await web.stop()
     await web.start("127.0.0.1", 0)
     await web.stop()
@@ -313,7 +315,7 @@ async def test_stopping_twice_or_before_the_start_does_nothing() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
-    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    web = Web(cast(Store, Kept()), None, Site(name="Chaski Wasi"))
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
         await web.start("127.0.0.1", taken.getsockname()[1])
     assert web.url == ""
@@ -323,7 +325,7 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> Non
     ("host", "begins"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:"), ("::1", "http://[::1]:")]
 )
 async def test_its_address_can_be_opened_whatever_it_listens_on(host: str, begins: str) -> None:
-    web = Web(cast(Store, Kept()), None, name="Chaski Wasi")
+    web = Web(cast(Store, Kept()), None, Site(name="Chaski Wasi"))
     try:
         await web.start(host, 0)
         assert web.url.startswith(begins)

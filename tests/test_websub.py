@@ -21,6 +21,7 @@ from relay.sources.rss.push import AGAIN, BETWEEN, RENEW, VERIFIED_WITHIN
 from relay.sources.rss.websub import challenge, is_denied, is_for_neighbours, is_signed, lease
 from relay.store import open_store
 from relay.web import Web
+from relay.web.site import Site
 from tests.feed_reading import NOW, Reader
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.hub import Asked, HubServer
@@ -162,7 +163,7 @@ async def relay_at_loopback() -> AsyncIterator[Hooks]:
     """The web server of a relay, whose public address is on loopback: that is trusted here."""
     hooks = Hooks(base="http://127.0.0.1:1")
     store = await open_store("sqlite://")
-    web = Web(store, None, name="relay", hooks=hooks)
+    web = Web(store, None, Site(name="relay"), hooks=hooks)
     await web.start("127.0.0.1", 0)
     hooks.base = web.url
     yield hooks

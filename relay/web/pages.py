@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from relay.text import clean, plain, safe_url
+from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html
 from relay.web.reading import Reading, byline, counted, day, moment, share
+from relay.web.site import Join
 
 _SOURCES = "default-src 'none'; img-src https: http: data:; media-src https: http:; base-uri 'none'; form-action 'none'"
 POLICY = f"{_SOURCES}; style-src 'self'; frame-ancestors 'none'"
@@ -32,21 +34,49 @@ def style_version() -> str:
     return hashlib.sha256(style().encode()).hexdigest()[:12]
 
 
-def thread_page(reading: Reading, *, root: str) -> str:
-    """The page of a thread; ``root`` is the relative address of the site's top."""
-    return _environment().get_template("thread.html").render(reading=reading, **_served(root))
+NOBODY = "noindex, noarchive"
+"""What crawlers are told of everything that no author gave to search engines."""
+
+
+def thread_page(
+    reading: Reading, *, root: str, joins: Sequence[Join] = (), listed: bool = False, robots: str = NOBODY
+) -> str:
+    """The page of a thread; ``root`` is the relative address of the site's top. ``listed``: its author has a list."""
+    return (
+        _environment()
+        .get_template("thread.html")
+        .render(reading=reading, joins=joins, listed=listed, **_served(root, robots))
+    )
 
 
 def page_html(reading: Reading) -> str:
     """The page of a thread as a file of its own: with its style in it, and without addresses on a relay."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     template = _environment().get_template("thread.html")
-    return template.render(reading=reading, root="", css=style(), policy=f"{_SOURCES}; style-src 'sha256-{digest}'")
+    policy = f"{_SOURCES}; style-src 'sha256-{digest}'"
+    return template.render(reading=reading, joins=(), listed=False, robots=NOBODY, root="", css=style(), policy=policy)
 
 
-def index_page(latest: Sequence[Reading], *, site: str, root: str) -> str:
-    """The front page: what this place is, and the latest threads."""
-    return _environment().get_template("index.html").render(latest=latest, site=site, **_served(root))
+def article_html(reading: Reading) -> str:
+    """The thread's words alone, for a book: no pictures, no styles."""
+    return _environment().get_template("book.html").render(reading=reading)
+
+
+def index_page(listing: Listing, *, joins: Sequence[Join], followed: Sequence[str], root: str) -> str:
+    """The front page: what this place is, where to join, which hashtags are followed, and the latest threads."""
+    template = _environment().get_template("index.html")
+    return template.render(listing=listing, joins=joins, followed=followed, **_served(root))
+
+
+def list_page(listing: Listing, *, root: str) -> str:
+    """The page of a list of threads."""
+    return _environment().get_template("list.html").render(listing=listing, **_served(root))
+
+
+def privacy_page(*, site: str, contact: str, days: int, language: str, root: str) -> str:
+    """What is kept and how to take it back, in plain words, in English or Spanish."""
+    template = _environment().get_template(f"privacy.{language}.html")
+    return template.render(site=site, contact=contact, days=days, language=language, **_served(root))
 
 
 def message_page(title: str, text: str, *, site: str, root: str, link: str = "", words: str = "") -> str:
@@ -55,8 +85,8 @@ def message_page(title: str, text: str, *, site: str, root: str, link: str = "",
     return template.render(title=title, text=text, site=site, link=link, words=words, **_served(root))
 
 
-def _served(root: str) -> dict[str, str]:
-    return {"root": root, "version": style_version(), "css": "", "policy": ""}
+def _served(root: str, robots: str = NOBODY) -> dict[str, str]:
+    return {"root": root, "version": style_version(), "css": "", "policy": "", "robots": robots}
 
 
 @cache
@@ -75,6 +105,7 @@ def _environment() -> Environment:
         "clock": clock,
         "counted": counted,
         "day": day,
+        "feeds": feeds_of,
         "host": host,
         "html": html,
         "iso": iso,

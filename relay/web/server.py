@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 
-from aiohttp import ETag, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from relay import __version__
+from relay.consent import NO, Asker, Consent, consent, has_run_out
 from relay.log import get_logger
+from relay.model import Post
 from relay.plugins import Hooks
 from relay.ports import Page, State, Store, StoreError
-from relay.web.pages import POLICY, index_page, message_page, style, thread_page
+from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
+from relay.web.lists import Lists
+from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
+from relay.web.site import Site
 
 log = get_logger(__name__)
 
@@ -32,7 +37,6 @@ LOOKS = 8
 """How many threads are asked for at the same time; above, a reader gets what is stored."""
 ANSWER_WITHIN = timedelta(seconds=2)
 """How long a store may take to say that it is there."""
-LATEST = 30
 LARGEST_CALL = 1_000_000
 """Bytes of what a platform may post."""
 
@@ -41,16 +45,19 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Server": "Chasqui",
     "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex, noarchive",
 }
-_BRIEFLY = "max-age=60"  # short, so that what an author takes back is gone soon
-_FOREVER = "public, max-age=31536000, immutable"
 _TYPES = {Format.MD: "text/markdown", Format.TXT: "text/plain", Format.JSON: "application/json"}
+EPUB = "application/epub+zip"
 _WORDS = {
     404: ("Nothing here", "There is no such page. It may have been taken back by its author, or have run out."),
     500: ("Something broke", "This page could not be made. It is our fault, not yours; please try again later."),
     503: ("Out of reach", "The store does not answer at the moment. Please try again in a minute."),
 }
+
+
+def _last(page: Page) -> datetime:
+    """When anything was last heard of a page: of its readers, its author, or who looked after it."""
+    return max(filter(None, (page.visited, page.updated)))
 
 
 class Web:
@@ -60,23 +67,23 @@ class Web:
         self,
         store: Store,
         look: Look | None,
+        site: Site,
         *,
-        name: str,
-        public_url: str = "",
-        language: str = "en",
         patience: timedelta = PATIENCE,
         hooks: Hooks | None = None,
     ) -> None:
-        self._store = store
-        self._look = look
-        self._name = name
-        self._public_url = public_url.rstrip("/")
-        self._language = language
+        self._store, self._look, self._site = store, look, site
         self._patience = patience
         self._hooks = hooks or Hooks()
+        self._lists = Lists(store, site, self._reading, lambda: self._base)
+        self._visits: set[asyncio.Task[None]] = set()
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
         self._runner: web.AppRunner | None = None
+
+    @property
+    def _base(self) -> str:
+        return self._site.public_url.rstrip("/") or self.url
 
     @property
     def url(self) -> str:
@@ -102,8 +109,8 @@ class Web:
 
     async def stop(self) -> None:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
-        for look in self._looks:
-            look.cancel()
+        for task in (*self._looks, *self._visits):
+            task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -112,9 +119,10 @@ class Web:
         app = web.Application(middlewares=[self._dress], client_max_size=LARGEST_CALL)
         app.add_routes(
             [
-                web.get("/", self._index),
+                *self._lists.routes(),
                 web.get(r"/t/{slug:[\w-]+}", self._thread),
                 web.get(r"/t/{slug:[\w-]+}.{form:md|txt|json}", self._file),
+                web.get(r"/t/{slug:[\w-]+}.epub", self._book),
                 web.get("/style.css", self._style),
                 web.get("/robots.txt", self._robots),
                 web.get("/healthz", self._healthz),
@@ -141,11 +149,12 @@ class Web:
             log.exception("a page could not be made", path=request.path)
             response = self._message(request, 500)
         response.headers.update(HEADERS)
+        response.headers.setdefault("X-Robots-Tag", NOBODY)
         return response
 
     def _message(self, request: web.Request, status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
         title, text = _WORDS.get(status, ("That does not work", f"The server answers {status} to this request."))
-        page = message_page(title, text, site=self._name, root=_root(request))
+        page = message_page(title, text, site=self._site.name, root=root_of(request))
         kept = {name: value for name, value in (headers or {}).items() if name in ("Allow", "Retry-After")}
         return web.Response(
             status=status, text=page, content_type="text/html", headers=kept | {"Cache-Control": "no-store"}
@@ -153,45 +162,74 @@ class Web:
 
     def _gone(self, request: web.Request, text: str, link: str = "") -> web.Response:
         page = message_page(
-            "Taken back", text, site=self._name, root=_root(request), link=link, words="Read the original"
+            "Taken back", text, site=self._site.name, root=root_of(request), link=link, words="Read the original"
         )
-        return web.Response(status=410, text=page, content_type="text/html", headers={"Cache-Control": _BRIEFLY})
-
-    async def _index(self, request: web.Request) -> web.Response:
-        pages = await self._store.list_pages(LATEST)
-        readings = [self._reading(page) for page in pages]
-        latest = [reading for reading in readings if reading.written and not reading.author.refuses]
-        return _answer(request, index_page(latest, site=self._name, root=_root(request)), "text/html")
+        return web.Response(status=410, text=page, content_type="text/html", headers={"Cache-Control": BRIEFLY})
 
     async def _thread(self, request: web.Request) -> web.Response:
-        reading = await self._read(request)
-        if isinstance(reading, web.Response):
-            return reading
-        text = await asyncio.to_thread(thread_page, reading, root=_root(request))  # the longest take 60 ms
-        return _answer(request, text, "text/html")
+        found = await self._read(request)
+        if isinstance(found, web.Response):
+            return found
+        reading, allowed = found
+        robots = "all" if allowed.indexed else NOBODY
+        made = partial(thread_page, reading, root=root_of(request), joins=self._site.joins, listed=allowed.listed)
+        text = await asyncio.to_thread(made, robots=robots)  # the longest take 60 ms
+        return answer(request, text, "text/html", robots=robots)
 
     async def _file(self, request: web.Request) -> web.Response:
-        reading = await self._read(request)
-        if isinstance(reading, web.Response):
-            return reading
+        found = await self._read(request)
+        if isinstance(found, web.Response):
+            return found
         form = Format(request.match_info["form"])
-        return _answer(request, await asyncio.to_thread(render_thread, reading, form), _TYPES[form])
+        return answer(request, await asyncio.to_thread(render_thread, found[0], form), _TYPES[form])
 
-    async def _read(self, request: web.Request) -> Reading | web.Response:
-        """The thread, or the page that says why there is none to be read."""
+    async def _book(self, request: web.Request) -> web.Response:
+        found = await self._read(request)
+        if isinstance(found, web.Response):
+            return found
+        from relay.web.epub import epub  # reads XML, which an idle relay never needs
+
+        response = answer(request, await asyncio.to_thread(epub, found[0]), EPUB)
+        response.headers["Content-Disposition"] = f'attachment; filename="{found[0].slug}.epub"'
+        return response
+
+    async def _read(self, request: web.Request) -> tuple[Reading, Consent] | web.Response:
+        """The thread and what its author allows, or the page that says why there is none to be read."""
         page = await self._store.get_page(request.match_info["slug"])
         if page is None:
             raise web.HTTPNotFound
-        reading = self._reading(await self._fresh(page))
+        if has_run_out(self._allowed(page), _last(page), self._site.clock()):
+            return self._gone(request, "Nobody has read it for a while, so it has run out. It can be asked for anew.")
+        page = await self._fresh(page)
+        reading, allowed = self._reading(page), self._allowed(page)
         if not reading.written:
             return self._gone(request, "What stood here has been removed by its author.")
-        if reading.author.refuses:
+        if not allowed.page:
             return self._gone(request, "The author asks not to be kept on pages like this one.", reading.first.url)
-        return reading
+        self._note_visit(page)
+        return reading, allowed
+
+    def _allowed(self, page: Page) -> Consent:
+        author = next((post.author for post in page.posts if isinstance(post, Post)), None)
+        asker = Asker.AUTHOR if page.asked else Asker.NOBODY
+        return consent(author, asker, self._site.expire) if author else NO
+
+    def _note_visit(self, page: Page) -> None:
+        """A page that is read stays; once a day is often enough to know."""
+        now = self._site.clock()
+        if page.visited is not None and now - page.visited < timedelta(days=1):
+            return
+        visit = asyncio.create_task(self._visit(page.slug, now), name=f"visit {page.slug}")
+        self._visits.add(visit)
+        visit.add_done_callback(self._visits.discard)
+
+    async def _visit(self, slug: str, now: datetime) -> None:
+        with suppress(StoreError):  # the next reader is a visit too
+            await self._store.save_visit(slug, now)
 
     def _reading(self, page: Page) -> Reading:
-        address = f"{self._public_url or self.url}/t/{page.slug}"
-        return Reading.of_page(page, site=self._name, language=self._language, address=address)
+        address = f"{self._base}/t/{page.slug}"
+        return Reading.of_page(page, site=self._site.name, language=self._site.language, address=address)
 
     # --- asking the source ---
 
@@ -227,10 +265,10 @@ class Web:
     # --- what is not a page ---
 
     async def _style(self, request: web.Request) -> web.Response:
-        return _answer(request, style(), "text/css", cache=_FOREVER)
+        return answer(request, style(), "text/css", cache=FOREVER)
 
     async def _robots(self, request: web.Request) -> web.Response:
-        return _answer(request, "User-agent: *\nDisallow: /\n", "text/plain")
+        return answer(request, "User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "text/plain")
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
@@ -241,13 +279,13 @@ class Web:
             async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
                 counts = await self._store.get_counts()
         except (StoreError, TimeoutError) as error:
-            return _figures({"ready": False, "reason": str(error) or "the store does not answer"}, status=503)
+            return figures({"ready": False, "reason": str(error) or "the store does not answer"}, status=503)
         states: Counter[State] = Counter()
         for (_action, state), count in counts.deliveries.items():
             states[state] += count
         deliveries = {state.value: states[state] for state in State}
-        figures = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
-        return _figures({"ready": True, "version": __version__} | figures)
+        told = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
+        return figures({"ready": True, "version": __version__} | told)
 
     async def _hook(self, request: web.Request) -> web.Response:
         """What a platform posts, handed to the adapter that listens there; a platform is answered by a status alone."""
@@ -275,27 +313,3 @@ class Web:
         except Exception:
             log.exception("a platform's call could not be taken", hook=name)
             return 500
-
-
-def _root(request: web.Request) -> str:
-    """The relative address of the site's top, so that the pages work below any prefix of a proxy."""
-    return "../" * (request.path.count("/") - 1) or "./"
-
-
-def _figures(values: Mapping[str, object], *, status: int = 200) -> web.Response:
-    text = json.dumps(values) + "\n"
-    return web.Response(
-        status=status, text=text, content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
-
-
-def _answer(request: web.Request, text: str, kind: str, *, cache: str = _BRIEFLY) -> web.Response:
-    """The text, or 304 where the reader has it already (RFC 9110, 13.1.2)."""
-    tag = ETag(hashlib.sha256(text.encode()).hexdigest()[:20], is_weak=True)  # weak: it is sent compressed or not
-    known = any(each.value in ("*", tag.value) for each in request.if_none_match or ())
-    response = web.Response(status=304) if known else web.Response(text=text, content_type=kind, charset="utf-8")
-    response.etag = tag
-    response.headers.update({"Cache-Control": cache, "Vary": "Accept-Encoding"})
-    if not known:
-        response.enable_compression()
-    return response

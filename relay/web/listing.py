@@ -1,0 +1,145 @@
+"""A list of threads as it is shown, and as a feed: the latest, those on a hashtag, by an author, in a fold. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+
+from relay.model import Post
+from relay.ports import Page
+from relay.text import clean
+from relay.web.reading import Reading, byline
+
+_ATOM = "http://www.w3.org/2005/Atom"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A thread whose author asks not to be kept: that it is there, and where."""
+
+    url: str
+
+
+Entry = Reading | Withheld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """``entries`` come newest first. Addresses are absolute; an empty one: there is none."""
+
+    title: str
+    lead: str = ""
+    entries: tuple[Entry, ...] = ()
+    address: str
+    """Where the list itself stands."""
+    older: str = ""
+    """The query that leads to what came before."""
+    feed: str = ""
+    """The path of its feeds without their endings, below the site's top; empty: it has none."""
+    site: str = "Chasqui"
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, Reading))
+
+    @property
+    def updated(self) -> datetime:
+        """When the newest of it was written."""
+        return max((one.updated for one in self.readings if one.updated), default=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def entries(pages: Iterable[Page], reading: Callable[[Page], Reading]) -> tuple[Entry, ...]:
+    """The threads that can be read, and of those whose authors refuse where they are to be found."""
+    return tuple(_entry(first, reading(page)) for page in pages if (first := _first(page)))
+
+
+def _entry(first: Post, reading: Reading) -> Entry:
+    return Withheld(url=first.url) if first.author.refuses else reading
+
+
+def _first(page: Page) -> Post | None:
+    return next((post for post in page.posts if isinstance(post, Post)), None)
+
+
+# --- feeds ---
+
+
+def atom(listing: Listing) -> str:
+    """The list as an Atom feed (RFC 4287)."""
+    ET.register_namespace("", _ATOM)
+    feed = ET.Element(_name("feed"))
+    _text(feed, "id", listing.address)
+    _text(feed, "title", f"{listing.title} — {listing.site}")
+    _text(feed, "updated", _time(listing.updated))
+    _link(feed, "self", f"{listing.address}.atom" if listing.feed != "latest" else f"{listing.address}latest.atom")
+    _link(feed, "alternate", listing.address)
+    for reading in listing.readings:
+        _atom_entry(feed, reading)
+    return ET.tostring(feed, encoding="unicode", xml_declaration=False)
+
+
+def _atom_entry(feed: ET.Element, reading: Reading) -> None:
+    entry = ET.SubElement(feed, _name("entry"))
+    _text(entry, "id", reading.address)
+    _text(entry, "title", reading.headline)
+    _text(entry, "updated", _time(reading.updated or reading.first.published))
+    _text(entry, "published", _time(reading.first.published))
+    _link(entry, "alternate", reading.address)
+    _link(entry, "via", reading.first.url)
+    author = ET.SubElement(entry, _name("author"))
+    _text(author, "name", byline(reading.author))
+    if reading.author.url:
+        _text(author, "uri", reading.author.url)
+    _text(entry, "summary", reading.summary)
+
+
+def _name(tag: str) -> str:
+    return f"{{{_ATOM}}}{tag}"
+
+
+def _text(parent: ET.Element, tag: str, words: str) -> None:
+    ET.SubElement(parent, _name(tag)).text = clean(words, limit=2_000)
+
+
+def _link(parent: ET.Element, rel: str, href: str) -> None:
+    ET.SubElement(parent, _name("link"), {"rel": rel, "href": href})
+
+
+def json_feed(listing: Listing) -> str:
+    """The list as a JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
+    told = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": f"{listing.title} — {listing.site}",
+        "home_page_url": listing.address,
+        "items": [_json_item(reading) for reading in listing.readings],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _json_item(reading: Reading) -> dict[str, object]:
+    author = {"name": byline(reading.author), "url": reading.author.url or None}
+    return {
+        "id": reading.address,
+        "url": reading.address,
+        "external_url": reading.first.url,
+        "title": reading.headline,
+        "content_text": reading.summary,
+        "date_published": _time(reading.first.published),
+        "date_modified": _time(reading.updated or reading.first.published),
+        "authors": [{name: value for name, value in author.items() if value}],
+        "language": reading.first.language or reading.language,
+    }
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def feeds_of(listing: Listing) -> Sequence[tuple[str, str]]:
+    """The feeds of a list: their paths below the site's top, and their media types."""
+    if not listing.feed:
+        return ()
+    return (f"{listing.feed}.atom", "application/atom+xml"), (f"{listing.feed}.json", "application/feed+json")

@@ -1,0 +1,36 @@
+"""What the pages say of the place where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """A channel that readers may join."""
+
+    name: str
+    url: str
+    about: str = ""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One relay, as its readers see it."""
+
+    name: str = "Chasqui"
+    public_url: str = ""
+    """Where readers reach the pages; empty: where they are served."""
+    language: str = "en"
+    contact: str = ""
+    """A mail or web address of a person."""
+    joins: tuple[Join, ...] = ()
+    expire: timedelta = timedelta(days=30)
+    """How long a page stays that nobody reads, unless its author allows more; 0: for good."""
+    clock: Callable[[], datetime] = _now
