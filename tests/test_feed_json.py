@@ -52,7 +52,7 @@ def test_a_feed_is_read() -> None:
         },
         home_page_url="https://bell.example/",
         feed_url=URL,
-        hubs=[{"type": "WebSub", "url": "https://hub.example/"}],
+        hubs=[{"type": "rssCloud", "url": "https://cloud.example/"}, {"type": "WebSub", "url": "https://hub.example/"}],
     )
     document = parse_json(body)
     assert (document.version, document.link, document.topic) == ("json1.1", "https://bell.example/", URL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
 
+import aiohttp
 import pytest
 from yarl import URL
 
@@ -332,3 +333,18 @@ async def test_a_token_is_not_carried_to_another_origin(server: FeedServer) -> N
             await http.get(f"{server.url}/redirect", params={"to": target}, headers={"Authorization": "Bearer x"})
     assert ["Authorization" in headers for _, headers in server.requests] == [True, True, True]
     assert ["Authorization" in headers for _, headers in other.requests] == [False]
+
+
+# --- websockets ---
+
+
+async def test_a_websocket_s_name_leads_to_nothing_private_either(server: FeedServer) -> None:
+    names = Names(rebind_example=[["127.0.0.1"], ["10.0.0.7"]])
+    async with client(resolver=names) as http:
+        async with http.sockets() as allowed:
+            with pytest.raises(aiohttp.WSServerHandshakeError):  # it is reached, and is no websocket
+                await allowed.ws_connect(f"ws://rebind.example:{server.port}/html")
+        async with http.sockets() as barred:
+            with pytest.raises(aiohttp.ClientError, match="not on the public internet"):
+                await barred.ws_connect(f"ws://rebind.example:{server.port}/html")
+    assert len(server.requests) == 1

@@ -276,11 +276,26 @@ class Http:
             body = b"" if response.status in _REDIRECTS else await _read(response, self._settings.max_body)
             return Answer(response.status, str(url), _plain_headers(response.headers), body)
 
+    def sockets(self) -> aiohttp.ClientSession:
+        """A session of one's own for websockets, whose names lead to no address that may not be reached; close it.
+
+        Ask :meth:`refusal` before: an address without a name is not looked up.
+        """
+        return aiohttp.ClientSession(
+            connector=self._connector(),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers={"User-Agent": self._user_agent},
+        )
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        resolver = GuardedResolver(self._guard, self._resolver or aiohttp.DefaultResolver())
+        return aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=resolver)
+
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:  # not before the loop runs that it belongs to
-            resolver = GuardedResolver(self._guard, self._resolver or aiohttp.DefaultResolver())
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, resolver=resolver),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=self._settings.timeout.total_seconds()),
                 headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate"},

@@ -38,12 +38,17 @@ def parse_json(body: bytes) -> Document:
         version=f"json{version.rpartition('/')[2][:10]}",
         title=Words(_text(feed, "title")),
         link=_text(feed, "home_page_url"),
-        hubs=tuple(filter(None, (_text(hub, "url") for hub in _shapes(feed, "hubs")[:10]))),
+        hubs=tuple(filter(None, (_text(hub, "url") for hub in _shapes(feed, "hubs")[:10] if _is_websub(hub)))),
         topic=_text(feed, "feed_url"),
         truncated=truncated,
         found=len(items),
         entries=tuple(entry for entry in entries if entry != Entry(language=language, author=author)),
     )
+
+
+def _is_websub(hub: _Shape) -> bool:
+    """A hub may be of a kind that we do not speak (JSON Feed 1.1, "hubs"); one that names none is believed."""
+    return _text(hub, "type").casefold() in {"", "websub", "pubsubhubbub"}
 
 
 def _decoded(body: bytes) -> tuple[_Shape, bool]:

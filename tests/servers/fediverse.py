@@ -312,7 +312,7 @@ async def asking(
     secrets = {instance: SecretStr(token) for instance, token in tokens.items()}
     told = MastodonSettings.model_validate({"instances": instances, "tokens": secrets, **settings})
     async with Http(web_settings, user_agent="test") as http:
-        yield MastodonSource(told, http, notes, user_agent="test", patience=patience, budgets=budgets)
+        yield MastodonSource(told, http, notes, patience=patience, budgets=budgets)
 
 
 __all__ = ["FIRST_ID", "Fediverse", "Json", "asking", "run", "select", "stamp"]

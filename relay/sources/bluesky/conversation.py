@@ -6,7 +6,8 @@ author's own chain is asked for again from both of its ends until they do not mo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -25,13 +26,13 @@ Bag = Mapping[str, Node]
 
 def next_anchor(bag: Bag, start: str, asked: Collection[str]) -> str | None:
     """The post whose surroundings are to be asked for next, None when the chain of ``start`` is whole."""
-    top = _top(bag, start)
+    top = top_of(bag, start)
     ends = [top] if bag[top].parent and bag[top].parent not in bag else []
-    ends += sorted(_tips(bag, top))  # the oldest first: around it stands most of the rest
+    ends += sorted(uri for uri in _chains(bag, top) if bag[uri].open)  # the oldest first: around it stands most
     return next((end for end in ends if end not in asked), None)
 
 
-def _top(bag: Bag, start: str) -> str:
+def top_of(bag: Bag, start: str) -> str:
     """The first post of the chain by one author that leads to ``start``, as far as it is known."""
     passed = {start}
     while (parent := bag[start].parent) in bag and parent not in passed:
@@ -42,18 +43,21 @@ def _top(bag: Bag, start: str) -> str:
     return start
 
 
-def _tips(bag: Bag, top: str) -> list[str]:
-    """The posts in the author's chains below ``top`` of which not all answers are known."""
-    answers: dict[str, list[str]] = {}
+def is_alone(bag: Bag, start: str) -> bool:
+    """Whether the author neither answers themselves there, nor may do so out of sight."""
+    return not (bag[start].open or bag[start].parent) and len([*_chains(bag, start)]) == 1
+
+
+def _chains(bag: Bag, top: str) -> Iterator[str]:
+    """All posts in the chains of self-replies that begin at ``top``."""
+    answers: defaultdict[str, list[str]] = defaultdict(list)
     for uri, node in bag.items():
         if node.author == bag[top].author:
-            answers.setdefault(node.parent, []).append(uri)
-    tips, waiting, passed = [], [top], {top}
+            answers[node.parent].append(uri)
+    waiting, passed = [top], {top}
     while waiting:
         here = waiting.pop()
-        onward = [uri for uri in answers.get(here, ()) if uri not in passed]
+        yield here
+        onward = [uri for uri in answers[here] if uri not in passed]
         passed.update(onward)
         waiting += onward
-        if bag[here].open:
-            tips.append(here)
-    return tips

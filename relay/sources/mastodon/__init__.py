@@ -16,10 +16,7 @@ __all__ = ["MastodonSettings", "MastodonSource", "plugin"]
 
 
 def _build(settings: MastodonSettings, host: Host) -> MastodonSource:
-    contact = host.contact or host.hooks.base or "self-hosted"
-    return MastodonSource(
-        settings, host.http, host.notes, user_agent=f"Chasqui/{host.version} ({contact})", budgets=Budgets(here=1_000)
-    )
+    return MastodonSource(settings, host.http, host.notes, budgets=Budgets(here=1_000))
 
 
 plugin = Plugin(MastodonSettings, _build, colour=0x6364FF)

@@ -59,7 +59,6 @@ class Listener:
     copies: Copies
     live: set[str]
     patience: Patience = field(default_factory=Patience)
-    user_agent: str = ""
 
     def __post_init__(self) -> None:
         self._wanted = Wanted(self.base)
@@ -133,10 +132,8 @@ class Listener:
 
     async def _talk(self, line: Line, wanted: Wanted, box: Mailbox) -> None:
         self._line, first = None, next(iter(wanted.names))
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.patience.answer)
-        headers = {"User-Agent": self.user_agent} if self.user_agent else {}
         try:
-            async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+            async with self.about.api.http.sockets() as session:
                 async with asyncio.timeout(self.patience.answer):
                     socket = await session.ws_connect(
                         line.address(wanted.names[first]),

@@ -32,7 +32,6 @@ class MastodonSource:
         http: Http,
         notes: Notes | None = None,
         *,
-        user_agent: str = "",
         patience: Patience | None = None,
         budgets: Budgets | None = None,
     ) -> None:
@@ -42,7 +41,7 @@ class MastodonSource:
         self._api = Api(http, settings.instances, settings.tokens, budgets or Budgets())
         self._about = About(self._api, notes or Notes())
         self._timelines = Timelines(self._about, settings.interval)
-        self._user_agent, self._patience = user_agent, patience or Patience()
+        self._patience = patience or Patience()
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         return await lookup.resolve(self._about, topic)
@@ -73,7 +72,6 @@ class MastodonSource:
             copies=self._timelines.copies,
             live=self._timelines.live,
             patience=self._patience,
-            user_agent=self._user_agent,
         )
         async with aclosing(listener.listen()) as told:
             async for streamed in told:
