@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +14,7 @@ from pydantic import SecretStr
 from relay.http import Answer, Http, Unreachable
 from relay.ports import TryLater
 from relay.sources.bluesky.answers import Denied, Missing, Odd, Told
+from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.session import Session, home
 from relay.sources.bluesky.sign_in import Poster
 from tests.servers.bluesky.xrpc import HANDLE, HTML, PASSWORD, Stage, client, run
@@ -179,3 +182,51 @@ async def test_a_redirect_is_not_followed(stage: Stage) -> None:
     assert isinstance(reply, Answer)
     assert reply.status == 307
     assert stage.count("home") == 0
+
+
+# --- over a restart ---
+
+
+def kept(http: Http, stage: Stage, folder: Path) -> Session:
+    file = SessionFile(folder / "bluesky.session")
+    return Session(http, Poster("test").send, stage.entrance, HANDLE, SecretStr(PASSWORD), file=file)
+
+
+async def test_it_outlives_a_restart_in_a_file_that_only_its_owner_may_read(
+    http: Http, stage: Stage, tmp_path: Path
+) -> None:
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert stage.count("createSession") == 1
+    _is_for_its_owner_alone(tmp_path)
+
+
+def _is_for_its_owner_alone(folder: Path) -> None:
+    (file,) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert PASSWORD not in file.read_text()
+
+
+async def test_what_was_kept_is_renewed_when_it_ran_out_and_the_renewed_is_kept(
+    http: Http, stage: Stage, tmp_path: Path
+) -> None:
+    await kept(http, stage, tmp_path).ask(ASK)
+    stage.expire()
+    for _ in range(2):
+        assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert (stage.count("createSession"), stage.count("refreshSession")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"handle": "somebody.else", "access": "a", "renewal": "b", "base": "c"}']
+)
+async def test_what_is_no_session_of_this_account_is_none(
+    http: Http, stage: Stage, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "bluesky.session").write_text(content)
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert stage.count("createSession") == 1
+
+
+async def test_a_session_that_cannot_be_kept_works_all_the_same(http: Http, stage: Stage, tmp_path: Path) -> None:
+    assert isinstance(await kept(http, stage, tmp_path / "nowhere").ask(ASK), Told)

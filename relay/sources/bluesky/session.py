@@ -1,7 +1,8 @@
 """The session of the operator's own account.
 
-It lives in memory: the tokens of a session open the account, and nothing that opens anything is written down. A
-restart signs in anew. Servers allow that 30 times in five minutes and 300 times a day; we do it once in five minutes.
+It lives in memory, and in a file where the operator names one: the tokens of a session open the account. Without the
+file a restart signs in anew. Servers allow that 30 times in five minutes and 300 times a day; we do it once in five
+minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from relay.http import Http, Reply
 from relay.ports import TryLater
 from relay.sources.bluesky.answers import LONG, Denied, Missing, Odd, Stale, Told, Trouble, judge
+from relay.sources.bluesky.kept_session import Kept, SessionFile
 from relay.sources.bluesky.shapes import Raw, read, read_all
 from relay.text import web_address
 
@@ -62,12 +64,15 @@ def home(document: bytes | Raw) -> str:
 class Session:
     """Asks as the account does, signing in when it must. Never raises, never hurries, tells no secret."""
 
-    def __init__(self, http: Http, send: Send, base: str, handle: str, password: SecretStr) -> None:
+    def __init__(
+        self, http: Http, send: Send, base: str, handle: str, password: SecretStr, *, file: SessionFile | None = None
+    ) -> None:
         self.handle = handle
         self._http = http
         self._send = send
         self._base = base
         self._password = password
+        self._file = self._unread = file
         self._open: _Open | None = None
         self._turn = asyncio.Lock()
         self._rest: tuple[datetime, str] | None = None
@@ -100,6 +105,8 @@ class Session:
     async def _renewed(self, used: _Open | None) -> _Open | Trouble:
         """The session; another one than ``used``, which is no good any more. Many who ask make one request."""
         async with self._turn:
+            if self._open is None and (kept := await self._kept()):
+                self._open = kept
             if self._open is None:
                 return await self._sign_in()
             if self._open is not used:
@@ -108,7 +115,19 @@ class Session:
             if isinstance(answer, Stale | Denied | Missing):
                 self._open = None
                 return await self._sign_in()
-            return self._opened(answer)
+            return await self._keep(self._opened(answer))
+
+    async def _kept(self) -> _Open | None:
+        """What an earlier start kept; asked for once."""
+        file, self._unread = self._unread, None
+        kept = await asyncio.to_thread(file.load, self.handle) if file else None
+        return _Open(kept.access, kept.renewal, kept.base) if kept else None
+
+    async def _keep(self, opened: _Open | Trouble) -> _Open | Trouble:
+        if self._file and isinstance(opened, _Open):
+            kept = Kept(self.handle, opened.access, opened.renewal, opened.base)
+            await asyncio.to_thread(self._file.save, kept)
+        return opened
 
     async def _sign_in(self) -> _Open | Trouble:
         now = datetime.now(UTC)
@@ -117,7 +136,7 @@ class Session:
         body = msgspec.json.encode({"identifier": self.handle, "password": self._password.get_secret_value()})
         self._rest = now + _PAUSE, f"{self.home} was asked for a session a moment ago"
         answer = await self._post("com.atproto.server.createSession", "", body)
-        opened = self._refused(answer) if isinstance(answer, Denied) else self._opened(answer)
+        opened = self._refused(answer) if isinstance(answer, Denied) else await self._keep(self._opened(answer))
         if isinstance(opened, TryLater):
             self._rest = now + max(opened.after or _PAUSE, _PAUSE), opened.reason
         return opened

@@ -33,6 +33,8 @@ class BlueskySettings(Settings):
     """An account of your own, to search for hashtags with; empty: no account."""
     app_password: SecretStr = SecretStr("")
     """An app password of that account (Settings, Privacy and security, App passwords), never its real one."""
+    keep_session: str = ""
+    """A file in which the account's session outlives a restart; empty: none, and a restart signs in anew."""
     interval: _Span = timedelta(seconds=60)
     """How often an account or a hashtag is read."""
     sweep: _Span = timedelta(minutes=5)

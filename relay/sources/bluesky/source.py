@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 from relay.model import Feed, Post
 from relay.plugins import Host
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
 from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
 from relay.sources.bluesky.hydrate import Hydrator
+from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
@@ -67,4 +69,6 @@ def _agent(host: Host) -> str:
 def _session(settings: BlueskySettings, host: Host, agent: str) -> Session | None:
     if not settings.handle:
         return None
-    return Session(host.http, Poster(agent).send, settings.pds_url, settings.handle, settings.app_password)
+    file = SessionFile(Path(settings.keep_session)) if settings.keep_session else None
+    send = Poster(agent).send
+    return Session(host.http, send, settings.pds_url, settings.handle, settings.app_password, file=file)
