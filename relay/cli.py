@@ -1,4 +1,4 @@
-"""The command line: `relay run | demo | check | preview | unroll | subscriptions | resume`."""
+"""The command line: `relay run | demo | check | preview | unroll | subscriptions | resume | forget`."""
 
 from __future__ import annotations
 
@@ -214,6 +214,19 @@ def resume(
 
     settings = read_config(config)
     start(lambda _stop: inspect(settings, destination), config=settings)
+
+
+@app.command()
+def forget(
+    ref: Annotated[str, typer.Argument(metavar="AUTHOR|URL", help="@who@host, a profile's address, or a post's")],
+    undo: Annotated[bool, typer.Option("--undo", help="They may be kept and relayed again.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Take out an author, or the thread of a post, for good: pages, messages, and whatever they write from now on."""
+    from relay.inspect import forget as inspect
+
+    settings = read_config(config)
+    start(lambda _stop: inspect(settings, ref, undo=undo), config=settings)
 
 
 def main() -> None:

@@ -235,3 +235,18 @@ async def resume(config: Config, destination: str) -> int:
 def _failed(message: str, code: int = 1) -> int:
     sys.stderr.write(f"relay: {message}\n")
     return code
+
+
+async def forget(config: Config, ref: str, *, undo: bool) -> int:
+    """Take out an author, or the thread of a post, for good; ``undo``: they may be kept again from now on."""
+    async with _opened(config) as store:
+        if undo:
+            known = await store.delete_forgotten(ref)
+            tell(f"{ref} may be kept and relayed again." if known else f"{ref} was not forgotten.")
+            return 0 if known else 1
+        gone = await store.save_forgotten(ref, clock())
+    posts = "1 post is" if gone.posts == 1 else f"{gone.posts} posts are"
+    tell(f"Forgotten: {posts} taken out, and nothing of {ref} is kept or relayed again.")
+    if gone.messages:
+        tell(f"{gone.messages} of the messages are deleted as soon as `relay run` comes to it.")
+    return 0

@@ -262,6 +262,14 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What was taken out: how many posts, and how many messages that are to be deleted because of it."""
+
+    posts: int = 0
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """How many there are of each; for pages, summaries and health."""
 

@@ -15,6 +15,7 @@ from relay.ports.kept import (
     Counts,
     DestinationState,
     FeedState,
+    Forgotten,
     Full,
     Intake,
     Leaf,
@@ -173,6 +174,17 @@ class Store(Protocol):
 
     async def list_followed(self) -> Sequence[str]:
         """The hashtags that subscriptions in force follow, folded, each once."""
+        ...
+
+    async def save_forgotten(self, ref: str, now: datetime) -> Forgotten:
+        """Take out all of an author (uri, handle or profile), or the thread of a post, and keep none of it again.
+
+        Messages are deleted as if the author had deleted the posts; what has to stay until then names nobody.
+        """
+        ...
+
+    async def delete_forgotten(self, ref: str) -> bool:
+        """Forget no more; False where nobody was. What was taken out does not come back."""
         ...
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:

@@ -11,6 +11,7 @@ from relay.model import PostUri
 from relay.ports import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.feeds import save_polled
+from relay.store.forgotten import leave_out
 from relay.store.known import Known, insert_new, load, update_changed
 from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
@@ -28,7 +29,8 @@ def add_intakes(
 ) -> Taken:
     if any(intake.events or intake.wishes for intake in intakes):
         serialize(connection)
-    standing, stale = save_polled(connection, intakes, lease)
+    polled, stale = save_polled(connection, intakes, lease)
+    standing = leave_out(connection, polled)
     new, awake = _add_events(connection, standing, lease)
     for stream, cursor in (intake.stream for intake in standing if intake.stream):
         save_note(connection, STREAMS, stream, cursor, lease.now + _KEPT)

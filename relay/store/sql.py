@@ -16,6 +16,7 @@ from relay.ports import (
     Counts,
     DestinationState,
     FeedState,
+    Forgotten,
     Full,
     Intake,
     Leaf,
@@ -34,6 +35,7 @@ from relay.store import (
     destinations,
     feeds,
     folds,
+    forgotten,
     intake,
     leases,
     listings,
@@ -171,6 +173,12 @@ class SqlStore:
 
     async def list_followed(self) -> Sequence[str]:
         return await self._db.read(listings.list_followed)
+
+    async def save_forgotten(self, ref: str, now: datetime) -> Forgotten:
+        return await self._db.write(forgotten.save_forgotten, ref, now)
+
+    async def delete_forgotten(self, ref: str) -> bool:
+        return await self._db.write(forgotten.delete_forgotten, ref)
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         await self._db.write(listings.save_visit, slug, now, asked)

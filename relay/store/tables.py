@@ -202,7 +202,7 @@ forgotten = Table(
     "forgotten",
     metadata,
     Column("digest", Key, primary_key=True),
-    Column("kind", Key, nullable=False),
+    Column("kind", Key, nullable=False),  # an author or a post, and what names were forgotten together
     Column("at", Moment, nullable=False),
 )
 """Authors and posts that are never to be kept again: a keyed hash, which names nobody."""
