@@ -37,6 +37,8 @@ log = get_logger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
 FORGET_EVERY = timedelta(hours=6)
+GROWTH_IDLE = timedelta(seconds=30)
+"""How long a thread may be due to be looked at before anybody notices, where its looks are not closer to each other."""
 
 
 Tasks = list[asyncio.Task[Any]]
@@ -194,7 +196,13 @@ class App:
             above=self.threads.above,
         )
         self.folding = Folding(store=store, tenure=self.tenure)
-        self.growth = Growth(store=store, sources=parts.sources, threads=self.threads, tenure=self.tenure)
+        self.growth = Growth(
+            store=store,
+            sources=parts.sources,
+            threads=self.threads,
+            tenure=self.tenure,
+            idle=min(GROWTH_IDLE, *config.threads.looks[:1]) if config.threads.looks else GROWTH_IDLE,
+        )
         self.subscriptions = Subscriptions(
             store=store,
             sources=parts.sources,

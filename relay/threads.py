@@ -9,9 +9,25 @@ from datetime import timedelta
 
 from relay.lease import Tenure
 from relay.model import Delivery, Edited, Event, Post, PostUri, Published, Removed, Thread
-from relay.ports import ANY, Allowance, Claim, Gone, Intake, Page, Refused, Source, Store, ThreadedSource, TryLater
+from relay.ports import (
+    ANY,
+    Allowance,
+    Batch,
+    Claim,
+    Gone,
+    Intake,
+    Page,
+    RecheckingSource,
+    Refused,
+    Source,
+    Store,
+    ThreadedSource,
+    TryLater,
+)
 from relay.unroll import unroll
 
+AT_ONCE = 20
+"""Posts that a source is asked about at a time."""
 LATER = timedelta(minutes=10)
 """How long a source is left alone that did not answer and did not say until when."""
 
@@ -35,7 +51,7 @@ class Threads:
         thread = await self._asked(page)
         if not isinstance(thread, Thread):
             return page
-        await self._add(thread, page.root)
+        await self._add(thread, page.root, await self._missed(page, thread))
         return await self.store.get_page(page.slug) or page
 
     async def follow(self, page: Page) -> None:
@@ -45,7 +61,7 @@ class Threads:
         """
         thread = await self._asked(page)
         if isinstance(thread, Thread):
-            await self._add(thread, page.root)
+            await self._add(thread, page.root, await self._missed(page, thread))
         elif isinstance(thread, TryLater):
             await self.store.save_look(page.root, self.tenure.clock() + max(thread.after or LATER, LATER))
         else:
@@ -81,6 +97,16 @@ class Threads:
         links: dict[str, str] = {post.uri: post.reply_to for post in page.posts if isinstance(post, Post)}
         return unroll([*answer, *gone], known.uri, links=links) or Gone("the thread is not there any more")
 
+    async def _missed(self, page: Page, thread: Thread) -> Sequence[Event]:
+        """What became of posts that stand on the page and are not told any more: not every one is deleted."""
+        told = {name for post in _posts(thread) for name in (post.uri, *post.aliases)}
+        missed = [post for post in page.posts if isinstance(post, Post) and post.uri not in told]
+        source = self.sources.get(missed[0].source) if missed else None
+        if not isinstance(source, RecheckingSource):
+            return ()
+        answer = await source.recheck(missed[:AT_ONCE])
+        return answer.events if isinstance(answer, Batch) else ()
+
     async def keep(self, thread: Thread) -> Page | None:
         """The page of a thread that a source has just told; None where nothing of it may be kept."""
         posts = [post for post in thread.posts if isinstance(post, Post)]
@@ -89,18 +115,23 @@ class Threads:
         await self._add(thread, posts[0].uri)
         return await self.store.get_page_of(posts[0].uri)
 
-    async def _add(self, thread: Thread, root: PostUri) -> None:
+    async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
         """What a look brings may be news for those who follow the thread."""
-        intake = Intake(feed=None, events=_events(thread), looked=root, looks=self.looks, allowance=self.allowance)
+        intake = Intake(
+            feed=None, events=(*_events(thread), *more), looked=root, looks=self.looks, allowance=self.allowance
+        )
         taken = await self.store.add_intakes([intake], self.tenure.leased(), self.claim())
         self.claimed(taken.deliveries)
 
 
 def _events(thread: Thread) -> tuple[Event, ...]:
     """Posts not known yet are published (and asked for by nobody); the others may have been edited."""
+    return tuple(event(post) for post in _posts(thread) for event in (Published, Edited))
+
+
+def _posts(thread: Thread) -> list[Post]:
     posts = [post for post in thread.posts if not isinstance(post, Removed)]
-    posts += [post for chain in thread.asides for post in chain]
-    return tuple(event(post) for post in posts for event in (Published, Edited))
+    return posts + [post for chain in thread.asides for post in chain]
 
 
 async def fetch(ref: str, sources: Sequence[Source]) -> Thread | Refused | TryLater | Gone:

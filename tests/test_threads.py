@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from relay.model import Post, Published, Removed, Thread
-from relay.ports import Intake, Page, Refused, Store
+from relay.model import Deleted, Post, Published, Removed, Thread
+from relay.ports import Batch, Intake, Page, Refused, Store
 from relay.store import open_store
 from relay.testing import FakeSource, post, text
 from relay.threads import Threads, fetch
@@ -82,3 +82,11 @@ async def test_a_thread_that_was_told_is_kept_with_its_page(store: Store) -> Non
 async def test_what_may_not_be_kept_or_is_gone_is_not_kept(store: Store, posts: tuple[Post | Removed, ...]) -> None:
     assert await Threads(store=store, sources={}, tenure=tenure()).keep(Thread(posts=posts)) is None
     assert await store.get_page_of(ROOT.uri) is None
+
+
+async def test_what_a_look_does_not_find_any_more_is_asked_for(store: Store) -> None:
+    """It may have been deleted, or be one of those that a server does not tell strangers of."""
+    await store.add_intakes([Intake(feed=None, events=tuple(map(Published, CHAIN)))], tenure().leased())
+    source = FakeSource(threads={ROOT.uri: (CHAIN[0],)}, rechecks=[Batch(events=(Deleted(CHAIN[2].uri),))])
+    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    assert uris(page) == [CHAIN[0].uri, CHAIN[1].uri]
