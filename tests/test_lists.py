@@ -93,7 +93,7 @@ async def visiting(**said: object) -> AsyncIterator[Visitor]:
 
 
 def headlines(tree: LexborHTMLParser) -> Sequence[str]:
-    return [node.text(strip=True) for node in tree.css(".threads h3")]
+    return [node.text(strip=True) for node in tree.css(".threads h2, .threads h3")]
 
 
 # --- lists ---
