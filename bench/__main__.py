@@ -22,6 +22,7 @@ ALL = (
     "telegram",
     "matrix",
     "bluesky",
+    "pages",
 )
 
 

@@ -21,6 +21,7 @@ from relay.plugins import Hooks
 from relay.ports import Page, State, Store, StoreError
 from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
 from relay.web.lists import Lists
+from relay.web.made import Made
 from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
@@ -76,6 +77,7 @@ class Web:
         self._patience = patience
         self._hooks = hooks or Hooks()
         self._lists = Lists(store, site, self._reading, lambda: self._base)
+        self._made = Made()
         self._visits: set[asyncio.Task[None]] = set()
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
@@ -172,8 +174,12 @@ class Web:
             return found
         reading, allowed = found
         robots = "all" if allowed.indexed else NOBODY
-        made = partial(thread_page, reading, root=root_of(request), joins=self._site.joins, listed=allowed.listed)
-        text = await asyncio.to_thread(made, robots=robots)  # the longest take 60 ms
+        root = root_of(request)
+        text = self._made.get(reading, allowed, root)
+        if text is None:
+            make = partial(thread_page, reading, root=root, joins=self._site.joins, listed=allowed.listed)
+            text = await asyncio.to_thread(make, robots=robots)  # the longest take 60 ms
+            self._made.put(reading, allowed, root, text)
         return answer(request, text, "text/html", robots=robots)
 
     async def _file(self, request: web.Request) -> web.Response:
