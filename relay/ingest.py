@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import assert_never
 
+from relay import following
 from relay.gather import Gather
 from relay.lease import Tenure
 from relay.live import Live
@@ -213,7 +214,8 @@ class Ingest:
 
     async def _poll(self, feed: Feed) -> None:
         source = self.sources[feed.source]
-        answer = await _answer(source.poll(feed), f"{feed.source} {feed.address}")
+        asked = following.poll(source, feed, self.tenure.clock(), self.looks)
+        answer = await _answer(asked, f"{feed.source} {feed.address}")
         self._tell(feed, answer)
         now = self.tenure.clock()
         await self._take(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret

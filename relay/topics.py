@@ -6,10 +6,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
+from relay import following
 from relay.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
@@ -28,7 +29,7 @@ async def resolve(
 ) -> dict[str, Resolved | Refused | TryLater]:
     """Ask the named sources what a topic means there; who does not answer ``within`` this time is to be asked later."""
     asked = [sources[name] for name in networks if name in sources]
-    answers = await asyncio.gather(*(_timely(source.resolve(topic), within) for source in asked))
+    answers = await asyncio.gather(*(_timely(following.resolve(source, topic), within) for source in asked))
     return {source.name: answer for source, answer in zip(asked, answers, strict=True)}
 
 
@@ -76,7 +77,7 @@ async def readable(answers: Answers, sources: Mapping[str, Source], *, within: t
 async def _unread(answer: Resolved, source: Source, within: timedelta | None) -> str:
     """Why none of the feeds can be read; empty where one can."""
     feeds = [Feed(id=FeedId(0), source=source.name, address=address) for address in answer.feeds]
-    polled = await asyncio.gather(*(_timely(source.poll(feed), within) for feed in feeds))
+    polled = await asyncio.gather(*(_timely(_now(source, feed), within) for feed in feeds))
     reasons = [one.reason for one in polled if not isinstance(one, Batch)]
     return "; ".join(dict.fromkeys(reasons)) if len(reasons) == len(feeds) else ""
 
@@ -122,7 +123,7 @@ async def latest(
         if isinstance(answer, Resolved)
         for address in answer.feeds
     ]
-    polled = await asyncio.gather(*(_timely(sources[feed.source].poll(feed), within) for feed in feeds))
+    polled = await asyncio.gather(*(_timely(_now(sources[feed.source], feed), within) for feed in feeds))
     for feed, answer in zip(feeds, polled, strict=True):
         if isinstance(answer, TryLater | Gone):
             unread[f"{feed.source} {feed.address}"] = answer.reason
@@ -142,6 +143,11 @@ def _objection(wanted: Choosy | None, post: Post, now: datetime | None) -> Filte
 def _card(post: Post, topic: str) -> Card:
     where = place(post)
     return Card(post=post, reason=f"{topic} · {where}" if where and where not in topic else topic)
+
+
+async def _now(source: Source, feed: Feed) -> Batch | TryLater | Gone:
+    """What a feed shows at the moment, to somebody who has not read it before."""
+    return await following.poll(source, feed, datetime.now(UTC), ())
 
 
 async def _timely(asked: Awaitable[T], within: timedelta | None) -> T | TryLater:

@@ -127,9 +127,9 @@ class Pace:
 
         Refused again after hardly a message, the steps grow: what was learned was far too quick.
         """
-        self._step = min(2 * self._step, LARGEST) if len(self._taken) <= FEW else SMALLEST
-        if not self._taken:
+        if not self._taken:  # it went out together with the one that was refused before
             return self._gap * (1 + SMALLEST)
+        self._step = min(2 * self._step, LARGEST) if len(self._taken) <= FEW else SMALLEST
         counted = (now + after - self._since - self._after) / len(self._taken)
         return min(self._gap * (1 + self._step), max(self._gap * (1 + SMALLEST), counted))
 
