@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
+from relay.following import THREAD
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.match import Index, match
@@ -110,7 +111,11 @@ class Live:
                 feeds = {
                     state.feed.address: state.feed
                     for state in states
-                    if state.feed.source == name and state.feed.seeded and not state.stopped and state.feed.id in wanted
+                    if state.feed.source == name
+                    and state.feed.seeded
+                    and not state.stopped
+                    and state.feed.id in wanted
+                    and not state.feed.address.startswith(THREAD)
                 }
                 watch.become(feeds, frozenset(tag for source, tag in tags if source == name))
             await self._looking.wait()
