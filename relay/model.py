@@ -147,6 +147,8 @@ class Removed:
     uri: PostUri
     aliases: tuple[str, ...] = field(default=(), compare=False)
     """By what else later posts may call it."""
+    reply_to: str = field(default="", compare=False)
+    """What it answered, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

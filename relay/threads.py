@@ -93,9 +93,18 @@ class Threads:
                 break
         if isinstance(answer, Refused | TryLater | Gone):
             return answer
+        answer = [*answer, *await self._beyond(source, page, answer)]
         gone = [post for post in page.posts if isinstance(post, Removed)]
         links: dict[str, str] = {post.uri: post.reply_to for post in page.posts if isinstance(post, Post)}
         return unroll([*answer, *gone], known.uri, links=links) or Gone("the thread is not there any more")
+
+    async def _beyond(self, source: ThreadedSource, page: Page, told: Sequence[Post]) -> Sequence[Post]:
+        """What stands behind a deleted post, across which no server leads: the last one known is asked for."""
+        last = next((post for post in reversed(page.posts) if isinstance(post, Post)), None)
+        if last is None or any(post.uri == last.uri for post in told):
+            return ()
+        answer = await source.fetch_thread(last.uri)
+        return () if isinstance(answer, Refused | TryLater | Gone) else answer
 
     async def _missed(self, page: Page, thread: Thread) -> Sequence[Event]:
         """What became of posts that stand on the page and are not told any more: not every one is deleted."""

@@ -63,7 +63,11 @@ class _Bag:
         self.readable = {uri: found[0] for uri, found in copies.items() if uri not in self.removed}
         aliases = {name: post.uri for post in self.removed.values() for name in post.aliases}
         self.names = aliases | _names(copies) | {uri: uri for uri in self.removed}
-        self.refs = {uri: self._ref(copies[uri]) or links.get(uri, "") for uri in (*self.removed, *self.readable)}
+        known = {uri: post.reply_to for uri, post in self.removed.items()}
+        self.refs = {
+            uri: self._ref(copies[uri]) or links.get(uri, "") or known.get(uri, "")
+            for uri in (*self.removed, *self.readable)
+        }
 
     def _ref(self, copies: list[Post]) -> str:
         """What the post answers: the freshest copy's word for it that is a name here, else its freshest word."""

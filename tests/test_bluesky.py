@@ -168,8 +168,8 @@ async def test_an_account_is_followed_by_did(source: BlueskySource, topic: str) 
         ("@illa@ayllu.example", "Fediverse"),
         ("@illa", "in full"),
         ("https://social.example/@illa", "write it like"),
-        (f"https://bsky.app/profile/{ILLA}/post/3kabc", "relay unroll"),
-        (f"at://{ILLA}/app.bsky.feed.post/3kabc", "relay unroll"),
+        (f"https://bsky.app/profile/{ILLA}/post/3kabc", "the address of a post"),
+        (f"at://{ILLA}/app.bsky.feed.post/3kabc", "the address of a post"),
     ],
 )
 async def test_what_cannot_be_followed_says_why(source: BlueskySource, topic: str, words: str) -> None:

@@ -11,18 +11,18 @@ from datetime import timedelta
 import pytest
 
 from relay.ingest import Ingest
-from relay.model import Destination
+from relay.model import Destination, Post
 from relay.ports import Claim, Settlement, State, Store, Wanted
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from tests.mastodon_listening import SOON
+from tests.processes import takes_minutes
 from tests.servers.fediverse import Fediverse, asking, run
 from tests.test_outbox import tenure
 
 TOKEN = "tok-4yllu"
-POSTS = 1500
 HASHTAGS = ["#rivers", "#lakes", "#rivers #lakes"]
 
 
@@ -54,10 +54,10 @@ async def deliveries(store: Store) -> list[str]:
     return found
 
 
-async def write_and_break(dice: random.Random, live: Fediverse, plain: Fediverse) -> set[str]:
+async def write_and_break(dice: random.Random, live: Fediverse, plain: Fediverse, posts: int) -> set[str]:
     """Each post is on one of the servers or on both, and the stream breaks off at any moment; the uris."""
     sent: set[str] = set()
-    while len(sent) < POSTS:
+    while len(sent) < posts:
         for _ in range(dice.choice([1, 1, 5, 40, 90])):
             uri = f"https://ayllu.example/users/illa/statuses/{len(sent)}"
             text = f"{dice.choice(HASHTAGS)} {len(sent)}"
@@ -72,8 +72,9 @@ async def write_and_break(dice: random.Random, live: Fediverse, plain: Fediverse
     return sent
 
 
-@pytest.mark.parametrize("seed", range(2))
-async def test_over_many_posts_and_disconnects_each_is_delivered_once(seed: int) -> None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("posts", "seed"), [(1_500, 0), (1_500, 1), pytest.param(10_000, 2, marks=takes_minutes)])
+async def test_over_many_posts_and_disconnects_each_is_delivered_once(posts: int, seed: int) -> None:
     store = await open_store("sqlite://")
     found: list[str] = []
     async with run() as live, run() as plain:
@@ -84,13 +85,13 @@ async def test_over_many_posts_and_disconnects_each_is_delivered_once(seed: int)
                 plain.base,
                 tokens={live.base: TOKEN},
                 patience=SOON,
-                budgets=Budgets(times=100),
+                budgets=Budgets(here=1_000),
                 interval="200ms",
             ) as source,
             relaying(store, source),
         ):
             await live.streams.listening("rivers", "lakes")
-            sent = await write_and_break(random.Random(seed), live, plain)
+            sent = await write_and_break(random.Random(seed), live, plain, posts)
             async with asyncio.timeout(60):
                 while len(found) < len(sent):
                     found += await deliveries(store)
@@ -100,3 +101,39 @@ async def test_over_many_posts_and_disconnects_each_is_delivered_once(seed: int)
     await store.close()
     assert len(found) == len(set(found))
     assert set(found) == sent
+
+
+PICTURE = {"id": "1", "type": "image", "url": "https://files.example/1.png", "description": "A rope bridge"}
+
+
+@pytest.mark.parametrize("first", ["rich", "poor"])
+async def test_of_two_servers_copies_the_richer_one_is_on_the_page_whichever_came_first(first: str) -> None:
+    """And the message is one: edited where it was the poorer one that was sent."""
+    store = await open_store("sqlite://")
+    uri = "https://ayllu.example/users/illa/statuses/1"
+    copies = {"rich": [PICTURE], "poor": [PICTURE | {"url": None, "description": None}]}
+    second = "poor" if first == "rich" else "rich"
+    async with (
+        run() as one,
+        run() as other,
+        asking(one.base, other.base, interval="50ms", budgets=Budgets(here=1_000)) as source,
+        relaying(store, source),
+        asyncio.timeout(20),
+    ):
+        while not all(state.feed.seeded for state in await store.list_feeds()):
+            await asyncio.sleep(0.01)
+        one.post("#rivers", "illa@ayllu.example", uri=uri, media_attachments=copies[first])
+        while not (sent := await deliveries(store)):
+            await asyncio.sleep(0.01)
+        asked = len(other.asked)
+        other.post("#rivers", "illa@ayllu.example", uri=uri, media_attachments=copies[second])
+        while len(other.asked) < asked + 4:  # both hashtags were polled twice
+            await asyncio.sleep(0.01)
+        while first == "poor" and not (edits := await deliveries(store)):
+            await asyncio.sleep(0.01)
+        page = await store.get_page_of(uri)
+    await store.close()
+    assert sent == [uri]
+    assert first == "rich" or edits == [uri]
+    assert page
+    assert [media.alt for post in page.posts if isinstance(post, Post) for media in post.media] == ["A rope bridge"]

@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from relay.model import Post
+from relay.model import Post, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.address import Profile, Status, read_handle, read_link
-from relay.sources.mastodon.conversation import next_anchor
+from relay.sources.mastodon.conversation import After, Around, Asked, is_cut, next_question
 from relay.sources.mastodon.shapes import Account
 from relay.sources.mastodon.shapes import Status as Entity
 from relay.text import plain
+from relay.unroll import unroll
 from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.misskey import run as misskey
 
 
 @pytest.fixture
@@ -60,6 +62,66 @@ async def test_a_thread_of_a_hundred_posts_comes_whole_from_any_of_them(
     assert found[0].uri == posts[asked]["uri"]
     assert by_ana(found) == [str(number) for number in range(100)]
     assert len(stage.asked) <= 20
+
+
+@pytest.mark.parametrize("asked", [0, 150, 299])
+async def test_a_thread_of_three_hundred_takes_few_requests(
+    source: MastodonSource, stage: Fediverse, asked: int
+) -> None:
+    posts = chain(stage, 300)
+    for number in range(50):
+        stage.post(f"something else {number}")
+    found = await fetch(source, posts[asked]["url"])
+    assert by_ana(found) == [str(number) for number in range(300)]
+    assert len(stage.asked) <= 15
+
+
+async def test_a_thread_that_grows_among_many_other_posts_is_whole(source: MastodonSource, stage: Fediverse) -> None:
+    posts: list[Json] = []
+    for number in range(100):
+        posts.append(stage.post(str(number), reply_to=posts[-1] if posts else None))
+        for _ in range(5):
+            stage.post("something else")
+    found = await fetch(source, posts[0]["url"])
+    assert by_ana(found) == [str(number) for number in range(100)]
+    assert len(stage.asked) <= 12
+
+
+@pytest.mark.parametrize("where", [0, 1, 10])
+async def test_answers_of_many_others_do_not_hide_how_it_goes_on(
+    source: MastodonSource, stage: Fediverse, where: int
+) -> None:
+    """What a server tells below a post is cut after sixty, the oldest answers first."""
+    posts = [stage.post("0")]
+    for number in range(1, 12):
+        if number == where + 1:
+            for _ in range(80):
+                stage.post("bravo", "kofi", reply_to=posts[-1])
+        posts.append(stage.post(str(number), reply_to=posts[-1]))
+    found = await fetch(source, posts[0]["url"])
+    assert by_ana(found) == [str(number) for number in range(12)]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 500])
+async def test_where_the_authors_posts_are_not_told_the_ends_are_asked_for(
+    source: MastodonSource, stage: Fediverse, status: int
+) -> None:
+    posts = chain(stage, 100)
+    stage.say(r"/api/v1/accounts/\d+/statuses", b"<html>", status=status)
+    assert by_ana(await fetch(source, posts[0]["url"])) == [str(number) for number in range(100)]
+
+
+async def test_what_lost_its_parent_is_told_for_who_knows_where_it_stood(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    posts = chain(stage, 60)
+    stage.delete(posts[30])
+    found = await fetch(source, posts[0]["url"])
+    assert by_ana(found) == [str(number) for number in range(60) if number != 30]
+    links = {posts[31]["uri"]: posts[30]["uri"], posts[30]["uri"]: posts[29]["uri"]}
+    thread = unroll([*found, Removed(posts[30]["uri"])], posts[0]["uri"], links=links)
+    assert thread
+    assert [post.uri for post in thread.posts] == [post["uri"] for post in posts]
 
 
 async def test_a_short_thread_takes_few_requests(source: MastodonSource, stage: Fediverse) -> None:
@@ -146,6 +208,17 @@ async def test_the_authors_own_server_is_asked_for_what_another_one_showed(
         copy = stage.post("0", "ana@home.example", uri=posts[0]["uri"], url=posts[0]["url"])
         found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
         assert by_ana(found) == ["0", "1", "2"]
+        assert {post.origin for post in found} == {home.base}
+
+
+async def test_a_note_is_read_at_its_own_misskey(source: MastodonSource, stage: Fediverse) -> None:
+    async with misskey() as home:
+        notes = [home.note("0")]
+        for number in range(1, 30):
+            notes.append(home.note(str(number), reply_to=notes[-1]))
+        copy = stage.post("0", "illa@home.example", uri=f"{home.base}/notes/{notes[0]['id']}")
+        found = await fetch(source, f"{stage.base}/@illa@home.example/{copy['id']}")
+        assert sorted(int(plain(post.body)) for post in found) == [*range(30)]
         assert {post.origin for post in found} == {home.base}
 
 
@@ -255,7 +328,7 @@ async def test_trouble_at_the_start_is_told_and_on_the_way_leaves_what_was_found
     source: MastodonSource, stage: Fediverse
 ) -> None:
     posts = chain(stage, 60)
-    stage.say(f"(?<!{posts[0]['id']})/context", status=429)
+    stage.say(rf"(?<!{posts[0]['id']})/context|accounts/\d+/statuses", status=429)
     assert 15 < len(by_ana(await fetch(source, posts[0]["url"]))) < 60
     assert isinstance(await source.fetch_thread(posts[1]["url"]), TryLater)
 
@@ -312,8 +385,9 @@ def entities(*rows: tuple[str, str, str]) -> dict[str, Entity]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "asked", "anchor"),
+    ("rows", "around", "anchor"),
     [
+        ([("5", "", "a")], set(), "5"),
         ([("5", "", "a")], {"5"}, None),
         ([("5", "4", "a")], {"5"}, None),  # its parent is not to be had
         ([("5", "", "a"), ("6", "5", "a")], {"5"}, "6"),
@@ -326,12 +400,47 @@ def entities(*rows: tuple[str, str, str]) -> dict[str, Entity]:
     ],
 )
 def test_the_ends_of_the_authors_chain_are_asked_for_next(
-    rows: list[tuple[str, str, str]], asked: set[str], anchor: str | None
+    rows: list[tuple[str, str, str]], around: set[str], anchor: str | None
 ) -> None:
-    assert next_anchor(entities(*rows), "5", asked) == anchor
+    question = next_question(entities(*rows), "5", Asked(around=around))
+    assert question == (Around(anchor) if anchor else None)
+
+
+_TWO = [("5", "", "a"), ("6", "5", "a")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        (Asked(around={"5"}, cut={"5"}), After("6")),  # there is more than is told: the author's posts tell it faster
+        (Asked(around={"5"}, cut={"5"}, after={"6"}), Around("6")),
+        (Asked(around={"5"}, cut={"5"}, fruitful=False), Around("6")),
+        (Asked(around={"5", "6"}, cut={"5", "6"}, fruitful=False), After("6")),  # others' answers hide how it goes on
+        (Asked(around={"5", "6"}, cut={"6"}, after={"6"}), None),
+        (Asked(around={"5"}, cut={"5"}, after={"5"}, end="5"), None),  # all that came after it is known
+        (Asked(around={"5"}, cut={"5"}, after={"9"}, end="9"), After("6")),
+    ],
+)
+def test_what_a_server_cut_is_read_on_in_what_the_author_wrote(asked: Asked, question: Around | After | None) -> None:
+    assert next_question(entities(*_TWO), "5", asked) == question
+
+
+@pytest.mark.parametrize(
+    ("below", "cut"),
+    [
+        ([(str(n), "5", "b") for n in range(10, 69)], False),
+        ([(str(n), "5", "b") for n in range(10, 70)], True),
+        ([(str(n), str(n - 1) if n > 10 else "5", "b") for n in range(10, 29)], False),
+        ([(str(n), str(n - 1) if n > 10 else "5", "b") for n in range(10, 30)], True),
+        ([("6", "7", "b"), ("7", "6", "b")], True),  # a circle has no end
+        ([], False),
+    ],
+)
+def test_as_many_or_as_deep_as_a_server_tells_is_cut(below: list[tuple[str, str, str]], *, cut: bool) -> None:
+    assert is_cut(entities(("5", "", "a"), *below), "5", [row[0] for row in below]) is cut
 
 
 def test_an_end_that_nobody_answered_is_not_asked_for() -> None:
     bag = entities(("5", "", "a"), ("6", "5", "a"))
     bag["6"].replies_count = 0
-    assert next_anchor(bag, "5", {"5"}) is None
+    assert next_question(bag, "5", Asked(around={"5"})) is None

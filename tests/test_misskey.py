@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from relay.model import Deleted, Edited, Feed, FeedId, Published
+from relay.model import Deleted, Edited, Feed, FeedId, Post, Published
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
+from relay.unroll import unroll
 from tests.mastodon_listening import SOON, Core, running
 from tests.servers.fediverse import asking
 from tests.servers.misskey import Misskey, run
@@ -116,8 +117,47 @@ async def test_a_thread_comes_whole_from_its_middle(source: MastodonSource, stag
     found = await source.fetch_thread(f"{stage.base}/notes/{notes[5]['id']}")
     assert isinstance(found, list)
     assert plain(found[0].body) == "5"
-    assert {plain(post.body) for post in found} == {"hm", *map(str, range(12))}
+    assert {plain(post.body) for post in found} == {*map(str, range(12))}
     assert found[0].reply_to in next(post for post in found if plain(post.body) == "4").aliases
+
+
+@pytest.mark.parametrize("where", [0, 150, 299])
+async def test_a_thread_of_three_hundred_takes_few_requests(source: MastodonSource, stage: Misskey, where: int) -> None:
+    question = stage.note("why?", "sami")
+    notes = [stage.note("0", reply_to=question)]
+    for number in range(1, 300):
+        notes.append(stage.note(str(number), reply_to=notes[-1]))
+        stage.note("hm", "sami", reply_to=notes[-1])
+        stage.note("something else")
+    found = await source.fetch_thread(f"{stage.base}/notes/{notes[where]['id']}")
+    assert isinstance(found, list)
+    assert {plain(post.body) for post in found} == {"why?", *map(str, range(300))}
+    thread = unroll(found, found[0].uri)
+    assert thread
+    assert [plain(post.body) for post in thread.posts if isinstance(post, Post)] == [*map(str, range(300))]
+    assert len(stage.asked) <= 12
+
+
+async def test_what_the_author_wrote_long_after_a_thread_is_not_read(source: MastodonSource, stage: Misskey) -> None:
+    first = stage.note("0")
+    stage.note("1", reply_to=first)
+    for number in range(500):
+        stage.note(f"something else {number}")
+    found = await source.fetch_thread(f"{stage.base}/notes/{first['id']}")
+    assert isinstance(found, list)
+    assert {plain(post.body) for post in found} == {"0", "1"}
+    assert [question for question, _ in stage.asked].count("notes") == 2
+
+
+async def test_what_stands_below_a_deleted_note_is_told_too(source: MastodonSource, stage: Misskey) -> None:
+    notes = [stage.note("0")]
+    for number in range(1, 6):
+        notes.append(stage.note(str(number), reply_to=notes[-1]))
+    stage.note("of another thread", reply_to=stage.note("another thread"))
+    stage.delete(notes[2])
+    found = await source.fetch_thread(f"{stage.base}/notes/{notes[0]['id']}")
+    assert isinstance(found, list)
+    assert sorted(plain(post.body) for post in found) == ["0", "1", "3", "4", "5"]
 
 
 async def test_a_note_that_is_not_there_or_not_for_everybody(source: MastodonSource, stage: Misskey) -> None:
@@ -126,10 +166,70 @@ async def test_a_note_that_is_not_there_or_not_for_everybody(source: MastodonSou
     assert isinstance(await source.fetch_thread(f"{stage.base}/notes/{secret['id']}"), Gone)
 
 
-async def test_an_account_there_is_refused_with_the_address_of_its_feed(source: MastodonSource, stage: Misskey) -> None:
+# --- accounts ---
+
+
+@pytest.mark.parametrize("form", ["{base}/@illa", "@Illa@{host}"])
+async def test_an_account_there_is_followed_without_its_answers_to_others(
+    source: MastodonSource, stage: Misskey, form: str
+) -> None:
+    first = stage.note("before")
+    topic = form.format(base=stage.base, host=stage.base.partition("//")[2])
+    resolved = await source.resolve(topic)
+    assert isinstance(resolved, Resolved)
+    assert (resolved.account, resolved.title.lower()) == (True, f"@illa@{stage.base.partition('//')[2]}")
+    feed, texts = await polled(source, await feed_of(source, topic))
+    assert texts == ["before"]
+    stage.note("and on", reply_to=first)
+    stage.note("to somebody", reply_to=stage.note("hello", "sami"))
+    stage.note("for home timelines", visibility="home")
+    stage.note("for followers", visibility="followers")
+    feed, texts = await polled(source, feed)
+    assert texts == ["and on"]
+    sent = [f"number {number}" for number in range(150)]
+    for text in sent:
+        stage.note(text)
+    assert (await polled(source, feed))[1] == sent
+
+
+async def test_an_account_that_is_not_there_is_refused(source: MastodonSource, stage: Misskey) -> None:
+    stage.note("something", "sami")
     refused = await source.resolve(f"{stage.base}/@illa")
     assert isinstance(refused, Refused)
-    assert f"{stage.base}/@illa.atom" in refused.reason
+    assert "no such account" in refused.reason
+
+
+async def test_an_account_that_was_deleted_ends_its_feed(source: MastodonSource, stage: Misskey) -> None:
+    stage.note("one")
+    feed, _ = await polled(source, await feed_of(source, f"{stage.base}/@illa"))
+    stage.notes.clear()
+    assert isinstance(await source.poll(feed), Gone)
+
+
+async def test_an_account_of_a_server_in_trouble_may_be_known_later(source: MastodonSource, stage: Misskey) -> None:
+    stage.refuses = 500
+    assert isinstance(await source.resolve(f"{stage.base}/@illa"), TryLater)
+
+
+@pytest.mark.parametrize("shows", [{"host": "ayllu.example"}, {"username": "sami"}, {"id": None}, {"id": ""}])
+async def test_an_account_is_the_one_that_was_asked_for_or_none(
+    source: MastodonSource, stage: Misskey, shows: dict[str, object]
+) -> None:
+    stage.note("one")
+    stage.shows = shows
+    assert isinstance(await source.resolve(f"{stage.base}/@illa"), Refused)
+
+
+async def test_what_became_of_the_notes_of_a_server_that_nobody_configured(stage: Misskey) -> None:
+    async with asking("https://mastodon.example") as source:
+        note = stage.note("one")
+        feed = Feed(id=FeedId(1), source="mastodon", address=f"{stage.base}/api/users/notes?userId=uilla")
+        batch = await source.poll(feed)
+        assert isinstance(batch, Batch)
+        (told,) = batch.events
+        assert isinstance(told, Published)
+        del stage.notes[note["id"]]
+        assert await source.recheck([told.post]) == Batch(events=(Deleted(told.post.uri),))
 
 
 async def test_check_says_what_runs_there(source: MastodonSource) -> None:

@@ -38,6 +38,7 @@ sweep = "300ms"
 [sources.bluesky]
 jetstream = ["{jetstream}"]
 api_url = "{appview}"
+directory_url = "{home}"
 pds_url = "{entrance}"
 sweep = "300ms"
 [sources.rss]
@@ -93,6 +94,7 @@ def configured(folder: Path, place: Everywhere, more: str = "") -> Path:
             mastodon=place.mastodon.url,
             jetstream=place.jetstream.address,
             appview=place.bluesky.appview,
+            home=place.bluesky.home,
             entrance=place.bluesky.entrance,
         )
         + more

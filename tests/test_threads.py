@@ -90,3 +90,14 @@ async def test_what_a_look_does_not_find_any_more_is_asked_for(store: Store) -> 
     source = FakeSource(threads={ROOT.uri: (CHAIN[0],)}, rechecks=[Batch(events=(Deleted(CHAIN[2].uri),))])
     page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
     assert uris(page) == [CHAIN[0].uri, CHAIN[1].uri]
+
+
+async def test_what_follows_a_deleted_post_is_found_from_the_other_side(store: Store) -> None:
+    """The server leads from the first post to nothing, since the second is gone; the relay knew the third."""
+    later = post(4, reply_to=CHAIN[2].uri)
+    await store.add_intakes([Intake(feed=None, events=tuple(map(Published, CHAIN)))], tenure().leased())
+    await store.add_intakes([Intake(feed=None, events=(Deleted(CHAIN[1].uri),))], tenure().leased())
+    beyond = (replace(CHAIN[2], reply_to=""), later)  # its parent is nulled
+    source = FakeSource(threads={ROOT.uri: (ROOT,), CHAIN[2].uri: beyond})
+    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    assert uris(page) == [ROOT.uri, CHAIN[1].uri, CHAIN[2].uri, later.uri]

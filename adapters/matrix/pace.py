@@ -128,10 +128,11 @@ class Pace:
         Refused again after hardly a message, the steps grow: what was learned was far too quick.
         """
         if not self._taken:  # it went out together with the one that was refused before
-            return self._gap * (1 + SMALLEST)
-        self._step = min(2 * self._step, LARGEST) if len(self._taken) <= FEW else SMALLEST
+            return self._gap
+        step = self._step if len(self._taken) <= FEW else SMALLEST
+        self._step = min(2 * step, LARGEST)
         counted = (now + after - self._since - self._after) / len(self._taken)
-        return min(self._gap * (1 + self._step), max(self._gap * (1 + SMALLEST), counted))
+        return min(self._gap * (1 + step), max(self._gap * (1 + SMALLEST), counted))
 
     def _simulated(self, now: float) -> float:
         """How full the bucket is, by what was sent since the last refusal."""

@@ -93,7 +93,8 @@ _Shown = tuple[tuple[Post | Removed, ...], tuple[tuple[Post, ...], ...]]
 def _shown(root: str, rows: Sequence[Record], read: Sequence[Post]) -> _Shown:
     """A gap shows where a post was deleted, but not at the end, where nothing is missed; one place always stays."""
     there: list[Post | Removed] = [
-        Removed(post.uri, post.aliases) if row.deleted else post for row, post in zip(rows, read, strict=True)
+        Removed(post.uri, post.aliases, row.reply_to or "") if row.deleted else post
+        for row, post in zip(rows, read, strict=True)
     ]
     links = {row.uri: row.reply_to or "" for row in rows}
     thread = unroll(there, root, links=links) if len(there) > 1 else None

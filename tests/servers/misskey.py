@@ -1,4 +1,4 @@
-"""A Misskey server on loopback: notes by hashtag, threads, and the channel ``hashtag`` on its websocket."""
+"""A Misskey server on loopback: notes by hashtag and by account, threads, and the websocket's channel ``hashtag``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 Json = dict[str, Any]
 
 _START = datetime.now(UTC)
+_NO_USER = {"error": {"message": "No such user.", "code": "NO_SUCH_USER", "id": "4362f8dc", "kind": "client"}}
 _NO_NOTE = {"error": {"message": "No such note.", "code": "NO_SUCH_NOTE", "id": "24fcbfc6", "kind": "client"}}
 
 
@@ -37,10 +38,19 @@ class Misskey:
     notes: dict[str, Json] = field(default_factory=dict)
     refuses: int = 0
     """The status with which its API answers; 0: as it should."""
+    shows: Json = field(default_factory=dict)
+    """What it shows of an account otherwise than it is."""
     ears: list[Ear] = field(default_factory=list)
     asked: list[tuple[str, Json]] = field(default_factory=list)
     """The path and the body of each question."""
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def delete(self, note: Json) -> None:
+        """What answered it stays, and still says what it answered, but shows it no more."""
+        del self.notes[note["id"]]
+        for answer in self.notes.values():
+            if answer["replyId"] == note["id"]:
+                answer["reply"] = None
 
     def note(self, text: str | None, by: str = "illa", *, reply_to: Json | None = None, **changes: Any) -> Json:
         """A note as the API tells it; ``by`` with a host is somebody of another server."""
@@ -109,6 +119,7 @@ class Misskey:
                 web.get("/nodeinfo/2.0", self._nodeinfo),
                 web.get("/streaming", self._stream),
                 web.post("/api/notes/{question:.+}", self._answer),
+                web.post("/api/users/{question:.+}", self._answer_of_users),
             ]
         )
         return app
@@ -132,23 +143,33 @@ class Misskey:
         note = self.notes.get(asked["noteId"])
         if note is None or note["visibility"] not in {"public", "home"}:
             return web.json_response(_NO_NOTE, status=400)
-        answers = {"show": note, "conversation": [*self._above(note)], "children": [*self._below(note)]}
+        start, limit = asked.get("offset", 0), min(asked.get("limit", 10), 100)
+        answers = {"show": note, "conversation": [*self._above(note)][start : start + limit]}
         return web.json_response(answers[question])
+
+    async def _answer_of_users(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        question = request.match_info["question"]
+        self.asked.append((question, asked))
+        if self.refuses:
+            return web.json_response({"error": {"code": "RATE_LIMIT_EXCEEDED"}}, status=self.refuses)
+        user = next((n["user"] for n in self.notes.values() if _is_meant(n["user"], asked)), None)
+        if user is None:
+            return web.json_response(_NO_USER, status=404 if question == "show" else 400)
+        if question == "show":
+            return web.json_response(user | self.shows)
+        found = [n for n in self.notes.values() if n["userId"] == user["id"] and n["visibility"] in {"public", "home"}]
+        found = [n for n in found if asked.get("withReplies") or not n["replyId"]]
+        return web.json_response(_page(found, asked))
 
     def _page(self, asked: Json) -> list[Json]:
         """Newest first; from a place on, oldest first."""
         found = [n for n in self.notes.values() if asked["tag"] in n["tags"] and n["visibility"] in {"public", "home"}]
-        since = asked.get("sinceId")
-        if since is not None:
-            return sorted((n for n in found if n["id"] > since), key=lambda n: n["id"])[: asked["limit"]]
-        return sorted(found, key=lambda n: n["id"], reverse=True)[: asked["limit"]]
+        return _page(found, asked)
 
     def _above(self, note: Json) -> Iterable[Json]:
         while note := self.notes.get(note["replyId"] or "", {}):
             yield note
-
-    def _below(self, note: Json) -> Iterable[Json]:
-        return (one for one in self.notes.values() if one["replyId"] == note["id"])
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -168,6 +189,19 @@ class Misskey:
             if ear in self.ears:
                 self.ears.remove(ear)
         return socket
+
+
+def _page(found: Iterable[Json], asked: Json) -> list[Json]:
+    since = asked.get("sinceId")
+    if since is not None:
+        return sorted((n for n in found if n["id"] > since), key=lambda n: n["id"])[: asked["limit"]]
+    return sorted(found, key=lambda n: n["id"], reverse=True)[: asked["limit"]]
+
+
+def _is_meant(user: Json, asked: Json) -> bool:
+    if "userId" in asked:
+        return bool(user["id"] == asked["userId"])
+    return user["host"] is None and bool(user["username"].lower() == asked["username"].lower())
 
 
 def _obey(ear: Ear, said: Json) -> None:

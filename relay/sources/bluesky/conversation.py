@@ -44,8 +44,10 @@ def top_of(bag: Bag, start: str) -> str:
 
 
 def is_alone(bag: Bag, start: str) -> bool:
-    """Whether the author neither answers themselves there, nor may do so out of sight."""
-    return not (bag[start].open or bag[start].parent) and len([*_chains(bag, start)]) == 1
+    """Whether it is no part of a thread for all that is known: no post of the author's above it, and none below."""
+    node = bag[start]
+    goes_on = node.parent.startswith(f"at://{node.author}/")
+    return not (goes_on or node.open or any(uri != start for uri in _chains(bag, start)))
 
 
 def _chains(bag: Bag, top: str) -> Iterator[str]:

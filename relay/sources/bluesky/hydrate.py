@@ -17,7 +17,7 @@ from relay.model import Post, PostUri
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import Draft, read_bare, read_view
 from relay.sources.bluesky.shapes import Raw, read
-from relay.sources.bluesky.xrpc import MANY, Api, Version
+from relay.sources.bluesky.xrpc import Api, Version, portions
 
 _PAUSES = (timedelta(milliseconds=500), timedelta(seconds=1), timedelta(seconds=3))
 _PROFILES = 5_000
@@ -72,7 +72,7 @@ class Hydrator:
 
     async def _views(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
         found: dict[PostUri, Post | None] = {}
-        for batch in _batches(drafts):
+        for batch in portions([*drafts]):
             views = await self._api.get_posts([draft.uri for draft in batch])
             if not isinstance(views, dict):
                 break
@@ -85,7 +85,7 @@ class Hydrator:
     async def _bare(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
         """With profiles alone. Who has none has no account any more."""
         found: dict[PostUri, Post | None] = {}
-        for batch in _batches(drafts):
+        for batch in portions([*drafts]):
             unknown = {draft.did for draft in batch if self._profiles.get(draft.did) is None}
             answer = await self._api.get_profiles(sorted(unknown)) if unknown else {}
             if not isinstance(answer, dict):
@@ -95,11 +95,6 @@ class Hydrator:
                 profile = self._profiles.get(draft.did)
                 found[draft.uri] = _shown(read_bare(draft, profile)) if profile is not None else None
         return found
-
-
-def _batches(drafts: Iterable[Draft]) -> list[list[Draft]]:
-    listed = list(drafts)
-    return [listed[start : start + MANY] for start in range(0, len(listed), MANY)]
 
 
 def _is_of(raw: Raw, draft: Draft) -> bool:

@@ -24,7 +24,7 @@ async def resolve(api: Api, topic: str) -> Resolved | Refused | TryLater:
         case Actor():
             return await _account(api, where)
         case Place():
-            return Refused(f"following one thread comes later; `relay unroll {text}` shows it now")
+            return Refused(f"{text} is the address of a post whose thread cannot be read")
         case None:
             return Refused(_explain(text))
 

@@ -1,18 +1,20 @@
-"""Reads an author's own server (PDS), for when the AppView does not answer.
+"""Reads an author's own server (PDS): for threads that an AppView cuts, and for when it does not answer.
 
-It shows every post of the author to everybody, but none of anybody else, and no label but the author's own.
+It shows every post of the author to everybody (com.atproto.repo.listRecords), but none of anybody else, and no label
+but the author's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 import msgspec
 
 from relay.model import Post
-from relay.sources.bluesky.address import POSTS, Place, read_at
+from relay.sources.bluesky.address import POSTS, Place, did_of, read_at
 from relay.sources.bluesky.answers import Told
 from relay.sources.bluesky.embeds import blob_image
 from relay.sources.bluesky.labels import read_self_labels
@@ -22,6 +24,9 @@ from relay.sources.bluesky.shapes import Raw, Record, Reply, read, read_all
 from relay.sources.bluesky.xrpc import Api
 
 _PAGES = 20
+_MOST = 1_000
+_SHORT = 50
+"""No server tells less at a time, unless that is all; each page has a cursor, the last one too."""
 _PROFILES = "app.bsky.actor.profile"
 
 
@@ -45,16 +50,44 @@ class _Profile(msgspec.Struct):
     labels: Raw = Raw()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one author wrote in a conversation, as bare records by uri, the oldest first."""
+
+    did: str
+    base: str
+    """The author's own server."""
+    records: Mapping[str, _Kept]
+
+
 async def fetch_thread(api: Api, where: Place) -> Sequence[Post]:
     """The author's part of a conversation, the post that was asked for first; empty where it is not to be had."""
     base = await _home(api, where.who)
     asked = await _get(api, base, where) if base else None
     if asked is None:
         return ()
-    profile = await _get(api, base, Place(where.who, "self", _PROFILES))
-    shown = _view(where.who, profile)
-    posts = [_post(where.who, kept, shown) for kept in await _conversation(api, base, where, asked)]
-    return [post for post in posts if post] if posts[0] else ()
+    root = root_of(asked.uri, asked.value)
+    records = await _list(api, base, where, root, _key(root, where))
+    posts = await read_posts(api, Part(where.who, base, {asked.uri: asked} | records))
+    return posts if posts and posts[0].uri == asked.uri else ()  # else it is not for everybody
+
+
+async def read_part(api: Api, where: Place, top: Place, root: str) -> Part | None:
+    """What the author of a post wrote in its conversation; None where the author's server is not to be had.
+
+    ``top`` is the first post of the thread as far as it is known, ``root`` what the conversation began with.
+    """
+    base = await _home(api, where.who)
+    since = _key(root, top) if did_of(root) == where.who else top.rkey
+    records = await _list(api, base, where, root, since) if base else {}
+    return Part(where.who, base, records) if records else None
+
+
+async def read_posts(api: Api, part: Part, uris: Iterable[str] | None = None) -> Sequence[Post]:
+    """The posts, or those of them that are named; what does not leave Bluesky is left out."""
+    shown = _view(part.did, await _get(api, part.base, Place(part.did, "self", _PROFILES)))
+    posts = (_post(part.did, part.records[uri], shown) for uri in (part.records if uris is None else uris))
+    return [post for post in posts if post]
 
 
 async def has(api: Api, where: Place) -> bool:
@@ -77,33 +110,38 @@ async def _get(api: Api, base: str, where: Place) -> _Kept | None:
     return read(answer.body, _Kept) if isinstance(answer, Told) else None
 
 
-async def _conversation(api: Api, base: str, where: Place, asked: _Kept) -> list[_Kept]:
-    """What the author wrote in it. Keys grow with time: all answers stand behind the post that began it."""
-    root = _root(asked)
-    first = read_at(root)
-    own = first if first and first.who == where.who else where
-    found = {asked.uri: asked}
-    if own != where and (kept := await _get(api, base, own)):
-        found[kept.uri] = kept
-    cursor = own.rkey
+async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dict[str, _Kept]:
+    """The author's records in a conversation, from the key ``since`` on. Keys grow with time (atproto.com/specs/tid).
+
+    Behind a page without any of them, beyond the post that was asked for, nothing more is looked for.
+    """
+    found: dict[str, _Kept] = {}
+    cursor = since[:-1]  # the list begins behind it: this key sorts right before the one that is to be the first
     for _ in range(_PAGES):
         params = [("repo", where.who), ("collection", POSTS), ("limit", "100"), ("reverse", "true")]
         answer = await api.get(base, "com.atproto.repo.listRecords", [*params, ("cursor", cursor)])
         listing = read(answer.body, _Listing) if isinstance(answer, Told) else None
         records = read_all(listing.records, _Kept) if listing else []
-        here = {kept.uri: kept for kept in records if _root(kept) == root}
+        own = (kept for kept in records if did_of(kept.uri) == where.who)
+        here = {kept.uri: kept for kept in own if root_of(kept.uri, kept.value) == root}
         found |= here
         cursor = (listing.cursor or "") if listing else ""
-        if not cursor or (not here and cursor > where.rkey):
+        if not cursor or len(records) < _SHORT or len(found) >= _MOST or (not here and cursor > where.rkey):
             break
-    return list(found.values())
+    return found
 
 
-def _root(kept: _Kept) -> str:
-    """What the conversation began with: the post itself, where it answers nothing."""
-    said = read(kept.value, Record)
+def root_of(uri: str, record: Raw) -> str:
+    """What the conversation of a post began with: the post itself, where it answers nothing."""
+    said = read(record, Record)
     reply = read(said.reply, Reply) if said else None
-    return reply.root.uri if reply and reply.root else kept.uri
+    return reply.root.uri if reply and reply.root else uri
+
+
+def _key(root: str, where: Place) -> str:
+    """From where to look: answers are younger than what the conversation began with, whosever that is."""
+    first = read_at(root)
+    return min(first.rkey, where.rkey) if first else where.rkey
 
 
 def _post(did: str, kept: _Kept, profile: bytes) -> Post | None:

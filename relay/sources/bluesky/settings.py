@@ -27,6 +27,8 @@ class BlueskySettings(Settings):
     """Where to listen for hashtags: one is listened to, the next one takes over when it fails. Empty: nowhere."""
     api_url: str = "https://public.api.bsky.app"
     """The AppView that tells visitors of posts and people."""
+    directory_url: str = "https://plc.directory"
+    """Where it is said on which server an account lives: long threads are read there besides."""
     pds_url: str = "https://bsky.social"
     """Where the account below signs in: its own server, or the entrance that leads there."""
     handle: str = ""
@@ -45,7 +47,7 @@ class BlueskySettings(Settings):
     def _listen(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_address(one, {"wss", "ws"}) for one in addresses))
 
-    @field_validator("api_url", "pds_url")
+    @field_validator("api_url", "directory_url", "pds_url")
     @classmethod
     def _ask(cls, address: str) -> str:
         return _address(address, {"https", "http"})

@@ -30,7 +30,8 @@ class BlueskySource:
         self.sweep = settings.sweep
         self._hosts = settings.jetstream
         self._agent = _agent(host)
-        self._api = Api(host.http, settings.api_url, _session(settings, host, self._agent))
+        session = _session(settings, host, self._agent)
+        self._api = Api(host.http, settings.api_url, session, settings.directory_url)
         self._hydrator = Hydrator(self._api)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:

@@ -1,9 +1,14 @@
-"""Fetches the conversation around one post."""
+"""Fetches the conversation around one post.
+
+The AppView tells it in pieces. Where there is a thread, the author's own server (PDS) is asked for its part of the
+conversation besides: that list has no depth, and it goes on behind a post that was deleted, where no AppView can follow
+(bluesky-social/atproto#1103). What it names is looked up at the AppView, which alone knows what moderators hide.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -12,15 +17,17 @@ from relay.ports import Gone, Refused, TryLater
 from relay.sources.bluesky import repository
 from relay.sources.bluesky.address import Place, did_of, is_did, read_at, read_topic
 from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, settled
-from relay.sources.bluesky.conversation import Node, next_anchor
+from relay.sources.bluesky.conversation import Node, is_alone, next_anchor, top_of
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import BRIDGE, read_view
+from relay.sources.bluesky.repository import root_of
 from relay.sources.bluesky.shapes import PostView, Raw, Record, Reply, read
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import Api, portions
 
 _CALLS = 50
-"""The most requests for one thread; at 10 posts a request that is a thread of five hundred."""
+"""The most times that the surroundings of a post are asked for; at 10 posts each that is a thread of five hundred."""
 _DEEPEST = 1_000
+_HIGHEST = 80
 
 
 class _Thread(msgspec.Struct):
@@ -60,11 +67,26 @@ class _Bag:
             waiting += [(answer, True) for answer in answers or ()]
         return first
 
+    def add_listed(self, views: Sequence[Raw]) -> None:
+        """Take in posts of the author, of whom now all are known: only the last of a chain may go on out of sight."""
+        for raw in views:
+            if view := read(raw, PostView):
+                self._keep(view, raw, is_open=bool(view.replies))
+        for node in list(self.nodes.values()):
+            above = self.nodes.get(node.parent)
+            if above and above.author == node.author:
+                self.nodes[node.parent] = replace(above, open=False)
+
     def _keep(self, view: PostView, raw: Raw, *, is_open: bool) -> None:
         known = self.nodes.get(view.uri)
         if known is None or (known.open and not is_open):
             self.nodes[view.uri] = Node(view.author.did, _parent(view), is_open)
             self.views.setdefault(view.uri, raw)
+
+    def root(self, uri: str) -> str:
+        """With what the conversation began in which one of the posts stands."""
+        view = read(self.views[uri], PostView)
+        return root_of(uri, view.record) if view else uri
 
     def posts(self, start: str) -> list[Post]:
         """The one that was asked for first; what does not leave Bluesky is left out."""
@@ -74,7 +96,7 @@ class _Bag:
 
 
 async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
-    """Ask the AppView; where it does not answer, the author's own server, which knows the author's posts."""
+    """Ask the AppView and the author's own server; where one of them does not answer, the other one must do."""
     where = await _locate(api, ref)
     if not isinstance(where, Place):
         return where
@@ -89,20 +111,42 @@ async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLate
         return Gone(f"{ref} stays on Bluesky: {first.reason}")
     if first is None:
         return Refused(f"{ref} is no post that this relay can read")
-    is_whole = await _fill(api, bag, start)
-    posts = bag.posts(start)
-    more = () if is_whole else await repository.fetch_thread(api, where)
-    return [*posts, *(post for post in more if post.uri not in bag.views)]
+    more = () if is_alone(bag.nodes, start) else await _gather(api, bag, start)
+    return [*bag.posts(start), *more]
 
 
-async def _fill(api: Api, bag: _Bag, start: str) -> bool:
-    """Ask until the thread grows no more; whether it was told to its end."""
+async def _gather(api: Api, bag: _Bag, start: str) -> Sequence[Post]:
+    """Fill the bag. Answers those of the author's posts of which the AppView told nothing because it fell silent."""
+    where, top = read_at(start), read_at(top_of(bag.nodes, start))
+    part = await repository.read_part(api, where, top, bag.root(start)) if where and top else None
+    untold = await _look_up(api, bag, part.records) if part else ()
+    if part and untold:
+        return await repository.read_posts(api, part, untold)
+    await _fill(api, bag, start)
+    return ()
+
+
+async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
+    """Add the posts that are not there yet, as far as they are to be seen; those of which nobody could say."""
+    views: list[Raw] = []
+    untold: list[str] = []
+    for some in portions([uri for uri in uris if uri not in bag.views]):
+        answer = TryLater("") if untold else await api.get_posts(some)
+        if isinstance(answer, dict):
+            views += answer.values()
+        else:
+            untold += some
+    bag.add_listed(views)
+    return untold
+
+
+async def _fill(api: Api, bag: _Bag, start: str) -> None:
+    """Ask for what stands around the ends of the author's chains until they do not move any more."""
     asked: set[str] = {start}
-    while anchor := next_anchor(bag.nodes, start, asked):
-        if len(asked) >= _CALLS or not isinstance(await _look(api, bag, anchor), str | Missing):
-            return False
+    while (anchor := next_anchor(bag.nodes, start, asked)) and len(asked) < _CALLS:
+        if not isinstance(await _look(api, bag, anchor), str | Missing):
+            return
         asked.add(anchor)
-    return True
 
 
 async def _locate(api: Api, ref: str) -> Place | Refused | TryLater | Gone:
@@ -119,8 +163,11 @@ async def _locate(api: Api, ref: str) -> Place | Refused | TryLater | Gone:
 
 
 async def _look(api: Api, bag: _Bag, uri: str) -> str | Trouble:
-    """Add what stands around one post; its uri as the AppView has it."""
-    answer = await api.ask("app.bsky.feed.getPostThread", [("uri", uri), ("depth", "10"), ("parentHeight", "80")])
+    """Add what stands around one post; its uri as the AppView has it. What is above it is told once, not each time."""
+    known = bag.nodes.get(uri)
+    height = 0 if known and known.parent in bag.nodes else _HIGHEST
+    params = [("uri", uri), ("depth", "10"), ("parentHeight", str(height))]
+    answer = await api.ask("app.bsky.feed.getPostThread", params)
     if not isinstance(answer, Told):
         return answer
     tree = read(answer.body, _Thread)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -13,10 +14,16 @@ from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, j
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Raw, read
 
+T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
 
 MANY = 25
 """How many posts or people can be asked for at a time."""
+
+
+def portions(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Of many as many as can be asked for at a time."""
+    return (items[start : start + MANY] for start in range(0, len(items), MANY))
 
 
 class _Posts(msgspec.Struct):

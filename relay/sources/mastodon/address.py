@@ -22,6 +22,7 @@ _POSTS = (
     re.compile(rf"/notes/{_ID}/?"),  # Misskey
 )
 _COMMUNITY = re.compile(rf"!{_WHO}@(?P<home>{_HOST})")
+_NOTES = "/api/users/notes?userId="
 _DOCUMENT = (".rss", ".atom", ".json", ".xml")
 
 
@@ -79,9 +80,19 @@ def account_feed(instance: str, identifier: str) -> str:
     return f"{instance}/api/v1/accounts/{quote(identifier, safe='')}/statuses"
 
 
+def notes_feed(instance: str, identifier: str) -> str:
+    """The same where the server speaks Misskey's language."""
+    return f"{instance}{_NOTES}{quote(identifier, safe='')}"
+
+
+def read_notes_feed(feed: str) -> str:
+    """Whose notes such an address tells, as the server calls them; empty where it is another one."""
+    return unquote(feed.partition(_NOTES)[2])
+
+
 def instance_of(address: str) -> str:
     """The server's base address in the address of something in its API."""
-    return address.partition("/api/v1/")[0]
+    return address.partition("/api/")[0]
 
 
 def host_of(address: str) -> str:

@@ -34,6 +34,7 @@ class Missing:
     host: str
     status: int
     sure: bool
+    body: bytes = b""
 
     def later(self) -> TryLater:
         return TryLater(f"{self.host} answered with HTTP {self.status}, and not as a Mastodon server does")
@@ -94,7 +95,7 @@ def _judge_status(answer: Answer, host: str, now: datetime, *, token: bool) -> T
         return TryLater(f"{host} has trouble (HTTP {status})", wait)
     error = read(answer.body, Error)
     if status in {404, 410}:
-        return Missing(host, status, sure=status == 410 or error is not None)
+        return Missing(host, status, sure=status == 410 or error is not None, body=answer.body)
     if status == 401 or (status == 422 and error and "authenticated user" in error.error):
         return Closed(host, token)
     return _refused(answer, host, wait)

@@ -94,14 +94,12 @@ class Budgets:
     """Those of all servers that were asked lately."""
 
     most: int = 2000
-    times: int = 1
-    """Of the usual allowance: for a server of one's own."""
     here: int = 1
-    """The same for a server on this very machine."""
+    """How many times the usual allowance a server on this very machine has: it is one's own."""
     _budgets: dict[str, Budget] = field(default_factory=dict)
 
     def of(self, base: str) -> Budget:
-        budget = self._budgets.pop(base, None) or Budget(self.here if _is_here(base) else self.times)
+        budget = self._budgets.pop(base, None) or Budget(self.here if _is_here(base) else 1)
         self._budgets[base] = budget
         if len(self._budgets) > self.most:
             del self._budgets[next(iter(self._budgets))]

@@ -11,6 +11,8 @@ from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import Profile
 from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.kinds import Speech
+from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.shapes import Account, read
 from relay.sources.mastodon.tags import Tagged, Wrong
@@ -29,7 +31,7 @@ async def resolve(about: About, topic: str) -> Resolved | Refused | TryLater:
         case Profile():
             return await _account(about, where)
         case address.Status():
-            return Refused(f"following one thread comes later; `relay unroll {text}` shows it now")
+            return Refused(f"{text} is the address of a post whose thread cannot be read")
         case _:
             return Refused(_explain(text))
 
@@ -50,13 +52,22 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     asks |= {instance: f"{profile.who}@{profile.home}" for instance in api.instances if instance != profile.base}
     answers: list[Told | Trouble] = []
     for base, name in asks.items():
-        answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
-        if isinstance(answer, Told) and (identifier := _identifier(api, answer)):
-            feed = address.account_feed(address.instance_of(answer.url), identifier)
-            return Resolved(feeds=(feed,), title=str(profile), account=True)
-        answers.append(answer)
+        found = await _find(api, base, name)
+        if not isinstance(found, str) and base == profile.base and (await about.kind(base)).speech is Speech.MISSKEY:
+            found = await misskey.find_account(api, profile)
+        if isinstance(found, str):
+            return Resolved(feeds=(found,), title=str(profile), account=True)
+        answers.append(found)
     verdict = _verdict(profile, answers)
     return await _pointed(about, profile, verdict) if isinstance(verdict, Refused) else verdict
+
+
+async def _find(api: Api, base: str, name: str) -> str | Told | Trouble:
+    """The address of the account's feed, or why there is none."""
+    answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
+    if isinstance(answer, Told) and (identifier := _identifier(api, answer)):
+        return address.account_feed(address.instance_of(answer.url), identifier)
+    return answer
 
 
 async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:

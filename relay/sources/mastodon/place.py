@@ -24,7 +24,7 @@ PAGE = 40
 """What servers give at most at a time."""
 _REMEMBERED = 120
 _STRETCH = 20
-_WHOLE = 20
+WHOLE = 20
 """No server gives less at a time: a page that is shorter is all there is."""
 _BEGINNING = "0"
 
@@ -80,13 +80,13 @@ def read_place(cursor: str) -> Place | None:
 def begin(ids: Collection[str], now: datetime) -> Place:
     """The place at the top of the newest page: all below counts as seen."""
     recent = ordered(ids)
-    floor = recent[0] if len(recent) >= _WHOLE else ""
+    floor = recent[0] if len(recent) >= WHOLE else ""
     return Place(recent=recent, floor=floor, began=0 if recent else int(now.timestamp()))
 
 
 def read_newest(place: Place, ids: Collection[str]) -> Step:
     """The newest page was read: it reaches back far enough into what is known, or there is a gap."""
-    if len(ids) < _WHOLE or _key(min(ids, key=_key)) <= _key(place.min_id):
+    if len(ids) < WHOLE or age(min(ids, key=age)) <= age(place.min_id):
         return _taken(place, ids)
     return Step(msgspec.structs.replace(place, behind=True), more=True)
 
@@ -109,7 +109,7 @@ def was_hidden(place: Place, ids: Collection[str], oldest: datetime) -> bool:
 
 def ordered(ids: Collection[str]) -> tuple[str, ...]:
     """Oldest first, as the server counts."""
-    return tuple(sorted(ids, key=_key))
+    return tuple(sorted(ids, key=age))
 
 
 def moment(identifier: str) -> datetime | None:
@@ -125,12 +125,13 @@ def moment(identifier: str) -> datetime | None:
 
 def _taken(place: Place, ids: Collection[str]) -> Step:
     known = {*place.recent}
-    new = tuple(i for i in ordered(ids) if i not in known and _key(i) >= _key(place.floor))
+    new = tuple(i for i in ordered(ids) if i not in known and age(i) >= age(place.floor))
     merged = ordered({*known, *new})
     recent = merged[-_REMEMBERED:]
     floor = recent[0] if len(merged) > len(recent) else place.floor
     return Step(msgspec.structs.replace(place, recent=recent, floor=floor, began=0 if recent else place.began), new)
 
 
-def _key(identifier: str) -> tuple[int, str]:
+def age(identifier: str) -> tuple[int, str]:
+    """What ids are ordered by, the oldest first."""
     return len(identifier), identifier

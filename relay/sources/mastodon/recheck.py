@@ -10,7 +10,7 @@ from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
-from relay.sources.mastodon.kinds import UNKNOWN, Speech
+from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
 from relay.sources.mastodon.shapes import Raw
@@ -23,7 +23,7 @@ async def recheck(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gon
     API says of this one post that there is none; then it may also be hidden from us, which comes to the same.
     """
     api, instance = about.api, posts[0].origin
-    kind = await about.kind(instance) if instance in api.instances else UNKNOWN
+    kind = await about.kind(instance)
     if kind.speech is Speech.MISSKEY:
         return await misskey.recheck(api, posts)
     known = {identifier: post for post in posts for identifier in _ids(post, instance)}

@@ -1,8 +1,8 @@
-"""Fetches the conversation around one post."""
+"""Fetches the conversation around one post, at its author's own server where that one answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.model import Post
@@ -10,15 +10,16 @@ from relay.ports import Gone, Refused, TryLater
 from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
-from relay.sources.mastodon.api import Api
-from relay.sources.mastodon.conversation import next_anchor
+from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.conversation import WORTH, After, Around, Asked, goes_on, is_cut, length, next_question
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, read_post
+from relay.sources.mastodon.place import PAGE, WHOLE, ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
 
 _CALLS = 50
-"""The most requests for one thread; at 20 posts a request that is a thread of a thousand."""
+"""The most requests for one thread; at 20 posts or more a request that is a thread of a thousand."""
 
 
 @dataclass(slots=True)
@@ -32,9 +33,19 @@ class _Bag:
 
     def add(self, raw: bytes | Raw) -> None:
         for identifier, item in identified(raw).items():
-            status = read(item, Status)
-            if status and identifier not in self.raws:
-                self.raws[identifier], self.statuses[identifier] = item, status
+            if status := read(item, Status):
+                self._keep(identifier, item, status)
+
+    def add_later(self, page: Mapping[str, Raw]) -> None:
+        """Of what the author wrote later, that which belongs to it: what is answered comes before its answers."""
+        for identifier in ordered(page):
+            status = read(page[identifier], Status)
+            if status and goes_on(self.statuses, status):
+                self._keep(identifier, page[identifier], status)
+
+    def _keep(self, identifier: str, item: Raw, status: Status) -> None:
+        if identifier not in self.raws:
+            self.raws[identifier], self.statuses[identifier] = item, status
 
     @property
     def first(self) -> Post | None:
@@ -55,9 +66,11 @@ async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | Try
     if where.of_notes and (await about.kind(where.base)).speech is Speech.MISSKEY:
         return await misskey.fetch_thread(api, where)
     found = await _find(api, where)
-    bag = await _at_home(api, found) if isinstance(found, _Bag) else found
-    if not isinstance(bag, _Bag):
-        return bag
+    there = await _at_home(about, found) if isinstance(found, _Bag) else found
+    return await _whole(api, there, ref) if isinstance(there, _Bag) else there
+
+
+async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     first = bag.first
     if first is None:
         return Gone(f"{ref} is not for everybody to read")
@@ -66,12 +79,15 @@ async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | Try
     return await _fill(api, bag) or [post for post in bag.posts() if api.believes(post)]
 
 
-async def _at_home(api: Api, found: _Bag) -> _Bag:
+async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
     """The same post at the server that its name leads to; as it was found where that one does not show it."""
-    uri = found.statuses[found.start].uri or ""
+    api, uri = about.api, found.statuses[found.start].uri or ""
     home = address.read_link(uri, api.instances)
     if not isinstance(home, address.Status) or home.base == found.base:
         return found
+    if home.of_notes and (await about.kind(home.base)).speech is Speech.MISSKEY:
+        posts = await misskey.fetch_thread(api, home)
+        return posts if isinstance(posts, Sequence) and posts[0].uri == uri else found
     there = await _find(api, home)
     return there if isinstance(there, _Bag) and there.statuses[there.start].uri == uri else found
 
@@ -92,19 +108,43 @@ async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | 
 
 async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
     """Ask until the thread grows no more. Trouble on the way leaves what was found; at the start it is the answer."""
-    asked: set[str] = set()
-    anchor: str | None = bag.start
-    while anchor and len(asked) < _CALLS:
-        answer = await api.get(f"{alias(bag.base, anchor)}/context")
-        context = read(answer.body, Context) if isinstance(answer, Told) else None
-        if not isinstance(answer, Told):
-            return None if asked else _reason(answer)
-        if context:
-            bag.add(context.ancestors)
-            bag.add(context.descendants)
-        asked.add(anchor)
-        anchor = next_anchor(bag.statuses, bag.start, asked)
+    asked = Asked()
+    for number in range(_CALLS):
+        match next_question(bag.statuses, bag.start, asked):
+            case Around(anchor):
+                if trouble := await _look_around(api, bag, anchor, asked):
+                    return None if number else _reason(trouble)
+            case After(anchor):
+                await _read_after(api, bag, anchor, asked)
+            case None:
+                return None
     return None
+
+
+async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Trouble | None:
+    answer = await api.get(f"{alias(bag.base, anchor)}/context")
+    if not isinstance(answer, Told):
+        return answer
+    asked.around.add(anchor)
+    if context := read(answer.body, Context):
+        bag.add(context.ancestors)
+        bag.add(context.descendants)
+        if is_cut(bag.statuses, anchor, identified(context.descendants)):
+            asked.cut.add(anchor)
+    return None
+
+
+async def _read_after(api: Api, bag: _Bag, anchor: str, asked: Asked) -> None:
+    """A page of what the author wrote next. A server that does not tell it is asked for the surroundings again."""
+    asked.after.add(anchor)
+    before, account = length(bag.statuses, bag.start), bag.statuses[bag.start].account
+    params = [("limit", str(PAGE)), ("exclude_reblogs", "true"), ("min_id", anchor)]
+    page = await api.get_list(address.account_feed(bag.base, str(account.id if account else "")), params)
+    if isinstance(page, Listed):
+        bag.add_later(page.items)
+        if len(page.items) < WHOLE:
+            asked.end = anchor
+    asked.fruitful = isinstance(page, Listed) and length(bag.statuses, bag.start) - before >= WORTH
 
 
 def _reason(trouble: Trouble) -> Refused | TryLater | Gone:

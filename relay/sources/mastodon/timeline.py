@@ -12,7 +12,7 @@ from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon import place, tag_rss, tags
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.address import host_of, instance_of
+from relay.sources.mastodon.address import host_of, instance_of, read_notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.budget import NOTHING
@@ -88,6 +88,8 @@ async def _read(
     """One request; more where a hashtag turns out to be closed, for the part that may be open."""
     if kind.speech is Speech.MISSKEY and wanted:
         return _judged(feed, await misskey.read_tag(api, instance_of(feed), wanted, kept), Reading(read=read_note))
+    if whose := read_notes_feed(feed):
+        return _judged(feed, await misskey.read_account(api, instance_of(feed), whose, kept), Reading(read=read_note))
     url, params = feed.partition("?")[0], _params(wanted, kept)
     how = kept.how if kept and _is_shut(kept) else How.WHOLE
     page: Listed | Missing | Closed | Odd | TryLater | Gone = Closed(host_of(feed))

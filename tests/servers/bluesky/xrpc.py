@@ -275,7 +275,7 @@ async def client() -> AsyncIterator[Http]:
 @asynccontextmanager
 async def asking(stage: Stage, **settings: Any) -> AsyncIterator[BlueskySource]:
     """The source with these servers in its settings."""
-    where = {"api_url": stage.appview, "pds_url": stage.entrance, **settings}
+    where = {"api_url": stage.appview, "directory_url": stage.home, "pds_url": stage.entrance, **settings}
     async with client() as http:
         yield BlueskySource(BlueskySettings.model_validate(where), Host(http=http, name="test"))
 

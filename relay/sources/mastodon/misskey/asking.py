@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
-from relay.sources.mastodon.address import Status, host_of
+from relay.sources.mastodon.address import Profile, Status, host_of, notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed, as_list
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import local_id
-from relay.sources.mastodon.place import PAGE, Place
-from relay.sources.mastodon.shapes import identified, read
+from relay.sources.mastodon.place import PAGE, Place, age
+from relay.sources.mastodon.shapes import Raw, identified, read
 from relay.sources.mastodon.tags import Tagged
 
-_CALLS = 30
-"""The most requests for one thread."""
-_ANSWERS = 100
+_CALLS = 20
+"""The most requests for each half of a thread."""
+_MANY = 100
 
 
 async def read_tag(
@@ -30,6 +30,30 @@ async def read_tag(
     if kept and kept.behind:
         question["sinceId"] = kept.min_id
     return as_list(await api.post(f"{base}/api/notes/search-by-tag", question))
+
+
+async def read_account(
+    api: Api, base: str, whose: str, kept: Place | None
+) -> Listed | Missing | Closed | Odd | TryLater | Gone:
+    """A page of somebody's notes, those that answer others too, as above."""
+    question = _notes(whose, PAGE)
+    if kept and kept.behind:
+        question["sinceId"] = kept.min_id
+    answer = await api.post(f"{base}/api/users/notes", question)
+    return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else as_list(answer)
+
+
+async def find_account(api: Api, profile: Profile) -> str | Trouble:
+    """The address of the feed of an account at its own server, as it shows itself to visitors."""
+    answer = await api.post(f"{profile.base}/api/users/show", {"username": profile.who})
+    user = read(answer.body, shapes.User) if isinstance(answer, Told) else None
+    if user and user.id and not user.host and (user.username or "").lower() == profile.who.lower():
+        return notes_feed(profile.base, user.id)
+    return Missing(host_of(profile.base), 404, sure=True) if isinstance(answer, Told) else answer
+
+
+def _notes(whose: str, limit: int) -> dict[str, object]:
+    return {"userId": whose, "limit": limit, "withReplies": True, "withRenotes": False}
 
 
 async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
@@ -56,12 +80,18 @@ def _fate(known: Post, answer: Told | Trouble) -> list[Event]:
 
 def is_gone(answer: Told | Trouble) -> bool:
     """Whether the server says that there is no such note."""
-    refused = read(answer.body, shapes.Refused) if isinstance(answer, Odd) else None
-    return refused is not None and refused.error.code == "NO_SUCH_NOTE"
+    return _says(answer, "NO_SUCH_NOTE")
+
+
+def _says(answer: Told | Trouble, code: str) -> bool:
+    """Whether the server refuses in these words; to some questions it does so with 404, to others with 400."""
+    body = answer.body if isinstance(answer, Odd | Missing) else b""
+    refused = read(body, shapes.Refused)
+    return refused is not None and refused.error.code == code
 
 
 async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | TryLater | Gone:
-    """The note, what it answers up to the first one, and its author's own answers below, as far as they go."""
+    """The note, what it answers up to the first one, and what its author wrote below that."""
     answer = await api.post(f"{where.base}/api/notes/show", {"noteId": where.id})
     if isinstance(answer, TryLater | Gone):
         return answer
@@ -69,32 +99,45 @@ async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | Tr
         return Gone(f"{host_of(where.base)} has no such post: it was deleted, or is not for everybody to read")
     if not isinstance(answer, Told):
         return answer.later()
-    first = read_note(answer.body, where.base)
-    if first is None:
+    first, note = read_note(answer.body, where.base), read(answer.body, shapes.Note)
+    if first is None or note is None:
         return Gone(f"{where.base}/notes/{where.id} is not for everybody to read")
     found = {where.id: first}
-    _add(found, await api.post(f"{where.base}/api/notes/conversation", _about(where.id)), where.base)
-    await _descend(api, where.base, first, found)
+    await _climb(api, where, found)
+    top = min((name for name, post in found.items() if post.author.uri == first.author.uri), key=age)
+    await _descend(api, where.base, note.user_id or "", top, found)
     return [first, *(post for name, post in found.items() if name != where.id and api.believes(post))]
 
 
-def _about(identifier: str) -> dict[str, object]:
-    return {"noteId": identifier, "limit": _ANSWERS}
-
-
-def _add(found: dict[str, Post], answer: Told | Trouble, base: str) -> list[str]:
-    """Keep what is new; the ids of it."""
-    items = identified(answer.body) if isinstance(answer, Told) else {}
-    posts = {name: post for name, raw in items.items() if name not in found and (post := read_note(raw, base))}
-    found |= posts
-    return list(posts)
-
-
-async def _descend(api: Api, base: str, first: Post, found: dict[str, Post]) -> None:
-    """Ask for the answers to each post of the author, the ones found first."""
-    waiting = [name for name, post in found.items() if post.author.uri == first.author.uri]
-    for _ in range(_CALLS):
-        if not waiting:
+async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:
+    """Add what the note answers, what that answers, and so on."""
+    for number in range(_CALLS):
+        question = {"noteId": where.id, "limit": _MANY, "offset": number * _MANY}
+        answer = await api.post(f"{where.base}/api/notes/conversation", question)
+        page = identified(answer.body) if isinstance(answer, Told) else {}
+        found |= _posts(page, where.base)
+        if len(page) < _MANY:
             return
-        new = _add(found, await api.post(f"{base}/api/notes/children", _about(waiting.pop(0))), base)
-        waiting += [name for name in new if found[name].author.uri == first.author.uri]
+
+
+async def _descend(api: Api, base: str, whose: str, top: str, found: dict[str, Post]) -> None:
+    """Add what the author wrote after the first note of the thread, as far as it goes on with what is there.
+
+    The notes of one page are the next ones after a place, oldest first. Behind a page with nothing of the thread no
+    more is looked for. One whose parent was deleted is told too: somebody may know where that stood.
+    """
+    since = top
+    for _ in range(_CALLS):
+        question = _notes(whose, _MANY) | {"sinceId": since}
+        answer = await api.post(f"{base}/api/users/notes", question)
+        page = identified(answer.body) if isinstance(answer, Told) else {}
+        for name, post in sorted(_posts(page, base).items(), key=lambda one: age(one[0])):
+            if unquote(local_id(post.reply_to, base)) in found or (post.reply_to and not post.reply_to_author):
+                found.setdefault(name, post)
+        if len(page) < _MANY or found.keys().isdisjoint(page):
+            return
+        since = max(page, key=age)
+
+
+def _posts(page: Mapping[str, Raw], base: str) -> dict[str, Post]:
+    return {name: post for name, raw in page.items() if (post := read_note(raw, base))}

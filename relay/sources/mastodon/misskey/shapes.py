@@ -51,6 +51,7 @@ class Poll(msgspec.Struct, rename="camel"):
 
 class Note(msgspec.Struct, rename="camel"):
     id: str | None = None
+    user_id: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
     text: str | None = None
