@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -51,7 +52,6 @@ _DUE_AMONG = Query(_due.where(among(destinations.c.name, "names")))
 
 _head = deliveries.alias("head")
 _send = deliveries.alias("send")
-_first = deliveries.alias("first")
 _root = posts.alias("root")
 _member = posts.alias("member")
 _in_thread = _member.c.root == posts.c.root
@@ -63,97 +63,58 @@ def _members(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
     return select(func.count()).select_from(_member).where(*conditions).correlate(posts).scalar_subquery()
 
 
+def _messages_of(post: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[str]:
+    """The messages that the send of a post became at the delivery's destination; none unless the condition holds."""
+    sent = (
+        select(_send.c.messages)
+        .where(_send.c.post == post, _send.c.destination == deliveries.c.destination, _send.c.version == "")
+        .scalar_subquery()
+    )
+    return func.coalesce(case((condition, sent), else_="[]"), "[]")
+
+
+_SHARED = (
+    deliveries.c.id,
+    deliveries.c.destination,
+    deliveries.c.post,
+    deliveries.c.action,
+    deliveries.c.state,
+    deliveries.c.attempts,
+    _messages_of(deliveries.c.post, deliveries.c.version != "").label("messages"),
+    func.coalesce(subscriptions.c.options, "").label("options"),
+)
+"""What is read of the head of a queue, whether it is of a post or of a fold."""
+_oldest = (
+    select(_head.c.id)
+    .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
+    .order_by(_head.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_queues = destinations.join(deliveries, deliveries.c.id == _oldest).outerjoin(
+    subscriptions, subscriptions.c.id == deliveries.c.subscription
+)
 _HEADS = Query(
     select(
-        deliveries.c.id,
-        deliveries.c.destination,
-        deliveries.c.post,
+        *_SHARED,
         posts.c.uri,
-        deliveries.c.action,
-        deliveries.c.state,
         deliveries.c.reason,
-        deliveries.c.attempts,
         posts.c.data,
         posts.c.root,
         _root.c.slug,
         case((posts.c.root.is_not(None), _members(_in_thread, _readable, _not_after))).label("position"),
         case((posts.c.root.is_not(None), _members(_in_thread, _readable))).label("length"),
-        case(
-            (
-                deliveries.c.version != "",
-                select(_send.c.messages)
-                .where(
-                    _send.c.post == deliveries.c.post,
-                    _send.c.destination == deliveries.c.destination,
-                    _send.c.version == "",
-                )
-                .scalar_subquery(),
-            ),
-            else_="[]",
-        ).label("messages"),
-        case(
-            (
-                deliveries.c.under.is_not(None),
-                select(_first.c.messages)
-                .where(
-                    _first.c.post == deliveries.c.under,
-                    _first.c.destination == deliveries.c.destination,
-                    _first.c.version == "",
-                )
-                .scalar_subquery(),
-            ),
-            else_="[]",
-        ).label("under"),
-        func.coalesce(subscriptions.c.options, "").label("options"),
+        _messages_of(deliveries.c.under, deliveries.c.under.is_not(None)).label("under"),
     )
-    .select_from(destinations)
-    .join(
-        deliveries,
-        deliveries.c.id
-        == select(_head.c.id)
-        .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
-        .order_by(_head.c.id)
-        .limit(1)
-        .scalar_subquery(),
+    .select_from(
+        _queues.join(posts, posts.c.id == deliveries.c.post).join(
+            _root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri)
+        )
     )
-    .join(posts, posts.c.id == deliveries.c.post)
-    .join(_root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri))
-    .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
     .where(among(destinations.c.name, "names"))
 )
 _FOLD_HEADS = Query(
-    select(
-        deliveries.c.id,
-        deliveries.c.destination,
-        deliveries.c.post,
-        deliveries.c.action,
-        deliveries.c.state,
-        deliveries.c.attempts,
-        func.coalesce(
-            select(_send.c.messages)
-            .where(
-                _send.c.post == deliveries.c.post,
-                _send.c.destination == deliveries.c.destination,
-                _send.c.version == "",
-                deliveries.c.version != "",
-            )
-            .scalar_subquery(),
-            "[]",
-        ).label("messages"),
-        func.coalesce(subscriptions.c.options, "").label("options"),
-    )
-    .select_from(destinations)
-    .join(
-        deliveries,
-        deliveries.c.id
-        == select(_head.c.id)
-        .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
-        .order_by(_head.c.id)
-        .limit(1)
-        .scalar_subquery(),
-    )
-    .outerjoin(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-    .where(among(destinations.c.name, "names"), deliveries.c.post < 0)
+    select(*_SHARED).select_from(_queues).where(among(destinations.c.name, "names"), deliveries.c.post < 0)
 )
 _BEGIN = Query(
     update(deliveries)
@@ -223,7 +184,7 @@ def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
         uri=PostUri(row.uri),
         card=None if action is Action.DELETE else _card(row, read),
         messages=_messages(row.messages),
-        under=_messages(row.under or "[]"),
+        under=_messages(row.under),
         options=row.options,
         attempts=row.attempts,
         interrupted=row.state == State.SENDING,
