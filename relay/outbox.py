@@ -19,8 +19,21 @@ from relay.gather import Gather
 from relay.language import Words, words
 from relay.lease import Tenure
 from relay.log import get_logger
-from relay.model import Delivery
-from relay.ports import Adapter, Claim, Moved, Outcome, Refused, Sent, Settlement, State, Store, TryLater, Unknown
+from relay.model import Delivery, Post
+from relay.ports import (
+    Adapter,
+    Claim,
+    Moved,
+    Outcome,
+    Refused,
+    Sent,
+    Settlement,
+    State,
+    Store,
+    StoreError,
+    TryLater,
+    Unknown,
+)
 from relay.schedule import OnUnknown, Policy, impossible, settle, unsure
 
 log = get_logger(__name__)
@@ -122,7 +135,8 @@ class Outbox:
                 unknown=unsure(delivery, policy),
             )
         else:
-            outcome = await self._attempt(adapter, self._with_page(adapter, delivery))
+            whole = await self._with_thread(adapter, self._with_page(adapter, delivery))
+            outcome = await self._attempt(adapter, whole)
             self._tell(delivery, outcome)
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
         self.unknown += settlement.unknown
@@ -139,6 +153,19 @@ class Outbox:
         if card is None or not delivery.page or card.post.author.refuses:
             return delivery
         return replace(delivery, card=replace(card, unroll=self.address(adapter, f"t/{delivery.page}")))
+
+    async def _with_thread(self, adapter: Adapter, delivery: Delivery) -> Delivery:
+        """With the whole thread, where the platform may show it. Without, where it cannot be read just now."""
+        card = delivery.card
+        alone = card is None or not card.thread or card.thread.count < 2 or delivery.under
+        if card is None or alone or not adapter.limits.threads:
+            return delivery
+        with suppress(StoreError):
+            page = await self.store.get_page(delivery.page)
+            read = page.posts if page else ()
+            posts = tuple(post for post in read if isinstance(post, Post) and not post.unlisted)
+            return replace(delivery, card=replace(card, posts=posts))
+        return delivery
 
     async def _attempt(self, adapter: Adapter, delivery: Delivery) -> Outcome:
         try:

@@ -124,6 +124,18 @@ async def test_posts_arrive_in_their_order_and_the_page_is_linked(store: Store) 
     assert all(d.card and d.card.unroll.startswith("https://relay.example/t/") for d in adapter.delivered)
 
 
+@pytest.mark.parametrize("threads", [True, False])
+async def test_who_can_show_a_whole_thread_is_given_it(store: Store, threads: bool) -> None:
+    chain = (post(1), post(2, reply_to=post(1).uri), post(3, reply_to=post(2).uri, unlisted=True))
+    events = tuple(map(Published, chain))
+    await store.add_intakes([Intake(feed=None, events=events, wishes=(wish(chain[0], "fake:a"),))], tenure().leased())
+    adapter = FakeAdapter(limits=Limits(threads=threads))
+    async with running(store, adapter):
+        (arrived,) = await adapter.wait_for(1)
+    assert arrived.card
+    assert arrived.card.posts == (chain[:2] if threads else ())
+
+
 async def test_an_author_who_refuses_gets_no_page(store: Store) -> None:
     shy = post(1, author=replace(post(1).author, refuses=True))
     await store.add_intakes(

@@ -248,8 +248,9 @@ async def test_a_whole_thread_is_one_rich_message_that_grows_with_it() -> None:
     async with world() as (server, adapter):
         sent = await adapter.deliver(to(server.group, card=told(3), options=chosen(rich=True)))
         await adapter.deliver(again(server.group, sent, Action.EDIT, card=told(4), options=chosen(rich=True)))
+        await adapter.deliver(again(server.group, sent, Action.COUNT, card=told(5), options=chosen(rich=True)))
         [message] = server.sent(server.group)
-        assert [f"Post number {number}." in text_of(message) for number in range(1, 6)] == [True] * 4 + [False]
+        assert [f"Post number {number}." in text_of(message) for number in range(1, 7)] == [True] * 5 + [False]
 
 
 async def test_a_thread_too_long_for_one_rich_message_begins_as_others_do() -> None:

@@ -27,7 +27,7 @@ class Telegram:
 
     def __init__(self, settings: TelegramSettings, host: Host, *, pace: Pace | None = None) -> None:
         self._settings, self._host = settings, host
-        self.limits = Limits(text=4096, media=10, idempotent=False, on_unknown=settings.on_unknown)
+        self.limits = Limits(text=4096, media=10, threads=True, idempotent=False, on_unknown=settings.on_unknown)
         self._wires = sending, polling = wire(), wire()
         self.bot = bot = bot_of(settings, sending, polling)
         self.calls = calls = Calls(pace or Pace())

@@ -59,10 +59,12 @@ class Changer:
         return self._outcome(delivery, await self._edit(first, _HELD_BY[first.kind], self._body(first, card)), first)
 
     async def count(self, delivery: Delivery, card: Card) -> Outcome:
-        """The buttons alone. An album has none: there is nothing to do."""
+        """The buttons alone, or all of a thread that is one message. An album has none: there is nothing to do."""
         ours = all_of(delivery.messages)
         if not ours:
             return Refused(FOREIGN)
+        if ours[0].kind == "rich" and card.posts:
+            return await self.edit(delivery, card)
         first, buttons = ours[0], keyboard(card, self._manner.look())
         if first.kind == "album" or not buttons:
             return Sent(delivery.messages)

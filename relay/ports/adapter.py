@@ -19,6 +19,8 @@ class Limits:
     text: int | None = None
     """Characters in one message, as the platform counts them."""
     media: int | None = None
+    threads: bool = False
+    """One message may show a whole thread: it is told all that is there of it (:attr:`relay.model.Card.posts`)."""
     edits: bool = True
     deletions: bool = True
     idempotent: bool = False
