@@ -117,12 +117,15 @@ class Threads:
         return answer.events if isinstance(answer, Batch) else ()
 
     async def keep(self, thread: Thread) -> Page | None:
-        """The page of a thread that a source has just told; None where nothing of it may be kept."""
+        """The page of a thread that a source has just told, which was asked for now; None where it may not be kept."""
         posts = [post for post in thread.posts if isinstance(post, Post)]
         if not posts or posts[0].author.refuses:
             return None
         await self._add(thread, posts[0].uri)
-        return await self.store.get_page_of(posts[0].uri)
+        page = await self.store.get_page_of(posts[0].uri)
+        if page is not None:
+            await self.store.save_visit(page.slug, self.tenure.clock())  # one that had run out is there again
+        return page
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
         """What a look brings may be news for those who follow the thread."""

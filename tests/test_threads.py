@@ -101,3 +101,12 @@ async def test_what_follows_a_deleted_post_is_found_from_the_other_side(store: S
     source = FakeSource(threads={ROOT.uri: (ROOT,), CHAIN[2].uri: beyond})
     page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
     assert uris(page) == [ROOT.uri, CHAIN[1].uri, CHAIN[2].uri, later.uri]
+
+
+async def test_a_page_that_is_asked_for_is_visited(store: Store) -> None:
+    threads = Threads(store=store, sources={}, tenure=tenure())
+    page = await threads.keep(Thread(posts=CHAIN))
+    assert page
+    visited = await store.get_page(page.slug)
+    assert visited
+    assert visited.visited
