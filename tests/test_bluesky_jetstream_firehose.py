@@ -300,3 +300,37 @@ def test_events_with_parts_in_any_shape_are_read_without_a_word(parts: dict[str,
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_without_a_word(raw: bytes) -> None:
     assert Firehose(watching(ILLA)).read(raw) == ()
+
+
+# --- threads ---
+
+
+def below(parent: str) -> dict[str, Any]:
+    return {"reply": {"root": {"uri": parent, "cid": "x"}, "parent": {"uri": parent, "cid": "x"}}}
+
+
+def test_how_an_author_goes_on_is_told_though_the_hashtag_is_not_there_any_more() -> None:
+    ear = Ear("#qeswachaka")
+    first = ear.network.write("illa", tid(NOW), record("the bridge of #qeswachaka", NOW))
+    second = ear.network.write("illa", tid(NOW + 1), record("and its ropes", NOW, **below(first)))
+    third = ear.network.write("illa", tid(NOW + 2), record("and its grass", NOW, **below(second)))
+    told = ear.hear()
+    assert uris(told) == [first, second, third]
+    assert [one.feed for one in told] == ["", "", ""]
+
+
+def test_what_others_answer_is_not_told_nor_what_goes_on_with_what_nobody_was_told_of() -> None:
+    ear = Ear("#qeswachaka")
+    first = ear.network.write("illa", tid(NOW), record("the bridge of #qeswachaka", NOW))
+    ear.network.write("sami", tid(NOW + 1), record("how fine", NOW, **below(first)))
+    other = ear.network.write("illa", tid(NOW + 2), record("of something else", NOW))
+    ear.network.write("illa", tid(NOW + 3), record("and more of it", NOW, **below(other)))
+    assert uris(ear.hear()) == [first]
+
+
+@pytest.mark.parametrize("reply", [7, {}, {"parent": 7}, {"parent": {"uri": 7}}, None, []])
+def test_an_answer_that_is_none_costs_the_post_nothing(reply: object) -> None:
+    ear = Ear("#qeswachaka")
+    first = ear.network.write("illa", tid(NOW), record("the bridge of #qeswachaka", NOW))
+    again = ear.network.write("illa", tid(NOW + 1), record("again #qeswachaka", NOW, reply=reply))
+    assert uris(ear.hear()) == [first, again]

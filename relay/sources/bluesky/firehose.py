@@ -56,8 +56,9 @@ class Firehose:
     """Tells of each message what it means for those who watch, once.
 
     Deletions on the whole network are many; told are those of watched accounts, and of the posts that were told before:
-    the newest hundred thousand are remembered. What is said twice (a Jetstream is read again from a little before where
-    it broke off) is told once, by the revision of the repository, which is the same at each server.
+    the newest hundred thousand are remembered. So is it with what their authors go on to write below them. What is said
+    twice (a Jetstream is read again from a little before where it broke off) is told once, by the revision of the
+    repository, which is the same at each server.
     """
 
     def __init__(self, watched: Watched, remembered: int = _REMEMBERED) -> None:
@@ -101,7 +102,11 @@ class Firehose:
         """The feed that a post belongs to, "" for one that only its hashtags make wanted; None: nobody wants it."""
         if did in self._watched.feeds:
             return did
-        if record is None or not (record.facets or record.tags):
+        if record is None:
+            return None
+        if self._known.goes_on(did, record):  # the thread's message counts it
+            return ""
+        if not (record.facets or record.tags):
             return None
         wanted = self._watched.tags
         for tag in record.names():
@@ -179,6 +184,12 @@ class _Known:
 
     def __contains__(self, uri: str) -> bool:
         return uri in self._posts
+
+    def goes_on(self, did: str, record: Tagged) -> bool:
+        """Whether an author answers a post of their own that was told."""
+        if did not in self._authors or not (parent := record.answers):
+            return False
+        return parent in self._posts and _author(parent) == did
 
     def is_news(self, uri: str, rev: str) -> bool:
         heard = self._posts.get(uri)

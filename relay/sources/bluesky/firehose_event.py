@@ -24,10 +24,24 @@ class _Facet(msgspec.Struct, gc=False):
     features: list[_Feature] | None = None
 
 
+class _Named(msgspec.Struct, gc=False):
+    uri: str = ""
+
+
+class _Reply(msgspec.Struct, gc=False):
+    parent: _Named | None = None
+
+
 class Tagged(msgspec.Struct, gc=False):
     facets: list[_Facet] | None = None
     tags: list[str] | None = None
+    reply: _Reply | None = None
     created: str | None = msgspec.field(name="createdAt", default=None)
+
+    @property
+    def answers(self) -> str:
+        """The uri of the post that it answers, or an empty string."""
+        return self.reply.parent.uri if self.reply and self.reply.parent else ""
 
     def names(self) -> Sequence[str]:
         """The hashtags, as they are written."""
@@ -70,6 +84,7 @@ _decode = msgspec.json.Decoder(Event).decode
 class _LooseRecord(msgspec.Struct):
     facets: Raw = Raw()
     tags: Raw = Raw()
+    reply: Raw = Raw()
     created: Raw = msgspec.field(name="createdAt", default=Raw())
 
 
@@ -109,7 +124,8 @@ def _read_commit(raw: Raw) -> Commit | None:
     commit = Commit(loose.operation, loose.collection, loose.rkey, loose.rev or "")
     if record := read(loose.record, _LooseRecord):
         features = [_Feature(_TAG, tag) for tag in facet_tags(record.facets)]
-        commit.record = Tagged([_Facet(features)], read_all(record.tags, str), read(record.created, str))
+        names = read_all(record.tags, str)
+        commit.record = Tagged([_Facet(features)], names, read(record.reply, _Reply), read(record.created, str))
     return commit
 
 
