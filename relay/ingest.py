@@ -34,6 +34,7 @@ from relay.ports import (
     Source,
     Store,
     StoreError,
+    ThreadedSource,
     TryLater,
 )
 from relay.schedule import backoff, next_check, next_poll, next_poll_after_failure, phase
@@ -264,13 +265,19 @@ class Ingest:
         for intake in intakes if self._unstored else ():
             del self._unstored[intake.feed]
 
+    def _looks_of(self, intake: Intake) -> tuple[timedelta, ...]:
+        """Who cannot be asked for threads is not asked whether they grew."""
+        post = next((event.post for event in intake.events if isinstance(event, Published)), None)
+        threaded = post is not None and isinstance(self.sources.get(post.source), ThreadedSource)
+        return self.looks if threaded else ()
+
     async def _give_up(self, intake: Intake) -> None:
         self._unstored[intake.feed] += 1
         instead = _unstorable(intake, self._unstored[intake.feed], self.tenure.clock())
         await self.tenure.persist(lambda: self._take_in([instead]))
 
     async def _take_in(self, intakes: Sequence[Intake]) -> None:
-        intakes = [replace(intake, allowance=self.allowance, looks=self.looks) for intake in intakes]
+        intakes = [replace(intake, allowance=self.allowance, looks=self._looks_of(intake)) for intake in intakes]
         taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
         self.claimed(taken.deliveries)
         for feed in taken.stale:

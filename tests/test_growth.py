@@ -204,3 +204,22 @@ def test_looks_come_to_an_end(looks: list[int], waits: list[int]) -> None:
         then = next_look(NOON, now, steps)
     assert count <= len(looks)
     assert then is None
+
+
+async def test_who_cannot_be_asked_for_threads_is_not_looked_at(world: World) -> None:
+    """Their posts come with others in one write."""
+    await world.store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM)])
+    [here] = await world.store.list_subscriptions()
+    item = post(50, source="rss")
+    intakes = [
+        Intake(
+            feed=None,
+            events=(Published(one),),
+            wishes=(Wish(uri=one.uri, by={str(ROOM): here}),),
+            looks=looks,
+        )
+        for one, looks in ((CHAIN[0], LOOKS), (item, ()))
+    ]
+    await world.store.add_intakes(intakes, lease())
+    assert await world.store.get_next_look(["rss"]) is None
+    assert await world.due() == NOON + LOOKS[0]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from relay.model import PostUri
+from relay.model import PostUri, Published
 from relay.ports import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.feeds import save_polled
@@ -69,8 +69,10 @@ def _save_looks(
     connection: Connection, known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], now: datetime
 ) -> None:
     """Threads that grew, and posts that are relayed, which may prove to be threads, are looked at again."""
-    looks = next((intake.looks for intake in intakes if intake.looks), ())
-    new = {entry.root or entry.uri for entry in known if entry.new and (entry.root or entry.uri in wanted)}
+    followed = [intake for intake in intakes if intake.looks]
+    looks = next((intake.looks for intake in followed), ())
+    told = {event.post.uri for intake in followed for event in intake.events if isinstance(event, Published)}
+    new = {e.root or e.uri for e in known if e.new and e.uri in told and (e.root or e.uri in wanted)}
     looked = {intake.looked for intake in intakes if intake.looked}
     note_growth(connection, new, now, looks)
     roots = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
