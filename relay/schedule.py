@@ -22,7 +22,10 @@ LONGEST_POLL = timedelta(hours=6)
 LATE = timedelta(seconds=10)
 """How late a poll may be and yet have been in its slot, where what was asked for would lead just past the next one."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-RECHECKED_FOR = timedelta(days=7)
+RECHECKED_FOR = timedelta(days=37)
+"""A week, in which people still read the message, and the thirty days that a page stays after it was read."""
+_SELDOM = timedelta(days=7), timedelta(days=1)
+"""From that age on posts are re-checked so seldom."""
 
 
 def backoff(
@@ -85,14 +88,18 @@ def next_look(grew: datetime, now: datetime, looks: Sequence[timedelta]) -> date
 
 
 def next_check(published: datetime, now: datetime, sweep: timedelta) -> datetime | None:
-    """When to ask again whether a relayed post was edited or deleted: the newest most often, none after a week."""
+    """When to ask again whether a relayed post was edited or deleted: the newest most often, old ones once a day.
+
+    None once its page has run out, as far as nobody goes on to read it.
+    """
     age = now - published
     if age > RECHECKED_FOR:
         return None
     for limit, factor in ((timedelta(hours=1), 1), (timedelta(hours=6), 3), (timedelta(days=1), 12)):
         if age < limit:
             return now + sweep * factor
-    return now + sweep * 48
+    age_of_old, seldom = _SELDOM
+    return now + (sweep * 48 if age < age_of_old else max(seldom, sweep * 48))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,6 +262,8 @@ def test_a_failing_feed_is_asked_ever_less_often(failures: int, jitter: float) -
         (timedelta(hours=2), 3),
         (timedelta(hours=12), 12),
         (timedelta(days=6), 48),
+        (timedelta(days=8), 24 * 60),
+        (RECHECKED_FOR - MINUTE, 24 * 60),
         (RECHECKED_FOR + MINUTE, None),
     ],
 )
