@@ -7,8 +7,10 @@ from functools import lru_cache
 from hashlib import blake2b
 
 _LONGEST = 600  # in bytes at most four times that: an index of a database takes no more
-_WEB = re.compile(r"https?://(?:www\.)?([^/?#@\s]+)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_WEB = re.compile(r"https?://([^/?#@\s]+)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _TRACKING = re.compile(r"utm_\w*(?:=|$)", re.IGNORECASE)
+_ENDS = re.compile(r"^(?:www\.)+|(?::80|:443|\.)+$", re.IGNORECASE)
+"""What makes no difference to a host: the usual prefix, the usual ports, the root's dot."""
 _PORT = re.compile(r":\d*$")
 
 
@@ -23,7 +25,9 @@ def page(address: str) -> str:
     if found is None:
         return ""
     host, path, query = found.groups()
-    said = f"//{_plain(host)}{path.rstrip('/')}"
+    if not (plain := _plain(host)):
+        return ""
+    said = f"//{plain}{path.rstrip('/')}"
     if query and (kept := "&".join(part for part in query.split("&") if not _TRACKING.match(part))):
         said += f"?{kept}"
     return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 40]}…{_digest(said)}"
@@ -37,11 +41,12 @@ def host_of(address: str) -> str:
 
 @lru_cache(maxsize=4_096)  # posts come from few hosts
 def _plain(host: str) -> str:
-    host = host.removesuffix(":443").removesuffix(":80").rstrip(".").lower()
+    host = _ENDS.sub("", host).lower()
     try:
-        return host if host.isascii() else host.encode("idna").decode()
+        host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
         return host
+    return _ENDS.sub("", host.lower())  # the ASCII form may have them once more
 
 
 def _digest(text: str) -> str:

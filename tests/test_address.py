@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.address import host_of, page
@@ -59,6 +59,9 @@ def test_a_long_address_is_short_enough_for_an_index_and_still_its_own() -> None
     assert one != other
 
 
+@example("HTTP://.")
+@example("http://www.www.a.example:80:443./x")
+@example("https://ｗｗｗ．a.example")
 @given(st.text() | st.from_regex(r"https?://[\w.-]{1,20}(:\d+)?/\S*\Z"))
 def test_any_text_has_a_page_or_none_and_keeps_it(text: str) -> None:
     there = page(text)
