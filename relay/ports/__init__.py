@@ -30,6 +30,7 @@ from relay.ports.kept import (
     Wanted,
     Wish,
 )
+from relay.ports.mentions import Account, Answered, Mention, MentionedSource, Mentions
 from relay.ports.source import (
     Batch,
     RecheckingSource,
@@ -45,10 +46,12 @@ from relay.ports.store import Store
 __all__ = [
     "ANY",
     "STREAMS",
+    "Account",
     "Adapter",
     "Added",
     "Allowance",
     "Answer",
+    "Answered",
     "Audit",
     "Batch",
     "By",
@@ -67,6 +70,9 @@ __all__ = [
     "Leaf",
     "Lease",
     "Limits",
+    "Mention",
+    "MentionedSource",
+    "Mentions",
     "Moved",
     "Outcome",
     "Page",
