@@ -24,6 +24,7 @@ from relay.ingest import Ingest
 from relay.language import words
 from relay.lease import Tenure
 from relay.log import Trouble, get_logger
+from relay.mentions import Accounts, Speaker
 from relay.model import Destination
 from relay.outbox import Outbox
 from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, Wanted
@@ -169,6 +170,7 @@ class App:
         )
         if on_settled is not None:
             self.outbox.settled = on_settled
+        accounts = Accounts(asking=config.mentions.asking())
         allowance = Allowance(config.outbox.budget, config.outbox.burst)
         self.threads = Threads(
             store=store,
@@ -178,6 +180,16 @@ class App:
             allowance=allowance,
             claimed=self.outbox.take,
             claim=self.outbox.claim,
+            is_request=accounts.is_request,
+        )
+        self.speaker = Speaker(
+            store=store,
+            sources=parts.sources,
+            threads=self.threads,
+            tenure=self.tenure,
+            accounts=accounts,
+            base=config.relay.public_url,
+            language=config.relay.language,
         )
         self.web = Web(
             store,
@@ -194,6 +206,7 @@ class App:
             allowance=allowance,
             looks=config.threads.looks,
             above=self.threads.above,
+            is_request=accounts.is_request,
         )
         self.folding = Folding(store=store, tenure=self.tenure)
         self.growth = Growth(
@@ -289,6 +302,7 @@ class App:
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self.folding.run(), name="folds")
             tasks.create_task(self.growth.run(), name="growth")
+            tasks.create_task(self.speaker.run(), name="mentions")
             tasks.create_task(self._refresh(), name="refresh")
             tasks.create_task(_give_back_memory(), name="memory")
             if self.parts.config.store.keep:

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from relay import plugins
+from relay.asking import STOP, UNROLL, Asking
 from relay.bringing import MOST
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config_layers import from_environment, merged, variables, with_secrets
@@ -150,6 +151,20 @@ class ThreadSettings(Settings):
         return value
 
 
+_Word = Annotated[str, Field(pattern=r"^[^\W\d_]+$")]
+_Words = Annotated[tuple[_Word, ...], Field(min_length=1)]
+
+
+class MentionSettings(Settings):
+    """``[mentions]``: the words by which people ask who mention the relay's accounts."""
+
+    unroll: Mapping[LanguageTag, _Words] = Field(default_factory=lambda: dict(UNROLL), min_length=1)
+    stop: _Words = STOP
+
+    def asking(self) -> Asking:
+        return Asking(unroll=self.unroll, stop=self.stop)
+
+
 class CommandSettings(Settings):
     """``[commands]``: how many subscriptions people may make in the chats."""
 
@@ -170,6 +185,7 @@ class Config:
     http: HttpSettings
     outbox: OutboxSettings
     threads: ThreadSettings
+    mentions: MentionSettings
     commands: CommandSettings
     sources: Mapping[str, Settings]
     adapters: Mapping[str, Settings]
@@ -299,7 +315,8 @@ def _needs_settings(settings: type[Settings]) -> bool:
 def _fields(used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]]) -> dict[str, Any]:
     """The tables of this configuration, as fields of a model."""
     plain = {"relay": RelaySettings, "store": StoreSettings, "web": WebSettings, "http": HttpSettings}
-    plain |= {"outbox": OutboxSettings, "threads": ThreadSettings, "commands": CommandSettings}
+    plain |= {"outbox": OutboxSettings, "threads": ThreadSettings, "mentions": MentionSettings}
+    plain |= {"commands": CommandSettings}
     fields: dict[str, Any] = {name: (table, Field(default_factory=table)) for name, table in plain.items()}
     for kind, loaded in used.items():
         tables: dict[str, Any] = {name: (plugin.settings, ...) for name, plugin in loaded.items()}

@@ -16,6 +16,7 @@ from itertools import chain
 from typing import assert_never
 
 from relay import following
+from relay.asking import Is, nothing, sifted
 from relay.gather import Gather
 from relay.lease import Tenure
 from relay.live import Live
@@ -129,6 +130,8 @@ class Ingest:
     """How long after a thread grew it is looked at again (:attr:`Intake.looks`)."""
     above: Callable[[Post], Awaitable[Sequence[Event]]] = _nothing
     """What the thread was until then with which a post goes on; nothing where it is known, or nobody tells."""
+    is_request: Is = nothing
+    """Which posts speak to a bot: they are no news."""
     idle: timedelta = timedelta(seconds=1)
     """How long to sleep at most before looking for due feeds: another process may have added some."""
 
@@ -246,6 +249,7 @@ class Ingest:
 
     async def _take(self, intake: Intake) -> None:
         """Keep an intake. What goes on with a thread that nobody knows brings it along, or it would be another one."""
+        intake = sifted(intake, self.is_request)
         if loose := going_on(intake)[:MOST_LOOSE]:
             above = await asyncio.gather(*(self.above(post) for post in loose))
             intake = replace(intake, events=(*chain.from_iterable(above), *intake.events))

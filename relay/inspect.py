@@ -11,6 +11,7 @@ from pathlib import Path
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
 from relay.filters import written
+from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
 from relay.ports import Adapter, Check, Refused, Resolved, Store, StoreError, Wanted
 from relay.store import open_store
@@ -57,6 +58,8 @@ def _check_pages(parts: Parts) -> Check:
     remote = sorted(adapter.name for adapter in parts.adapters.values() if adapter.remote)
     if parts.config.relay.public_url:
         return Check(name="pages", ok=True, note=parts.config.relay.public_url)
+    if any(accounts_of(parts.sources)):
+        return Check(name="mentions", ok=False, note=UNREACHABLE)
     note = f"http://{web.host}:{web.port}, this machine only"
     if remote:
         note += f": messages at {', '.join(remote)} carry no unroll link; set relay.public_url to give them one"
@@ -165,7 +168,8 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
     except ValueError:
         return _failed(f"unknown format {suffix!r}; choose html, md, txt or json", 2)
     async with build(config) as parts:
-        answer = await fetch(url, list(parts.sources.values()))
+        speaks = config.mentions.asking()
+        answer = await fetch(url, list(parts.sources.values()), lambda post: speaks.is_request(post, ()))
     if not isinstance(answer, Thread):
         return _failed(f"{url} cannot be unrolled: {answer.reason}")
     written = render_thread(Reading.of_thread(answer, now=clock(), site=config.relay.name), chosen)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from relay.asking import Is, nothing, without
 from relay.lease import Tenure
-from relay.model import Delivery, Edited, Event, Post, PostUri, Published, Removed, Thread
+from relay.model import Author, Delivery, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.ports import (
     ANY,
     Allowance,
@@ -45,6 +46,12 @@ class Threads:
     allowance: Allowance = ANY
     claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
+    is_request: Is = nothing
+    """Which posts speak to a bot: they belong to no thread."""
+
+    async def fetch(self, ref: str) -> Thread | Refused | TryLater | Gone:
+        """The thread in which a web address stands, from the first source that knows it."""
+        return await fetch(ref, list(self.sources.values()), self.is_request)
 
     async def look(self, page: Page) -> Page:
         """The page after its source was asked again; the page as it was where the source does not answer."""
@@ -79,7 +86,7 @@ class Threads:
             return ()
         if isinstance(answer, Refused | TryLater | Gone):
             return ()
-        thread = unroll(answer, post.uri)
+        thread = unroll(without(answer, self.is_request), post.uri)
         return _events(thread) if thread else ()
 
     async def _asked(self, page: Page) -> Thread | Refused | TryLater | Gone:
@@ -96,7 +103,8 @@ class Threads:
         answer = [*answer, *await self._beyond(source, page, answer)]
         gone = [post for post in page.posts if isinstance(post, Removed)]
         links: dict[str, str] = {post.uri: post.reply_to for post in page.posts if isinstance(post, Post)}
-        return unroll([*answer, *gone], known.uri, links=links) or Gone("the thread is not there any more")
+        told = without(answer, self.is_request)
+        return unroll([*told, *gone], known.uri, links=links) or Gone("the thread is not there any more")
 
     async def _beyond(self, source: ThreadedSource, page: Page, told: Sequence[Post]) -> Sequence[Post]:
         """What stands behind a deleted post, across which no server leads: the last one known is asked for."""
@@ -116,15 +124,21 @@ class Threads:
         answer = await source.recheck(missed[:AT_ONCE])
         return answer.events if isinstance(answer, Batch) else ()
 
-    async def keep(self, thread: Thread) -> Page | None:
-        """The page of a thread that a source has just told, which was asked for now; None where it may not be kept."""
+    async def keep(self, thread: Thread, asker: Author | None = None) -> Page | None:
+        """The page of a thread that a source has just told, which was asked for now; None where it may not be kept.
+
+        ``asker``: who asked, where their network vouches for it. Authors have their own pages, and for good.
+        """
         posts = [post for post in thread.posts if isinstance(post, Post)]
-        if not posts or posts[0].author.refuses:
+        own = bool(posts and asker and asker.uri == posts[0].author.uri)
+        if not posts or (posts[0].author.refuses and not own):
             return None
         await self._add(thread, posts[0].uri)
         page = await self.store.get_page_of(posts[0].uri)
         if page is not None:
-            await self.store.save_visit(page.slug, self.tenure.clock())  # one that had run out is there again
+            await self.store.save_visit(
+                page.slug, self.tenure.clock(), asked=own
+            )  # one that had run out is there again
         return page
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
@@ -146,8 +160,8 @@ def _posts(thread: Thread) -> list[Post]:
     return posts + [post for chain in thread.asides for post in chain]
 
 
-async def fetch(ref: str, sources: Sequence[Source]) -> Thread | Refused | TryLater | Gone:
-    """The thread in which a web address stands, from the first source that knows it."""
+async def fetch(ref: str, sources: Sequence[Source], is_request: Is = nothing) -> Thread | Refused | TryLater | Gone:
+    """The thread in which a web address stands, from the first source that knows it; without requests to a bot."""
     reasons: list[str] = []
     for source in sources:
         if not isinstance(source, ThreadedSource):
@@ -158,6 +172,12 @@ async def fetch(ref: str, sources: Sequence[Source]) -> Thread | Refused | TryLa
             continue
         if isinstance(answer, TryLater | Gone):
             return answer
-        if (thread := unroll(answer, answer[0].uri) if answer else None) is not None:
+        if answer and (thread := _unrolled(answer, is_request)) is not None:
             return thread
     return Refused("; ".join(reasons) or "no source that can fetch threads is configured")
+
+
+def _unrolled(told: Sequence[Post], is_request: Is) -> Thread | None:
+    """The thread around the first post; where that is a request, around what it answers."""
+    asked = told[0]
+    return unroll(without(told, is_request), asked.reply_to if is_request(asked) else asked.uri)

@@ -14,6 +14,7 @@ from relay import plugins
 from relay.commands import TABLE
 from relay.config import (
     CommandSettings,
+    MentionSettings,
     OutboxSettings,
     RelaySettings,
     StoreSettings,
@@ -46,6 +47,7 @@ def tables() -> Tables:
         "http": HttpSettings,
         "outbox": OutboxSettings,
         "threads": ThreadSettings,
+        "mentions": MentionSettings,
         "commands": CommandSettings,
     }
     for kind in ("sources", "adapters"):

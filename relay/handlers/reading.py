@@ -13,7 +13,6 @@ from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, Gone, Refused, TryLater
 from relay.rich import Block, Span, Text
 from relay.text import clean, cut, from_plain
-from relay.threads import fetch
 from relay.topics import latest
 
 SHOWN = 3
@@ -70,7 +69,7 @@ async def unroll(desk: Desk, command: Command, say: Words) -> Answer:
 async def _fetched(desk: Desk, url: str) -> Thread | Refused | TryLater | Gone:
     try:
         async with asyncio.timeout(desk.patience.total_seconds()):
-            return await fetch(url, list(desk.sources.values()))
+            return await desk.threads.fetch(url)
     except TimeoutError:
         return TryLater(f"no answer within {desk.patience.total_seconds():g} s")
 

@@ -24,6 +24,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.ports.mentions import Mention
 from relay.sieve import OPEN, Sieve
 
 STREAMS = "stream"
@@ -267,6 +268,30 @@ class Forgotten:
 
     posts: int = 0
     messages: int = 0
+
+
+class RequestState(StrEnum):
+    """The life of what somebody asked in a mention: new → answering → answered, or one of the others."""
+
+    NEW = "new"
+    ANSWERING = "answering"
+    """An answer was begun; until it is settled nobody knows whether it stands there."""
+    ANSWERED = "answered"
+    REPEATED = "repeated"
+    """The same person has an answer about the same thread."""
+    IGNORED = "ignored"
+    """It asks for nothing, or a bot asks."""
+    FAILED = "failed"
+    """It could not be answered; the reason was logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A mention that waits to be looked at, and how often it was put off."""
+
+    mention: Mention
+    state: RequestState
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

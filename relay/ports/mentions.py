@@ -91,9 +91,9 @@ class MentionedSource(Source, Protocol):
     ) -> Answered | TryLater | Refused | Gone:
         """Post one answer below the mention, to those who could read the mention and nobody else.
 
-        ``text`` is plain, with at most one web address, at its end; whom it answers is put before it by the source where
-        the network wants that. ``key`` is the same for each try of one answer. ``again``: an earlier try began, and
-        nobody knows how it ended; then the source makes sure that there is no second answer. ``Refused``: it may not be
-        answered (deleted, closed to replies).
+        ``text`` is plain, with at most one web address, at its end; whom it answers is put before it by the source
+        where the network wants that. ``key`` is the same for each try of one answer. ``again``: an earlier try began,
+        and nobody knows how it ended; then the source makes sure that there is no second answer. ``Refused``: it may
+        not be answered (deleted, closed to replies).
         """
         ...

@@ -9,6 +9,7 @@ from typing import Protocol
 from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.ports.kept import (
     Added,
+    Asked,
     Audit,
     By,
     Claim,
@@ -22,10 +23,12 @@ from relay.ports.kept import (
     Lease,
     Page,
     Quota,
+    RequestState,
     Settlement,
     Taken,
     Wanted,
 )
+from relay.ports.mentions import Mention
 from relay.ports.source import Resolved
 
 
@@ -189,6 +192,38 @@ class Store(Protocol):
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         """Note that a page is read or asked for; ``asked``: by the author, for good."""
+        ...
+
+    async def get_mentions_cursor(self, source: str, account: str) -> str:
+        """How far the mentions of an account were read; empty: never."""
+        ...
+
+    async def add_mentions(
+        self, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+    ) -> None:
+        """Keep what was said to an account, and how far it was read; what is known already stays as it is."""
+        ...
+
+    async def list_requests(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
+        """The mentions that are to be looked at, longest overdue first."""
+        ...
+
+    async def get_next_request(self, source: str, account: str) -> datetime | None:
+        """When the next mention is to be looked at."""
+        ...
+
+    async def claim_answer(self, source: str, uri: str, root: PostUri, now: datetime) -> bool:
+        """Note that a mention begins to be answered; False: the same person has an answer about that thread."""
+        ...
+
+    async def save_request(
+        self, source: str, uri: str, state: RequestState, *, answer: str = "", again: datetime | None = None
+    ) -> None:
+        """Settle a mention, and forget what it said; ``again``: look at it then, in the state that it has."""
+        ...
+
+    async def list_answers(self, source: str, account: str, since: datetime) -> Sequence[datetime]:
+        """When the account answered lately, oldest first."""
         ...
 
     async def get_counts(self) -> Counts: ...

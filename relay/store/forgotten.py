@@ -1,31 +1,28 @@
 """Authors and posts that are taken out for good: what is kept of them goes, and nothing of them is kept again.
 
-What tells that somebody is forgotten is a keyed hash, which names nobody: who has the table and the key can ask of a
-name that they know whether it is in it, and nothing else.
+What tells that somebody is forgotten is a keyed hash, which names nobody (:mod:`relay.store.keyed`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from relay.address import page
 from relay.model import Author, Deleted, Edited, Post, PostUri, Published
 from relay.ports import Forgotten, Intake
 from relay.store.content import decode, encode, stub
+from relay.store.keyed import digest, get_key
 from relay.store.known import load, update_changed
 from relay.store.rows import among, insert_rows, serialize, update_rows
-from relay.store.tables import aliases, deliveries, forgotten, meta, micros, posts
+from relay.store.tables import aliases, deliveries, forgotten, micros, posts
 from relay.store.threads import grow
 from relay.store.wishes import add_deliveries
 
-_KEY = "forgetting"
 _SOME = select(forgotten.c.digest).limit(1)
 _THERE = select(forgotten.c.digest).where(among(forgotten.c.digest, "digests"))
 _NOBODY = Author(uri="", name="")
@@ -38,8 +35,8 @@ def leave_out(connection: Connection, intakes: Sequence[Intake]) -> Sequence[Int
     """The intakes without what was forgotten, or is of somebody who was. It costs one look where nothing was."""
     if connection.execute(_SOME).first() is None:
         return intakes
-    key = _key(connection)
-    names = {post.uri: {_digest(key, name) for name in _names(post)} for post in _posts(intakes)}
+    key = get_key(connection)
+    names = {post.uri: {digest(key, name) for name in _names(post)} for post in _posts(intakes)}
     asked = set().union(*names.values())
     gone = set(connection.execute(_THERE, {"digests": asked}).scalars()) if asked else set()
     out = {uri for uri, digests in names.items() if digests & gone}
@@ -65,19 +62,6 @@ def _author_names(author: Author) -> set[str]:
     return {name for name in (author.uri, author.handle.casefold(), page(author.url)) if name}
 
 
-def _digest(key: str, name: str) -> str:
-    return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()
-
-
-def _key(connection: Connection) -> str:
-    """Made when it is first needed, and never told."""
-    there: str | None = connection.scalar(select(meta.c.value).where(meta.c.key == _KEY))
-    if there is None:
-        there = secrets.token_hex(32)
-        connection.execute(insert(meta).values(key=_KEY, value=there))
-    return there
-
-
 # --- forgetting ---
 
 _named = select(aliases.c.post).where(among(aliases.c.alias, "refs"))
@@ -93,7 +77,7 @@ _ALL = select(posts.c.id, posts.c.uri, posts.c.data).order_by(posts.c.id)
 def save_forgotten(connection: Connection, ref: str, now: datetime) -> Forgotten:
     """``ref`` is an author (uri, handle or profile) or any address of a post: then its whole thread is meant."""
     serialize(connection)
-    key = _key(connection)
+    key = get_key(connection)
     found = _thread_of(connection, ref)
     if found:
         kind, names = "post", {str(post.uri) for _, post in found}
@@ -102,7 +86,7 @@ def save_forgotten(connection: Connection, ref: str, now: datetime) -> Forgotten
         found = _written_by(connection, names)
         names |= {name for _, post in found for name in _author_names(post.author)}
     together = f"{kind} {secrets.token_hex(8)}"
-    marks = [(_digest(key, name), together, micros(now)) for name in sorted(names)]
+    marks = [(digest(key, name), together, micros(now)) for name in sorted(names)]
     insert_rows(connection, forgotten, ("digest", "kind", "at"), marks)
     messages = _take_back(connection, [post.uri for _, post in found], now)
     _scrub(connection, found, key)
@@ -110,9 +94,9 @@ def save_forgotten(connection: Connection, ref: str, now: datetime) -> Forgotten
 
 
 def delete_forgotten(connection: Connection, ref: str) -> bool:
-    key = _key(connection)
+    key = get_key(connection)
     names = {ref.strip(), page(ref), *_as_author(ref)} - {""}
-    digests = [_digest(key, name) for name in names]
+    digests = [digest(key, name) for name in names]
     together = select(forgotten.c.kind).where(forgotten.c.digest.in_(digests))  # all names that were forgotten with it
     gone = connection.execute(delete(forgotten).where(forgotten.c.kind.in_(together)))
     return gone.rowcount > 0
@@ -152,7 +136,7 @@ def _take_back(connection: Connection, uris: Sequence[PostUri], now: datetime) -
 
 def _scrub(connection: Connection, found: Sequence[tuple[int, Post]], key: str) -> None:
     """Take the names out of what has to stay until the messages are gone."""
-    renamed = {post.uri: PostUri(f"forgotten:{_digest(key, post.uri)[:40]}") for _, post in found}
+    renamed = {post.uri: PostUri(f"forgotten:{digest(key, post.uri)[:40]}") for _, post in found}
     rows = []
     for number, post in found:
         uri = renamed[post.uri]

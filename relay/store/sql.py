@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.ports import (
     Added,
+    Asked,
     Audit,
     By,
     Claim,
@@ -21,8 +22,10 @@ from relay.ports import (
     Intake,
     Leaf,
     Lease,
+    Mention,
     Page,
     Quota,
+    RequestState,
     Resolved,
     Settlement,
     Taken,
@@ -43,6 +46,7 @@ from relay.store import (
     notes,
     pages,
     posts,
+    requests,
     subscriptions,
     tags,
 )
@@ -183,6 +187,31 @@ class SqlStore:
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         await self._db.write(listings.save_visit, slug, now, asked)
 
+    async def get_mentions_cursor(self, source: str, account: str) -> str:
+        return await self._db.read(requests.get_cursor, source, account)
+
+    async def add_mentions(
+        self, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+    ) -> None:
+        await self._db.write(requests.add_mentions, source, account, mentions, cursor, now)
+
+    async def list_requests(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
+        return await self._db.read(requests.list_requests, source, account, now, limit)
+
+    async def get_next_request(self, source: str, account: str) -> datetime | None:
+        return await self._db.read(requests.get_next_request, source, account)
+
+    async def claim_answer(self, source: str, uri: str, root: PostUri, now: datetime) -> bool:
+        return await self._db.write(requests.claim_answer, source, uri, root, now)
+
+    async def save_request(
+        self, source: str, uri: str, state: RequestState, *, answer: str = "", again: datetime | None = None
+    ) -> None:
+        await self._db.write(requests.save_request, source, uri, state, answer, again)
+
+    async def list_answers(self, source: str, account: str, since: datetime) -> Sequence[datetime]:
+        return await self._db.read(requests.list_answers, source, account, since)
+
     async def get_counts(self) -> Counts:
         return await self._db.read(pages.get_counts)
 
@@ -199,6 +228,7 @@ class SqlStore:
             total += count
         await self._db.write(audit.delete_audit, before)
         await self._db.write(notes.delete_notes, before)
+        await self._db.write(requests.delete_requests, before)
         return total
 
     async def close(self) -> None:

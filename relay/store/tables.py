@@ -211,12 +211,16 @@ requests = Table(
     "requests",
     metadata,
     Column("source", Key, primary_key=True),
-    Column("uri", Key, primary_key=True),  # of the post in which it was asked
-    Column("asker", Key, nullable=False),  # a keyed hash
-    Column("root", Key, nullable=False),
+    Column("uri", Key, primary_key=True),  # of the post in which it was asked; like asker and root a keyed hash
+    Column("account", Key, nullable=False),
+    Column("asker", Key, nullable=False),
+    Column("said", Text, nullable=False, server_default=""),  # the mention, until it is settled
     Column("state", Key, nullable=False),
+    Column("root", Key, nullable=False, server_default=""),
     Column("answer", Key, nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
     Column("at", Moment, nullable=False),
+    Column("due", Moment),  # null: settled
 )
 """What people asked of the relay by mentioning it, so that each is answered once."""
 

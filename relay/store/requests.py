@@ -1,0 +1,132 @@
+"""What people asked of the relay by mentioning it: each is answered once, whatever happens in between.
+
+Who asked, where, and about which thread is kept as keyed hashes; what they wrote, only until it is settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, update
+
+from relay.model import PostUri
+from relay.ports import STREAMS, Asked, Mention, RequestState
+from relay.store.keyed import digest, get_key
+from relay.store.notes import save_note
+from relay.store.rows import insert_rows, serialize
+from relay.store.tables import micros, notes, requests
+
+_KEPT = timedelta(days=3650)
+"""The cursor; a source says itself when that is too old for it."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Mention).decode
+
+_COLUMNS = ("source", "uri", "account", "asker", "said", "state", "at", "due")
+_theirs = (requests.c.source == bindparam("source"), requests.c.account == bindparam("account"))
+_one = (requests.c.source == bindparam("by"), requests.c.uri == bindparam("mention"))
+_DUE = (
+    select(requests.c.said, requests.c.state, requests.c.tries)
+    .where(*_theirs, requests.c.due <= bindparam("now", type_=requests.c.due.type))
+    .order_by(requests.c.due, requests.c.uri)
+    .limit(bindparam("limit", type_=BigInteger))
+)
+_NEXT = select(func.min(requests.c.due)).where(*_theirs, requests.c.due.is_not(None))
+_ASKER = select(requests.c.asker).where(*_one)
+_begun = requests.c.state.in_([RequestState.ANSWERING, RequestState.ANSWERED])
+_TWIN = (
+    select(requests.c.uri)
+    .where(
+        requests.c.root == bindparam("root"),
+        requests.c.asker == bindparam("asker"),
+        _begun,
+        ~((requests.c.source == bindparam("by")) & (requests.c.uri == bindparam("mention"))),
+    )
+    .limit(1)
+)
+_BEGIN = update(requests).where(*_one).values(state=RequestState.ANSWERING, root=bindparam("of"), at=bindparam("now"))
+_SETTLE = update(requests).where(*_one).values(state=bindparam("as"), answer=bindparam("answered"), said="", due=None)
+_POSTPONE = update(requests).where(*_one).values(due=bindparam("then"), tries=requests.c.tries + 1)
+_LATELY = (
+    select(requests.c.at)
+    .where(*_theirs, _begun, requests.c.at > bindparam("since", type_=requests.c.at.type))
+    .order_by(requests.c.at)
+)
+
+
+def add_mentions(
+    connection: Connection, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+) -> None:
+    """Keep what was said, to be looked at now, and how far it was read; what is known already stays as it is."""
+    key, at = get_key(connection), micros(now)
+    rows = [
+        (
+            source,
+            digest(key, one.uri),
+            account,
+            digest(key, one.asker.uri),
+            _encode(one).decode(),
+            RequestState.NEW,
+            at,
+            due,
+        )
+        for due, one in enumerate(mentions, at - len(mentions))  # in their order
+    ]
+    insert_rows(connection, requests, _COLUMNS, rows)
+    if cursor is not None:
+        save_note(connection, STREAMS, _cursor(source, account), cursor, now + _KEPT)
+
+
+def get_cursor(connection: Connection, source: str, account: str) -> str:
+    query = select(notes.c.value).where(notes.c.owner == STREAMS, notes.c.key == _cursor(source, account))
+    return connection.scalar(query) or ""
+
+
+def _cursor(source: str, account: str) -> str:
+    return f"mentions {source}/{account}"
+
+
+def list_requests(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[Asked]:
+    rows = connection.execute(_DUE, {"source": source, "account": account, "now": now, "limit": limit})
+    return [Asked(mention=_decode(row.said), state=RequestState(row.state), tries=row.tries) for row in rows]
+
+
+def get_next_request(connection: Connection, source: str, account: str) -> datetime | None:
+    due: datetime | None = connection.scalar(_NEXT, {"source": source, "account": account})
+    return due
+
+
+def claim_answer(connection: Connection, source: str, uri: str, root: PostUri, now: datetime) -> bool:
+    """Note that an answer begins; False where the same person has one about the same thread already."""
+    serialize(connection)
+    one, about = _named(connection, source, uri), digest(get_key(connection), root)
+    asker = connection.scalar(_ASKER, one)
+    if connection.scalar(_TWIN, {**one, "root": about, "asker": asker}) is not None:
+        return False
+    connection.execute(_BEGIN, {**one, "of": about, "now": now})
+    return True
+
+
+def save_request(
+    connection: Connection, source: str, uri: str, state: RequestState, answer: str, again: datetime | None
+) -> None:
+    """Settle a request, or put it off until ``again``: then its state stays."""
+    one = _named(connection, source, uri)
+    if again is None:
+        connection.execute(_SETTLE, {**one, "as": state, "answered": answer})
+    else:
+        connection.execute(_POSTPONE, {**one, "then": again})
+
+
+def _named(connection: Connection, source: str, uri: str) -> dict[str, object]:
+    return {"by": source, "mention": digest(get_key(connection), uri)}
+
+
+def list_answers(connection: Connection, source: str, account: str, since: datetime) -> list[datetime]:
+    return list(connection.execute(_LATELY, {"source": source, "account": account, "since": since}).scalars())
+
+
+def delete_requests(connection: Connection, before: datetime) -> None:
+    connection.execute(delete(requests).where(requests.c.due.is_(None), requests.c.at < before))
