@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -219,13 +219,25 @@ class Http:
 
         A redirect is followed where it keeps method (307, 308) and origin: what is posted may be for one's ears only.
         """
+        return await self.write("POST", url, body, headers=headers, manner=manner)
+
+    async def write(
+        self,
+        method: Literal["POST", "PATCH"],
+        url: str,
+        body: Mapping[str, str] | bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        manner: Manner = USUAL,
+    ) -> Reply:
+        """The same by another method."""
         try:
             place = URL(url)
         except ValueError:
             return Forbidden(f"{url[:200]!r} is not a web address")
         usual = {"accept": _JSON, "content-type": _JSON} if isinstance(body, bytes) else {}
         said = {name.lower(): value for name, value in (headers or {}).items()}
-        return await self._follow(place, _Request(method="POST", headers=usual | said, body=body, manner=manner))
+        return await self._follow(place, _Request(method=method, headers=usual | said, body=body, manner=manner))
 
     async def _follow(self, here: URL, request: _Request) -> Reply:
         hops: list[int] = []

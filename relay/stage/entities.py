@@ -160,7 +160,7 @@ def uri(status: Status, base: str) -> str:
     return f"{base}/users/{status.author.username}/statuses/{status.id}"
 
 
-def account(person: Person, base: str, *, posts: int) -> Json:
+def account(person: Person, base: str, *, posts: int, bot: bool = False) -> Json:
     """https://docs.joinmastodon.org/entities/Account/"""
     picture, header = f"{base}/avatars/{person.username}.svg", f"{base}/media/morning.svg"
     return {
@@ -169,7 +169,7 @@ def account(person: Person, base: str, *, posts: int) -> Json:
         "acct": person.username,
         "display_name": person.name,
         "locked": False,
-        "bot": False,
+        "bot": bot,
         "discoverable": True,
         "indexable": True,
         "group": False,

@@ -1,7 +1,8 @@
 """A small server on loopback that a reader cannot tell from a Mastodon server with one newspaper next door.
 
 It serves what an anonymous reader of timelines, accounts and threads asks for, with the real paging, order and errors
-(docs.joinmastodon.org/methods, version 4.6). It knows no accounts of other servers, boosts, polls, streams or tokens.
+(docs.joinmastodon.org/methods, version 4.6). It knows no accounts of other servers, boosts, polls or
+streams; what it tells an account with a token is in ``speaking``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aiohttp import web
 from relay.stage import entities, pages, scenery
 from relay.stage.entities import Draft, Json, Person, Status
 from relay.stage.pages import Item, Printed
+from relay.stage.speaking import Speaking
 
 TITLE = "The Stage"
 NEWSPAPER = "Stage Gazette"
@@ -54,6 +56,8 @@ class Stage:
         self._last_id = 0
         self._news: list[Printed] = []
         self._drawings = scenery.pictures()
+        self.speaking = Speaking(self._people, self._statuses, self.post, self._entity, self._account)
+        """What programs do that have an account here."""
         self._runner: web.AppRunner | None = None
 
     @property
@@ -115,6 +119,7 @@ class Stage:
         self._note(draft.name, entities.uri(status, self.url), now)
         if draft.name:
             self._ids[draft.name] = status.id
+        self.speaking.hear(status)
         return str(status.id)
 
     def edit(self, ref: str, text: str) -> None:
@@ -180,7 +185,7 @@ class Stage:
 
     def _account(self, person: Person) -> Json:
         posts = sum(status.author == person for status in self._statuses.values())
-        return entities.account(person, self.url, posts=posts)
+        return entities.account(person, self.url, posts=posts, bot=person.username in self.speaking.bots)
 
     def _entity(self, status: Status, *, nested: bool = False) -> Json:
         """A quoted post is shown whole, its own quote is not."""
@@ -201,6 +206,7 @@ class Stage:
 
     def _routes(self) -> list[web.RouteDef]:
         return [
+            *self.speaking.routes(),
             web.get("/api/v2/instance", self._get_instance),
             web.get("/api/v1/timelines/tag/{tag}", self._get_tag_timeline),
             web.get("/api/v1/accounts/lookup", self._get_lookup),
@@ -278,10 +284,15 @@ class Stage:
         return _answer(self._entity(self._visible(request.match_info["id"])))
 
     async def _get_context(self, request: web.Request) -> web.Response:
-        """Answers to oneself come first among the descendants: their order is not the thread's order."""
-        status = self._visible(request.match_info["id"])
+        """Answers to oneself come first among the descendants: their order is not the thread's order.
+
+        With a token private posts are told as well: whose they are is not asked here.
+        """
+        known = bool(self.speaking.who(request))
+        there = self._statuses.get(_number(request.match_info["id"])) if known else None
+        status = there or self._visible(request.match_info["id"])
         below = sorted(self._descendants(status)[:DESCENDANTS], key=lambda one: one.answered != one.author.id)
-        above = self._ancestors(status)
+        above, below = ([one for one in some if known or _is_open(one)] for some in (self._ancestors(status), below))
         return _answer({"ancestors": [*map(self._entity, above)], "descendants": [*map(self._entity, below)]})
 
     def _paged(self, request: web.Request, statuses: Sequence[Status], *, keep: Sequence[str]) -> web.Response:
@@ -354,6 +365,10 @@ def cut_page(statuses: Sequence[Status], query: Mapping[str, str]) -> list[Statu
     inside = [status for status in reversed(statuses) if low < status.id < high]
     first = max(len(inside) - limit, 0) if query.get("min_id") else 0
     return inside[first : first + limit]
+
+
+def _is_open(status: Status) -> bool:
+    return status.draft.visibility in READABLE
 
 
 def _answered(author: Person, parent: Status) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 from pydantic import SecretStr
@@ -22,6 +24,7 @@ log = get_logger(__name__)
 
 Params = Sequence[tuple[str, str]]
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _PAGING = frozenset({"min_id", "max_id", "since_id", "page"})
 
 
@@ -67,6 +70,15 @@ class Api:
         if wait := self._turn(url, paging="sinceId" in body):
             return wait
         return self._judge(url, await self.http.post(url, msgspec.json.encode(body)))
+
+    async def write(
+        self, method: Literal["POST", "PATCH"], url: str, body: Mapping[str, object], headers: Mapping[str, str] = _NONE
+    ) -> Told | Trouble:
+        """Something to be done, in JSON and with the token."""
+        if wait := self._turn(url, paging=False):
+            return wait
+        sent = {**headers, **self._authorization(url)}
+        return self._judge(url, await self.http.write(method, url, msgspec.json.encode(body), headers=sent))
 
     def token(self, base: str) -> str:
         """The access token for a server; empty where there is none."""

@@ -62,7 +62,7 @@ def read_time(text: str | None) -> datetime | None:
 
 def _post(status: Status, instance: str) -> Post | None:
     uri = _identity(status.uri) or _identity(status.url)
-    published, author = read_time(status.created_at), _author(status.account, instance)
+    published, author = read_time(status.created_at), read_author(status.account, instance)
     url = safe_url(status.url or "") or safe_url(uri) or (alias(instance, status.id) if status.id else "")
     if not (uri and url) or published is None or author is None or not _is_open(status):
         return None
@@ -73,7 +73,7 @@ def _post(status: Status, instance: str) -> Post | None:
         origin=instance,
         author=author,
         published=published,
-        body=_body(status, instance),
+        body=body_of(status, instance),
         warning=clean(status.spoiler_text or ""),
         sensitive=bool(status.sensitive),
         language=clean(status.language or "", limit=35),
@@ -104,7 +104,8 @@ def _identity(text: str | None) -> str:
     return name if name.isprintable() and len(name) <= _URI_LIMIT else ""
 
 
-def _author(account: Account | None, instance: str) -> Author | None:
+def read_author(account: Account | None, instance: str) -> Author | None:
+    """Whose account that is, as the server ``instance`` calls them; None where it does not say."""
     if account is None or not (uri := _identity(account.uri) or _identity(account.url)):
         return None
     return Author(
@@ -145,7 +146,8 @@ def _answered(status: Status, author: Author, instance: str) -> str:
     return _identity(next(mentioned, "")) or f"{instance}/api/v1/accounts/{percent(str(answered), safe='')}"
 
 
-def _body(status: Status, instance: str) -> Text:
+def body_of(status: Status, instance: str) -> Text:
+    """The text of a status, whoever may read it."""
     # the "RE: …" line is for programs that know no quotes (docs.joinmastodon.org/client/quotes)
     drop = ("quote-inline",) if _quote_is_shown_apart(status) else ()
     return from_html(status.content or "", base=instance, drop=drop)
@@ -168,7 +170,7 @@ def _quoted(status: Status) -> Status | None:
 
 def _quote(status: Status, instance: str) -> Quote | None:
     quoted = _quoted(status)
-    author = _author(quoted.account, instance) if quoted else None
+    author = read_author(quoted.account, instance) if quoted else None
     if quoted is None or author is None or not _is_open(quoted):
         return None
     url = safe_url(quoted.url or "") or safe_url(quoted.uri or "")
@@ -177,7 +179,7 @@ def _quote(status: Status, instance: str) -> Quote | None:
     return Quote(
         url=url or alias(instance, quoted.id),
         author=author,
-        body=_body(quoted, instance),
+        body=body_of(quoted, instance),
         warning=clean(quoted.spoiler_text or ""),
         media=_media(quoted),
     )

@@ -33,7 +33,14 @@ class MastodonSettings(Settings):
     Such an instance tells of posts as they happen, shows what it hides from visitors, and is asked with the token.
     """
 
-    @field_validator("instances")
+    mentions: tuple[str, ...] = ()
+    """Instances, by their addresses, at which the account behind the token answers who mentions it.
+
+    Such a token needs the scopes ``read:statuses``, ``read:accounts``, ``read:notifications`` and ``write:statuses``,
+    and ``write:accounts`` to mark the account as a bot's, which a person can do as well.
+    """
+
+    @field_validator("instances", "mentions")
     @classmethod
     def _normalise(cls, instances: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(instance_address(instance) for instance in instances))
@@ -50,6 +57,9 @@ class MastodonSettings(Settings):
         stray = ", ".join(instance for instance in self.tokens if instance not in self.instances)
         if stray:
             raise ValueError(f"there is a token for {stray}, which is not among the instances: name it there as well")
+        mute = ", ".join(instance for instance in self.mentions if instance not in self.tokens)
+        if mute:
+            raise ValueError(f"to answer mentions at {mute} takes an account: put its token under tokens")
         return self
 
 

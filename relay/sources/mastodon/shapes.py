@@ -77,10 +77,11 @@ class Card(msgspec.Struct):
 
 
 class Quote(msgspec.Struct):
-    """``quoted_status`` is missing where the server sends the shallow form."""
+    """The shallow form has the quoted post's id only."""
 
     state: str | None = None
     quoted_status: Raw = Raw()
+    quoted_status_id: Id = None
 
 
 class Tag(msgspec.Struct):
@@ -115,6 +116,12 @@ class Status(msgspec.Struct):
     media_attachments: Raw = Raw()
     mentions: Raw = Raw()
     tags: Raw = Raw()
+
+
+class Notification(msgspec.Struct):
+    id: Id = None
+    type: str | None = None
+    status: Raw = Raw()
 
 
 class Named(msgspec.Struct):

@@ -9,12 +9,26 @@ from contextlib import aclosing
 from relay.http import Http
 from relay.model import Feed, Post
 from relay.plugins import Notes
-from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
+from relay.ports import (
+    Account,
+    Answered,
+    Batch,
+    Check,
+    Gone,
+    Mention,
+    Mentions,
+    Refused,
+    Resolved,
+    Streamed,
+    TryLater,
+    Watched,
+)
 from relay.sources.mastodon import instance, lookup, recheck, thread
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.live import Listener, Patience
+from relay.sources.mastodon.mentions import LISTEN, POSTING, Voice
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.settings import MastodonSettings
 from relay.sources.mastodon.timeline import Timelines
@@ -42,6 +56,9 @@ class MastodonSource:
         self._about = About(self._api, notes or Notes())
         self._timelines = Timelines(self._about, settings.interval)
         self._patience = patience or Patience()
+        self.listen, self.posting = min(LISTEN, settings.interval), POSTING
+        self._mentions = settings.mentions
+        self._voice = Voice(self._api)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         return await lookup.resolve(self._about, topic)
@@ -56,7 +73,8 @@ class MastodonSource:
         return await thread.fetch_thread(self._about, ref)
 
     async def check(self) -> Sequence[Check]:
-        return await asyncio.gather(*(instance.check(self._about, address) for address in self._api.instances))
+        instances = (instance.check(self._about, address) for address in self._api.instances)
+        return await asyncio.gather(*instances, *map(self._voice.check, self._mentions))
 
     def streams(self) -> Sequence[str]:
         """The instances. Those that tell visitors nothing are silent; which they are is asked when it matters."""
@@ -76,3 +94,20 @@ class MastodonSource:
         async with aclosing(listener.listen()) as told:
             async for streamed in told:
                 yield streamed
+
+    # --- mentions ---
+
+    def accounts(self) -> Sequence[str]:
+        """The instances at which the account behind the token answers."""
+        return self._mentions
+
+    async def account(self, name: str) -> Account | TryLater | Gone:
+        return await self._voice.account(name)
+
+    async def mentions(self, name: str, cursor: str) -> Mentions | TryLater | Gone:
+        return await self._voice.mentions(name, cursor)
+
+    async def answer(
+        self, name: str, mention: Mention, text: str, *, key: str, again: bool
+    ) -> Answered | TryLater | Refused | Gone:
+        return await self._voice.answer(name, mention, text, key=key, again=again)

@@ -1,0 +1,220 @@
+"""Speaks as an account: reads who mentions it, and answers below.
+
+See docs.joinmastodon.org/methods/notifications and /statuses.
+
+Mentions are polled: no stream has a memory, and what somebody asks for may take some seconds. Private ones are read
+too, and are answered as privately.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from relay.model import Author
+from relay.ports import Account, Answered, Check, Gone, Mention, Mentions, Refused, TryLater
+from relay.sources.mastodon import shapes
+from relay.sources.mastodon.address import host_of
+from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
+from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.parse import alias, body_of, read_author, read_time
+from relay.sources.mastodon.place import ordered
+from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
+from relay.text import clean, plain
+
+LISTEN = timedelta(seconds=20)
+"""Servers allow 300 requests for pages in 15 minutes; these are 45 of them."""
+POSTING = 250, timedelta(hours=3)
+"""Servers allow 300; the rest is for who has the account."""
+PAGE = 40
+MOST = 500
+_ADDRESS = 23
+"""What a server counts for an address, however long it is."""
+_BEGINNING = "0"
+_VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
+_SCOPES = (
+    "its token under [sources.mastodon.tokens] needs the scopes read:statuses, read:accounts, read:notifications"
+    " and write:statuses"
+)
+_NO_BOT = (
+    "the account is not marked as a bot: do that in its preferences (Public profile, “automated account”),"
+    " or give its token the scope write:accounts"
+)
+
+
+class _Reply(msgspec.Struct):
+    """What it takes to answer a mention."""
+
+    id: str
+    visibility: str
+    acct: str
+
+
+@dataclass(slots=True)
+class Voice:
+    """The accounts behind the tokens of some instances."""
+
+    api: Api
+    _own: dict[str, str] = field(default_factory=dict)
+    """The id of the account at an instance, once it was asked."""
+
+    async def account(self, base: str) -> Account | TryLater | Gone:
+        answer = await self.api.get(f"{base}/api/v1/accounts/verify_credentials")
+        if not isinstance(answer, Told):
+            return _closed(answer, base)
+        told = read(answer.body, shapes.Account)
+        author = read_author(told, base)
+        if told is None or author is None or not told.id:
+            return _closed(Odd(host_of(base), "something that is no account"), base)
+        self._own[base] = str(told.id)
+        marked = author.bot or await self._mark(base)
+        return Account(uri=author.uri, handle=author.handle, url=author.url, note="" if marked else _NO_BOT)
+
+    async def _mark(self, base: str) -> bool:
+        """Say of the account that it is a bot's; False where the token may not."""
+        url = f"{base}/api/v1/accounts/update_credentials"
+        answer = await self.api.write("PATCH", url, {"bot": True})
+        told = read(answer.body, shapes.Account) if isinstance(answer, Told) else None
+        return bool(told and told.bot)
+
+    async def mentions(self, base: str, cursor: str) -> Mentions | TryLater | Gone:
+        own = await self._own_id(base)
+        if not isinstance(own, str):
+            return own
+        bounds = [("min_id", cursor), ("limit", str(PAGE))] if cursor else [("limit", "1")]
+        params = [("types[]", "mention"), ("include_filtered", "true"), *bounds]
+        answer = await self.api.get(f"{base}/api/v1/notifications", params)
+        if not isinstance(answer, Told):
+            return _closed(answer, base)
+        page = identified(answer.body)
+        if not page and read(answer.body, list[Raw]) != []:
+            return _closed(Odd(host_of(base), "something that is no list of notifications"), base)
+        newest = ordered(page)[-1] if page else cursor or _BEGINNING
+        told = (_mention(page[one], base, own) for one in ordered(page)) if cursor else ()
+        return Mentions(
+            mentions=tuple(one for one in told if one),
+            cursor=newest if newest != cursor else None,
+            more=bool(cursor) and len(page) >= PAGE,
+            wait=answer.wait,
+        )
+
+    async def _own_id(self, base: str) -> str | TryLater | Gone:
+        if base not in self._own:
+            account = await self.account(base)
+            if not isinstance(account, Account):
+                return account
+        return self._own[base]
+
+    async def answer(
+        self, base: str, mention: Mention, text: str, *, key: str, again: bool
+    ) -> Answered | TryLater | Refused | Gone:
+        reply = read(mention.reply.encode(), _Reply)
+        if reply is None:
+            return Refused("what it takes to answer was written by another version of this program")
+        if again and (there := await self._answered(base, reply)):
+            return there
+        said = {
+            "status": fitted(f"@{reply.acct} {text}", MOST),
+            "in_reply_to_id": reply.id,
+            "visibility": reply.visibility,
+        }
+        posted = await self.api.write("POST", f"{base}/api/v1/statuses", said, {"idempotency-key": key})
+        match posted:
+            case Told(body=body):
+                status = read(body, Status)
+                return Answered((status.uri if status else "") or "")
+            case Missing(host, sure=True):
+                return Refused(f"the post is not there any more, says {host}")
+            case Odd(host, what):
+                return Refused(f"{host} does not take the answer: {what}")
+            case _:
+                return _closed(posted, base)
+
+    async def _answered(self, base: str, reply: _Reply) -> Answered | TryLater | Gone | None:
+        """The answer of an earlier try; the server remembers its key for an hour only."""
+        own = await self._own_id(base)
+        if not isinstance(own, str):
+            return own
+        answer = await self.api.get(f"{alias(base, reply.id)}/context")
+        if isinstance(answer, Missing):
+            return None
+        if not isinstance(answer, Told):
+            return _closed(answer, base)
+        context = read(answer.body, Context) or Context()
+        for status in shapes.read_all(context.descendants, Status):
+            if str(status.in_reply_to_id) == reply.id and status.account and str(status.account.id) == own:
+                return Answered(status.uri or "")
+        return None
+
+    async def check(self, base: str) -> Check:
+        """Whether the account may be asked; nothing is posted to find that out."""
+        name = f"{host_of(base)} mentions"
+        account = await self.account(base)
+        if not isinstance(account, Account):
+            return Check(name=name, ok=False, note=account.reason)
+        told = await self.mentions(base, "")
+        if not isinstance(told, Mentions):
+            return Check(name=name, ok=False, note=told.reason)
+        return Check(name=name, ok=not account.note, note=account.note or f"answers who mentions {account.handle}")
+
+
+def _closed(trouble: Trouble, base: str) -> TryLater | Gone:
+    match trouble:
+        case Closed() | Missing():
+            return Gone(f"{host_of(base)} does not let the account speak: {_SCOPES}")
+        case Odd():
+            return trouble.later()
+        case _:
+            return trouble
+
+
+def _mention(raw: Raw, base: str, own: str) -> Mention | None:
+    notification = read(raw, shapes.Notification)
+    status = read(notification.status, Status) if notification and notification.type == "mention" else None
+    author, at = (read_author(status.account, base), read_time(status.created_at)) if status else (None, None)
+    if status is None or author is None or at is None or not status.id or _is(status, own):
+        return None
+    return Mention(
+        uri=status.uri or alias(base, status.id),
+        asker=author,
+        text=plain(body_of(status, base)),
+        at=min(at, datetime.now(UTC)),
+        about=_about(status, base),
+        language=clean(status.language or "", limit=35),
+        reply=msgspec.json.encode(_reply(status, author)).decode(),
+    )
+
+
+def _is(status: Status, own: str) -> bool:
+    return status.account is not None and str(status.account.id) == own
+
+
+def _about(status: Status, base: str) -> str:
+    """What it answers, or else quotes."""
+    if status.in_reply_to_id:
+        return alias(base, status.in_reply_to_id)
+    quote = read(status.quote, shapes.Quote)
+    quoted = read(quote.quoted_status, Status) if quote else None
+    identifier = (quoted.id if quoted else None) or (quote.quoted_status_id if quote else None)
+    return alias(base, identifier) if identifier else ""
+
+
+def _reply(status: Status, author: Author) -> _Reply:
+    """Nobody is to read the answer who could not read the question: what is not known is for one person's eyes."""
+    visibility = status.visibility or ""
+    if visibility not in _VISIBILITIES or status.local_only:
+        visibility = "direct"
+    acct = clean((status.account.acct if status.account else "") or "", limit=300)
+    return _Reply(id=str(status.id), visibility=visibility, acct=acct or author.handle.lstrip("@"))
+
+
+def fitted(text: str, most: int) -> str:
+    """The text within what a server takes; an address at its end is never cut, and counts as one always does."""
+    body, space, address = text.rpartition(" ")
+    if not re.match(r"https?://", address):
+        body, space, address = text, "", ""
+    room = most - (_ADDRESS + 1 if address else 0)
+    return f"{body if len(body) <= room else f'{body[: room - 1].rstrip()}…'}{space}{address}"
