@@ -74,7 +74,7 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
         return None
     indexed = read_time(shown.indexed)
     said = read(shown.record, Record)
-    author = _author(shown.author)
+    author = author_of(shown.author)
     if said is None or author is None or place.collection != POSTS:
         return None
     seen = indexed or read_time(read(said.created, str))
@@ -88,7 +88,7 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
 def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
     """The post in a draft, with its author's profile; for when no AppView knows the post yet."""
     shown = read(profile, Profile)
-    author = _author(shown) if shown and shown.did == draft.did else None
+    author = author_of(shown) if shown and shown.did == draft.did else None
     if shown is None or author is None:
         return None
     return _post(draft, author, read_labels(shown.labels), (), draft.embed)
@@ -97,7 +97,7 @@ def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
 def read_author(profile: bytes | Raw) -> Author | Withheld | None:
     """Who an account belongs to (``app.bsky.actor.defs``, any of its profile views)."""
     shown = read(profile, Profile)
-    author = _author(shown) if shown else None
+    author = author_of(shown) if shown else None
     if shown is None or author is None:
         return None
     return withheld(read_labels(shown.labels)) or author
@@ -200,7 +200,8 @@ def _aliases(draft: Draft, author: Author) -> tuple[str, ...]:
     return (f"{BRIDGE}{draft.uri}",)
 
 
-def _author(shown: Profile) -> Author | None:
+def author_of(shown: Profile) -> Author | None:
+    """Who that is, whatever they want to be shown of them; None of what is no account."""
     if not is_did(shown.did):
         return None
     handle = shown.handle or ""
@@ -221,7 +222,7 @@ def _author(shown: Profile) -> Author | None:
 def _quote(shown: Shown) -> Quote | None:
     """One level deep. Of what its author wants to keep from visitors there is the link only."""
     profile, said, place = read(shown.author, Profile), read(shown.value, Record), read_at(shown.uri)
-    author = _author(profile) if profile else None
+    author = author_of(profile) if profile else None
     if profile is None or author is None or place is None or said is None or place.who != author.uri:
         return None
     draft = _draft(place, "", said, read_time(shown.indexed) or _FIRST)

@@ -85,13 +85,20 @@ class Session:
 
     async def ask(self, method: str, params: Sequence[tuple[str, str]] = ()) -> Told | Trouble:
         """One question at the account's own server; asked again once where the session had run out."""
+        return await self._twice(lambda current: self._get(current, method, params))
+
+    async def tell(self, method: str, body: object) -> Told | Trouble:
+        """Have something done at the account's own server, in the same way."""
+        return await self._twice(lambda current: self._put(current, method, msgspec.json.encode(body)))
+
+    async def _twice(self, one: Callable[[_Open], Awaitable[Told | Trouble]]) -> Told | Trouble:
         answer: Told | Trouble = Stale(self.home)
         used: _Open | None = None
         for _ in range(2):
             current = await self._renewed(used)
             if not isinstance(current, _Open):
                 return current
-            answer = await self._get(current, method, params)
+            answer = await one(current)
             if not isinstance(answer, Stale) and not (isinstance(answer, Denied) and answer.error == "AuthMissing"):
                 return answer
             used = current
@@ -100,6 +107,11 @@ class Session:
     async def _get(self, current: _Open, method: str, params: Sequence[tuple[str, str]]) -> Told | Trouble:
         headers = {"accept": "application/json", "authorization": f"Bearer {current.access}"}
         reply = await self._http.get(f"{current.base}/xrpc/{method}", params=params or None, headers=headers)
+        return judge(reply, datetime.now(UTC))
+
+    async def _put(self, current: _Open, method: str, body: bytes) -> Told | Trouble:
+        headers = {"authorization": f"Bearer {current.access}"}
+        reply = await self._http.post(f"{current.base}/xrpc/{method}", body, headers=headers)
         return judge(reply, datetime.now(UTC))
 
     async def _renewed(self, used: _Open | None) -> _Open | Trouble:

@@ -37,6 +37,8 @@ class BlueskySettings(Settings):
     """An app password of that account (Settings, Privacy and security, App passwords), never its real one."""
     keep_session: str = ""
     """A file in which the account's session outlives a restart; empty: none, and a restart signs in anew."""
+    mentions: bool = False
+    """Whether the account answers who mentions it."""
     interval: _Span = timedelta(seconds=60)
     """How often an account or a hashtag is read."""
     sweep: _Span = timedelta(minutes=5)
@@ -64,6 +66,8 @@ class BlueskySettings(Settings):
     def _is_whole(self) -> BlueskySettings:
         if bool(self.handle) != bool(self.app_password.get_secret_value()):
             raise ValueError("handle and app_password belong together: give both, or neither")
+        if self.mentions and not self.handle:
+            raise ValueError("to answer mentions takes an account: give its handle and app_password")
         return self
 
 

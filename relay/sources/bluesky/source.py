@@ -7,10 +7,24 @@ from pathlib import Path
 
 from relay.model import Feed, Post
 from relay.plugins import Host
-from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
+from relay.ports import (
+    Account,
+    Answered,
+    Batch,
+    Check,
+    Gone,
+    Mention,
+    Mentions,
+    Refused,
+    Resolved,
+    Streamed,
+    TryLater,
+    Watched,
+)
 from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
 from relay.sources.bluesky.hydrate import Hydrator
 from relay.sources.bluesky.kept_session import SessionFile
+from relay.sources.bluesky.mentions import LISTEN, POSTING, Voice
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
@@ -33,6 +47,8 @@ class BlueskySource:
         session = _session(settings, host, self._agent)
         self._api = Api(host.http, settings.api_url, session, settings.directory_url)
         self._hydrator = Hydrator(self._api)
+        self.listen, self.posting = min(LISTEN, settings.interval), POSTING
+        self._voice = Voice(session) if session and settings.mentions else None
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         answer = await lookup.resolve(self._api, topic)
@@ -50,7 +66,8 @@ class BlueskySource:
         return await thread.fetch_thread(self._api, ref)
 
     async def check(self) -> Sequence[Check]:
-        return [*await check.check(self._api), *await jetstream_check.check(self._hosts, self._agent)]
+        voice = [await self._voice.check()] if self._voice else []
+        return [*await check.check(self._api), *voice, *await jetstream_check.check(self._hosts, self._agent)]
 
     def streams(self) -> Sequence[str]:
         return (_JETSTREAM,) if self._hosts else ()
@@ -60,6 +77,24 @@ class BlueskySource:
         del name
         stream = Stream(hosts=self._hosts, agent=self._agent, hydrate=self._hydrator.hydrate)
         return stream.listen(watched, cursor)
+
+    # --- mentions ---
+
+    def accounts(self) -> Sequence[str]:
+        return (self._voice.session.handle,) if self._voice else ()
+
+    async def account(self, name: str) -> Account | TryLater | Gone:
+        return await self._voice.account() if self._voice else Gone(f"{name} does not answer mentions")
+
+    async def mentions(self, name: str, cursor: str) -> Mentions | TryLater | Gone:
+        return await self._voice.mentions(cursor) if self._voice else Gone(f"{name} does not answer mentions")
+
+    async def answer(
+        self, name: str, mention: Mention, text: str, *, key: str, again: bool
+    ) -> Answered | TryLater | Refused | Gone:
+        if self._voice is None:
+            return Gone(f"{name} does not answer mentions")
+        return await self._voice.answer(mention, text, key=key, again=again)
 
 
 def _agent(host: Host) -> str:

@@ -66,6 +66,10 @@ class Stage:
     asked: list[str] = field(default_factory=list)
     """The server, path and query of each request, in order."""
     says: list[tuple[re.Pattern[str], Says]] = field(default_factory=list)
+    puts: list[str] = field(default_factory=list)
+    """The uri of each record that was put, in order."""
+    profile: Json = field(default_factory=dict)
+    """What was put as the account's profile."""
 
     # --- what a test does ---
 
@@ -121,6 +125,9 @@ class Stage:
             return await self._server(method.rpartition(".")[2], request)
         if place == "appview" and (self.closed or method == "app.bsky.feed.searchPosts"):
             return web.Response(status=403, body=HTML, content_type="text/html")
+        if request.method == "POST":
+            self._authorise(request, "access")
+            return web.json_response(self._put(await request.json()))
         if place != "appview" and not method.startswith("com.atproto.repo."):
             if place == "entrance":
                 raise RefusalError("UpstreamFailure", status=502)
@@ -206,12 +213,32 @@ class Stage:
             raise RefusalError("NotFound", f"Post not found: {query['uri']}")
         return {"thread": tree}
 
+    def _listNotifications(self, query: Any) -> Json:  # noqa: N802 - as above
+        start, limit = int(query.get("cursor", 0)), self._limit(query)
+        found = [one for one in self.world.notifications() if one["reason"] in query.getall("reasons")]
+        more = {"cursor": str(start + limit)} if len(found) > start + limit else {}
+        return {"notifications": found[start : start + limit]} | more
+
     # --- a repository ---
+
+    def _put(self, body: Json) -> Json:
+        uri = f"at://{body['repo']}/{body['collection']}/{body['rkey']}"
+        self.puts.append(uri)
+        if body["collection"] == "app.bsky.actor.profile":
+            if body["swapRecord"] != self._getRecord(body)["cid"]:
+                raise RefusalError("InvalidSwap", "Record was at another version")
+            self.profile = body["record"]
+            self.world.people[body["repo"]]["labels"] = self.profile["labels"]["values"]
+        else:
+            self.world.records[uri] = body["record"]
+        return {"uri": uri, "cid": cid(body["record"])}
 
     def _getRecord(self, query: Any) -> Json:  # noqa: N802 - as above
         uri = f"at://{query['repo']}/{query['collection']}/{query['rkey']}"
         if query["collection"] == "app.bsky.actor.profile":
-            value = self.world.people[query["repo"]]
+            value = self.world.people.get(query["repo"])
+            if value is None:
+                raise RefusalError("RecordNotFound", f"Could not locate record: {uri}")
             own = {"$type": "com.atproto.label.defs#selfLabels", "values": value["labels"]}
             return {"uri": uri, "cid": cid(value), "value": {"displayName": value["displayName"], "labels": own}}
         if uri not in self.world.records:
