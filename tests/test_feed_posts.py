@@ -54,7 +54,7 @@ def test_atom_is_read() -> None:
     assert [span.link for block in reply.body for span in block.spans if span.link] == [
         "https://ayllu.example/blog/map"
     ]
-    assert reply.reply_to == first.uri == "rss:ayllu.example:tag:ayllu.example,2026:1"
+    assert (first.uri, reply.reply_to) == ("rss:ayllu.example:tag:ayllu.example,2026:1", first.url)
     assert (reply.author.name, first.author.name) == ("Wayra", "Ayllu & friends")
     assert (reply.language, reply.tags, reply.url) == ("qu", ("puente",), "https://ayllu.example/blog/2")
     assert reply.published == datetime(2026, 3, 1, 6, tzinfo=UTC)

@@ -15,6 +15,7 @@ from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Form, Span, Text
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
+from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import clean, from_html, from_plain, plain, safe_url
 
 SOURCE = "rss"
@@ -62,6 +63,10 @@ class Item:
     """Of what it says: it differs when a reader would call the post edited."""
     twin: str
     """Of all that it is but its uri: the same entry under a new guid. Empty for undated entries, which may repeat."""
+    answers: str = ""
+    """The id of the entry that it answers, as the document has it."""
+    links: frozenset[str] = frozenset()
+    """The pages of its own site that it links to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +118,20 @@ def works(document: Document, setting: Setting) -> Iterator[tuple[int, Callable[
 
 
 def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Each once, oldest first; those of one moment in the reverse of the order given."""
+    """Each once, oldest first, those of one moment in the reverse of the order given; and who answers whom."""
     once: dict[str, Item] = {}
     for item in items:
         once.setdefault(item.name, item)
     newest_last = list(reversed(once.values()))
     newest_last.sort(key=lambda item: item.post.published)
-    return tuple(newest_last)
+    answering = in_threads([_told(item) for item in newest_last])
+    if not answering:
+        return tuple(newest_last)
+    return tuple(replace(item, post=answering.get(item.post.uri, item.post)) for item in newest_last)
+
+
+def _told(item: Item) -> Told:
+    return Told(post=item.post, dated=bool(item.twin), answers=item.answers, links=item.links)
 
 
 def _read_item(entry: Entry, name: str, place: str, link: str, setting: Setting) -> Item:
@@ -196,11 +208,14 @@ def _item(entry: Entry, link: str, post: Post, setting: Setting) -> Item:
         said = said.replace(urlsplit(setting.url).netloc, "")
     text = _digest(post.title, post.warning, said, *[media.url.partition("?")[0] for media in post.media])
     dated = entry.published or entry.updated
+    post = as_meant(post)
     return Item(
-        post=as_meant(post),
+        post=post,
         name=_digest(post.uri),
         text=text,
         twin=_digest(link, text, dated.isoformat()) if dated else "",
+        answers=entry.reply_to,
+        links=links(post),
     )
 
 
