@@ -33,7 +33,7 @@ def judged(book: bytes, jar: Path) -> list[str]:
         file, told = Path(folder) / "book.epub", Path(folder) / "told.json"
         file.write_bytes(book)
         command = ["java", "-jar", str(jar), str(file), "--quiet", "--usage", "--json", str(told)]
-        subprocess.run(command, capture_output=True, check=False, timeout=60)
+        subprocess.run(command, capture_output=True, check=False, timeout=150)
         found = json.loads(told.read_text("utf-8"))["messages"]
     return [
         f"{one['severity']} {one['ID']}: {one['message']} {place['path']}:{place['line']}"
