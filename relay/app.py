@@ -132,7 +132,8 @@ def wanted(config: Config) -> list[Wanted]:
     ]
 
 
-def _site(config: Config) -> Site:
+def _site(config: Config, accounts: Accounts) -> Site:
+    asking = accounts.asking
     return Site(
         name=config.relay.name,
         public_url=config.relay.public_url,
@@ -140,6 +141,9 @@ def _site(config: Config) -> Site:
         contact=config.relay.contact,
         joins=tuple(Join(name=join.name, url=join.url, about=join.about) for join in config.web.join),
         expire=config.threads.expire,
+        accounts=accounts.handles,
+        ask=next(iter(asking.unroll.values()))[0],
+        stop=asking.stop[0],
     )
 
 
@@ -194,7 +198,7 @@ class App:
         self.web = Web(
             store,
             self.threads.look,
-            _site(config),
+            _site(config, accounts),
             hooks=parts.hooks,
         )
         self.ingest = Ingest(

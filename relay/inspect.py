@@ -11,6 +11,7 @@ from pathlib import Path
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
 from relay.filters import written
+from relay.language import words
 from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
 from relay.ports import Adapter, Check, Refused, Resolved, Store, StoreError, Wanted
@@ -172,13 +173,18 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
         answer = await fetch(url, list(parts.sources.values()), lambda post: speaks.is_request(post, ()))
     if not isinstance(answer, Thread):
         return _failed(f"{url} cannot be unrolled: {answer.reason}")
-    written = render_thread(Reading.of_thread(answer, now=clock(), site=config.relay.name), chosen)
+    written = render_thread(_reading(answer, config), chosen)
     if output is None:
         tell(written)
     else:
         await asyncio.to_thread(output.write_text, written, encoding="utf-8")
         sys.stderr.write(f"{output}: {len(answer.posts)} posts\n")
     return 0
+
+
+def _reading(thread: Thread, config: Config) -> Reading:
+    language = config.relay.language
+    return Reading.of_thread(thread, now=clock(), site=config.relay.name, language=language, say=words(language))
 
 
 # --- subscriptions ---

@@ -34,6 +34,30 @@ def words(language: str) -> Words:
     return Words(language, translation(DOMAIN, LOCALES, nearer, fallback=True))
 
 
+@cache
+def tongues() -> tuple[str, ...]:
+    """The languages that are spoken, English first."""
+    there = sorted(path.name for path in LOCALES.iterdir() if (path / "LC_MESSAGES").is_dir())
+    return ("en", *there)
+
+
+def preferred(asked: str, otherwise: str) -> str:
+    """Of the languages that are spoken the one that a reader likes best (``Accept-Language``, RFC 9110 12.5.4).
+
+    Of those that are not asked for ``otherwise``, and English where that is not spoken either.
+    """
+    liked: dict[str, float] = {}
+    for part in asked.split(",")[:20]:
+        tag, _, weight = part.strip().lower().partition(";")
+        try:
+            liked.setdefault(tag.strip().partition("-")[0], float(weight.strip().removeprefix("q=") or 1))
+        except ValueError:
+            continue
+    spoken = [tag for tag in tongues() if liked.get(tag, 0) > 0]
+    usual = otherwise.lower().partition("-")[0]
+    return max(spoken, key=lambda tag: liked[tag], default=usual if usual in tongues() else "en")
+
+
 def later(text: str) -> str:
     """Mark a text for translation where it is written; it is translated where it is said."""
     return text

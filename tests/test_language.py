@@ -12,10 +12,11 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from relay.language import LOCALES, words
+from relay.language import LOCALES, preferred, words
 
 ROOT = Path(__file__).parents[1]
-KEYWORDS = {"say": None, "many": (1, 2), "said": None, "later": None}
+KEYWORDS = {"say": None, "many": (1, 2), "said": None, "later": None, "told": None}
+METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 LANGUAGES = sorted(path.parent.parent.name for path in LOCALES.glob("*/LC_MESSAGES/relay.po"))
 PLACEHOLDER = re.compile(r"\{\w*\}")
 
@@ -29,7 +30,7 @@ def said() -> dict[Key, str]:
         (message if isinstance(message, str) else tuple(message)): f"{room}/{file}"
         for room in ("relay", "adapters")
         for file, _line, message, _comments, _context in extract_from_dir(
-            ROOT / room, [("**.py", "python")], keywords=KEYWORDS
+            ROOT / room, METHODS, keywords=KEYWORDS, options_map={"**.html": {"trimmed": "true"}}
         )
     }
 
@@ -113,3 +114,24 @@ def test_numbers_choose_the_form() -> None:
 def test_the_empty_text_stays_empty() -> None:
     """Catalogues keep their header under it."""
     assert words("es")("") == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "otherwise", "language"),
+    [
+        ("", "en", "en"),
+        ("", "es-PE", "es"),
+        ("", "qu", "en"),
+        ("es", "en", "es"),
+        ("es-419,es;q=0.9,en;q=0.8", "en", "es"),
+        ("en-GB,en;q=0.9,es;q=0.8", "es", "en"),
+        ("fr, es;q=0.3, en;q=0.7", "es", "en"),
+        ("fr, es;q=0.3", "en", "es"),
+        ("fr", "es", "es"),
+        ("es;q=0, en;q=0.1", "es", "en"),
+        ("es;q=x, *", "en", "en"),
+        (";;;q=,,", "en", "en"),
+    ],
+)
+def test_a_reader_is_told_in_a_language_that_both_know(asked: str, otherwise: str, language: str) -> None:
+    assert preferred(asked, otherwise) == language

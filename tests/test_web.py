@@ -332,3 +332,83 @@ async def test_its_address_can_be_opened_whatever_it_listens_on(host: str, begin
         assert not web.url.endswith(":0")
     finally:
         await web.stop()
+
+
+# --- the reader's language ---
+
+SPANISH = {"Accept-Language": "es-PE,es;q=0.9,en;q=0.5"}
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        (f"/t/{SLUG}", "Leer el original"),
+        (f"/t/{SLUG}.md", "Leer el original"),
+        (f"/t/{SLUG}.txt", "2 publicaciones, 1 de julio de 2026"),
+        ("/", "Hilos de la web social abierta"),
+        ("/nothing", "Aquí no hay nada"),
+        ("/privacy", "Qué se guarda"),
+    ],
+)
+async def test_what_is_not_the_author_s_is_in_the_reader_s_language(path: str, says: str) -> None:
+    async with served(page()) as get:
+        spanish, english = await get(path, headers=SPANISH), await get(path)
+    assert says in spanish.text
+    assert says not in english.text
+    if spanish.kind == HTML:
+        assert (one(spanish.tree, "html").attributes["lang"], one(english.tree, "html").attributes["lang"]) == (
+            "es",
+            "en",
+        )
+
+
+async def test_a_page_that_was_made_for_one_language_is_not_sent_to_another() -> None:
+    async with served(page()) as get:
+        english = await get(f"/t/{SLUG}")
+        spanish = await get(f"/t/{SLUG}", headers={**SPANISH, "If-None-Match": english.headers["ETag"]})
+        again = await get(f"/t/{SLUG}", headers={**SPANISH, "If-None-Match": spanish.headers["ETag"]})
+    assert (english.status, spanish.status, again.status) == (200, 200, 304)
+    assert "Accept-Language" in spanish.headers["Vary"]
+    assert "Post number 1." in spanish.text
+
+
+async def test_who_never_wrote_a_language_gets_that_of_the_site() -> None:
+    async with served(page(), site=Site(language="es-PE")) as get:
+        assert "Leer el original" in (await get(f"/t/{SLUG}")).text
+        assert "Read the original" in (await get(f"/t/{SLUG}", headers={"Accept-Language": "en"})).text
+
+
+# --- what can be done ---
+
+
+async def test_the_foot_says_how_to_ask_and_how_to_take_it_back() -> None:
+    known: list[str] = []
+    async with served(page(), site=Site(name="Plaza", accounts=lambda: known)) as get:
+        before = one((await get(f"/t/{SLUG}")).tree, "footer").text()
+        known += ["@plaza@ayllu.example", "@plaza.example"]
+        after = one((await get(f"/t/{SLUG}")).tree, "footer").text()
+        front = one((await get("/")).tree, "footer").text()
+        privacy = (await get("/privacy")).text
+    assert "/unroll" in before
+    assert "stop" not in before
+    for told in (after, front):
+        assert "@plaza@ayllu.example unroll, @plaza.example unroll" in told
+        assert "@plaza@ayllu.example stop, @plaza.example stop" in told
+    assert "@plaza.example" in privacy
+
+
+async def test_what_branches_off_is_folded_beside_the_thread() -> None:
+    beside = replace(page(), asides=((post(9, body=text("By the way.")),),))
+    async with served(beside) as get:
+        tree = (await get(f"/t/{SLUG}")).tree
+    assert "By the way." in one(tree, ".asides details").text()
+
+
+async def test_what_was_written_long_ago_stays_for_those_who_are_told_of_it_now() -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    old = replace(page(post(1, author=replace(author(), discoverable=None))), visited=None)
+    site = Site(clock=lambda: now)
+    async with served(old, site=site) as get:
+        assert (await get(f"/t/{SLUG}")).status == 410
+    async with served(replace(old, seen=now - timedelta(days=29)), site=site) as get:
+        assert (await get(f"/t/{SLUG}")).status == 200

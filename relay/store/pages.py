@@ -43,6 +43,7 @@ _MEMBERS = (
         posts.c.reply_to,
         posts.c.asked,
         posts.c.visited,
+        posts.c.seen,
     )
     .where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots")))
     .order_by(posts.c.published, posts.c.uri)
@@ -84,6 +85,7 @@ def _page(root: str, rows: Sequence[Record]) -> Page:
         asides=asides,
         asked=first.asked,
         visited=first.visited,
+        seen=max(row.seen for row in rows),
     )
 
 

@@ -35,7 +35,7 @@ def answer(
     charset = "utf-8" if isinstance(body, str) else None
     response = web.Response(status=304) if known else web.Response(body=data, content_type=kind, charset=charset)
     response.etag = tag
-    response.headers.update({"Cache-Control": cache, "Vary": "Accept-Encoding"})
+    response.headers.update({"Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language"})
     if robots:
         response.headers["X-Robots-Tag"] = robots
     if not known and isinstance(body, str):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from relay.language import Words, words
 from relay.model import Post
 from relay.ports import Page
 from relay.text import clean
@@ -40,6 +41,8 @@ class Listing:
     feed: str = ""
     """The path of its feeds without their endings, below the site's top; empty: it has none."""
     site: str = "Chasqui"
+    say: Words = field(default_factory=lambda: words("en"))
+    """The reader's language."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from aiohttp import web
 
 from relay.consent import Asker, consent
 from relay.hashtag import fold
+from relay.language import Words, preferred, tongues
 from relay.model import Post
 from relay.ports import Leaf, Page, Store
 from relay.web.answers import answer, root_of
-from relay.web.listing import Listing, atom, entries, json_feed
+from relay.web.listing import Entry, Listing, atom, entries, json_feed
 from relay.web.pages import index_page, list_page, privacy_page
 from relay.web.reading import Reading
 from relay.web.site import Site
 
 LATEST = 30
 """Threads on one page of a list."""
-_LANGUAGES = ("en", "es")
 _KINDS = {"atom": "application/atom+xml", "json": "application/feed+json"}
 
 
 class Lists:
-    """``reading`` is how a thread reads, ``base`` the address of the site's top."""
+    """``reading`` is how a thread reads, ``say`` the reader's language, ``base`` the address of the site's top."""
 
-    def __init__(self, store: Store, site: Site, reading: Callable[[Page], Reading], base: Callable[[], str]) -> None:
-        self._store, self._site, self._reading, self._base = store, site, reading, base
+    def __init__(
+        self,
+        store: Store,
+        site: Site,
+        reading: Callable[[Page, Words], Reading],
+        say: Callable[[web.Request], Words],
+        base: Callable[[], str],
+    ) -> None:
+        self._store, self._site, self._reading, self._say, self._base = store, site, reading, say, base
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -43,14 +50,16 @@ class Lists:
 
     # --- the lists ---
 
-    async def _latest(self) -> Listing:
+    async def _latest(self, request: web.Request) -> Listing:
+        say = self._say(request)
         pages = [page for page in await self._store.list_pages(LATEST) if self._may_list(page)]
         return Listing(
-            title="Latest threads unrolled",
-            entries=entries(pages, self._reading),
+            title=say("Latest threads unrolled"),
+            entries=self._entries(pages, say),
             address=f"{self._base()}/",
             feed="latest",
             site=self._site.name,
+            say=say,
         )
 
     async def _on_tag(self, request: web.Request) -> Listing:
@@ -59,8 +68,9 @@ class Lists:
             raise web.HTTPNotFound
         leaf = await self._store.list_tagged(tag, LATEST, _before(request))
         path = f"tag/{quote(tag)}"
-        lead = "What was relayed on this hashtag, the latest first."
-        return self._listing(leaf, f"#{tag}", lead, path, feed=path)
+        say = self._say(request)
+        lead = say("What was relayed on this hashtag, the latest first.")
+        return self._listing(leaf, say, f"#{tag}", lead, path, feed=path)
 
     async def _by_author(self, request: web.Request) -> Listing:
         slug = request.match_info["slug"]
@@ -70,17 +80,21 @@ class Lists:
             raise web.HTTPNotFound
         leaf = await self._store.list_by_author(slug, LATEST, _before(request))
         path = f"author/{slug}"
-        return self._listing(leaf, author.name, author.handle, path, feed=path)
+        return self._listing(leaf, self._say(request), author.name, author.handle, path, feed=path)
 
-    def _listing(self, leaf: Leaf, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
+    def _entries(self, pages: Sequence[Page], say: Words) -> tuple[Entry, ...]:
+        return entries(pages, lambda page: self._reading(page, say))
+
+    def _listing(self, leaf: Leaf, say: Words, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
         return Listing(
             title=title,
             lead=lead,
-            entries=entries(leaf.pages, self._reading),
+            entries=self._entries(leaf.pages, say),
             address=f"{self._base()}/{path}",
             older=f"before={leaf.before}" if leaf.before else "",
             feed=feed,
             site=self._site.name,
+            say=say,
         )
 
     def _may_list(self, page: Page) -> bool:
@@ -92,11 +106,12 @@ class Lists:
 
     async def _index(self, request: web.Request) -> web.Response:
         followed = await self._store.list_followed()
-        page = index_page(await self._latest(), joins=self._site.joins, followed=followed, root=root_of(request))
+        latest = await self._latest(request)
+        page = index_page(latest, self._site, followed=followed, root=root_of(request))
         return answer(request, page, "text/html")
 
     async def _latest_feed(self, request: web.Request) -> web.Response:
-        return _feed(request, await self._latest())
+        return _feed(request, await self._latest(request))
 
     async def _tag(self, request: web.Request) -> web.Response:
         return answer(request, list_page(await self._on_tag(request), root=root_of(request)), "text/html")
@@ -115,18 +130,16 @@ class Lists:
         leaf = await self._store.list_folded(slug, LATEST, _before(request))
         if leaf is None:
             raise web.HTTPNotFound
-        listing = self._listing(leaf, leaf.topic, "What came in one message, the latest first.", f"fold/{slug}")
+        say = self._say(request)
+        lead = say("What came in one message, the latest first.")
+        listing = self._listing(leaf, say, leaf.topic, lead, f"fold/{slug}")
         return answer(request, list_page(listing, root=root_of(request)), "text/html")
 
     async def _privacy(self, request: web.Request) -> web.Response:
-        language = request.query.get("lang", "") or self._site.language.partition("-")[0]
-        page = privacy_page(
-            site=self._site.name,
-            contact=self._site.contact.removeprefix("mailto:"),
-            days=self._site.expire.days,
-            language=language if language in _LANGUAGES else _LANGUAGES[0],
-            root=root_of(request),
-        )
+        liked = request.headers.get("Accept-Language", "")
+        language = request.query.get("lang", "") or preferred(liked, self._site.language.partition("-")[0])
+        known = language if language in tongues() else tongues()[0]
+        page = privacy_page(self._site, language=known, root=root_of(request))
         return answer(request, page, "text/html")
 
 

@@ -8,11 +8,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from relay.language import Words
 from relay.model import Media, MediaKind, Poll, Post, Quote, Removed
 from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import clean, honest, safe_url
 from relay.web.markup import DEEPEST
-from relay.web.reading import KINDS, Reading, byline, counted, day, moment, share
+from relay.web.reading import Reading, byline, share
+from relay.web.saying import day, kind, moment, nameless, posts
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&~|]|!$")
 _LINE_START = re.compile(r"^(?=[#+\-=:])|^([0-9]{1,9})(?=[.)])", re.MULTILINE)
@@ -22,14 +24,14 @@ _Style = tuple[Mark, ...]
 
 def markdown(reading: Reading) -> str:
     """The thread as one Markdown document: a head, and after each post where and when it was said."""
-    first = reading.first
-    facts = f"{counted(len(reading.written), 'post')}, {day(first.published)}."
-    parts = [f"# {line(reading.title)}", f"{facts} {link('Read the original', first.url)}"]
+    first, say = reading.first, reading.say
+    facts = f"{posts(say, len(reading.written))}, {day(say, first.published)}."
+    parts = [f"# {line(reading.title)}", f"{facts} {link(say('Read the original'), first.url)}"]
     for post in reading.posts:
-        parts += _post(post)
+        parts += _post(post, say)
     for chain in reading.asides:
         parts.append("---")
-        parts += [part for post in chain for part in _post(post)]
+        parts += [part for post in chain for part in _post(post, say)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -49,33 +51,37 @@ def _escaped(special: re.Match[str]) -> str:
     return f"\\{special[0]}"
 
 
-def _post(post: Post | Removed) -> Iterator[str]:
+def _post(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
-        yield r"*\[post removed\]*"
+        yield rf"*\[{line(say('post removed'))}\]*"
         return
     yield f"## {line(post.title)}" if post.title else ""
-    yield f"> **Content warning:** {line(post.warning)}" if post.warning else ""
+    yield f"> {_warned(post.warning, say)}" if post.warning else ""
     yield text_markdown(post.body)
-    yield from (_media(media, folded=bool(post.sensitive or post.warning)) for media in post.media)
-    yield _quote(post.quote) if post.quote else ""
+    yield from (_media(media, say, folded=bool(post.sensitive or post.warning)) for media in post.media)
+    yield _quote(post.quote, say) if post.quote else ""
     yield _poll(post.poll) if post.poll else ""
     yield link(post.link_card.title, post.link_card.url) if post.link_card else ""
-    yield link(moment(post.published), post.url)
+    yield link(moment(say, post.published), post.url)
 
 
-def _media(media: Media, *, folded: bool) -> str:
+def _warned(warning: str, say: Words) -> str:
+    return say("**Content warning:** {warning}").format(warning=line(warning))
+
+
+def _media(media: Media, say: Words, *, folded: bool) -> str:
     """A picture, or a link where the author asked to fold it or it is none."""
-    name = KINDS[media.kind]
+    name = kind(say, media.kind)
     if media.kind is MediaKind.IMAGE and not folded:
-        return link(media.alt or f"{name} without a description", media.url, sign="!")
+        return link(media.alt or nameless(say, media.kind), media.url, sign="!")
     return link(f"{name}: {media.alt}" if media.alt else name, media.url)
 
 
-def _quote(quote: Quote) -> str:
+def _quote(quote: Quote, say: Words) -> str:
     if quote.author is None:
-        return "> " + link("A quoted post", quote.url)
-    warning = f"**Content warning:** {line(quote.warning)}" if quote.warning else ""
-    media = [_media(media, folded=bool(quote.warning)) for media in quote.media]
+        return "> " + link(say("A quoted post"), quote.url)
+    warning = _warned(quote.warning, say) if quote.warning else ""
+    media = [_media(media, say, folded=bool(quote.warning)) for media in quote.media]
     parts = [link(byline(quote.author), quote.url), warning, text_markdown(quote.body), *media]
     text = "\n\n".join(part for part in parts if part)
     return "\n".join(f"> {each}".rstrip() for each in text.split("\n"))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from relay.language import Words, words
 from relay.text import clean, plain, safe_url
 from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html
-from relay.web.reading import Reading, byline, counted, day, moment, share
-from relay.web.site import Join
+from relay.web.reading import Reading, byline, share
+from relay.web.saying import day, kind, moment, nameless, posts, warned
+from relay.web.site import Site
 
 _SOURCES = "default-src 'none'; img-src https: http: data:; media-src https: http:; base-uri 'none'; form-action 'none'"
 POLICY = f"{_SOURCES}; style-src 'self'; frame-ancestors 'none'"
@@ -38,51 +41,48 @@ NOBODY = "noindex, noarchive"
 """What crawlers are told of everything that no author gave to search engines."""
 
 
-def thread_page(
-    reading: Reading, *, root: str, joins: Sequence[Join] = (), listed: bool = False, robots: str = NOBODY
-) -> str:
+def thread_page(reading: Reading, site: Site, *, root: str, listed: bool = False, robots: str = NOBODY) -> str:
     """The page of a thread; ``root`` is the relative address of the site's top. ``listed``: its author has a list."""
-    return (
-        _environment()
-        .get_template("thread.html")
-        .render(reading=reading, joins=joins, listed=listed, **_served(root, robots))
-    )
+    template = _environment(reading.say.tag).get_template("thread.html")
+    return template.render(reading=reading, site=site, listed=listed, **_served(root, robots))
 
 
 def page_html(reading: Reading) -> str:
     """The page of a thread as a file of its own: with its style in it, and without addresses on a relay."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
-    template = _environment().get_template("thread.html")
+    template = _environment(reading.say.tag).get_template("thread.html")
     policy = f"{_SOURCES}; style-src 'sha256-{digest}'"
-    return template.render(reading=reading, joins=(), listed=False, robots=NOBODY, root="", css=style(), policy=policy)
+    return template.render(
+        reading=reading, site=Site(), listed=False, robots=NOBODY, root="", css=style(), policy=policy
+    )
 
 
 def article_html(reading: Reading) -> str:
     """The thread's words alone, for a book: no pictures, no styles."""
-    return _environment().get_template("book.html").render(reading=reading)
+    return _environment(reading.say.tag).get_template("book.html").render(reading=reading)
 
 
-def index_page(listing: Listing, *, joins: Sequence[Join], followed: Sequence[str], root: str) -> str:
+def index_page(listing: Listing, site: Site, *, followed: Sequence[str], root: str) -> str:
     """The front page: what this place is, where to join, which hashtags are followed, and the latest threads."""
-    template = _environment().get_template("index.html")
-    return template.render(listing=listing, joins=joins, followed=followed, **_served(root))
+    template = _environment(listing.say.tag).get_template("index.html")
+    return template.render(listing=listing, site=site, followed=followed, **_served(root))
 
 
 def list_page(listing: Listing, *, root: str) -> str:
     """The page of a list of threads."""
-    return _environment().get_template("list.html").render(listing=listing, **_served(root))
+    return _environment(listing.say.tag).get_template("list.html").render(listing=listing, **_served(root))
 
 
-def privacy_page(*, site: str, contact: str, days: int, language: str, root: str) -> str:
+def privacy_page(site: Site, *, language: str, root: str) -> str:
     """What is kept and how to take it back, in plain words, in English or Spanish."""
-    template = _environment().get_template(f"privacy.{language}.html")
-    return template.render(site=site, contact=contact, days=days, language=language, **_served(root))
+    template = _environment(language).get_template(f"privacy.{language}.html")
+    return template.render(site=site, **_served(root))
 
 
-def message_page(title: str, text: str, *, site: str, root: str, link: str = "", words: str = "") -> str:
-    """A page that says one thing, with at most one link out (``words`` are what it reads)."""
-    template = _environment().get_template("message.html")
-    return template.render(title=title, text=text, site=site, link=link, words=words, **_served(root))
+def message_page(title: str, text: str, say: Words, *, site: str, root: str, link: str = "") -> str:
+    """A page that says one thing, with at most one link out: to the original."""
+    template = _environment(say.tag).get_template("message.html")
+    return template.render(title=title, text=text, site=site, link=link, **_served(root))
 
 
 def _served(root: str, robots: str = NOBODY) -> dict[str, str]:
@@ -90,7 +90,9 @@ def _served(root: str, robots: str = NOBODY) -> dict[str, str]:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
+    """The templates in one language: ``say``, ``many`` and ``told`` are its words, the latter with links in them."""
+    say = words(language)
     environment = Environment(
         loader=PackageLoader("relay.web"),
         autoescape=True,
@@ -103,19 +105,30 @@ def _environment() -> Environment:
         "byline": byline,
         "clean": clean,
         "clock": clock,
-        "counted": counted,
-        "day": day,
         "feeds": feeds_of,
         "host": host,
         "html": html,
         "iso": iso,
-        "moment": moment,
         "plain": plain,
         "share": share,
         "href": safe_url,
     }
-    environment.globals |= {"rel": REL}
+    of_language: dict[str, Callable[..., str]] = {
+        "day": day,
+        "kind": kind,
+        "moment": moment,
+        "nameless": nameless,
+        "posts": posts,
+        "warned": warned,
+    }
+    environment.filters |= {name: partial(shown, say) for name, shown in of_language.items()}
+    environment.globals |= {"rel": REL, "tongue": say.tag, "say": say, "many": say.many, "told": partial(_told, say)}
     return environment
+
+
+def _told(say: Words, text: str, **values: object) -> Markup:
+    """A text with values put in; what is no markup of ours is escaped."""
+    return Markup(escape(say(text))).format(**values)  # noqa: S704 - it is escaped
 
 
 def host(address: str) -> str:

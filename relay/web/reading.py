@@ -5,25 +5,16 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
+from relay.language import Words, words
 from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, Quote, Removed, Thread
 from relay.ports import Page
 from relay.text import clean, cut, plain
+from relay.web.saying import kind, warned
 
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-KINDS = {
-    MediaKind.IMAGE: "Picture",
-    MediaKind.VIDEO: "Video",
-    MediaKind.ANIMATION: "Animation",
-    MediaKind.AUDIO: "Sound",
-    MediaKind.FILE: "File",
-}
 _WORDLESS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 """How the Unicode names of letters begin that are counted one by one, not by the word."""
 
@@ -43,22 +34,30 @@ class Reading:
     """What the relay is called."""
     language: str = "en"
     """What the language of a post is taken for where its author named none."""
+    say: Words = field(default_factory=lambda: words("en"))
+    """The reader's language: that of all that is not the author's."""
 
     @classmethod
-    def of_page(cls, page: Page, *, site: str, language: str = "en", address: str = "") -> Reading:
+    def of_page(
+        cls, page: Page, *, site: str, language: str = "en", address: str = "", say: Words | None = None
+    ) -> Reading:
         """The view of what the store keeps."""
         return cls(
             posts=tuple(_shown(post) for post in page.posts),
+            asides=tuple(tuple(_kept(post) for post in chain) for chain in page.asides),
             slug=page.slug,
             address=address,
             looked=page.looked,
             updated=page.updated,
             site=site,
             language=language,
+            say=say or words("en"),
         )
 
     @classmethod
-    def of_thread(cls, thread: Thread, *, now: datetime, site: str, language: str = "en") -> Reading:
+    def of_thread(
+        cls, thread: Thread, *, now: datetime, site: str, language: str = "en", say: Words | None = None
+    ) -> Reading:
         """The view of what a source has just said."""
         return cls(
             posts=tuple(_shown(post) for post in thread.posts),
@@ -66,6 +65,7 @@ class Reading:
             looked=now,
             site=site,
             language=language,
+            say=say or words("en"),
         )
 
     @property
@@ -95,7 +95,7 @@ class Reading:
     def beginning(self, limit: int) -> str:
         """How the thread begins, on one line, or the warning that stands before it; empty where it has no words."""
         if self.first.warning:
-            return f"Content warning: {clean(self.first.warning, limit=limit - 17)}"
+            return warned(self.say, clean(self.first.warning, limit=limit - 30))
         return clean(plain(cut(self.first.body, limit)), limit=limit)
 
     @property
@@ -106,7 +106,7 @@ class Reading:
     @property
     def headline(self) -> str:
         """What a list of threads says of this one; never empty."""
-        media = "".join(KINDS[each.kind] for each in self.first.media[:1])
+        media = "".join(kind(self.say, each.kind) for each in self.first.media[:1])
         return clean(self.first.title, limit=140) or self.beginning(140) or media or self.byline
 
     @property
@@ -145,19 +145,6 @@ def minutes(text: str) -> int:
     if sum(unicodedata.name(letter, "").startswith(_WORDLESS) for letter in letters) * 2 > len(letters):
         return math.ceil(len(text) / 500)
     return max(1, math.ceil(len(text.split()) / 265))
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 post``, ``12 posts``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def day(time: datetime) -> str:
-    return f"{time.day} {_MONTHS[time.month - 1]} {time.year}"
-
-
-def moment(time: datetime) -> str:
-    return f"{day(time)}, {time:%H:%M} UTC"
 
 
 def _words(reading: Reading) -> Iterator[str]:

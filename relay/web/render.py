@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from relay.language import Words
 from relay.model import Media, Poll, Post, Quote, Removed
 from relay.text import clean, plain
 from relay.web.markdown import markdown
 from relay.web.markup import html
 from relay.web.pages import page_html
-from relay.web.reading import KINDS, Reading, byline, counted, day, moment, share
+from relay.web.reading import Reading, byline, share
+from relay.web.saying import day, kind, moment, posts, warned
 
 __all__ = ["Format", "Reading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
 
@@ -36,43 +38,44 @@ def render_thread(reading: Reading, form: Format) -> str:
 
 def plain_text(reading: Reading) -> str:
     """The thread as plain text: paragraphs apart by an empty line, posts by a line that says when and where."""
+    say = reading.say
     head = [
         reading.title,
-        f"{counted(len(reading.written), 'post')}, {day(reading.first.published)}",
+        f"{posts(say, len(reading.written))}, {day(say, reading.first.published)}",
         reading.first.url,
     ]
     parts = ["\n".join(head)]
     for post in reading.posts:
-        parts += _post_text(post)
+        parts += _post_text(post, say)
     for chain in reading.asides:
         parts.append("* * *")
-        parts += [part for post in chain for part in _post_text(post)]
+        parts += [part for post in chain for part in _post_text(post, say)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _post_text(post: Post | Removed) -> Iterator[str]:
+def _post_text(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
-        yield "[post removed]"
+        yield f"[{say('post removed')}]"
         return
     yield clean(post.title)
     if post.warning:
-        yield f"[Content warning: {clean(post.warning)}]"
+        yield f"[{warned(say, clean(post.warning))}]"
     yield plain(post.body)
-    yield "\n".join(_media_text(media) for media in post.media)
-    yield _quote_text(post.quote) if post.quote else ""
+    yield "\n".join(_media_text(media, say) for media in post.media)
+    yield _quote_text(post.quote, say) if post.quote else ""
     yield _poll_text(post.poll) if post.poll else ""
     yield f"[{clean(post.link_card.title)}: {post.link_card.url}]" if post.link_card else ""
-    yield f"({moment(post.published)}, {post.url})"
+    yield f"({moment(say, post.published)}, {post.url})"
 
 
-def _media_text(media: Media) -> str:
-    return f"[{KINDS[media.kind]}: {clean(media.alt, limit=2000) or 'no description'} {media.url}]"
+def _media_text(media: Media, say: Words) -> str:
+    return f"[{kind(say, media.kind)}: {clean(media.alt, limit=2000) or say('no description')} {media.url}]"
 
 
-def _quote_text(quote: Quote) -> str:
+def _quote_text(quote: Quote, say: Words) -> str:
     if quote.author is None:
         return f"> {quote.url}"
-    warning = f"[Content warning: {clean(quote.warning)}]\n\n" if quote.warning else ""
+    warning = f"[{warned(say, clean(quote.warning))}]\n\n" if quote.warning else ""
     text = f"{byline(quote.author)}, {quote.url}\n\n{warning}{plain(quote.body)}"
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
 

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from relay import __version__
 from relay.consent import NO, Asker, Consent, consent, has_run_out
+from relay.language import Words, later, preferred, words
 from relay.log import get_logger
 from relay.model import Post
 from relay.plugins import Hooks
@@ -50,15 +51,21 @@ HEADERS: Mapping[str, str] = {
 _TYPES = {Format.MD: "text/markdown", Format.TXT: "text/plain", Format.JSON: "application/json"}
 EPUB = "application/epub+zip"
 _WORDS = {
-    404: ("Nothing here", "There is no such page. It may have been taken back by its author, or have run out."),
-    500: ("Something broke", "This page could not be made. It is our fault, not yours; please try again later."),
-    503: ("Out of reach", "The store does not answer at the moment. Please try again in a minute."),
+    404: (
+        later("Nothing here"),
+        later("There is no such page. It may have been taken back by its author, or have run out."),
+    ),
+    500: (
+        later("Something broke"),
+        later("This page could not be made. It is our fault, not yours; please try again later."),
+    ),
+    503: (later("Out of reach"), later("The store does not answer at the moment. Please try again in a minute.")),
 }
 
 
 def _last(page: Page) -> datetime:
-    """When anything was last heard of a page: of its readers, its author, or who looked after it."""
-    return max(filter(None, (page.visited, page.updated)))
+    """When anything was last heard of a page: of its readers, its author, or by us."""
+    return max(filter(None, (page.visited, page.updated, page.seen)))
 
 
 class Web:
@@ -76,7 +83,7 @@ class Web:
         self._store, self._look, self._site = store, look, site
         self._patience = patience
         self._hooks = hooks or Hooks()
-        self._lists = Lists(store, site, self._reading, lambda: self._base)
+        self._lists = Lists(store, site, self._reading, self._say, lambda: self._base)
         self._made = Made()
         self._visits: set[asyncio.Task[None]] = set()
         self._asked: dict[str, datetime] = {}
@@ -155,18 +162,21 @@ class Web:
         return response
 
     def _message(self, request: web.Request, status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
-        title, text = _WORDS.get(status, ("That does not work", f"The server answers {status} to this request."))
-        page = message_page(title, text, site=self._site.name, root=root_of(request))
+        say = self._say(request)
+        other = later("That does not work"), later("The server answers {status} to this request.")
+        title, text = _WORDS.get(status, other)
+        told = say(text).format(status=status)
+        page = message_page(say(title), told, say, site=self._site.name, root=root_of(request))
         kept = {name: value for name, value in (headers or {}).items() if name in ("Allow", "Retry-After")}
         return web.Response(
             status=status, text=page, content_type="text/html", headers=kept | {"Cache-Control": "no-store"}
         )
 
     def _gone(self, request: web.Request, text: str, link: str = "") -> web.Response:
-        page = message_page(
-            "Taken back", text, site=self._site.name, root=root_of(request), link=link, words="Read the original"
-        )
-        return web.Response(status=410, text=page, content_type="text/html", headers={"Cache-Control": BRIEFLY})
+        say = self._say(request)
+        page = message_page(say("Taken back"), text, say, site=self._site.name, root=root_of(request), link=link)
+        headers = {"Cache-Control": BRIEFLY, "Vary": "Accept-Language"}
+        return web.Response(status=410, text=page, content_type="text/html", headers=headers)
 
     async def _thread(self, request: web.Request) -> web.Response:
         found = await self._read(request)
@@ -175,11 +185,12 @@ class Web:
         reading, allowed = found
         robots = "all" if allowed.indexed else NOBODY
         root = root_of(request)
-        text = self._made.get(reading, allowed, root)
+        around = " ".join((root, *self._site.accounts()))
+        text = self._made.get(reading, allowed, around)
         if text is None:
-            make = partial(thread_page, reading, root=root, joins=self._site.joins, listed=allowed.listed)
+            make = partial(thread_page, reading, self._site, root=root, listed=allowed.listed)
             text = await asyncio.to_thread(make, robots=robots)  # the longest take 60 ms
-            self._made.put(reading, allowed, root, text)
+            self._made.put(reading, allowed, around, text)
         return answer(request, text, "text/html", robots=robots)
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -204,14 +215,17 @@ class Web:
         page = await self._store.get_page(request.match_info["slug"])
         if page is None:
             raise web.HTTPNotFound
+        say = self._say(request)
         if has_run_out(self._allowed(page), _last(page), self._site.clock()):
-            return self._gone(request, "Nobody has read it for a while, so it has run out. It can be asked for anew.")
+            text = say("Nobody has read it for a while, so it has run out. It can be asked for anew.")
+            return self._gone(request, text)
         page = await self._fresh(page)
-        reading, allowed = self._reading(page), self._allowed(page)
+        reading, allowed = self._reading(page, say), self._allowed(page)
         if not reading.written:
-            return self._gone(request, "What stood here has been removed by its author.")
+            return self._gone(request, say("What stood here has been removed by its author."))
         if not allowed.page:
-            return self._gone(request, "The author asks not to be kept on pages like this one.", reading.first.url)
+            text = say("The author asks not to be kept on pages like this one.")
+            return self._gone(request, text, reading.first.url)
         self._note_visit(page)
         return reading, allowed
 
@@ -233,9 +247,13 @@ class Web:
         with suppress(StoreError):  # the next reader is a visit too
             await self._store.save_visit(slug, now)
 
-    def _reading(self, page: Page) -> Reading:
+    def _say(self, request: web.Request) -> Words:
+        """The reader's language."""
+        return words(preferred(request.headers.get("Accept-Language", ""), self._site.language))
+
+    def _reading(self, page: Page, say: Words) -> Reading:
         address = f"{self._base}/t/{page.slug}"
-        return Reading.of_page(page, site=self._site.name, language=self._site.language, address=address)
+        return Reading.of_page(page, site=self._site.name, language=self._site.language, address=address, say=say)
 
     # --- asking the source ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,4 +33,10 @@ class Site:
     joins: tuple[Join, ...] = ()
     expire: timedelta = timedelta(days=30)
     """How long a page stays that nobody reads, unless its author allows more; 0: for good."""
+    accounts: Callable[[], Sequence[str]] = tuple
+    """Whom to mention to be answered with a page (``@who@host``), as far as is known by now."""
+    ask: str = "unroll"
+    """The word that asks for a page."""
+    stop: str = "stop"
+    """The word by which authors take everything of theirs out."""
     clock: Callable[[], datetime] = _now
