@@ -32,6 +32,7 @@ from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
 from relay.web import Web
+from relay.web.previews import Previews
 from relay.web.site import Join, Site
 
 log = get_logger(__name__)
@@ -67,6 +68,9 @@ class Parts:
     http: Http
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
+    previews: Mapping[str, plugins.Preview] = field(default_factory=dict)
+    """What platforms are shown of the pages, by the adapters' names."""
+    colours: Mapping[str, int] = field(default_factory=dict)
     hooks: plugins.Hooks = field(default_factory=plugins.Hooks)
     shelf: plugins.Shelf = field(default_factory=plugins.Shelf)
 
@@ -90,7 +94,16 @@ async def build(config: Config) -> AsyncIterator[Parts]:
         for adapter in adapters.values():
             stack.push_async_callback(_close, adapter)
         sources = _build("sources", config.sources, host)
-        yield Parts(config=config, http=http, sources=sources, adapters=adapters, hooks=hooks, shelf=shelf)
+        yield Parts(
+            config=config,
+            http=http,
+            sources=sources,
+            adapters=adapters,
+            previews=_previews(config.adapters),
+            colours=host.colours,
+            hooks=hooks,
+            shelf=shelf,
+        )
 
 
 def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
@@ -105,6 +118,11 @@ def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) 
 def _colours(sources: Iterable[str]) -> dict[str, int]:
     found = {name: plugins.load("sources", name).colour for name in sources}
     return {name: colour for name, colour in found.items() if colour is not None}
+
+
+def _previews(adapters: Iterable[str]) -> dict[str, plugins.Preview]:
+    found = {name: plugins.load("adapters", name).preview for name in adapters}
+    return {name: preview for name, preview in found.items() if preview is not None}
 
 
 async def _close(adapter: Adapter) -> None:
@@ -200,6 +218,7 @@ class App:
             self.threads.look,
             _site(config, accounts),
             hooks=parts.hooks,
+            previews=Previews(parts.previews, parts.colours),
         )
         self.ingest = Ingest(
             store=store,

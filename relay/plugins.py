@@ -20,7 +20,9 @@ from relay.ports import StoreError
 
 if TYPE_CHECKING:
     from relay.http import Http
+    from relay.language import Words
     from relay.log import Trouble
+    from relay.model import Card
     from relay.ports import Adapter, Source
 
 Kind = Literal["sources", "adapters"]
@@ -200,6 +202,19 @@ class Host:
     """What it remembers, for this source or adapter alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a platform shows where the address of a page is pasted, if it can show more than Open Graph has words for.
+
+    A page names it in a link of this ``rel`` and media type (``kind``), and it is served beside the page.
+    """
+
+    rel: str
+    kind: str
+    make: Callable[[Card, Words, int | None], str]
+    """Of a card of the whole thread, in a language and the network's colour; empty: there is none. Pure."""
+
+
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T", "Source", "Adapter")
 
@@ -217,6 +232,8 @@ class Plugin(Generic[S, T]):
     """
     colour: int | None = None
     """Of a source: the colour of its network, as 0xRRGGBB."""
+    preview: Preview | None = None
+    """Of an adapter: what its platform is shown of a page."""
 
 
 class PluginError(Exception):

@@ -16,6 +16,7 @@ from relay.plugins import Hooks
 from relay.ports import Counts, Page, Store
 from relay.testing import post
 from relay.web import Web
+from relay.web.previews import Previews
 from relay.web.site import Site
 
 HTML = "text/html; charset=utf-8"
@@ -85,6 +86,7 @@ async def served(
     patience: timedelta = timedelta(seconds=5),
     hooks: Hooks | None = None,
     site: Site | None = None,
+    previews: Previews | None = None,
 ) -> AsyncIterator[Get]:
     """A running server over these pages; what it yields fetches a path."""
     store = Kept(pages, trouble, counts or Counts())
@@ -94,6 +96,7 @@ async def served(
         site or Site(name="Chaski Wasi", public_url=public_url, language="qu"),
         patience=patience,
         hooks=hooks,
+        previews=previews,
     )
     await web.start("127.0.0.1", 0)
 

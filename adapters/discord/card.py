@@ -72,11 +72,17 @@ def _walk(components: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]
 
 
 def _components(card: Card, look: Look) -> list[Component]:
+    call = f"<@&{look.mention_role}>" if look.mention_role else ""
     room = Room(TEXTS)
-    calls = [_text(room.take(f"<@&{look.mention_role}>"))] if look.mention_role else []
-    inner = [*_texts_and_media(card, look, room), *_rows(card, look)]
-    container: Component = {"type": _CONTAINER, "components": inner}
-    return [*calls, container | ({} if look.colour is None else {"accent_color": look.colour})]
+    calls = [_text(room.take(call))] if call else []
+    return [*calls, container(card, look, room.left)]
+
+
+def container(card: Card, look: Look, texts: int) -> Component:
+    """The card itself; ``texts``: how long its texts may be together, by :func:`limits.size`."""
+    inner = [*_texts_and_media(card, look, Room(texts)), *_rows(card, look)]
+    whole: Component = {"type": _CONTAINER, "components": inner}
+    return whole | ({} if look.colour is None else {"accent_color": look.colour})
 
 
 def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:

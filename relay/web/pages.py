@@ -41,10 +41,16 @@ NOBODY = "noindex, noarchive"
 """What crawlers are told of everything that no author gave to search engines."""
 
 
-def thread_page(reading: Reading, site: Site, *, root: str, listed: bool = False, robots: str = NOBODY) -> str:
+Links = Sequence[tuple[str, str, str]]
+"""Relation, media type and address of each."""
+
+
+def thread_page(
+    reading: Reading, site: Site, *, root: str, listed: bool = False, links: Links = (), robots: str = NOBODY
+) -> str:
     """The page of a thread; ``root`` is the relative address of the site's top. ``listed``: its author has a list."""
     template = _environment(reading.say.tag).get_template("thread.html")
-    return template.render(reading=reading, site=site, listed=listed, **_served(root, robots))
+    return template.render(reading=reading, site=site, listed=listed, links=links, **_served(root, robots))
 
 
 def page_html(reading: Reading) -> str:
@@ -53,7 +59,7 @@ def page_html(reading: Reading) -> str:
     template = _environment(reading.say.tag).get_template("thread.html")
     policy = f"{_SOURCES}; style-src 'sha256-{digest}'"
     return template.render(
-        reading=reading, site=Site(), listed=False, robots=NOBODY, root="", css=style(), policy=policy
+        reading=reading, site=Site(), listed=False, links=(), robots=NOBODY, root="", css=style(), policy=policy
     )
 
 

@@ -24,6 +24,7 @@ from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
 from relay.web.lists import Lists
 from relay.web.made import Made
 from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
+from relay.web.previews import Previews
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
 from relay.web.site import Site
@@ -79,10 +80,12 @@ class Web:
         *,
         patience: timedelta = PATIENCE,
         hooks: Hooks | None = None,
+        previews: Previews | None = None,
     ) -> None:
         self._store, self._look, self._site = store, look, site
         self._patience = patience
         self._hooks = hooks or Hooks()
+        self._previews = previews or Previews()
         self._lists = Lists(store, site, self._reading, self._say, lambda: self._base)
         self._made = Made()
         self._visits: set[asyncio.Task[None]] = set()
@@ -132,6 +135,7 @@ class Web:
                 web.get(r"/t/{slug:[\w-]+}", self._thread),
                 web.get(r"/t/{slug:[\w-]+}.{form:md|txt|json}", self._file),
                 web.get(r"/t/{slug:[\w-]+}.epub", self._book),
+                web.get(r"/t/{slug:[\w-]+}/preview/{name:[\w-]+}", self._preview),
                 web.get("/style.css", self._style),
                 web.get("/robots.txt", self._robots),
                 web.get("/healthz", self._healthz),
@@ -188,7 +192,8 @@ class Web:
         around = " ".join((root, *self._site.accounts()))
         text = self._made.get(reading, allowed, around)
         if text is None:
-            make = partial(thread_page, reading, self._site, root=root, listed=allowed.listed)
+            links = tuple(self._previews.links(reading))
+            make = partial(thread_page, reading, self._site, root=root, listed=allowed.listed, links=links)
             text = await asyncio.to_thread(make, robots=robots)  # the longest take 60 ms
             self._made.put(reading, allowed, around, text)
         return answer(request, text, "text/html", robots=robots)
@@ -210,12 +215,22 @@ class Web:
         response.headers["Content-Disposition"] = f'attachment; filename="{found[0].slug}.epub"'
         return response
 
-    async def _read(self, request: web.Request) -> tuple[Reading, Consent] | web.Response:
+    async def _preview(self, request: web.Request) -> web.Response:
+        """What a platform asks for that was shown the address of a page: in the site's language, for many readers."""
+        found = await self._read(request, words(preferred("", self._site.language)))
+        if isinstance(found, web.Response):
+            return found
+        made = self._previews.make(request.match_info["name"], found[0])
+        if made is None:
+            raise web.HTTPNotFound
+        return answer(request, *made)
+
+    async def _read(self, request: web.Request, say: Words | None = None) -> tuple[Reading, Consent] | web.Response:
         """The thread and what its author allows, or the page that says why there is none to be read."""
         page = await self._store.get_page(request.match_info["slug"])
         if page is None:
             raise web.HTTPNotFound
-        say = self._say(request)
+        say = say or self._say(request)
         if has_run_out(self._allowed(page), _last(page), self._site.clock()):
             text = say("Nobody has read it for a while, so it has run out. It can be asked for anew.")
             return self._gone(request, text)
