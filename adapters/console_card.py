@@ -38,7 +38,9 @@ def render(delivery: Delivery) -> list[Line]:
     """The card of a delivery: a new post in full; an edit, a new count or a deletion in one line."""
     card = delivery.card
     if card is None:
-        return [Line((Piece("✗ deleted by its author", "deleted"), Piece(f"  {delivery.uri}", "dim")))]
+        # of who was taken out for good nothing but a hash is left, which tells nobody anything
+        which = (Piece(f"  {delivery.uri}", "dim"),) if "://" in delivery.uri else ()
+        return [Line((Piece("✗ deleted by its author", "deleted"), *which))]
     if delivery.action is Action.EDIT:
         return [_edited(card.post)]
     if delivery.action is Action.COUNT:

@@ -6,20 +6,19 @@ The stage is a small server; everything from the configuration to the page is wh
 from __future__ import annotations
 
 import asyncio
+import socket
 import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from relay.app import App, open_app
 from relay.config import Config, load
-from relay.model import Action, Delivery, Post
-from relay.ports import Settlement, State
-from relay.stage import HASHTAG, Expected, Stage, expected, open_stage, perform
+from relay.encore import Encore, Ledger
+from relay.model import Post
+from relay.stage import GREETINGS, HASHTAG, RELAY, Expected, Stage, expected, open_stage, perform
 
 PATIENCE = 15
 """Seconds after the last step in which everything must have arrived."""
@@ -27,6 +26,7 @@ PATIENCE = 15
 CONFIG = """\
 [relay]
 name = "Chasqui demo"
+public_url = "http://127.0.0.1:{port}"
 
 [store]
 url = "sqlite:///{folder}/demo.sqlite3"
@@ -41,10 +41,22 @@ pace = "0s"
 [outbox]
 budget = 0
 
+[threads]
+looks = ["1s", "3s"]
+
+[[web.join]]
+name = "The plaza"
+url = "https://relay.example/plaza"
+about = "where the bridge is talked about"
+
 [sources.mastodon]
 instances = ["{stage}"]
 interval = "400ms"
 sweep = "1s"
+mentions = ["{stage}"]
+
+[sources.mastodon.tokens]
+"{stage}" = "{token}"
 
 [sources.rss]
 interval = "1s"
@@ -57,50 +69,15 @@ to = "console"
 follow = "replies"
 
 [[subscriptions]]
+topic = "#{greetings}"
+to = "console"
+budget = 4
+burst = 2
+
+[[subscriptions]]
 topic = "{feed}"
 to = "console"
 """
-
-
-@dataclass
-class Ledger:
-    """Keeps count of what the relay did, to compare it with what the play asked for."""
-
-    stage: Stage
-    sent: list[str] = field(default_factory=list)
-    edited: set[str] = field(default_factory=set)
-    deleted: set[str] = field(default_factory=set)
-    latencies: list[float] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def settled(self, delivery: Delivery, settlement: Settlement, now: datetime) -> None:
-        if settlement.state is not State.SENT:
-            return
-        match delivery.action:
-            case Action.SEND:
-                name = self._name(delivery)
-                self.sent.append(name)
-                self.latencies.append((now - self.stage.posted[name]).total_seconds())
-            case Action.EDIT:
-                self.edited.add(delivery.uri)
-            case Action.DELETE:
-                self.deleted.add(delivery.uri)
-        self.changed.set()
-
-    def _name(self, delivery: Delivery) -> str:
-        """What the stage calls it: a feed's item goes by its address there, within its feed in the store."""
-        return delivery.uri if delivery.uri in self.stage.posted or not delivery.card else delivery.card.post.url
-
-    def missing(self, wanted: Expected) -> list[str]:
-        """What should have happened and did not, or happened and should not have; for people."""
-        twice = [uri for uri in set(self.sent) if self.sent.count(uri) > 1]
-        return [
-            *(f"not delivered: {uri}" for uri in sorted(wanted.sent - set(self.sent))),
-            *(f"delivered and should not have been: {uri}" for uri in sorted(set(self.sent) - wanted.sent)),
-            *(f"delivered twice: {uri}" for uri in sorted(twice)),
-            *(f"its edit did not follow: {uri}" for uri in sorted(wanted.edited - self.edited)),
-            *(f"its deletion did not follow: {uri}" for uri in sorted(wanted.deleted - self.deleted)),
-        ]
 
 
 async def demonstrate(stop: asyncio.Event, *, once: bool, port: int, speed: float) -> int:
@@ -133,12 +110,23 @@ async def _relay(stage: Stage, folder: Path, port: int) -> AsyncIterator[tuple[A
 
 def _config(stage: Stage, folder: Path, port: int) -> Config:
     file = folder / "relay.toml"
-    file.write_text(CONFIG.format(folder=folder, port=port, stage=stage.url, feed=stage.feed_url, hashtag=HASHTAG))
+    values = {"stage": stage.url, "feed": stage.feed_url, "hashtag": HASHTAG, "greetings": GREETINGS}
+    token = stage.speaking.grant(RELAY.username)
+    file.write_text(CONFIG.format(folder=folder, port=port or _free_port(), token=token, **values))
     return load(file, env={})
 
 
+def _free_port() -> int:
+    """One that is free now: the relay's answers name the address of its pages."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 async def _watch(app: App, stage: Stage, ledger: Ledger, speed: float) -> int:
-    await _seeded(app, feeds=2)
+    await _seeded(app, feeds=3)
+    await stage.speaking.attended()
     _say(
         f"#{HASHTAG} on an invented network: a thread begins, told by somebody who is there.\n"
         f"Its page grows with it: {app.web.url}/\n"
@@ -147,6 +135,8 @@ async def _watch(app: App, stage: Stage, ledger: Ledger, speed: float) -> int:
     missing = await _arrived(app, stage, ledger)
     counts = await app.store.get_counts()
     _say(_summary(counts.posts, ledger))
+    if not missing:
+        missing = await Encore(app, stage, ledger, _say).play()
     for line in missing:
         _say(f"✗ {line}")
     return 1 if missing else 0

@@ -90,6 +90,11 @@ async def test_a_token_that_is_no_good_is_said_so(source: MastodonSource, stage:
 
 async def test_checks_say_whether_mentions_are_answered(source: MastodonSource, stage: Stage) -> None:
     _, check = await source.check()
+    assert check.ok
+    assert check.note.startswith(f"answers who mentions @chasqui@{stage.host}; ")
+    assert not stage.speaking.bots, "a check changes nothing"
+    stage.speaking.bots.add("chasqui")
+    _, check = await source.check()
     assert (check.ok, check.note) == (True, f"answers who mentions @chasqui@{stage.host}")
     stage.speaking.deaf.add("chasqui")
     _, check = await source.check()

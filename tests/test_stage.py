@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from relay.stage import Draft, Item, Person, Picture, Stage
 from relay.stage.entities import Status, hashtags, html, snowflake
-from relay.stage.server import cut_page
+from relay.stage.paging import cut_page
 
 JOINED = datetime(2024, 2, 29, tzinfo=UTC)
 ANA, BEN = (Person(username=who, name=who.title(), note="Invented.", joined=JOINED) for who in ("ana", "ben"))

@@ -1,5 +1,6 @@
 """A stage for the demo: a server on loopback that plays a fediverse server and a newspaper, and a play for it."""
 
+from relay.stage.encore import FAREWELL, GREETED, GREETINGS, POSTSCRIPT, RELAY, REQUEST
 from relay.stage.entities import Draft, Person, Picture
 from relay.stage.pages import Item
 from relay.stage.play import GRACE, Expected, expected, open_stage, perform, set_scene
@@ -8,9 +9,15 @@ from relay.stage.server import Stage
 
 __all__ = [
     "AUTHOR",
+    "FAREWELL",
     "GRACE",
+    "GREETED",
+    "GREETINGS",
     "HASHTAG",
     "LENGTH",
+    "POSTSCRIPT",
+    "RELAY",
+    "REQUEST",
     "SCRIPT",
     "Draft",
     "Expected",

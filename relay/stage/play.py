@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from relay.stage.encore import RELAY
 from relay.stage.entities import fold, hashtags
 from relay.stage.pages import Item
 from relay.stage.script import AUTHOR, CAST, HASHTAG, NEWSPAPER, SCENE, SCRIPT, Correct, Print, Say, Step, Withdraw
@@ -47,7 +48,7 @@ async def open_stage(*, port: int = 0) -> AsyncIterator[Stage]:
 def set_scene(stage: Stage) -> None:
     """Let the cast in and post what was there before; to be done before the relay reads for the first time."""
     stage.newspaper = NEWSPAPER
-    for person in CAST:
+    for person in (*CAST, RELAY):
         stage.admit(person)
     for thing in SCENE:
         if isinstance(thing, Item):

@@ -1,8 +1,8 @@
 """A small server on loopback that a reader cannot tell from a Mastodon server with one newspaper next door.
 
 It serves what an anonymous reader of timelines, accounts and threads asks for, with the real paging, order and errors
-(docs.joinmastodon.org/methods, version 4.6). It knows no accounts of other servers, boosts, polls or
-streams; what it tells an account with a token is in ``speaking``.
+(docs.joinmastodon.org/methods, version 4.6). It knows no accounts of other servers, boosts or polls;
+what it tells an account with a token is in ``speaking`` and ``streaming``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
 from typing import Self
 
 from aiohttp import web
@@ -21,11 +20,12 @@ from aiohttp import web
 from relay.stage import entities, pages, scenery
 from relay.stage.entities import Draft, Json, Person, Status
 from relay.stage.pages import Item, Printed
+from relay.stage.paging import PAGE, cut_page, to_number
 from relay.stage.speaking import Speaking
+from relay.stage.streaming import Streaming
 
 TITLE = "The Stage"
 NEWSPAPER = "Stage Gazette"
-PAGE = 20
 READABLE = frozenset({"public", "unlisted"})
 """The visibilities that an anonymous reader sees; timelines of hashtags show the first only."""
 ANCESTORS, DESCENDANTS, DEPTH = 40, 60, 20
@@ -58,6 +58,7 @@ class Stage:
         self._drawings = scenery.pictures()
         self.speaking = Speaking(self._people, self._statuses, self.post, self._entity, self._account)
         """What programs do that have an account here."""
+        self._streaming = Streaming()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -120,6 +121,7 @@ class Stage:
         if draft.name:
             self._ids[draft.name] = status.id
         self.speaking.hear(status)
+        self._tell("update", status)
         return str(status.id)
 
     def edit(self, ref: str, text: str) -> None:
@@ -127,6 +129,7 @@ class Stage:
         status, now = self._found(ref), datetime.now(UTC)
         self._statuses[status.id] = replace(status, draft=replace(status.draft, text=text), edited=now)
         self.edited[entities.uri(status, self.url)] = now
+        self._tell("status.update", self._statuses[status.id])
 
     def delete(self, ref: str) -> None:
         """Delete a post, given by its id or name. Its answers lose their ``in_reply_to_id``, as in a real database."""
@@ -135,6 +138,11 @@ class Stage:
         for child in self._children(status):
             self._statuses[child.id] = replace(child, parent=None)
         self.deleted[entities.uri(status, self.url)] = datetime.now(UTC)
+        self._streaming.tell("delete", status.folded_tags, str(status.id))
+
+    def _tell(self, event: str, status: Status) -> None:
+        if status.draft.visibility == "public":
+            self._streaming.tell(event, status.folded_tags, self._entity(status))
 
     def publish_item(self, item: Item) -> str:
         """Put an item into the feed; its guid."""
@@ -150,7 +158,7 @@ class Stage:
             self.uris[name] = uri
 
     def _found(self, ref: str) -> Status:
-        number = self._ids.get(ref, _number(ref))
+        number = self._ids.get(ref, to_number(ref))
         if number not in self._statuses:
             raise KeyError(f"there is no post {ref!r}")
         return self._statuses[number]
@@ -162,7 +170,7 @@ class Stage:
 
     def _visible(self, number: str) -> Status:
         """The post that an anonymous reader may see; a private one is as absent as a deleted one."""
-        status = self._statuses.get(_number(number))
+        status = self._statuses.get(to_number(number))
         if status is None or status.draft.visibility not in READABLE:
             raise _not_found()
         return status
@@ -207,6 +215,7 @@ class Stage:
     def _routes(self) -> list[web.RouteDef]:
         return [
             *self.speaking.routes(),
+            web.get("/api/v1/streaming", self._stream),
             web.get("/api/v2/instance", self._get_instance),
             web.get("/api/v1/timelines/tag/{tag}", self._get_tag_timeline),
             web.get("/api/v1/accounts/lookup", self._get_lookup),
@@ -225,6 +234,12 @@ class Stage:
             web.get("/users/{username}/statuses/{id}", self._get_status_page),
             web.get("/news/{name}", self._get_news_page),
         ]
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Since 4.2 only with a token."""
+        if not self.speaking.who(request):
+            return _answer({"error": "Missing access token"}, status=401)
+        return await self._streaming.listen(request)
 
     async def _get_instance(self, _: web.Request) -> web.Response:
         return _answer(entities.instance(self.host, TITLE))
@@ -274,7 +289,7 @@ class Stage:
 
     async def _get_statuses(self, request: web.Request) -> web.Response:
         """Ids that are gone are simply absent; more than 20 are an error."""
-        ids = [_number(text) for text in request.query.getall("id[]", ())]
+        ids = [to_number(text) for text in request.query.getall("id[]", ())]
         if len(ids) > PAGE:
             return _answer({"error": f"Only {PAGE} statuses may be requested at once"}, status=422)
         found = [status for status in self._statuses.values() if status.id in ids]
@@ -289,7 +304,7 @@ class Stage:
         With a token private posts are told as well: whose they are is not asked here.
         """
         known = bool(self.speaking.who(request))
-        there = self._statuses.get(_number(request.match_info["id"])) if known else None
+        there = self._statuses.get(to_number(request.match_info["id"])) if known else None
         status = there or self._visible(request.match_info["id"])
         below = sorted(self._descendants(status)[:DESCENDANTS], key=lambda one: one.answered != one.author.id)
         above, below = ([one for one in some if known or _is_open(one)] for some in (self._ancestors(status), below))
@@ -354,19 +369,6 @@ class Stage:
         raise web.HTTPNotFound
 
 
-def cut_page(statuses: Sequence[Status], query: Mapping[str, str]) -> list[Status]:
-    """One page, newest first, of posts that are given oldest first (docs.joinmastodon.org/api/guidelines, pagination).
-
-    ``min_id`` takes the page just above it, so that walking up leaves no gap; ``since_id`` the newest page above it.
-    """
-    limit = min(_number(query.get("limit", str(PAGE))), 2 * PAGE)
-    low = _number(query.get("min_id") or query.get("since_id", ""))
-    high = _number(query.get("max_id", "")) or inf
-    inside = [status for status in reversed(statuses) if low < status.id < high]
-    first = max(len(inside) - limit, 0) if query.get("min_id") else 0
-    return inside[first : first + limit]
-
-
 def _is_open(status: Status) -> bool:
     return status.draft.visibility in READABLE
 
@@ -376,10 +378,6 @@ def _answered(author: Person, parent: Status) -> int:
     if parent.author == author and parent.answered is not None:
         return parent.answered
     return parent.author.id
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _asked(query: Mapping[str, str], key: str) -> bool:

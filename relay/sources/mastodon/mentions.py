@@ -62,6 +62,14 @@ class Voice:
     """The id of the account at an instance, once it was asked."""
 
     async def account(self, base: str) -> Account | TryLater | Gone:
+        """Who we are there, marked as a bot where that is possible."""
+        author = await self._who(base)
+        if not isinstance(author, Author):
+            return author
+        marked = author.bot or await self._mark(base)
+        return Account(uri=author.uri, handle=author.handle, url=author.url, note="" if marked else _NO_BOT)
+
+    async def _who(self, base: str) -> Author | TryLater | Gone:
         answer = await self.api.get(f"{base}/api/v1/accounts/verify_credentials")
         if not isinstance(answer, Told):
             return _closed(answer, base)
@@ -70,8 +78,7 @@ class Voice:
         if told is None or author is None or not told.id:
             return _closed(Odd(host_of(base), "something that is no account"), base)
         self._own[base] = str(told.id)
-        marked = author.bot or await self._mark(base)
-        return Account(uri=author.uri, handle=author.handle, url=author.url, note="" if marked else _NO_BOT)
+        return author
 
     async def _mark(self, base: str) -> bool:
         """Say of the account that it is a bot's; False where the token may not."""
@@ -103,9 +110,9 @@ class Voice:
 
     async def _own_id(self, base: str) -> str | TryLater | Gone:
         if base not in self._own:
-            account = await self.account(base)
-            if not isinstance(account, Account):
-                return account
+            author = await self._who(base)
+            if not isinstance(author, Author):
+                return author
         return self._own[base]
 
     async def answer(
@@ -150,15 +157,16 @@ class Voice:
         return None
 
     async def check(self, base: str) -> Check:
-        """Whether the account may be asked; nothing is posted to find that out."""
+        """Whether the account may be asked. A check changes nothing: it marks no bot, and posts nothing."""
         name = f"{host_of(base)} mentions"
-        account = await self.account(base)
-        if not isinstance(account, Account):
-            return Check(name=name, ok=False, note=account.reason)
+        author = await self._who(base)
+        if not isinstance(author, Author):
+            return Check(name=name, ok=False, note=author.reason)
         told = await self.mentions(base, "")
         if not isinstance(told, Mentions):
             return Check(name=name, ok=False, note=told.reason)
-        return Check(name=name, ok=not account.note, note=account.note or f"answers who mentions {account.handle}")
+        mark = "" if author.bot else "; at its start the relay marks it as a bot’s, where the token may"
+        return Check(name=name, ok=True, note=f"answers who mentions {author.handle}{mark}")
 
 
 def _closed(trouble: Trouble, base: str) -> TryLater | Gone:
