@@ -74,26 +74,26 @@ class Encore:
     app: App
     stage: Stage
     ledger: Ledger
-    say: Callable[[str], None]
+    show: Callable[[str], None]
 
     async def play(self) -> list[str]:
         """What did not happen; for people."""
         acts = (self._go_on, self._ask, self._greet, self._leave)
         missing = [trouble for act in acts if (trouble := await act())]
         if not missing:
-            self.say(f"\n1 mention answered · {self.ledger.folded} greetings in one message · 1 author taken out")
+            self.show(f"\n1 mention answered · {self.ledger.folded} greetings in one message · 1 author taken out")
         return missing
 
     async def _go_on(self) -> str:
         """The author adds a post without the hashtag: a look at the thread finds it, and the count grows."""
         before = self.ledger.counted
-        self.say("\nKilla goes on, without the hashtag. The thread is looked at again, and its message counts on.\n")
+        self.show("\nKilla goes on, without the hashtag. The thread is looked at again, and its message counts on.\n")
         self.stage.post(POSTSCRIPT)
         uri = self.stage.uris[POSTSCRIPT.name]
         grown = await self._until(
             lambda: self.ledger.counted > before and uri in self.ledger.sent, "the thread did not grow"
         )
-        self.say("")
+        self.show("")
         return grown
 
     async def _ask(self) -> str:
@@ -105,12 +105,12 @@ class Encore:
         except TimeoutError:
             return "a mention was not answered"
         status = self.stage.speaking.statuses[int(self.stage.speaking.posted[0])]
-        self.say(f"   ↳ @{RELAY.username}: {status.draft.text}\n")
+        self.show(f"   ↳ @{RELAY.username}: {status.draft.text}\n")
         return ""
 
     async def _greet(self) -> str:
         """More than the chat takes within the hour: the rest shares one message, which grows."""
-        self.say(f"{len(GREETED)} greetings at once, into a chat that takes four an hour and two at a time:\n")
+        self.show(f"{len(GREETED)} greetings at once, into a chat that takes four an hour and two at a time:\n")
         for greeting in GREETED:
             self.stage.post(greeting)
             await asyncio.sleep(0.05)
@@ -118,14 +118,14 @@ class Encore:
 
     async def _leave(self) -> str:
         """Somebody takes back what they wrote: all of it, by one word."""
-        self.say("")
+        self.show("")
         before = len(self.ledger.deleted)
         self._tell(FAREWELL)
         return await self._until(lambda: len(self.ledger.deleted) > before, "an author was not taken out")
 
     def _tell(self, draft: Draft) -> None:
         below = ", below the thread" if draft.reply_to else ", in private"
-        self.say(f"💬 @{draft.author}{below}: {draft.text}")
+        self.show(f"💬 @{draft.author}{below}: {draft.text}")
         self.stage.post(draft)
 
     async def _until(self, holds: Callable[[], bool], otherwise: str) -> str:
