@@ -41,7 +41,7 @@ _WHENCE = (
 )
 GREETED: tuple[Say, ...] = tuple(
     Say(
-        at=0.05 * number,
+        at=0.0,
         author="salma" if number % 2 else "haruka",
         name=f"greeting-{number}",
         text=f"{place} greets the bridge! #{GREETINGS}",
