@@ -16,6 +16,7 @@ from relay.plugins import Host
 from relay.ports import (
     Batch,
     Gone,
+    MentionedSource,
     RecheckingSource,
     Refused,
     Resolved,
@@ -65,6 +66,7 @@ async def test_the_plugin_builds_a_source_that_does_all_a_source_can() -> None:
     assert isinstance(source, ThreadedSource)
     assert isinstance(source, RecheckingSource)
     assert isinstance(source, StreamingSource)
+    assert isinstance(source, MentionedSource)
     assert (source.name, source.interval, source.sweep) == ("bluesky", timedelta(seconds=60), timedelta(minutes=5))
     assert len(source.streams()) == 1
 
@@ -101,6 +103,7 @@ def test_settings_are_written_in_any_sensible_way(written: Json, understood: Jso
         {"handle": "illa.example"},
         {"app_password": "x"},
         {"handle": "not a handle", "app_password": "x"},
+        {"mentions": True},
         {"interval": "0s"},
         {"instance": "x"},
     ],
@@ -299,7 +302,8 @@ async def checked(stage: Stage, **settings: Any) -> list[tuple[str, bool, str]]:
 async def test_an_open_server_and_an_account_are_fine(stage: Stage) -> None:
     (api, account) = await checked(stage, **ACCOUNT)
     assert api == (f"bluesky {stage.appview.partition('//')[2]}", True, "")
-    assert account == (f"bluesky {HANDLE}", True, f"signed in at {stage.home.partition('//')[2]}")
+    note = f"signed in at {stage.home.partition('//')[2]}; who mentions it is not answered (mentions = false)"
+    assert account == (f"bluesky {HANDLE}", True, note)
 
 
 async def test_without_an_account_it_says_where_hashtags_come_from(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.sources.bluesky.place import PAGE, Item, Place, begin, reaches, read_pages, read_place
@@ -52,6 +52,29 @@ def test_what_rises_from_below_is_none() -> None:
     assert read_pages(place, items(*range(90, 120)), "", NOW).new == ()
 
 
+def test_of_a_first_page_longer_than_the_memory_all_is_known() -> None:
+    place = begin(items(*range(150)), NOW)
+    assert read_pages(place, items(*range(152)), "", NOW).new == uris(150, 151)
+
+
+def test_in_the_second_at_which_a_reading_ended_there_may_be_more() -> None:
+    """It goes on until it sees one that it knows."""
+    place = begin(items(*range(10)), NOW)
+    end = place.reach
+    assert not reaches(place, [Item(end + 1, "at://x/a"), Item(end, "at://x/b")])
+    assert reaches(place, [Item(end + 1, "at://x/a"), *items(0)])
+    assert reaches(place, [Item(end - 1, "at://x/c")])
+
+
+def test_of_more_in_a_second_than_is_remembered_none_is_news_again() -> None:
+    place = begin([], datetime.fromtimestamp(T0, UTC))
+    crowd = [Item(T0 + 9, "at://x/after"), *(Item(T0 + 8, f"at://x/crowd{number}") for number in range(150))]
+    step = read_pages(place, crowd, "", NOW)
+    assert len(step.new) == 151
+    assert read_pages(step.place, crowd, "", NOW).new == ()
+    assert read_pages(step.place, [Item(T0 + 9, "at://x/same"), *crowd], "", NOW).new == ("at://x/same",)
+
+
 def test_a_page_reaches_what_is_known_or_does_not() -> None:
     place = begin(items(*range(30)), NOW)
     assert reaches(place, items(*range(5, 55)))
@@ -69,6 +92,7 @@ def test_a_post_from_the_future_hides_no_gap() -> None:
     assert place.reach <= int(NOW.timestamp())
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 400), st.integers(1, 4))
 def test_a_gap_of_any_length_is_read_once(before: int, after: int, pages: int) -> None:
     """Read top down, ``pages`` at a time: nothing is lost, nothing comes twice."""

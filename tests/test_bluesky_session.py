@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from relay.http import Answer, Http, Unreachable
-from relay.ports import TryLater
+from relay.http import Answer, Http, HttpSettings, Unreachable
+from relay.ports import Gone, TryLater
 from relay.sources.bluesky.answers import Denied, Missing, Odd, Told
 from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.session import Session, home
@@ -182,6 +182,38 @@ async def test_a_redirect_is_not_followed(stage: Stage) -> None:
     assert isinstance(reply, Answer)
     assert reply.status == 307
     assert stage.count("home") == 0
+
+
+# --- deeds ---
+
+PUT = "com.atproto.repo.putRecord"
+BODY = b'{"repo": "did:plc:chaski234567", "collection": "x.y", "rkey": "self", "record": {}}'
+
+
+async def test_a_deed_is_done_at_home_and_again_where_the_session_had_run_out(http: Http, stage: Stage) -> None:
+    account = session(http, stage)
+    assert isinstance(await account.tell(PUT, BODY), Told)
+    stage.expire()
+    assert isinstance(await account.tell(PUT, BODY), Told)
+    assert [asked for asked in stage.asked if PUT in asked] == [f"home/xrpc/{PUT}"] * 3
+    assert (len(stage.put), stage.count("createSession"), stage.count("refreshSession")) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_deed_follows_no_redirect(http: Http, stage: Stage, status: int) -> None:
+    where = {"Location": f"{stage.entrance}/xrpc/{PUT}"}
+    stage.say(f"home/xrpc/{PUT}", b"", status=status, headers=where)
+    assert isinstance(await session(http, stage).tell(PUT, BODY), Odd)
+    assert stage.count(f"entrance/xrpc/{PUT}") == 0
+
+
+async def test_nothing_is_written_into_a_private_network_that_a_document_names(stage: Stage) -> None:
+    tokens = {"accessJwt": "a", "refreshJwt": "b"}
+    place = {"id": "#atproto_pds", "serviceEndpoint": stage.home}
+    stage.say("createSession", tokens | {"didDoc": {"service": [place]}})
+    async with Http(HttpSettings(), user_agent="test") as http:
+        assert isinstance(await session(http, stage).tell(PUT, BODY), Gone)
+    assert stage.count(PUT) == 0
 
 
 # --- over a restart ---

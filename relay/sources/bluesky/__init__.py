@@ -1,7 +1,7 @@
-"""Bluesky: hashtags by its firehose or by search, accounts, threads.
+"""Bluesky: hashtags by its firehose or by search, accounts, threads, and who mentions us.
 
 ``source`` is the shell. ``shapes``, ``facets``, ``embeds``, ``labels`` and ``records`` (JSON to posts), ``address``,
-``answers``, ``place``, ``conversation`` and, of the streams, ``firehose`` and ``jetstream_place`` are pure.
+``answers``, ``place``, ``reply``, ``conversation`` and, of the streams, ``firehose`` and ``jetstream_place`` are pure.
 """
 
 from __future__ import annotations

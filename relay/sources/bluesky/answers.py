@@ -84,6 +84,8 @@ class Odd:
 
     host: str
     what: str = "something that is no answer to what was asked"
+    error: str = ""
+    """The refusal's name, where it has one."""
 
     def later(self) -> TryLater:
         return TryLater(f"{self.host} answered with {self.what}")
@@ -101,6 +103,13 @@ def settled(trouble: Trouble, missing: str) -> TryLater | Gone:
             return trouble
         case _:
             return trouble.later()
+
+
+def of_account(trouble: Trouble) -> TryLater | Gone:
+    """Trouble with the account that we speak for: what is closed is opened by its person alone."""
+    if isinstance(trouble, Asleep):
+        return Gone(f"{trouble.host} says that the account is switched off")
+    return settled(trouble, f"{trouble.host} knows no such account" if isinstance(trouble, Missing) else "")
 
 
 def judge(reply: Reply, now: datetime) -> Told | Trouble:
@@ -123,11 +132,12 @@ def _judge_status(answer: Answer, host: str, now: datetime) -> Told | Trouble:
     error = read(answer.body, Error)
     if error is not None and (told := _judge_error(error, host)):
         return told
+    name = clean(error.error, limit=60) if error else ""
     if status in {401, 403}:
-        return Denied(host, clean(error.error, limit=60) if error else f"HTTP {status}")
+        return Denied(host, name or f"HTTP {status}")
     if status >= 500 and status != 501:
         return TryLater(f"{host} has trouble (HTTP {status})", wait)
-    return Odd(host, f"HTTP {status}{f' {clean(error.error, limit=60)}' if error else ''}")
+    return Odd(host, f"HTTP {status} {name}".rstrip(), name)
 
 
 def _judge_error(error: Error, host: str) -> Missing | Asleep | Stale | None:

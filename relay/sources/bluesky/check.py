@@ -5,19 +5,22 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from relay.ports import Check, Gone, TryLater
+from relay.sources.bluesky import ourselves
 from relay.sources.bluesky.answers import Missing, Told, Trouble
+from relay.sources.bluesky.ourselves import Us
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
+from relay.sources.bluesky.voice import Voice
 from relay.sources.bluesky.xrpc import Api
 
 _KNOWN = "bsky.app"
 
 
-async def check(api: Api) -> list[Check]:
+async def check(api: Api, voice: Voice) -> list[Check]:
     """The AppView, and the account where there is one."""
     lines = [await _check_api(api)]
     if api.session:
-        lines.append(await _check_session(api.session))
+        lines.append(await _check_session(api.session, voice))
     return lines
 
 
@@ -29,11 +32,20 @@ async def _check_api(api: Api) -> Check:
     return Check(name=f"{SOURCE} {urlsplit(api.url).netloc}", ok=ok, note=closed if ok else _reason(answer))
 
 
-async def _check_session(session: Session) -> Check:
-    answer = await session.ask("com.atproto.server.getSession")
-    ok = isinstance(answer, Told)
-    note = f"signed in at {session.home}" if ok else _reason(answer)
-    return Check(name=f"{SOURCE} {session.handle}", ok=ok, note=note)
+async def _check_session(session: Session, voice: Voice) -> Check:
+    """Only asked, not marked as a bot's: a check changes nothing."""
+    name = f"{SOURCE} {session.handle}"
+    us = await ourselves.who(session)
+    if not isinstance(us, Us):
+        return Check(name=name, ok=False, note=us.reason)
+    note = f"signed in at {session.home}"
+    if not voice.names():
+        return Check(name=name, ok=True, note=f"{note}; who mentions it is not answered (mentions = false)")
+    is_marked = await ourselves.is_marked(session, us)
+    if isinstance(is_marked, TryLater | Gone):
+        return Check(name=name, ok=False, note=f"{note}, but its profile cannot be read: {is_marked.reason}")
+    mark = "its profile says that it is a bot" if is_marked else "relay run will say on its profile that it is a bot"
+    return Check(name=name, ok=True, note=f"{note}; who mentions it is answered; {mark}")
 
 
 def _reason(answer: Told | Trouble) -> str:

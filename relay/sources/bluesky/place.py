@@ -67,15 +67,16 @@ def begin(items: Sequence[Item], now: datetime) -> Place:
     Below a page that is not full there is nothing; what turns up there later is news unless it is old.
     """
     known = _known(items)
-    oldest = known[0][0] if known else int(now.timestamp())
+    oldest = _oldest(known) if known else int(now.timestamp())
     floor = oldest if len(items) >= PAGE else oldest - _DAY
     reach = _reach(known, int(now.timestamp())) if known else floor
     return Place(recent=known[-_REMEMBERED:], floor=floor, reach=reach)
 
 
 def reaches(place: Place, items: Sequence[Item]) -> bool:
-    """Whether a page goes down to what was read before."""
-    return any(item.at <= place.reach for item in items)
+    """Whether a page goes down to what was read before: in one second there may be known ones and new ones."""
+    seen = {digest for _, digest in (*place.recent, *place.below)}
+    return any(item.at < place.reach or (item.at == place.reach and _digest(item.uri) in seen) for item in items)
 
 
 def read_pages(place: Place, items: Sequence[Item], onward: str, now: datetime) -> Step:
@@ -92,7 +93,7 @@ def read_pages(place: Place, items: Sequence[Item], onward: str, now: datetime) 
         below = place.below if place.onward else place.recent
         return Step(msgspec.structs.replace(place, recent=recent, below=below, onward=onward), new)
     forgotten = len(merged) > len(recent) or place.onward
-    floor = max(place.floor, recent[0][0]) if forgotten and recent else place.floor
+    floor = max(place.floor, _oldest(merged)) if forgotten and recent else place.floor
     reach = max(place.reach, _reach(recent, int(now.timestamp()))) if recent else place.reach
     return Step(Place(recent=recent, floor=floor, reach=reach), new)
 
@@ -105,6 +106,13 @@ def from_the_top(place: Place) -> Place:
 
 def _known(items: Sequence[Item]) -> tuple[tuple[int, str], ...]:
     return tuple(sorted({(item.at, _digest(item.uri)) for item in items if item.uri}))
+
+
+def _oldest(known: Sequence[tuple[int, str]]) -> int:
+    """The first second of which all is remembered; where that is more than is remembered at all, the last one."""
+    recent, forgotten = known[-_REMEMBERED:], known[:-_REMEMBERED]
+    is_torn = bool(forgotten) and forgotten[-1][0] == recent[0][0]
+    return min(recent[0][0] + is_torn, recent[-1][0])
 
 
 def _reach(known: Sequence[tuple[int, str]], now: int) -> int:

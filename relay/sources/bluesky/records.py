@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from relay.model import Author, Post, PostUri, Quote
@@ -74,7 +74,7 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
         return None
     indexed = read_time(shown.indexed)
     said = read(shown.record, Record)
-    author = author_of(shown.author)
+    author = _author(shown.author)
     if said is None or author is None or place.collection != POSTS:
         return None
     seen = indexed or read_time(read(said.created, str))
@@ -88,7 +88,7 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
 def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
     """The post in a draft, with its author's profile; for when no AppView knows the post yet."""
     shown = read(profile, Profile)
-    author = author_of(shown) if shown and shown.did == draft.did else None
+    author = _author(shown) if shown and shown.did == draft.did else None
     if shown is None or author is None:
         return None
     return _post(draft, author, read_labels(shown.labels), (), draft.embed)
@@ -97,10 +97,24 @@ def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
 def read_author(profile: bytes | Raw) -> Author | Withheld | None:
     """Who an account belongs to (``app.bsky.actor.defs``, any of its profile views)."""
     shown = read(profile, Profile)
-    author = author_of(shown) if shown else None
+    author = _author(shown) if shown else None
     if shown is None or author is None:
         return None
     return withheld(read_labels(shown.labels)) or author
+
+
+def read_asker(profile: bytes | Raw) -> Author | None:
+    """Who speaks to us: also one who wants to be shown to nobody outside, and so is not collected either."""
+    shown = read(profile, Profile)
+    author = _author(shown) if shown else None
+    if shown is None or author is None:
+        return None
+    return replace(author, refuses=author.refuses or withheld(read_labels(shown.labels)) is not None)
+
+
+def read_language(said: Record) -> str:
+    """The first of the languages that a record names; empty: it names none."""
+    return clean(next(iter(read_all(said.langs, str)), ""), limit=35)
 
 
 def read_time(text: str | None) -> datetime | None:
@@ -129,7 +143,7 @@ def _draft(place: Place, cid: str, said: Record, seen: datetime) -> Draft:
         cid=cid,
         published=_published(said, seen),
         body=_body(said),
-        language=clean(next(iter(read_all(said.langs, str)), ""), limit=35),
+        language=read_language(said),
         tags=_tags(said),
         reply_to=parent if len(parent) <= _URI_LIMIT else "",
         reply_to_author=did_of(parent),
@@ -200,8 +214,7 @@ def _aliases(draft: Draft, author: Author) -> tuple[str, ...]:
     return (f"{BRIDGE}{draft.uri}",)
 
 
-def author_of(shown: Profile) -> Author | None:
-    """Who that is, whatever they want to be shown of them; None of what is no account."""
+def _author(shown: Profile) -> Author | None:
     if not is_did(shown.did):
         return None
     handle = shown.handle or ""
@@ -222,7 +235,7 @@ def author_of(shown: Profile) -> Author | None:
 def _quote(shown: Shown) -> Quote | None:
     """One level deep. Of what its author wants to keep from visitors there is the link only."""
     profile, said, place = read(shown.author, Profile), read(shown.value, Record), read_at(shown.uri)
-    author = author_of(profile) if profile else None
+    author = _author(profile) if profile else None
     if profile is None or author is None or place is None or said is None or place.who != author.uri:
         return None
     draft = _draft(place, "", said, read_time(shown.indexed) or _FIRST)

@@ -17,13 +17,14 @@ import msgspec
 from pydantic import SecretStr
 
 from relay.http import Http, Reply
-from relay.ports import TryLater
+from relay.ports import Gone, TryLater
 from relay.sources.bluesky.answers import LONG, Denied, Missing, Odd, Stale, Told, Trouble, judge
 from relay.sources.bluesky.kept_session import Kept, SessionFile
 from relay.sources.bluesky.shapes import Raw, read, read_all
 from relay.text import web_address
 
 _PAUSE = timedelta(minutes=5)
+_JSON = "application/json"
 
 Send = Callable[[str, Mapping[str, str], bytes], Awaitable[Reply]]
 """Makes one POST, given the address, the headers and the body."""
@@ -85,34 +86,37 @@ class Session:
 
     async def ask(self, method: str, params: Sequence[tuple[str, str]] = ()) -> Told | Trouble:
         """One question at the account's own server; asked again once where the session had run out."""
-        return await self._twice(lambda current: self._get(current, method, params))
+        return await self._try(lambda current: self._get(current, method, params))
 
-    async def tell(self, method: str, body: object) -> Told | Trouble:
-        """Have something done at the account's own server, in the same way."""
-        return await self._twice(lambda current: self._put(current, method, msgspec.json.encode(body)))
+    async def tell(self, method: str, body: bytes) -> Told | Trouble:
+        """One deed at the account's own server, of JSON; tried again once where the session had run out."""
+        return await self._try(lambda current: self._do(current, method, body))
 
-    async def _twice(self, one: Callable[[_Open], Awaitable[Told | Trouble]]) -> Told | Trouble:
+    async def _try(self, attempt: Callable[[_Open], Awaitable[Told | Trouble]]) -> Told | Trouble:
         answer: Told | Trouble = Stale(self.home)
         used: _Open | None = None
         for _ in range(2):
             current = await self._renewed(used)
             if not isinstance(current, _Open):
                 return current
-            answer = await one(current)
+            answer = await attempt(current)
             if not isinstance(answer, Stale) and not (isinstance(answer, Denied) and answer.error == "AuthMissing"):
                 return answer
             used = current
         return answer
 
     async def _get(self, current: _Open, method: str, params: Sequence[tuple[str, str]]) -> Told | Trouble:
-        headers = {"accept": "application/json", "authorization": f"Bearer {current.access}"}
+        headers = {"accept": _JSON, "authorization": f"Bearer {current.access}"}
         reply = await self._http.get(f"{current.base}/xrpc/{method}", params=params or None, headers=headers)
         return judge(reply, datetime.now(UTC))
 
-    async def _put(self, current: _Open, method: str, body: bytes) -> Told | Trouble:
-        headers = {"authorization": f"Bearer {current.access}"}
-        reply = await self._http.post(f"{current.base}/xrpc/{method}", body, headers=headers)
-        return judge(reply, datetime.now(UTC))
+    async def _do(self, current: _Open, method: str, body: bytes) -> Told | Trouble:
+        """A document that names the server may name any address: what may not be read is not written to either."""
+        url = f"{current.base}/xrpc/{method}"
+        if reason := self._http.refusal(url):
+            return Gone(reason)
+        headers = {"accept": _JSON, "content-type": _JSON, "authorization": f"Bearer {current.access}"}
+        return judge(await self._send(url, headers, body), datetime.now(UTC))
 
     async def _renewed(self, used: _Open | None) -> _Open | Trouble:
         """The session; another one than ``used``, which is no good any more. Many who ask make one request."""
@@ -170,7 +174,7 @@ class Session:
 
     async def _post(self, method: str, authorization: str, body: bytes) -> Told | Trouble:
         """Sessions are made and renewed where the account signs in, also when it lives elsewhere."""
-        headers = {"accept": "application/json"}
+        headers = {"accept": _JSON}
         headers |= {"authorization": authorization} if authorization else {}
-        headers |= {"content-type": "application/json"} if body else {}
+        headers |= {"content-type": _JSON} if body else {}
         return judge(await self._send(f"{self._base}/xrpc/{method}", headers, body), datetime.now(UTC))

@@ -38,7 +38,7 @@ class BlueskySettings(Settings):
     keep_session: str = ""
     """A file in which the account's session outlives a restart; empty: none, and a restart signs in anew."""
     mentions: bool = False
-    """Whether the account answers who mentions it."""
+    """Whether that account answers who mentions it below a thread: with the thread's page."""
     interval: _Span = timedelta(seconds=60)
     """How often an account or a hashtag is read."""
     sweep: _Span = timedelta(minutes=5)
@@ -67,7 +67,7 @@ class BlueskySettings(Settings):
         if bool(self.handle) != bool(self.app_password.get_secret_value()):
             raise ValueError("handle and app_password belong together: give both, or neither")
         if self.mentions and not self.handle:
-            raise ValueError("to answer mentions takes an account: give its handle and app_password")
+            raise ValueError("mentions are answered by an account: give its handle and app_password")
         return self
 
 

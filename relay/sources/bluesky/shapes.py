@@ -174,16 +174,6 @@ class Profile(msgspec.Struct):
     created: str | None = msgspec.field(name="createdAt", default=None)
 
 
-class Notification(msgspec.Struct):
-    """A post of somebody else's that concerns the account."""
-
-    uri: str
-    author: Profile
-    cid: str = ""
-    record: Raw = Raw()
-    indexed: str | None = msgspec.field(name="indexedAt", default=None)
-
-
 class PostView(msgspec.Struct):
     uri: str
     author: Profile

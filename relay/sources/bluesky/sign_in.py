@@ -1,4 +1,4 @@
-"""The one kind of POST that this source makes: to the address where the operator's account signs in."""
+"""The POSTs that this source makes: where the operator's account signs in, and at the server where it lives."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """Posts to an address from the configuration, never to one that a server or a chat user named."""
+    """Posts to an address that the configuration or the account's own document names, never to anybody else's."""
 
     agent: str
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """One request, over a connection of its own; it is made every other hour. Redirects are not followed."""
+        """One request, over a connection of its own; few are made. Redirects are not followed."""
         try:
             async with (
                 aiohttp.ClientSession(

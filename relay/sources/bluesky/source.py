@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from relay.model import Feed, Post
@@ -24,12 +25,12 @@ from relay.ports import (
 from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
 from relay.sources.bluesky.hydrate import Hydrator
 from relay.sources.bluesky.kept_session import SessionFile
-from relay.sources.bluesky.mentions import LISTEN, POSTING, Voice
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
 from relay.sources.bluesky.sign_in import Poster
 from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.voice import Voice
 from relay.sources.bluesky.xrpc import Api
 
 _JETSTREAM = "jetstream"
@@ -42,13 +43,14 @@ class BlueskySource:
         self.name = SOURCE
         self.interval = settings.interval
         self.sweep = settings.sweep
+        self.listen = timedelta(seconds=20)
+        self.posting = (1000, timedelta(hours=1))  # a server takes 1600 in an hour, and 11 000 in a day
         self._hosts = settings.jetstream
         self._agent = _agent(host)
         session = _session(settings, host, self._agent)
+        self._voice = Voice(session if settings.mentions else None)
         self._api = Api(host.http, settings.api_url, session, settings.directory_url)
         self._hydrator = Hydrator(self._api)
-        self.listen, self.posting = min(LISTEN, settings.interval), POSTING
-        self._voice = Voice(session) if session and settings.mentions else None
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         answer = await lookup.resolve(self._api, topic)
@@ -66,8 +68,7 @@ class BlueskySource:
         return await thread.fetch_thread(self._api, ref)
 
     async def check(self) -> Sequence[Check]:
-        voice = [await self._voice.check()] if self._voice else []
-        return [*await check.check(self._api), *voice, *await jetstream_check.check(self._hosts, self._agent)]
+        return [*await check.check(self._api, self._voice), *await jetstream_check.check(self._hosts, self._agent)]
 
     def streams(self) -> Sequence[str]:
         return (_JETSTREAM,) if self._hosts else ()
@@ -78,22 +79,22 @@ class BlueskySource:
         stream = Stream(hosts=self._hosts, agent=self._agent, hydrate=self._hydrator.hydrate)
         return stream.listen(watched, cursor)
 
-    # --- mentions ---
-
     def accounts(self) -> Sequence[str]:
-        return (self._voice.session.handle,) if self._voice else ()
+        return self._voice.names()
 
     async def account(self, name: str) -> Account | TryLater | Gone:
-        return await self._voice.account() if self._voice else Gone(f"{name} does not answer mentions")
+        """There is one, that of the session; here and below."""
+        del name
+        return await self._voice.introduce()
 
     async def mentions(self, name: str, cursor: str) -> Mentions | TryLater | Gone:
-        return await self._voice.mentions(cursor) if self._voice else Gone(f"{name} does not answer mentions")
+        del name
+        return await self._voice.hear(cursor)
 
     async def answer(
         self, name: str, mention: Mention, text: str, *, key: str, again: bool
     ) -> Answered | TryLater | Refused | Gone:
-        if self._voice is None:
-            return Gone(f"{name} does not answer mentions")
+        del name
         return await self._voice.answer(mention, text, key=key, again=again)
 
 

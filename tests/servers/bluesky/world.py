@@ -67,9 +67,11 @@ class World:
     """Posts that the AppView does not know, or not yet."""
     reposts: list[tuple[str, str, int]] = field(default_factory=list)
     """Who repeated what, when."""
-    depth: int = DEPTH
     notices: list[tuple[str, str, str]] = field(default_factory=list)
-    """What an account is notified of: when, why, and the post; in the order in which it became known."""
+    """When the account was notified, of which post, and why."""
+    is_counted: bool = False
+    """Cursors of the notifications are numbers, as another AppView may have them."""
+    depth: int = DEPTH
 
     def person(self, name: str, **changes: Any) -> Json:
         if did(name) not in self.people:
@@ -85,28 +87,6 @@ class World:
         self.records[uri] = made
         self.answers.setdefault(reply_to, []).append(uri)
         return uri
-
-    def notify(self, uri: str, reason: str = "mention", at: int = 0) -> str:
-        """Tell the account of a post; answers its uri."""
-        self.notices.append((stamp(at or self.now), reason, uri))
-        return uri
-
-    def notifications(self) -> list[Json]:
-        """``app.bsky.notification.listNotifications#notification``, newest first."""
-        known = [one for one in self.notices if one[2] in self.records]
-        return [
-            {
-                "uri": uri,
-                "cid": cid(self.records[uri]),
-                "author": self.people[uri.split("/")[2]],
-                "reason": reason,
-                "record": self.records[uri],
-                "isRead": False,
-                "indexedAt": at,
-                "labels": [],
-            }
-            for at, reason, uri in sorted(known, key=lambda one: one[0], reverse=True)
-        ]
 
     def edit(self, uri: str, text: str) -> None:
         self.records[uri] = record(text, self.now) | {"createdAt": self.records[uri]["createdAt"]}

@@ -5,6 +5,7 @@ Visitors may not search, sessions run out and are limited, and any path can be m
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,6 +21,7 @@ from aiohttp.test_utils import TestServer
 from relay.http import Http, HttpSettings
 from relay.plugins import Host
 from relay.sources.bluesky import BlueskySettings, BlueskySource
+from tests.servers.bluesky import account
 from tests.servers.bluesky.jetstream import POSTS, cid
 from tests.servers.bluesky.world import Json, World
 
@@ -27,6 +29,7 @@ Headers = Mapping[str, str]
 _NONE: Headers = MappingProxyType({})
 HTML = b"<!doctype html><title>403 Forbidden</title>"
 HANDLE, PASSWORD = "chaski.ayllu.example", "abcd-efgh-ijkl-mnop"
+CHASKI = "did:plc:chaski234567"
 
 
 class RefusalError(Exception):
@@ -61,15 +64,16 @@ class Stage:
     tokens: dict[str, str] = field(default_factory=dict)
     """Tokens in force and what each is for: ``access`` or ``renewal``."""
     issued: int = 0
+    writes: int = 1000
+    """How many records may still be written."""
+    put: list[Json] = field(default_factory=list)
+    """What was to be written, in order."""
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
     closed: bool = False
     """The AppView turns visitors away."""
     asked: list[str] = field(default_factory=list)
     """The server, path and query of each request, in order."""
     says: list[tuple[re.Pattern[str], Says]] = field(default_factory=list)
-    puts: list[str] = field(default_factory=list)
-    """The uri of each record that was put, in order."""
-    profile: Json = field(default_factory=dict)
-    """What was put as the account's profile."""
 
     # --- what a test does ---
 
@@ -84,6 +88,12 @@ class Stage:
         """All tokens of a kind run out."""
         self.tokens = {token: use for token, use in self.tokens.items() if use != kind}
 
+    async def hears(self, what: str, times: int = 1) -> None:
+        """Wait until it was asked for what so many times more."""
+        until = self.count(what) + times
+        async with self.news:
+            await self.news.wait_for(lambda: self.count(what) >= until)
+
     def count(self, what: str) -> int:
         return sum(what in asked for asked in self.asked)
 
@@ -91,7 +101,9 @@ class Stage:
 
     def app(self, place: str) -> web.Application:
         async def handle(request: web.Request) -> web.Response:
-            self.asked.append(f"{place}{request.path_qs}")
+            async with self.news:
+                self.asked.append(f"{place}{request.path_qs}")
+                self.news.notify_all()
             if said := self._said(self.asked[-1]):
                 return web.Response(status=said.status, body=said.body, headers=dict(said.headers))
             try:
@@ -126,8 +138,7 @@ class Stage:
         if place == "appview" and (self.closed or method == "app.bsky.feed.searchPosts"):
             return web.Response(status=403, body=HTML, content_type="text/html")
         if request.method == "POST":
-            self._authorise(request, "access")
-            return web.json_response(self._put(await request.json()))
+            return self._put(place, request, await request.json())
         if place != "appview" and not method.startswith("com.atproto.repo."):
             if place == "entrance":
                 raise RefusalError("UpstreamFailure", status=502)
@@ -136,6 +147,24 @@ class Stage:
         if read is None:
             raise RefusalError("MethodNotImplemented", status=501)
         return web.json_response(read(request.query))
+
+    # --- writing ---
+
+    def _put(self, place: str, request: web.Request, body: Json) -> web.Response:
+        self._authorise(request, "access")
+        if place != "home" or not request.path.endswith("/com.atproto.repo.putRecord") or body["repo"] != CHASKI:
+            raise RefusalError("MethodNotImplemented", status=501)
+        if not self.writes:
+            wait = {"ratelimit-remaining": "0", "ratelimit-reset": str(int(datetime.now(UTC).timestamp()) + 600)}
+            return web.json_response({"error": "RateLimitExceeded"}, status=429, headers=wait)
+        self.writes -= 1
+        self.put.append(body)
+        try:
+            return web.json_response(account.put(self.world, body))
+        except account.SwapError:
+            raise RefusalError("InvalidSwap", "Record was at another version") from None
+        except account.RecordError as error:
+            raise RefusalError("InvalidRequest", f"Invalid app.bsky.feed.post record: {error}") from None
 
     # --- sessions ---
 
@@ -147,7 +176,7 @@ class Stage:
             del self.tokens[token]
             return web.json_response(self._session())
         self._authorise(request, "access")
-        return web.json_response({"did": "did:plc:chaski234567", "handle": HANDLE})
+        return web.json_response({"did": CHASKI, "handle": HANDLE})
 
     def _create(self, body: Json) -> web.Response:
         if not self.sign_ins:
@@ -163,8 +192,8 @@ class Stage:
         self.issued += 1
         tokens = {"accessJwt": f"access-{self.issued}", "refreshJwt": f"renewal-{self.issued}"}
         self.tokens |= {tokens["accessJwt"]: "access", tokens["refreshJwt"]: "renewal"}
-        about = {"handle": HANDLE, "did": "did:plc:chaski234567", "active": True}
-        return tokens | about | {"didDoc": self._document("did:plc:chaski234567")}
+        about = {"handle": HANDLE, "did": CHASKI, "active": True}
+        return tokens | about | {"didDoc": self._document(CHASKI)}
 
     def _document(self, who: str) -> Json:
         service = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self.home}
@@ -214,31 +243,15 @@ class Stage:
         return {"thread": tree}
 
     def _listNotifications(self, query: Any) -> Json:  # noqa: N802 - as above
-        start, limit = int(query.get("cursor", 0)), self._limit(query)
-        found = [one for one in self.world.notifications() if one["reason"] in query.getall("reasons")]
-        more = {"cursor": str(start + limit)} if len(found) > start + limit else {}
-        return {"notifications": found[start : start + limit]} | more
+        reasons = query.getall("reasons")
+        return account.list_notifications(self.world, reasons, self._limit(query), query.get("cursor"))
 
     # --- a repository ---
 
-    def _put(self, body: Json) -> Json:
-        uri = f"at://{body['repo']}/{body['collection']}/{body['rkey']}"
-        self.puts.append(uri)
-        if body["collection"] == "app.bsky.actor.profile":
-            if body["swapRecord"] != self._getRecord(body)["cid"]:
-                raise RefusalError("InvalidSwap", "Record was at another version")
-            self.profile = body["record"]
-            self.world.people[body["repo"]]["labels"] = self.profile["labels"]["values"]
-        else:
-            self.world.records[uri] = body["record"]
-        return {"uri": uri, "cid": cid(body["record"])}
-
     def _getRecord(self, query: Any) -> Json:  # noqa: N802 - as above
         uri = f"at://{query['repo']}/{query['collection']}/{query['rkey']}"
-        if query["collection"] == "app.bsky.actor.profile":
-            value = self.world.people.get(query["repo"])
-            if value is None:
-                raise RefusalError("RecordNotFound", f"Could not locate record: {uri}")
+        if query["collection"] == account.PROFILE and query["repo"] != CHASKI:
+            value = self.world.people[query["repo"]]
             own = {"$type": "com.atproto.label.defs#selfLabels", "values": value["labels"]}
             return {"uri": uri, "cid": cid(value), "value": {"displayName": value["displayName"], "labels": own}}
         if uri not in self.world.records:

@@ -1,0 +1,118 @@
+"""The whole way: somebody mentions the account on Bluesky, and the relay answers with the thread's page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.asking import STOP, UNROLL, Asking
+from relay.lease import Tenure
+from relay.log import Trouble
+from relay.mentions import Accounts, Speaker
+from relay.model import Post, PostUri
+from relay.ports import Page, Store
+from relay.text import plain
+from relay.threads import Threads
+from tests.servers.bluesky.account import reside, speak
+from tests.servers.bluesky.world import Json
+from tests.servers.bluesky.xrpc import ACCOUNT, CHASKI, HANDLE, Stage, asking, run
+
+SOON = timedelta(milliseconds=10)
+POST = "putRecord"
+
+
+@dataclass
+class Room:
+    """One relay after another on one store, before one Bluesky."""
+
+    store: Store
+    stage: Stage
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asking(self.stage, mentions=True, **ACCOUNT) as source:
+            source.listen = SOON
+            accounts = Accounts(asking=Asking(unroll=UNROLL, stop=STOP))
+            tenure = Tenure(
+                owner="one",
+                lease=timedelta(seconds=30),
+                clock=lambda: datetime.now(UTC),
+                trouble=Trouble(),
+                patience=SOON,
+            )
+            sources = {"bluesky": source}
+            threads = Threads(store=self.store, sources=sources, tenure=tenure, is_request=accounts.is_request)
+            speaker = Speaker(
+                store=self.store,
+                sources=sources,
+                threads=threads,
+                tenure=tenure,
+                accounts=accounts,
+                base="https://relay.example",
+                idle=SOON,
+            )
+            running = asyncio.create_task(speaker.run())
+            await self.stage.hears("listNotifications", 2)  # where the reading stands is written down
+            try:
+                yield
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+                await self.store.delete_leases("one")
+
+    def answers(self) -> list[Json]:
+        return [body["record"] for body in self.stage.put if body["collection"] == "app.bsky.feed.post"]
+
+    async def page(self, uri: str) -> Page:
+        page = await self.store.get_page_of(PostUri(uri))
+        assert page
+        return page
+
+
+@pytest.fixture
+async def room(store: Store) -> AsyncIterator[Room]:
+    async with run() as stage:
+        reside(stage.world, CHASKI, HANDLE)
+        speak(stage.world, f"@{HANDLE} unroll, long ago", reply_to=stage.world.post("old"))
+        yield Room(store, stage)
+
+
+async def ask_twice(room: Room, thread: list[str]) -> str:
+    """The same person, about the same thread."""
+    async with room.running():
+        asked = speak(room.stage.world, f"@{HANDLE} desenrolla", reply_to=thread[-1])
+        await room.stage.hears(POST)
+        speak(room.stage.world, f"@{HANDLE} unroll", reply_to=thread[0])
+        await room.stage.hears("listNotifications", 5)
+    return asked
+
+
+async def test_who_mentions_the_account_is_answered_with_the_page(room: Room) -> None:
+    thread = room.stage.world.thread(3)
+    with capture_logs() as logs:
+        asked = await ask_twice(room, thread)
+    (answer,) = room.answers()
+    page = await room.page(thread[0])
+    assert answer["text"].endswith(f" https://relay.example/t/{page.slug}")
+    assert answer["reply"]["parent"]["uri"] == asked
+    assert answer["reply"]["root"]["uri"] == thread[0]
+    assert [plain(post.body) for post in page.posts if isinstance(post, Post)] == ["1", "2", "3"]
+    assert [body["record"]["labels"]["values"] for body in room.stage.put[:1]] == [[{"val": "bot"}]]
+    assert not [line for line in logs if line["log_level"] in {"warning", "error"}]
+
+
+async def test_a_relay_that_is_started_again_answers_what_came_meanwhile(room: Room) -> None:
+    world = room.stage.world
+    thread = world.thread(2)
+    async with room.running():
+        pass
+    asked = [speak(world, f"@{HANDLE} unroll", by, reply_to=thread[-1]) for by in ("sami", "kusi")]
+    async with room.running():
+        await room.stage.hears("listNotifications", 3)
+    assert [answer["reply"]["parent"]["uri"] for answer in room.answers()] == asked
