@@ -1,11 +1,12 @@
 """Following one thread to its end: a feed of any source that can fetch threads, read as often as the thread deserves.
 
 ``resolve`` and ``poll`` stand before those of the sources: what is no thread is theirs. The cursor of such a feed says
-when the thread last grew and how long it was then; after the last look it is at its end, and read no more.
+when the thread last grew and what it was then; after the last look it is at its end, and read no more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,9 +29,12 @@ class _Place(msgspec.Struct, frozen=True):
 
     grew: float
     """When it last grew, in seconds since 1970."""
-    length: int
+    length: int = 0
+    """Of cursors that do not know which posts there were: how many."""
     shown: bool = False
     """What was there at the beginning has had its message."""
+    known: tuple[str, ...] = ()
+    """Digests of the posts that were ever there: one that is deleted must not hide one that comes in its place."""
 
 
 async def resolve(source: Source, topic: str) -> Resolved | Refused | TryLater:
@@ -68,17 +72,23 @@ async def poll(source: Source, feed: Feed, now: datetime, looks: Sequence[timede
 
 def _read(thread: Thread, kept: _Place | None, now: datetime, looks: Sequence[timedelta]) -> Batch | Gone:
     """At first what is there is only kept; then the thread has its message, which counts what comes after."""
-    posts = [post for post in thread.posts if isinstance(post, Post)]
-    events = tuple(map(Published, posts))
+    posts = {_digest(post): Published(post) for post in thread.posts if isinstance(post, Post)}
+    events = tuple(posts.values())
+    before = kept.known or tuple(posts)[: kept.length] if kept else ()
+    known = tuple(dict.fromkeys((*before, *posts)))
     if kept is None or not kept.shown:
-        place = _Place(now.timestamp(), len(posts), shown=kept is not None)
+        place = _Place(now.timestamp(), shown=kept is not None, known=known)
         first = events[:1] if kept is not None else events
         return Batch(events=first, cursor=_written(place), more=kept is None, wait=_wait(place, now, looks))
-    if len(posts) > kept.length:
-        place = _Place(now.timestamp(), len(posts), shown=True)
-        return Batch(events=events[kept.length :], past=events, cursor=_written(place), wait=_wait(place, now, looks))
+    if new := tuple(event for name, event in posts.items() if name not in before):
+        place = _Place(now.timestamp(), shown=True, known=known)
+        return Batch(events=new, past=events, cursor=_written(place), wait=_wait(place, now, looks))
     wait = _wait(kept, now, looks)
     return Batch(past=events, wait=wait) if wait is not None else Gone("the thread has come to its end")
+
+
+def _digest(post: Post) -> str:
+    return hashlib.blake2b(post.uri.encode(), digest_size=6).hexdigest()
 
 
 def _wait(place: _Place, now: datetime, looks: Sequence[timedelta]) -> timedelta | None:

@@ -11,7 +11,7 @@ from relay.following import poll, resolve
 from relay.ingest import digest
 from relay.manner import Follow, Manner, Mode
 from relay.match import index
-from relay.model import Action, Feed, FeedId, PostUri
+from relay.model import Action, Feed, FeedId, PostUri, Published
 from relay.ports import Batch, Gone, Refused, Resolved, Store, TryLater, Wanted
 from relay.store import open_store
 from relay.testing import NOON, FakeSource, post
@@ -128,6 +128,27 @@ async def test_later_posts_come_where_they_are_wanted(store: Store, manner: Mann
         await reader.due()
         await reader.read(telling(length))
     assert [uri for action, uri, _ in reader.told if action is Action.SEND] == [CHAIN[n - 1].uri for n in sent]
+
+
+async def test_a_post_that_comes_as_another_is_deleted_is_not_missed(store: Store) -> None:
+    reader = Reader(store)
+    await reader.subscribe(Manner(mode=Mode.POSTS))
+    for length in (2, 2, 3):
+        await reader.due()
+        await reader.read(telling(length))
+    beside = post(9, reply_to=CHAIN[1].uri, published=at(9))
+    without = (CHAIN[0], CHAIN[1], beside)
+    await reader.due()
+    await reader.read(Picky(threads={CHAIN[0].uri: without}))
+    assert (Action.SEND, beside.uri) in [(action, uri) for action, uri, _ in reader.told]
+
+
+async def test_a_cursor_that_only_knows_how_many_there_were_goes_on() -> None:
+    old = f'{{"grew":{NOON.timestamp()},"length":2,"shown":true}}'
+    feed = Feed(id=FeedId(1), source="fake", address=ADDRESS, cursor=old, seeded=True)
+    answer = await poll(telling(3), feed, NOON, LOOKS)
+    assert isinstance(answer, Batch)
+    assert [event.post.uri for event in answer.events if isinstance(event, Published)] == [CHAIN[2].uri]
 
 
 async def test_a_thread_that_is_gone_stops() -> None:
