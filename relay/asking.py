@@ -26,7 +26,8 @@ STOP = ("stop", "delete", "basta", "borrar", "borra")
 FEW = 3
 """Words of a post that says nothing but a command and perhaps a courtesy."""
 
-_MENTION = re.compile(r"(?<![\w/])@[\w.-]+(?:@[\w.-]+\w)?")
+_NAME = r"\w[\w-]*(?:\.[\w-]+)*"
+_MENTION = re.compile(rf"(?<![\w/])@{_NAME}(?:@{_NAME}(?::\d+)?)?")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DENIAL = frozenset({"not", "no", "never", "without", "nunca", "jamas", "sin"})
 _DENYING = ("n't", "n’t")

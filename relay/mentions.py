@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from relay.asking import Asking, Deed, Request
-from relay.language import Words, words
+from relay.language import Words, preferred, words
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.model import Post, PostUri, Thread
@@ -194,7 +194,9 @@ class Speaker:
         if request is None or mention.asker.bot or mention.asker.uri == self.accounts.known[line.name].uri:
             await self._settle(line, mention, RequestState.IGNORED)
             return
-        say = words(request.language or self.language)
+        say = words(preferred(request.language, self.language))
+        mention = replace(mention, language=say.tag)  # from now on that of the answer
+        asked = replace(asked, mention=mention)
         word = await self._word(mention, request, say)
         if isinstance(word, _Word):
             await self._answer(line, asked, word)
@@ -220,6 +222,8 @@ class Speaker:
 
     async def _unrolled(self, mention: Mention, say: Words) -> _Word | TryLater:
         thread = await self.threads.fetch(mention.about)
+        if isinstance(thread, Thread) and thread.parent and self._is_ours(thread):
+            thread = await self.threads.fetch(thread.parent)  # below an answer of ours: what that was about
         if isinstance(thread, TryLater):
             return thread
         about = PostUri(mention.about)
@@ -231,6 +235,10 @@ class Speaker:
         posts = sum(isinstance(post, Post) for post in page.posts)
         told = say.many("This post on a page of its own:", "These {n} posts as one text:", posts)
         return _Word(f"{told} {self.base}/t/{page.slug}", page.root)
+
+    def _is_ours(self, thread: Thread) -> bool:
+        ours = {account.uri for account in self.accounts.known.values()}
+        return any(isinstance(post, Post) and post.author.uri in ours for post in thread.posts)
 
     async def _answer(self, line: _Line, asked: Asked, word: _Word) -> None:
         mention, source = asked.mention, line.source

@@ -56,6 +56,7 @@ def test_what_is_asked(said: str, language: str, read: Request | None) -> None:
         ("@chasqui unroll", True),
         ("@chasqui@ayllu.example could you please unroll all of this, it is long", True),
         ("@Chasqui@AYLLU.example stop", True),
+        ("Please unroll all of this for those who are far away, @chasqui@ayllu.example.", True),
         ("@other@host.example unroll", True),
         ("@other unroll this, please", True),
         ("@other you can unroll the rope by hand", False),

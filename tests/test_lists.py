@@ -249,7 +249,7 @@ async def test_what_is_deleted_is_in_no_list_and_no_feed() -> None:
     ("path", "heading"),
     [
         ("/privacy", "What is kept, and how to take it back"),
-        ("/privacy?lang=es", "Qué se guarda, y cómo recuperarlo"),
+        ("/privacy?lang=es", "Qué se guarda, y cómo retirarlo"),
         ("/privacy?lang=xx", "What is kept, and how to take it back"),
     ],
 )

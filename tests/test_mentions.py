@@ -241,6 +241,16 @@ async def test_a_bot_may_take_itself_out_and_is_not_answered(room: Room) -> None
     assert not source.posted
 
 
+async def test_below_an_answer_of_ours_it_is_asked_about_what_that_was_about(room: Room) -> None:
+    asked = post(8, author=author("Sami"), reply_to=uri(1), body=text("@chasqui unroll"))
+    ours = post(9, author=replace(author(), uri=US.uri), reply_to=asked.uri)
+    room.source.threads = {uri(1): CHAIN, ours.uri: (ours, asked, *CHAIN), asked.uri: (asked, *CHAIN)}
+    async with room.running() as source:
+        source.said.append(mention(1, by=author("Kusi"), about=ours.uri))
+        await source.answered(1)
+    assert await room.slug() in source.texts()[0]
+
+
 async def test_a_thread_that_cannot_be_read_is_said_so(room: Room) -> None:
     room.source.trouble = Gone("it is not there")
     async with room.running() as source:

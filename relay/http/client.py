@@ -158,6 +158,14 @@ class _Request:
         return replace(self, headers=headers, manner=self.manner.further(here.raw_host or "", there.raw_host or ""))
 
 
+def _written(
+    method: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str] | None, manner: Manner
+) -> _Request:
+    usual = {"accept": _JSON, "content-type": _JSON} if isinstance(body, bytes) else {}
+    said = {name.lower(): value for name, value in (headers or {}).items()}
+    return _Request(method=method, headers=usual | said, body=body, manner=manner)
+
+
 class Http:
     """A client for the open web: without cookies, referrer or proxy, within the limits of its settings."""
 
@@ -219,7 +227,9 @@ class Http:
 
         A redirect is followed where it keeps method (307, 308) and origin: what is posted may be for one's ears only.
         """
-        return await self.write("POST", url, body, headers=headers, manner=manner)
+        request = _written("POST", body, headers, manner)
+        place = self._place(url)
+        return place if isinstance(place, Forbidden) else await self._follow(place, request)
 
     async def write(
         self,
@@ -230,14 +240,16 @@ class Http:
         headers: Mapping[str, str] | None = None,
         manner: Manner = USUAL,
     ) -> Reply:
-        """The same by another method."""
+        """The same for what must not be done twice: one request, and a redirect is the answer itself."""
+        request = _written(method, body, headers, manner)
+        place = self._place(url)
+        return place if isinstance(place, Forbidden) else await self._ask(place, request)
+
+    def _place(self, url: str) -> URL | Forbidden:
         try:
-            place = URL(url)
+            return URL(url)
         except ValueError:
             return Forbidden(f"{url[:200]!r} is not a web address")
-        usual = {"accept": _JSON, "content-type": _JSON} if isinstance(body, bytes) else {}
-        said = {name.lower(): value for name, value in (headers or {}).items()}
-        return await self._follow(place, _Request(method=method, headers=usual | said, body=body, manner=manner))
 
     async def _follow(self, here: URL, request: _Request) -> Reply:
         hops: list[int] = []

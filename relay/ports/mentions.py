@@ -37,7 +37,7 @@ class Mention:
     """Plain, with all that they wrote."""
     at: datetime
     about: str = ""
-    """The uri, an alias or the web address of the post that it answers, or else quotes; empty: neither."""
+    """What it answers, or else quotes, as ``fetch_thread`` of the source understands it; empty: neither."""
     language: str = ""
     reply: str = ""
     """What only the source can read: all that it needs to answer, after a restart too."""
@@ -59,6 +59,7 @@ class Answered:
     """The answer stands there. ``wait``: how long the network wants the account to be silent now."""
 
     uri: str
+    """Of the answer; never empty."""
     wait: timedelta = timedelta(0)
 
 
@@ -91,9 +92,10 @@ class MentionedSource(Source, Protocol):
     ) -> Answered | TryLater | Refused | Gone:
         """Post one answer below the mention, to those who could read the mention and nobody else.
 
-        ``text`` is plain, with at most one web address, at its end; whom it answers is put before it by the source
-        where the network wants that. ``key`` is the same for each try of one answer. ``again``: an earlier try began,
-        and nobody knows how it ended; then the source makes sure that there is no second answer. ``Refused``: it may
-        not be answered (deleted, closed to replies).
+        ``text`` is plain, in the language of ``mention``, with at most one web address, at its end; whom it answers is
+        put before it by the source where the network wants that. ``key`` is the same for each try of one answer.
+        ``again``: an earlier try began, and nobody knows how it ended; then the source makes sure that there is no
+        second answer. ``Refused``: it may not be answered (deleted, closed to replies). ``Gone``: the account is closed
+        to us; the mention stays open.
         """
         ...

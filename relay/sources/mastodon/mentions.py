@@ -34,6 +34,8 @@ MOST = 500
 _ADDRESS = 23
 """What a server counts for an address, however long it is."""
 _BEGINNING = "0"
+_FINAL = frozenset({"HTTP 400", "HTTP 413", "HTTP 422"})
+"""Of these the same answer comes again, whenever it is asked."""
 _VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 _SCOPES = (
     "its token under [sources.mastodon.tokens] needs the scopes read:statuses, read:accounts, read:notifications"
@@ -127,15 +129,18 @@ class Voice:
             "status": fitted(f"@{reply.acct} {text}", MOST),
             "in_reply_to_id": reply.id,
             "visibility": reply.visibility,
+            "language": mention.language,
         }
         posted = await self.api.write("POST", f"{base}/api/v1/statuses", said, {"idempotency-key": key})
         match posted:
             case Told(body=body):
                 status = read(body, Status)
-                return Answered((status.uri if status else "") or "")
+                if status and (uri := status.uri or status.url):
+                    return Answered(uri)
+                return Odd(host_of(base), "something that is no post").later()
             case Missing(host, sure=True):
                 return Refused(f"the post is not there any more, says {host}")
-            case Odd(host, what):
+            case Odd(host, what) if what in _FINAL:
                 return Refused(f"{host} does not take the answer: {what}")
             case _:
                 return _closed(posted, base)
@@ -153,7 +158,7 @@ class Voice:
         context = read(answer.body, Context) or Context()
         for status in shapes.read_all(context.descendants, Status):
             if str(status.in_reply_to_id) == reply.id and status.account and str(status.account.id) == own:
-                return Answered(status.uri or "")
+                return Answered(status.uri or alias(base, status.id))
         return None
 
     async def check(self, base: str) -> Check:
@@ -175,6 +180,8 @@ def _closed(trouble: Trouble, base: str) -> TryLater | Gone:
             return Gone(f"{host_of(base)} does not let the account speak: {_SCOPES}")
         case Odd():
             return trouble.later()
+        case TryLater(reason) if reason.endswith("(HTTP 403)"):
+            return Gone(f"{reason}: {_SCOPES}")
         case _:
             return trouble
 
