@@ -15,7 +15,7 @@ JOINER = "\u2060"
 """Parts what must not be read as one; nobody sees it, no line breaks there."""
 
 _ROOM, _MATRIX_TO = "@(?=room)", r"(?<=matrix)\.(?=to\.?[/:?#])"
-_ALWAYS = rf"{_ROOM}|{_MATRIX_TO}|(?<=matrix):(?=[^\s{JOINER}])|!(?=[\w-]{{43}}(?![\w-]))"
+_ALWAYS = rf"{_ROOM}|{_MATRIX_TO}|(?<=matrix):(?=[^\s{JOINER}])|!(?=[\w-]{{43}})"
 _PROSE = re.compile(rf"{_ALWAYS}|[@#!+](?=[^\s:{JOINER}][^\s:]{{0,255}}:[\w\[])", re.IGNORECASE)
 _CODE = re.compile(rf"{_ALWAYS}|(?<![\w.])[@#!+](?=[\w.=/+-]{{1,255}}:[\w\[])", re.IGNORECASE)
 _OWN_CODE = re.compile(_ROOM, re.IGNORECASE)

@@ -132,18 +132,7 @@ class Voice:
             "language": mention.language,
         }
         posted = await self.api.write("POST", f"{base}/api/v1/statuses", said, {"idempotency-key": key})
-        match posted:
-            case Told(body=body):
-                status = read(body, Status)
-                if status and (uri := status.uri or status.url):
-                    return Answered(uri)
-                return Odd(host_of(base), "something that is no post").later()
-            case Missing(host, sure=True):
-                return Refused(f"the post is not there any more, says {host}")
-            case Odd(host, what) if what in _FINAL:
-                return Refused(f"{host} does not take the answer: {what}")
-            case _:
-                return _closed(posted, base)
+        return _outcome(posted, base)
 
     async def _answered(self, base: str, reply: _Reply) -> Answered | TryLater | Gone | None:
         """The answer of an earlier try; the server remembers its key for an hour only."""
@@ -172,6 +161,21 @@ class Voice:
             return Check(name=name, ok=False, note=told.reason)
         mark = "" if author.bot else "; at its start the relay marks it as a bot’s, where the token may"
         return Check(name=name, ok=True, note=f"answers who mentions {author.handle}{mark}")
+
+
+def _outcome(posted: Told | Trouble, base: str) -> Answered | TryLater | Refused | Gone:
+    match posted:
+        case Told(body=body):
+            status = read(body, Status)
+            if status and (uri := status.uri or status.url):
+                return Answered(uri)
+            return Odd(host_of(base), "something that is no post").later()
+        case Missing(host, sure=True):
+            return Refused(f"the post is not there any more, says {host}")
+        case Odd(host, what) if what in _FINAL:
+            return Refused(f"{host} does not take the answer: {what}")
+        case _:
+            return _closed(posted, base)
 
 
 def _closed(trouble: Trouble, base: str) -> TryLater | Gone:
