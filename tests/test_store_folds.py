@@ -223,14 +223,21 @@ async def test_every_post_is_a_message_or_in_one(
 _worlds = iter(range(1, 10**6))
 
 
-async def test_five_hundred_posts_in_a_minute_are_a_few_messages(store: Store) -> None:
+async def test_five_hundred_posts_in_a_minute_are_a_few_messages_and_all_on_the_tag_s_page(store: Store) -> None:
     here = await subscribe(store, Manner())
     done: list[Delivery] = []
     for start in range(0, 500, 20):
-        posts = [post(number) for number in range(start + 1, start + 21)]
+        posts = [post(number, tags=("Bridge",)) for number in range(start + 1, start + 21)]
         await bring(store, *posts, to=here, minute=start / 500, allowance=Allowance(30, 10))
         done += await carry(store, start / 500)
     assert len(sends(done)) == 10
     assert folds(done)[0] == (Action.SEND, 10)
     assert folds(done)[-1] == (Action.EDIT, 490)
     assert {action for action, _ in folds(done)[1:]} == {Action.EDIT}
+    shown, before = set[str](), None
+    while True:
+        leaf = await store.list_tagged("bridge", 30, before)
+        shown |= {page.root for page in leaf.pages}
+        if (before := leaf.before) is None:
+            break
+    assert shown == {uri(number) for number in range(1, 501)}
