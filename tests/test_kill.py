@@ -119,7 +119,7 @@ async def test_the_long_siege(tmp_path: Path, sink: Sink, plugins: Path, store_u
         async with siege.relay() as relay:
             await seeded(siege.store, 3)
             await asyncio.gather(siege.publish(1000, seconds=90), siege.harass(relay, 50, alive=(0.05, 1.5)))
-            await siege.settle(seconds=60)
+            await siege.settle(seconds=180)
             await relay.stop()
     siege.verdict()
     print(f"{siege.kills} kills; repeats where ids are not honoured: {sink.repeats(PLAIN)}")
@@ -136,7 +136,7 @@ async def test_the_long_siege_of_one_of_two(
         async with siege.relay() as victim, siege.relay() as survivor:
             await seeded(siege.store, 3)
             await asyncio.gather(siege.publish(1000, seconds=90), siege.harass(victim, 50, alive=(0.05, 1.5)))
-            await siege.settle(seconds=60)
+            await siege.settle(seconds=180)
             siege.verdict()
             await victim.kill()
             await _takes_over(siege)
