@@ -1,8 +1,8 @@
 """What somebody who mentions the relay wants of it. Pure.
 
 A bot that takes small talk for a command is a nuisance, and one that deletes by mistake does harm: so to ask for a page
-a post has to hold one of a few words and nothing that denies it, and to take oneself out it has to begin with the word
-or hold little else.
+a post has to hold one of a few words, and to take oneself out it has to begin with a mention and the word, or hold
+little else. What denies the word asks for nothing.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class Asking:
     def read(self, text: str, language: str = "") -> Request | None:
         """What a post asks in which the relay is mentioned; ``language``: as the post says. None: nothing."""
         said = _words(text)
+        denied = any(word in _DENIAL or word.endswith(_DENYING) for word in said)
         stops = set(map(_folded, self.stop))
-        if said and (said[0] in stops or (len(said) <= FEW and stops.intersection(said))):
+        commanded = bool(said) and said[0] in stops and _MENTION.match(text.lstrip()) is not None
+        if commanded or (len(said) <= FEW and not denied and not stops.isdisjoint(said)):
             return Request(Deed.STOP, self._language(said, language))
-        if self._asks(said) and not any(word in _DENIAL or word.endswith(_DENYING) for word in said):
-            return Request(Deed.UNROLL, self._language(said, language))
-        return None
+        return Request(Deed.UNROLL, self._language(said, language)) if self._asks(said) and not denied else None
 
     def is_request(self, post: Post, handles: Collection[str]) -> bool:
         """Whether a post speaks to a bot, and so belongs to no thread: to the relay as ``handles``, or to any other.

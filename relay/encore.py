@@ -36,11 +36,14 @@ class Ledger:
             return
         if delivery.fold:
             self.folded = max(self.folded, delivery.fold.count)
-        elif delivery.card and delivery.card.thread:
+        else:
+            self._count(delivery, now)
+        self.changed.set()
+
+    def _count(self, delivery: Delivery, now: datetime) -> None:
+        if delivery.card and delivery.card.thread:
             self.counted = delivery.card.thread.count
         match delivery.action:
-            case _ if delivery.fold:
-                pass
             case Action.SEND:
                 name = self._name(delivery)
                 self.sent.append(name)
@@ -49,7 +52,6 @@ class Ledger:
                 self.edited.add(delivery.uri)
             case Action.DELETE:
                 self.deleted.add(delivery.uri)
-        self.changed.set()
 
     def _name(self, delivery: Delivery) -> str:
         """What the stage calls it: a feed's item goes by its address there, within its feed in the store."""

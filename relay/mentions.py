@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from relay.asking import Asking, Deed, Request
 from relay.language import Words, preferred, words
@@ -36,6 +36,8 @@ from relay.schedule import backoff
 from relay.threads import Threads
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 AT_ONCE = 20
 GIVE_UP = timedelta(hours=12)
@@ -73,7 +75,7 @@ class Accounts:
     known: dict[str, Account] = field(default_factory=dict)
 
     def handles(self) -> Sequence[str]:
-        return [account.handle for account in self.known.values()]
+        return [account.handle for account in self.known.values() if account.handle]
 
     def is_request(self, post: Post) -> bool:
         """Whether a post speaks to a bot, and so belongs to no thread."""
@@ -114,7 +116,7 @@ class Speaker:
     async def _introduced(self, line: _Line) -> Account:
         failures = 0
         while True:
-            answer = await line.source.account(line.account)
+            answer = await _told(line.source.account(line.account), line)
             if isinstance(answer, Account):
                 self._heard(line, answer.note)
                 return answer
@@ -139,7 +141,7 @@ class Speaker:
         """Keep what was said; how long to wait until the next time."""
         source, account = line.source, line.account
         cursor = await self.tenure.persist(lambda: self.store.get_mentions_cursor(source.name, account))
-        told = await self._told(line, cursor)
+        told = await _told(source.mentions(account, cursor), line)
         if not isinstance(told, Mentions):
             self.tenure.trouble.broke(line.name, told.reason)
             return CLOSED if isinstance(told, Gone) else max(told.after or source.listen, source.listen)
@@ -149,13 +151,6 @@ class Speaker:
                 lambda: self.store.add_mentions(source.name, account, told.mentions, told.cursor, self.tenure.clock())
             )
         return timedelta(milliseconds=1) if told.more else max(told.wait or source.listen, source.listen)
-
-    async def _told(self, line: _Line, cursor: str) -> Mentions | TryLater | Gone:
-        try:
-            return await line.source.mentions(line.account, cursor)
-        except Exception as error:
-            log.exception("a source failed in a way that it should have answered with a value", what=line.name)
-            return TryLater(f"a bug in the source: {type(error).__name__}: {error}")
 
     def _heard(self, line: _Line, note: str) -> None:
         if note:
@@ -190,7 +185,8 @@ class Speaker:
         if request and request.deed is Deed.STOP:
             now = self.tenure.clock()
             gone = await self.tenure.persist(lambda: self.store.save_forgotten(mention.asker.uri, now))
-            log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
+            if not asked.tries:
+                log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
         if request is None or mention.asker.bot or mention.asker.uri == self.accounts.known[line.name].uri:
             await self._settle(line, mention, RequestState.IGNORED)
             return
@@ -293,6 +289,15 @@ def accounts_of(sources: Mapping[str, Source]) -> Iterator[tuple[MentionedSource
         if isinstance(source, MentionedSource):
             for account in source.accounts():
                 yield source, account
+
+
+async def _told(asked: Awaitable[T], line: _Line) -> T | TryLater:
+    """A source's bug must not stop the relay: it is told loudly and counts as no answer."""
+    try:
+        return await asked
+    except Exception as error:
+        log.exception("a source failed in a way that it should have answered with a value", what=line.name)
+        return TryLater(f"a bug in the source: {type(error).__name__}: {error}")
 
 
 def _key(mention: Mention) -> str:

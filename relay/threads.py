@@ -136,9 +136,8 @@ class Threads:
         await self._add(thread, posts[0].uri)
         page = await self.store.get_page_of(posts[0].uri)
         if page is not None:
-            await self.store.save_visit(
-                page.slug, self.tenure.clock(), asked=own
-            )  # one that had run out is there again
+            # one that had run out is there again
+            await self.store.save_visit(page.slug, self.tenure.clock(), asked=own)
         return page
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:

@@ -39,7 +39,7 @@ class Mentioned(FakeSource):
     """Given out first."""
     stuck: str = ""
     """``before``, ``after``: an answer hangs there for ever, before or after it was posted."""
-    introductions: list[Account | TryLater | Gone] = field(default_factory=list)
+    introductions: list[Account | TryLater | Gone | Exception] = field(default_factory=list)
     reads: int = 0
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -48,7 +48,10 @@ class Mentioned(FakeSource):
 
     async def account(self, name: str) -> Account | TryLater | Gone:
         del name
-        return self.introductions.pop(0) if self.introductions else US
+        answer = self.introductions.pop(0) if self.introductions else US
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def mentions(self, name: str, cursor: str) -> Mentions | TryLater | Gone:
         del name

@@ -299,6 +299,13 @@ async def test_an_account_that_is_closed_to_us_is_told_once(room: Room) -> None:
     assert isinstance(room.accounts.known["mentions fake/chasqui"], Account)
 
 
+async def test_a_bug_in_a_source_stops_nothing_else(room: Room) -> None:
+    room.source.introductions = [RuntimeError("a bug")]
+    async with room.running() as source:
+        source.said.append(mention(1))
+        await source.answered(1)
+
+
 async def test_without_a_public_address_nobody_is_answered(room: Room) -> None:
     room.base = ""
     speaker = Speaker(

@@ -26,16 +26,16 @@ def figures(values: Mapping[str, object], *, status: int = 200) -> web.Response:
 
 
 def answer(
-    request: web.Request, body: str | bytes, kind: str, *, cache: str = BRIEFLY, robots: str = ""
+    request: web.Request, body: str | bytes, kind: str, *, cache: str = BRIEFLY, robots: str = "", spoken: bool = True
 ) -> web.Response:
-    """The body, or 304 where the reader has it already (RFC 9110, 13.1.2)."""
+    """The body, or 304 where the reader has it already (RFC 9110, 13.1.2). ``spoken``: it is in a reader's language."""
     data = body.encode() if isinstance(body, str) else body
     tag = ETag(hashlib.sha256(data).hexdigest()[:20], is_weak=True)  # weak: it is sent compressed or not
     known = any(each.value in ("*", tag.value) for each in request.if_none_match or ())
     charset = "utf-8" if isinstance(body, str) else None
     response = web.Response(status=304) if known else web.Response(body=data, content_type=kind, charset=charset)
     response.etag = tag
-    response.headers.update({"Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language"})
+    response.headers.update({"Cache-Control": cache, "Vary": f"Accept-Encoding{', Accept-Language' if spoken else ''}"})
     if robots:
         response.headers["X-Robots-Tag"] = robots
     if not known and isinstance(body, str):

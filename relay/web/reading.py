@@ -95,7 +95,7 @@ class Reading:
     def beginning(self, limit: int) -> str:
         """How the thread begins, on one line, or the warning that stands before it; empty where it has no words."""
         if self.first.warning:
-            return warned(self.say, clean(self.first.warning, limit=limit - 30))
+            return warned(self.say, clean(self.first.warning, limit=limit - len(warned(self.say, ""))))
         return clean(plain(cut(self.first.body, limit)), limit=limit)
 
     @property

@@ -223,7 +223,7 @@ class Web:
         made = self._previews.make(request.match_info["name"], found[0])
         if made is None:
             raise web.HTTPNotFound
-        return answer(request, *made)
+        return answer(request, *made, spoken=False)
 
     async def _read(self, request: web.Request, say: Words | None = None) -> tuple[Reading, Consent] | web.Response:
         """The thread and what its author allows, or the page that says why there is none to be read."""
@@ -304,10 +304,12 @@ class Web:
     # --- what is not a page ---
 
     async def _style(self, request: web.Request) -> web.Response:
-        return answer(request, style(), "text/css", cache=FOREVER)
+        return answer(request, style(), "text/css", cache=FOREVER, spoken=False)
 
     async def _robots(self, request: web.Request) -> web.Response:
-        return answer(request, "User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "text/plain")
+        return answer(
+            request, "User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "text/plain", spoken=False
+        )
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})

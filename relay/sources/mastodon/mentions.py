@@ -31,6 +31,7 @@ POSTING = 250, timedelta(hours=3)
 """Servers allow 300; the rest is for who has the account."""
 PAGE = 40
 MOST = 500
+"""Characters of a post."""
 _ADDRESS = 23
 """What a server counts for an address, however long it is."""
 _BEGINNING = "0"
