@@ -243,4 +243,12 @@ class Store(Protocol):
         """
         ...
 
+    async def save_checkpoint(self, *, compact: bool = False) -> bool:
+        """Leave nothing of what was deleted in the database's log; False where that has to be tried again later.
+
+        ``compact``, for after words were erased: leave nothing of it in unused parts of the file either. That takes
+        some seconds for each gigabyte.
+        """
+        ...
+
     async def close(self) -> None: ...

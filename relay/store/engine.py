@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, TypeVar
@@ -22,8 +23,12 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
+from relay import private_files
+from relay.log import get_logger
 from relay.ports import StoreError
 from relay.store.errors import is_transient, store_error
+
+log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,6 +102,34 @@ class Database:
         if connection is not None and connection.invalidated:
             self._losses += 1
 
+    async def checkpoint(self, *, compact: bool = False) -> bool:
+        """Leave nothing of what was deleted in the write-ahead log. Raises :class:`StoreError`.
+
+        ``compact`` also writes the file anew: where a row was moved from one page to another, its bytes may stay
+        behind. That takes some seconds for each gigabyte, in which nothing else is written, and as much free disk.
+        False: another program was reading, so something may be left; call again later. PostgreSQL looks after its
+        log itself.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return True
+        if self._closed:
+            raise StoreError(f"{self.where} is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._truncate_log, compact)
+
+    def _truncate_log(self, compact: bool) -> bool:  # noqa: FBT001 - called by position across threads
+        connection = self._connection().connection.dbapi_connection
+        assert connection is not None  # noqa: S101 - it was opened in the line above
+        try:
+            if compact:
+                connection.cursor().execute("VACUUM")
+            busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except self._driver_error as error:
+            trouble = store_error(error, self.where)
+            if trouble is None:
+                raise
+            raise trouble from error
+        return not busy
+
     async def lock(self) -> None:
         """Keep other relays off a SQLite file until :meth:`close`. PostgreSQL is there to be shared."""
         path = self._engine.url.database
@@ -155,6 +188,9 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     path = Path(url.database or ".")
     if not path.parent.is_dir() and not str(path).startswith("file:"):
         raise StoreError(f"The directory {path.parent} of the database {path.name} does not exist; create it first.")
+    if url.database and not url.database.startswith(("file:", ":")):
+        with suppress(OSError):  # then opening it fails as well, and tells why
+            private_files.create(path)
     engine = create_engine(
         url,
         poolclass=StaticPool,
@@ -169,8 +205,10 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
             _use_wal(connection, time.monotonic() + busy_timeout.total_seconds())
             connection.cursor().execute("PRAGMA synchronous = NORMAL")
             connection.cursor().execute("PRAGMA foreign_keys = ON")
+            connection.cursor().execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
             # Every checkpoint writes the same pages again: rarer ones, at 32 MB of log, make intake a fifth faster.
             connection.cursor().execute("PRAGMA wal_autocheckpoint = 8000")
+            _tighten(connection)
         except BaseException:
             connection.close()
             raise
@@ -181,6 +219,14 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("relay_begin", "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def _tighten(connection: DBAPIConnection) -> None:
+    """Only the owner may read the database. SQLite gives new logs the database's mode; old ones may have another."""
+    _, _, file = connection.cursor().execute("PRAGMA database_list").fetchone()
+    for ending in ("", "-wal", "-shm", "-journal") if file else ():
+        if trouble := private_files.tighten(Path(f"{file}{ending}")):
+            log.warning(trouble)
 
 
 def _use_wal(connection: DBAPIConnection, until: float) -> None:
@@ -230,6 +276,7 @@ def _flock(path: str, where: str) -> IO[str] | None:
     import fcntl
 
     try:
+        private_files.create(Path(f"{path}.lock"))
         lock = Path(f"{path}.lock").open("a", encoding="utf-8")  # noqa: SIM115 - held open until the store closes
     except OSError as error:
         raise StoreError(f"{where} cannot be locked: {error}.") from error

@@ -231,5 +231,8 @@ class SqlStore:
         await self._db.write(requests.delete_requests, before)
         return total
 
+    async def save_checkpoint(self, *, compact: bool = False) -> bool:
+        return await self._db.checkpoint(compact=compact)
+
     async def close(self) -> None:
         await self._db.close()

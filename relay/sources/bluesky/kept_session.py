@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from relay import private_files
 from relay.log import get_logger
 
 log = get_logger(__name__)
@@ -37,7 +38,9 @@ class SessionFile:
     path: Path
 
     def load(self, handle: str) -> Kept | None:
-        """The session of this account that was kept."""
+        """The session of this account that was kept; its file becomes private where it was not."""
+        if trouble := private_files.tighten(self.path):
+            log.warning(trouble)
         try:
             kept = msgspec.json.decode(self.path.read_bytes(), type=Kept)
         except (OSError, msgspec.MsgspecError):
