@@ -5,22 +5,24 @@
 #
 # Every setting can come from the environment instead, for instance RELAY_STORE__URL=postgresql://…
 
-FROM python:3.13-slim AS build
-ENV UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1
-RUN pip install --no-cache-dir uv && uv venv /opt/relay
+# Base images are named by digest (of the index of all architectures); .github/dependabot.yml proposes newer ones.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
+RUN python -m venv /opt/relay
 WORKDIR /src
 
-# What changes seldom comes first, so that a change of ours builds in seconds. The lock holds every version and hash.
-COPY pyproject.toml requirements.lock ./
-RUN uv pip install --python /opt/relay/bin/python --constraint requirements.lock \
-    --extra discord --extra telegram --extra matrix --extra postgres -r pyproject.toml
+# What changes seldom comes first, so that a change of ours builds in seconds. The locks hold every version, and pip takes
+# nothing that is not in them with its hash.
+COPY docker/requirements.lock docker/build.lock docker/
+RUN pip install --no-cache-dir --require-hashes -r docker/build.lock && \
+    /opt/relay/bin/pip install --no-cache-dir --require-hashes -r docker/requirements.lock
 
-COPY README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY adapters adapters
-RUN uv pip install --python /opt/relay/bin/python --build-constraint requirements.lock --no-deps .
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir dist . && \
+    /opt/relay/bin/pip install --no-index --no-deps dist/*.whl
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 RUN useradd --system --uid 10001 --home-dir /data --create-home relay
 COPY --from=build /opt/relay /opt/relay
 ENV PATH=/opt/relay/bin:$PATH PYTHONUNBUFFERED=1
