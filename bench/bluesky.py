@@ -27,6 +27,7 @@ from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.records import Draft
 from relay.sources.bluesky.stream import Stream
 from relay.testing import post
+from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, cid, did
 
 NOW = 1_790_000_000_000_000
@@ -187,7 +188,7 @@ async def _listen(address: str, end: str) -> float:
     async def hydrate(drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
         return {draft.uri: replace(post(), uri=draft.uri, tags=draft.tags) for draft in drafts}
 
-    stream = Stream(hosts=[address], agent="bench", hydrate=hydrate, rest=0.05)
+    stream = Stream(hosts=[address], sockets=client().sockets, hydrate=hydrate, rest=0.05)
     begun = time.process_time()
     async with aclosing(stream.listen(watch(), str(NOW))) as told:
         async for streamed in told:

@@ -18,6 +18,7 @@ from relay.sources.bluesky.jetstream_socket import Timing
 from relay.sources.bluesky.records import Draft
 from relay.sources.bluesky.stream import Stream
 from relay.testing import post
+from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, did
 
 NOW = 1_790_000_000_000_000
@@ -56,7 +57,7 @@ def hydrated(draft: Draft) -> Post:
 def stream_from(*servers: Jetstream, timing: Timing = QUICK, **changes: object) -> Stream:
     plain = Stream(
         hosts=[server.address for server in servers],
-        agent="Chasqui/0 (tests)",
+        sockets=client().sockets,
         hydrate=hydrate,
         timing=timing,
         linger=0.005,
@@ -163,7 +164,7 @@ async def test_it_says_who_it_is_asks_for_posts_alone_packed_and_from_a_little_b
         "maxMessageSizeBytes": ["1000000"],
         "cursor": [str(NOW - 5 * SECOND)],
     }
-    assert server.agents == ["Chasqui/0 (tests)"]
+    assert server.agents == ["test/1.0 (+https://relay.example)"]
     assert server.packed == [True]
 
 

@@ -19,6 +19,7 @@ from relay.sources.bluesky import BlueskySource
 from relay.sources.bluesky.jetstream_check import check
 from relay.sources.bluesky.stream import Stream
 from relay.text import plain
+from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, did, tid
 from tests.servers.bluesky.world import label
 from tests.servers.bluesky.xrpc import Stage, asking, run
@@ -147,7 +148,7 @@ async def test_whose_authors_nobody_tells_is_let_go_at_last_and_polled_for() -> 
         async def nobody(_: object) -> dict[object, object]:
             return {}
 
-        stream = Stream(hosts=[server.address], agent="t", hydrate=nobody, patience=timedelta(0))  # type: ignore[arg-type]  # knows nothing of anybody
+        stream = Stream(hosts=[server.address], sockets=client().sockets, hydrate=nobody, patience=timedelta(0))  # type: ignore[arg-type]  # knows nothing of anybody
         async with asyncio.timeout(20), aclosing(stream.listen(watching(), begun)) as told:
             heard = await anext(told)
     assert (heard.events, heard.missed, heard.cursor) == ((), (did("sami"),), str(network.now))
@@ -163,7 +164,7 @@ async def test_the_check_tells_of_each_server_whether_it_tells_anything() -> Non
     )
     async with good.running(), mute.running(), closed.running(), odd.running():
         hosts = [server.address for server in (good, mute, closed, odd)]
-        asked = asyncio.create_task(check([*hosts, "ws://127.0.0.1:9"], "Chasqui/0", timedelta(seconds=1)))
+        asked = asyncio.create_task(check([*hosts, "ws://127.0.0.1:9"], client(), timedelta(seconds=1)))
         await good.live.wait()
         await odd.live.wait()
         network.post("illa", "hello")
@@ -177,4 +178,4 @@ async def test_the_check_tells_of_each_server_whether_it_tells_anything() -> Non
         (False, "cannot be reached (ClientConnectorError)"),
     ]
     assert lines[0] == Check(name=f"bluesky {good.address.removeprefix('ws://')}", ok=True)
-    assert good.agents == ["Chasqui/0"]
+    assert good.agents == ["test/1.0 (+https://relay.example)"]

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from relay.http import Answer, Http, HttpSettings, Unreachable
+from relay.http import Http, HttpSettings
 from relay.ports import Gone, TryLater
 from relay.sources.bluesky.answers import Denied, Missing, Odd, Told
 from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.session import Session, home
-from relay.sources.bluesky.sign_in import Poster
 from tests.servers.bluesky.xrpc import HANDLE, HTML, PASSWORD, Stage, client, run
 
 ASK = "com.atproto.server.getSession"
@@ -35,7 +34,7 @@ async def http() -> AsyncIterator[Http]:
 
 
 def session(http: Http, stage: Stage, password: str = PASSWORD) -> Session:
-    return Session(http, Poster("test").send, stage.entrance, HANDLE, SecretStr(password))
+    return Session(http, stage.entrance, HANDLE, SecretStr(password))
 
 
 async def test_it_is_made_when_first_needed_and_kept(http: Http, stage: Stage) -> None:
@@ -166,21 +165,17 @@ def test_the_home_of_an_account_is_in_its_document(document: bytes, base: str) -
     assert home(document) == base
 
 
-# --- the one POST ---
+# --- signing in ---
 
 
-async def test_a_server_that_is_not_there_is_a_value() -> None:
-    reply = await Poster("test").send("http://127.0.0.1:9/xrpc/x", {}, b"")
-    assert isinstance(reply, Unreachable)
-    assert "127.0.0.1:9" in reply.reason
-    assert isinstance(await Poster("test").send("nonsense", {}, b""), Unreachable)
+async def test_a_server_that_is_not_there_is_a_value(http: Http) -> None:
+    account = Session(http, "http://127.0.0.1:9", HANDLE, SecretStr(PASSWORD))
+    assert isinstance(await account.ask(ASK), TryLater)
 
 
-async def test_a_redirect_is_not_followed(stage: Stage) -> None:
+async def test_the_password_follows_no_redirect(http: Http, stage: Stage) -> None:
     stage.say("createSession", b"", status=307, headers={"Location": stage.home})
-    reply = await Poster("test").send(f"{stage.entrance}/xrpc/com.atproto.server.createSession", {}, b"{}")
-    assert isinstance(reply, Answer)
-    assert reply.status == 307
+    assert isinstance(await session(http, stage).ask(ASK), Odd)
     assert stage.count("home") == 0
 
 
@@ -221,7 +216,7 @@ async def test_nothing_is_written_into_a_private_network_that_a_document_names(s
 
 def kept(http: Http, stage: Stage, folder: Path) -> Session:
     file = SessionFile(folder / "bluesky.session")
-    return Session(http, Poster("test").send, stage.entrance, HANDLE, SecretStr(PASSWORD), file=file)
+    return Session(http, stage.entrance, HANDLE, SecretStr(PASSWORD), file=file)
 
 
 async def test_it_outlives_a_restart_in_a_file_that_only_its_owner_may_read(

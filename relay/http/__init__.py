@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_after
 from relay.http.client import Http, HttpSettings
-from relay.http.guard import Guard, is_public
+from relay.http.guard import BarredError, Guard, is_public
 from relay.http.lanes import Manner
 
 __all__ = [
     "Answer",
+    "BarredError",
     "Forbidden",
     "Guard",
     "Http",

@@ -27,6 +27,7 @@ _PERMANENT = frozenset({301, 308})
 _SAME_METHOD = frozenset({307, 308})
 _MAX_REDIRECTS = 5
 _JSON = "application/json"
+_WEB = {"ws": "http", "wss": "https"}
 _KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -161,7 +162,8 @@ class _Request:
 def _written(
     method: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str] | None, manner: Manner
 ) -> _Request:
-    usual = {"accept": _JSON, "content-type": _JSON} if isinstance(body, bytes) else {}
+    usual = {"accept": _JSON} if isinstance(body, bytes) else {}
+    usual |= {"content-type": _JSON} if usual and body else {}
     said = {name.lower(): value for name, value in (headers or {}).items()}
     return _Request(method=method, headers=usual | said, body=body, manner=manner)
 
@@ -301,16 +303,30 @@ class Http:
             return Answer(response.status, str(url), _plain_headers(response.headers), body)
 
     def sockets(self) -> aiohttp.ClientSession:
-        """A session of one's own for websockets, whose names lead to no address that may not be reached; close it.
+        """A session for websockets; the caller closes it. It reaches what the guard allows, and follows no redirect.
 
-        Ask :meth:`refusal` before: an address without a name is not looked up.
+        An address that may not be reached raises :class:`BarredError`, a redirect ``WSServerHandshakeError``.
         """
         return aiohttp.ClientSession(
             connector=self._connector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             headers={"User-Agent": self._user_agent},
+            middlewares=(self._guarded,),
         )
+
+    async def _guarded(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """``ws_connect`` follows redirects and cannot be told not to; and no resolver is asked about an IP address."""
+        scheme = _WEB.get(request.url.scheme, request.url.scheme)
+        if reason := self._guard.refusal(request.url.with_scheme(scheme)):
+            raise BarredError(reason)
+        response = await send(request)
+        if response.status in _REDIRECTS:
+            response.close()
+            raise aiohttp.WSServerHandshakeError(
+                response.request_info, response.history, status=response.status, message="a redirect is not followed"
+            )
+        return response
 
     def _connector(self) -> aiohttp.TCPConnector:
         resolver = GuardedResolver(self._guard, self._resolver or aiohttp.DefaultResolver())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -21,17 +21,17 @@ _POISONED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """Reads on and on until it is cancelled; ``agent`` is what it says of itself."""
+    """Reads on and on until it is cancelled."""
 
     hosts: Sequence[str]
-    agent: str
+    sockets: Callable[[], aiohttp.ClientSession]
+    """Opens a guarded session (:meth:`relay.http.Http.sockets`)."""
     watched: Watched
     course: Course
     timing: Timing
 
     async def run(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(headers={"User-Agent": self.agent}, timeout=timeout) as session:
+        async with self.sockets() as session:
             await self._take_turns(session)
 
     async def _take_turns(self, session: aiohttp.ClientSession) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from relay.http import BarredError, Http
 from relay.ports import Check
 from relay.sources.bluesky.firehose_event import read_event
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked
@@ -18,9 +19,9 @@ from relay.sources.bluesky.records import SOURCE
 WITHIN = timedelta(seconds=10)
 
 
-async def check(hosts: Sequence[str], agent: str, within: timedelta = WITHIN) -> list[Check]:
+async def check(hosts: Sequence[str], http: Http, within: timedelta = WITHIN) -> list[Check]:
     """A line for each server: it takes us, and tells something."""
-    async with aiohttp.ClientSession(headers={"User-Agent": agent}) as session:
+    async with http.sockets() as session:
         return list(await asyncio.gather(*(_check(session, host, within) for host in hosts)))
 
 
@@ -40,6 +41,8 @@ async def _trouble(session: aiohttp.ClientSession, host: str, within: timedelta)
             message = await socket.receive()
     except aiohttp.WSServerHandshakeError as error:
         return f"answered {error.status}"
+    except BarredError as error:
+        return str(error)
     except TimeoutError:
         return f"told nothing within {within.total_seconds():g} s"
     except (aiohttp.ClientError, OSError, ValueError) as error:

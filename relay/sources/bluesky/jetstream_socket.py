@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from relay.http import BarredError
 from relay.ports import Watched
 from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
@@ -133,6 +134,8 @@ class Connection:
                 return await self._read(socket)
         except aiohttp.WSServerHandshakeError as error:
             return Ended(f"answered {error.status}")
+        except BarredError as error:
+            return Ended(f"may not be reached: {error}")
         except TimeoutError:
             return Ended("did not answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -8,7 +8,7 @@ minutes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
-from relay.http import Http, Reply
-from relay.ports import Gone, TryLater
+from relay.http import Http
+from relay.ports import TryLater
 from relay.sources.bluesky.answers import LONG, Denied, Missing, Odd, Stale, Told, Trouble, judge
 from relay.sources.bluesky.kept_session import Kept, SessionFile
 from relay.sources.bluesky.shapes import Raw, read, read_all
@@ -25,9 +25,6 @@ from relay.text import web_address
 
 _PAUSE = timedelta(minutes=5)
 _JSON = "application/json"
-
-Send = Callable[[str, Mapping[str, str], bytes], Awaitable[Reply]]
-"""Makes one POST, given the address, the headers and the body."""
 
 
 class _Tokens(msgspec.Struct):
@@ -66,11 +63,10 @@ class Session:
     """Asks as the account does, signing in when it must. Never raises, never hurries, tells no secret."""
 
     def __init__(
-        self, http: Http, send: Send, base: str, handle: str, password: SecretStr, *, file: SessionFile | None = None
+        self, http: Http, base: str, handle: str, password: SecretStr, *, file: SessionFile | None = None
     ) -> None:
         self.handle = handle
         self._http = http
-        self._send = send
         self._base = base
         self._password = password
         self._file = self._unread = file
@@ -111,12 +107,9 @@ class Session:
         return judge(reply, datetime.now(UTC))
 
     async def _do(self, current: _Open, method: str, body: bytes) -> Told | Trouble:
-        """A document that names the server may name any address: what may not be read is not written to either."""
         url = f"{current.base}/xrpc/{method}"
-        if reason := self._http.refusal(url):
-            return Gone(reason)
-        headers = {"accept": _JSON, "content-type": _JSON, "authorization": f"Bearer {current.access}"}
-        return judge(await self._send(url, headers, body), datetime.now(UTC))
+        headers = {"authorization": f"Bearer {current.access}"}
+        return judge(await self._http.write("POST", url, body, headers=headers), datetime.now(UTC))
 
     async def _renewed(self, used: _Open | None) -> _Open | Trouble:
         """The session; another one than ``used``, which is no good any more. Many who ask make one request."""
@@ -174,7 +167,6 @@ class Session:
 
     async def _post(self, method: str, authorization: str, body: bytes) -> Told | Trouble:
         """Sessions are made and renewed where the account signs in, also when it lives elsewhere."""
-        headers = {"accept": _JSON}
-        headers |= {"authorization": authorization} if authorization else {}
-        headers |= {"content-type": _JSON} if body else {}
-        return judge(await self._send(f"{self._base}/xrpc/{method}", headers, body), datetime.now(UTC))
+        url = f"{self._base}/xrpc/{method}"
+        headers = {"authorization": authorization} if authorization else {}
+        return judge(await self._http.write("POST", url, body, headers=headers), datetime.now(UTC))

@@ -28,7 +28,6 @@ from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
-from relay.sources.bluesky.sign_in import Poster
 from relay.sources.bluesky.stream import Stream
 from relay.sources.bluesky.voice import Voice
 from relay.sources.bluesky.xrpc import Api
@@ -46,8 +45,8 @@ class BlueskySource:
         self.listen = timedelta(seconds=20)
         self.posting = (1000, timedelta(hours=1))  # a server takes 1600 in an hour, and 11 000 in a day
         self._hosts = settings.jetstream
-        self._agent = _agent(host)
-        session = _session(settings, host, self._agent)
+        self._http = host.http
+        session = _session(settings, host)
         self._voice = Voice(session if settings.mentions else None)
         self._api = Api(host.http, settings.api_url, session, settings.directory_url)
         self._hydrator = Hydrator(self._api)
@@ -68,7 +67,7 @@ class BlueskySource:
         return await thread.fetch_thread(self._api, ref)
 
     async def check(self) -> Sequence[Check]:
-        return [*await check.check(self._api, self._voice), *await jetstream_check.check(self._hosts, self._agent)]
+        return [*await check.check(self._api, self._voice), *await jetstream_check.check(self._hosts, self._http)]
 
     def streams(self) -> Sequence[str]:
         return (_JETSTREAM,) if self._hosts else ()
@@ -76,7 +75,7 @@ class BlueskySource:
     def stream(self, name: str, watched: Watched, cursor: str) -> AsyncIterator[Streamed]:
         """There is one: each Jetstream tells the whole network."""
         del name
-        stream = Stream(hosts=self._hosts, agent=self._agent, hydrate=self._hydrator.hydrate)
+        stream = Stream(hosts=self._hosts, sockets=self._http.sockets, hydrate=self._hydrator.hydrate)
         return stream.listen(watched, cursor)
 
     def accounts(self) -> Sequence[str]:
@@ -98,14 +97,8 @@ class BlueskySource:
         return await self._voice.answer(mention, text, key=key, again=again)
 
 
-def _agent(host: Host) -> str:
-    """As the relay names itself to everybody it reads."""
-    return f"Chasqui/{host.version or '0'} ({host.contact or 'self-hosted'})"
-
-
-def _session(settings: BlueskySettings, host: Host, agent: str) -> Session | None:
+def _session(settings: BlueskySettings, host: Host) -> Session | None:
     if not settings.handle:
         return None
     file = SessionFile(Path(settings.keep_session)) if settings.keep_session else None
-    send = Poster(agent).send
-    return Session(host.http, send, settings.pds_url, settings.handle, settings.app_password, file=file)
+    return Session(host.http, settings.pds_url, settings.handle, settings.app_password, file=file)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 from typing import Protocol
+
+import aiohttp
 
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
@@ -36,10 +38,10 @@ class Hydrate(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """``hosts`` are taken in turn; ``agent`` is what is said to them of ourselves."""
+    """``hosts`` are taken in turn; ``sockets`` opens a guarded session for them."""
 
     hosts: Sequence[str]
-    agent: str
+    sockets: Callable[[], aiohttp.ClientSession]
     hydrate: Hydrate
     timing: Timing = Timing()  # noqa: RUF009 - it is frozen
     linger: float = 0.1
@@ -75,7 +77,7 @@ class Stream:
     async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Basin]:
         basin = Basin(place, linger=self.linger, rest=self.rest)
         course = Course(Firehose(watched), basin, place)
-        listener = Listener(hosts=self.hosts, agent=self.agent, watched=watched, course=course, timing=self.timing)
+        listener = Listener(hosts=self.hosts, sockets=self.sockets, watched=watched, course=course, timing=self.timing)
         task = asyncio.create_task(listener.run(), name="jetstream")
         task.add_done_callback(lambda done: basin.end(None if done.cancelled() else done.exception()))
         try:

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import aiohttp
 
+from relay.http import BarredError
 from relay.model import Post
 from relay.ports import Streamed, Watched
 from relay.schedule import backoff
@@ -147,6 +148,8 @@ class Listener:
                 async with socket:
                     await self._converse(socket, line, first, box)
             self._trouble = f"{line.host} closed the stream"
+        except BarredError as error:
+            self._trouble = f"{line.host} may not be reached: {error}"
         except (aiohttp.ClientError, OSError) as error:
             self._trouble = f"{line.host} {_reason(error)}"
         finally:
