@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from relay import plugins
-from relay.asking import STOP, UNROLL, Asking
+from relay.asking import COURTESIES, STOP, UNDO, UNROLL, Asking
 from relay.bringing import MOST
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config_layers import from_environment, merged, variables, with_secrets
@@ -160,9 +160,11 @@ class MentionSettings(Settings):
 
     unroll: Mapping[LanguageTag, _Words] = Field(default_factory=lambda: dict(UNROLL), min_length=1)
     stop: _Words = STOP
+    undo: _Words = UNDO
+    courtesies: _Words = COURTESIES
 
     def asking(self) -> Asking:
-        return Asking(unroll=self.unroll, stop=self.stop)
+        return Asking(unroll=self.unroll, stop=self.stop, undo=self.undo, courtesies=self.courtesies)
 
 
 class CommandSettings(Settings):

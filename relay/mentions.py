@@ -164,7 +164,7 @@ class Speaker:
         """Look at what is due; how long until more is."""
         source, account, now = line.source.name, line.account, self.tenure.clock()
         due = await self.tenure.persist(lambda: self.store.list_requests(source, account, now, AT_ONCE))
-        for asked in sorted(due, key=lambda one: not self._is_stop(one.mention)):
+        for asked in sorted(due, key=lambda one: not self._is_stop(line, one.mention)):
             try:
                 await self._one(line, asked)
             except Exception:
@@ -175,19 +175,28 @@ class Speaker:
             return self.idle
         return min(self.idle, max(following - self.tenure.clock(), timedelta(milliseconds=5)))
 
-    def _is_stop(self, mention: Mention) -> bool:
-        request = self.accounts.asking.read(mention.text)
+    def _is_stop(self, line: _Line, mention: Mention) -> bool:
+        request = self._request(line, mention)
         return request is not None and request.deed is Deed.STOP
+
+    def _request(self, line: _Line, mention: Mention) -> Request | None:
+        handle = self.accounts.known[line.name].handle
+        return self.accounts.asking.read(mention.text, [handle], mention.language)
 
     async def _one(self, line: _Line, asked: Asked) -> None:
         mention = asked.mention
-        request = self.accounts.asking.read(mention.text, mention.language)
+        request = self._request(line, mention)
         if request and request.deed is Deed.STOP:
             now = self.tenure.clock()
             gone = await self.tenure.persist(lambda: self.store.save_forgotten(mention.asker.uri, now))
             if not asked.tries:
                 log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
-        if request is None or mention.asker.bot or mention.asker.uri == self.accounts.known[line.name].uri:
+        if (
+            request is None
+            or request.deed is Deed.UNDO
+            or mention.asker.bot
+            or mention.asker.uri == self.accounts.known[line.name].uri
+        ):
             await self._settle(line, mention, RequestState.IGNORED)
             return
         say = words(preferred(request.language, self.language))

@@ -2,68 +2,282 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.asking import STOP, UNROLL, Asking, Deed, Request, sifted, without
+from relay.asking import UNROLL, Asking, Deed, Request, sifted, without
 from relay.model import Deleted, Edited, Post, Published
 from relay.ports import Intake
 from relay.testing import post, text
 from relay.unroll import unroll
 from tests.store_cases import uri, wish
 
-ASKING = Asking(unroll=UNROLL, stop=STOP)
+ASKING = Asking()
+MANY = Asking(unroll={**UNROLL, "qu": ("paskay",), "hi": ("खोलो",), "zh": ("展开",)})
 US = ("@chasqui@ayllu.example",)
 
 
+UNROLLS = (
+    "@chasqui unroll",
+    "@chasqui@ayllu.example unroll",
+    "@chasqui@ayllu.example UNROLL please",
+    "@Chasqui Unroll!",
+    "@CHASQUI@AYLLU.EXAMPLE unroll",
+    "@chasqui please unroll this",
+    "@chasqui please unroll this thread, thank you!",
+    "@chasqui, unroll",
+    "@chasqui: unroll",
+    "@chasqui. Unroll.",
+    "@chasqui\nunroll",
+    "@chasqui\n\nunroll\n",
+    "  @chasqui   unroll  ",
+    "\u200b@chasqui\u200b unroll\u200b",
+    "\u2068@chasqui\u2069 unroll",
+    "\ufeff@chasqui\u00a0unroll",
+    "@chasqui unroll 🙏",
+    "@chasqui 🧵 unroll 🙏🏽",
+    "@chasqui unroll ❤️ :blobcat_heart:",
+    "@chasqui unroll #PuenteDeIchu",
+    "@chasqui unroll, please #PuenteDeIchu #hilo 🙏",
+    "@chasqui hi, unroll this for me please",
+    "@chasqui unroll unroll",
+    "@chasqui ｕｎｒｏｌｌ",
+    "@chasqui @illa unroll",
+    "@chasqui @illa@ayllu.example @sami unroll, please",
+    "@chasqui desenrolla",
+    "@chasqui desenrollar por favor",
+    "@chasqui ¡desenrollar, por favor!",
+    "¡@chasqui desenrolla este hilo!",
+    "@chasqui hola, desenrolla el hilo, muchas gracias",
+    "@chasqui@ayllu.example DESENROLLAR",
+    "@chasqui paskay",
+    "@chasqui खोलो",
+    "@chasqui展开",
+    "@chasqui 展开！",
+)
+STOPS = (
+    "@chasqui stop",
+    "@chasqui@ayllu.example stop",
+    "@chasqui STOP",
+    "@chasqui stop please",
+    "@chasqui, stop!",
+    "@chasqui: stop.",
+    "@chasqui stop!!!",
+    "@chasqui Stop… please",
+    "@chasqui\nstop",
+    "@chasqui stop stop stop",
+    "@chasqui stop 🛑",
+    "@chasqui 🛑 stop #privacy",
+    "@chasqui please stop",
+    "@chasqui please stop now, thanks",
+    "@chasqui delete",
+    "@chasqui delete this please",
+    "@chasqui delete all of my posts",
+    "@chasqui stop, delete everything",
+    "@chasqui @sami stop",
+    "@chasqui st\u00f3p",
+    "@chasqui borrar",
+    "@chasqui borra",
+    "@chasqui@ayllu.example borrar",
+    "@chasqui borra todo, por favor",
+    "@chasqui borra mis publicaciones",
+    "@chasqui basta",
+    "@chasqui ¡basta!",
+    "@chasqui ¡Basta ya!",
+    "@chasqui BASTA, POR FAVOR",
+)
+UNDOES = (
+    "@chasqui undo stop",
+    "@chasqui@ayllu.example undo stop",
+    "@chasqui undo",
+    "@chasqui Undo stop, please!",
+    "@chasqui please undo the stop",
+    "@chasqui undo delete",
+    "@chasqui deshacer",
+    "@chasqui deshacer stop",
+    "@chasqui deshaz basta, por favor",
+    "@chasqui DESHACER borrar",
+)
+SMALL_TALK = (
+    # others first, or in the middle, or behind
+    "@bob @chasqui stop spreading rumours about the bridge",
+    "@bob @chasqui stop",
+    "@bob@plaza.example @chasqui@ayllu.example unroll",
+    "@bob please stop @chasqui",
+    "please stop @chasqui",
+    "Please unroll this, @chasqui",
+    "Hi @chasqui unroll",
+    "stop @chasqui",
+    ". @chasqui stop",
+    "RT @chasqui stop",
+    "@chasqui stop @bob",
+    "@chasqui stop @bob from posting",
+    "@chasqui @bob stop spreading rumours",
+    "@bob\n@chasqui stop",
+    # somebody else's name
+    "@chasqui@plaza.example stop",
+    "@chasquis stop",
+    "@chasqui_bot stop",
+    "@chasqui-bot stop",
+    "@chasqui.example stop",
+    "@chasqui.ayllu.example stop",
+    "@ chasqui stop",
+    "chasqui stop",
+    "me@chasqui stop",
+    "@unroll how are you",
+    "@stop",
+    "stop",
+    "unroll",
+    # more than a command
+    "@chasqui stop the violence",
+    "@chasqui stop it, you are destroying the bridge",
+    "@chasqui stop spreading rumours",
+    "@chasqui Stop unrolling other people",
+    "@chasqui delete this if you are not sure who wrote it",
+    "@chasqui basta ya de mentiras sobre el puente",
+    "@chasqui ¡Basta de mentiras!",
+    "@chasqui borra esto si no es verdad",
+    "@chasqui la gente dice basta",
+    "@chasqui we walked to the bus stop",
+    "@chasqui stop\n\nI have had enough of all this, and so has everybody whom I know here.",
+    "@chasqui stop please please please please please please please please please",
+    "@chasqui unrolled! unrolling!",
+    "@chasqui unroll the rope by hand",
+    "@chasqui stop 2",
+    "@chasqui non-stop",
+    "@chasqui what a nice name",
+    "@chasqui stop" + " " * 400,
+    # denial
+    "@chasqui don't stop",
+    "@chasqui don’t stop",
+    "@chasqui do not stop",
+    "@chasqui never stop",
+    "@chasqui please never delete this",
+    "@chasqui please never delete the thread",
+    "@chasqui no borrar",
+    "@chasqui no borres, por favor",
+    "@chasqui nunca basta",
+    "@chasqui no desenrollar, por favor",
+    "@chasqui not stop",
+    "@chasqui stop not",
+    "@chasqui don't undo stop",
+    "@chasqui unstoppable",
+    # two things at once
+    "@chasqui unroll stop",
+    "@chasqui stop undo",
+    "@chasqui undo unroll",
+    # questions
+    "@chasqui stop?",
+    "@chasqui unroll?",
+    "@chasqui ¿desenrollar",
+    "@chasqui stop？",
+    "@chasqui stop؟",
+    "@chasqui stop ⁉️",
+    "@chasqui stop ❓",
+    "@chasqui can you unroll this",
+    # quotations
+    '@chasqui "stop"',
+    "@chasqui 'stop'",
+    "@chasqui “stop”",
+    "@chasqui ‘stop’",
+    "@chasqui «basta»",
+    "@chasqui „stop“",
+    "@chasqui 「stop」",
+    "@chasqui `stop`",
+    "@chasqui > stop",
+    "> @chasqui stop",
+    "@chasqui\n\n> stop",
+    "@chasqui (stop)",
+    "@chasqui the word stop",
+    # links, hashtags, other things
+    "@chasqui stop https://ayllu.example/stop",
+    "@chasqui https://ayllu.example/@illa/1 unroll",
+    "@chasqui stop.it",
+    "@chasqui stop.example",
+    "@chasqui #stop",
+    "@chasqui #please stop",
+    "@chasqui stop #rumours please",
+    "@chasqui :stop:",
+    "@chasqui /stop",
+    "@chasqui ~~stop~~",
+    # torn apart, or in letters that only look alike
+    "@chasqui st\u200bop",
+    "@chasqui st\u200dop",
+    "@chasqui un\u00adroll",
+    "@chasqui s t o p",
+    "@chasqui \u0455top",
+    "@chas\u200bqui stop",
+    "@chasqui",
+    "",
+)
+
+
+@pytest.mark.parametrize("said", UNROLLS)
+def test_who_asks_for_a_page(said: str) -> None:
+    read = MANY.read(said, US)
+    assert read
+    assert read.deed is Deed.UNROLL
+    assert MANY.is_request(post(1, body=text(said)), US)
+
+
+@pytest.mark.parametrize("said", STOPS)
+def test_who_wants_to_be_taken_out(said: str) -> None:
+    read = ASKING.read(said, US)
+    assert read
+    assert read.deed is Deed.STOP
+
+
+@pytest.mark.parametrize("said", UNDOES)
+def test_who_takes_a_stop_back(said: str) -> None:
+    read = ASKING.read(said, US)
+    assert read
+    assert read.deed is Deed.UNDO
+
+
+@pytest.mark.parametrize("said", SMALL_TALK)
+def test_what_is_no_command(said: str) -> None:
+    assert MANY.read(said, US) is None
+
+
+@pytest.mark.parametrize("handle", ["@chasqui.example", "@chasqui.bsky.example"])
+def test_a_handle_may_be_a_host(handle: str) -> None:
+    assert ASKING.read(f"{handle} stop", (handle,)) == Request(Deed.STOP)
+    assert ASKING.read(f"{handle}, unroll!", (handle,)) == Request(Deed.UNROLL, "en")
+    assert ASKING.read(f"{handle}.example stop", (handle,)) is None
+
+
 @pytest.mark.parametrize(
-    ("said", "language", "read"),
+    ("said", "language", "answered"),
     [
-        ("@chasqui unroll", "", Request(Deed.UNROLL, "en")),
-        ("@chasqui@ayllu.example UNROLL please", "en", Request(Deed.UNROLL, "en")),
-        ("Hola @chasqui, ¿puedes desenrollar este hilo? ¡Gracias!", "", Request(Deed.UNROLL, "es")),
-        ("@chasqui desenrolla", "en", Request(Deed.UNROLL, "es")),
-        ("@chasqui unroll", "es", Request(Deed.UNROLL, "es")),
-        ("@chasqui unroll", "qu", Request(Deed.UNROLL, "qu")),
-        ("Could you unroll this for me, @chasqui?", "en", Request(Deed.UNROLL, "en")),
-        ("unroll", "en", Request(Deed.UNROLL, "en")),
-        ("@chasqui please don't unroll this", "en", None),
-        ("@chasqui please don’t unroll this", "en", None),
-        ("@chasqui no desenrollar, por favor", "es", None),
-        ("@chasqui nunca, jamás desenrollar", "es", None),
-        ("@chasqui what a nice name", "en", None),
-        ("@unroll how are you?", "en", None),
-        ("@chasqui unrolled? unrolling!", "en", None),
-        ("", "", None),
-        ("@chasqui stop", "en", Request(Deed.STOP, "en")),
-        ("@chasqui Stop unrolling my threads", "en", Request(Deed.STOP, "en")),
-        ("@chasqui delete this please", "en", Request(Deed.STOP, "en")),
-        ("please stop @chasqui", "en", Request(Deed.STOP, "en")),
-        ("@chasqui borrar", "es", Request(Deed.STOP, "es")),
-        ("@chasqui ¡basta!", "", Request(Deed.STOP, "")),
-        ("@chasqui stop, and do not unroll me again", "en", Request(Deed.STOP, "en")),
-        ("@chasqui don't stop", "en", None),
-        ("Never stop, @chasqui!", "en", None),
-        ("Please don’t delete, @chasqui", "en", None),
-        ("Stop the press: the bridge is open, says @chasqui", "en", None),
-        ("@chasqui I could read this all day and never stop", "en", None),
-        ("We walked to the bus stop, @chasqui, and there it was", "en", None),
+        ("@chasqui unroll", "", "en"),
+        ("@chasqui unroll", "qu", "qu"),
+        ("@chasqui unroll", "es", "es"),
+        ("@chasqui desenrolla", "en", "es"),
+        ("@chasqui desenrollar", "", "es"),
+        ("@chasqui stop", "es-PE", "es-PE"),
+        ("@chasqui stop", "", ""),
     ],
 )
-def test_what_is_asked(said: str, language: str, read: Request | None) -> None:
-    assert ASKING.read(said, language) == read
+def test_the_language_is_that_of_the_word_or_else_of_the_post(said: str, language: str, answered: str) -> None:
+    read = ASKING.read(said, US, language)
+    assert read
+    assert read.language == answered
 
 
 @pytest.mark.parametrize(
     ("said", "is_request"),
     [
         ("@chasqui unroll", True),
-        ("@chasqui@ayllu.example could you please unroll all of this, it is long", True),
         ("@Chasqui@AYLLU.example stop", True),
-        ("Please unroll all of this for those who are far away, @chasqui@ayllu.example.", True),
+        ("@chasqui undo stop", True),
         ("@other@host.example unroll", True),
         ("@other unroll this, please", True),
+        ("@chasqui could you please unroll all of this, it is long", False),
+        ("Please unroll all of this for those who are far away, @chasqui@ayllu.example.", False),
+        ("@other stop", False),
         ("@other you can unroll the rope by hand", False),
         ("Unroll the rope by hand.", False),
         ("unroll", False),
@@ -76,9 +290,15 @@ def test_which_posts_speak_to_a_bot(said: str, is_request: bool) -> None:
     assert ASKING.is_request(post(1, body=text(said)), US) is is_request
 
 
+def test_a_command_in_a_block_quote_is_somebody_else_s() -> None:
+    body = (replace(text("@chasqui stop")[0], quote=1),)
+    assert not ASKING.is_request(post(1, body=body), US)
+
+
 @given(st.text())
 def test_anything_may_be_said(said: str) -> None:
-    ASKING.read(said)
+    ASKING.read(said, US)
+    ASKING.read(f"@chasqui {said}", US)
     ASKING.is_request(post(1, body=text(said)), US)
 
 
