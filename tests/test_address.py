@@ -49,6 +49,13 @@ def test_what_is_no_web_address_leads_to_no_page(address: str) -> None:
     assert page(address) == host_of(address) == ""
 
 
+@pytest.mark.parametrize("user", ["ayllu.example", "illa:secret", "a@b", ""])
+def test_a_users_name_in_an_address_is_no_host(user: str) -> None:
+    assert host_of(f"https://{user}@other.example/2026/bridge") == "other.example"
+    assert page(f"https://{user}@other.example/2026/bridge") == "//other.example/2026/bridge"
+    assert host_of(f"https://{user}@/2026/bridge") == ""
+
+
 def test_hosts_are_compared_in_ascii_without_port() -> None:
     assert host_of("https://www.Bücher.example:8443/x") == "xn--bcher-kva.example"
 

@@ -8,7 +8,7 @@ import pytest
 
 from relay.model import Media, MediaKind, Post
 from relay.text import plain
-from tests.feed_samples import atom, items, only, posts, rss
+from tests.feed_samples import URL, atom, items, only, posts, rss
 
 
 def described(html: str, *more: str) -> Post:
@@ -154,27 +154,37 @@ def test_a_post_on_x_has_one_name_on_all_mirrors() -> None:
             ("mirror.example", "1234567890123456789", "https://mirror.example/illa/rss"),
         )
     ]
-    assert {item.post.uri for found in read for item in found} == {"rss:nitter.example:1234567890123456789"}
+    assert {item.post.uri for found in read for item in found} == {"rss:nitter.example/illa/rss?:1234567890123456789"}
     assert len({item.text for found in read for item in found}) == 1
 
 
 @pytest.mark.parametrize(
-    ("title", "who", "name", "answers"),
+    ("title", "who", "shown", "answers"),
     [
-        (WORDS, "illa", "@illa", ""),
-        ("Pinned: " + WORDS, "illa", "@illa", ""),
-        ("R to @sami: " + WORDS, "illa", "@illa", "https://nitter.example/sami"),
-        ("R to @Illa: " + WORDS, "illa", "@illa", ""),
-        ("RT by @illa: " + WORDS, "sami", "@sami", ""),
+        (WORDS, "illa", "", ""),
+        ("Pinned: " + WORDS, "illa", "", ""),
+        ("R to @sami: " + WORDS, "illa", "", "https://{}/sami"),
+        ("R to @Illa: " + WORDS, "illa", "", ""),
+        ("RT by @illa: " + WORDS, "sami", "RT @sami", ""),
     ],
 )
-def test_nitters_prefixes_are_read(title: str, who: str, name: str, answers: str) -> None:
-    (post,) = posts(status("nitter.example", "1234567890123456789", title, who))
-    assert (post.title, plain(post.body)) == ("", WORDS)
-    assert (post.author.name, post.author.uri) == (name, f"https://x.com/{name[1:]}")
-    assert post.author.url == f"https://nitter.example/{name[1:]}"
-    assert post.reply_to == answers
-    assert post.reply_to_author == ("https://x.com/sami" if answers else "")
+def test_nitters_prefixes_are_read_and_its_words_are_the_feeds(title: str, who: str, shown: str, answers: str) -> None:
+    """Anybody can run a mirror: it does not speak as the account on X."""
+    for host in ("bell.example", "nitter.example"):
+        (post,) = posts(status(host, "1234567890123456789", title, who))
+        assert (post.title, plain(post.body)) == (shown, WORDS)
+        assert (post.author.name, post.author.uri, post.author.handle) == ("The Village Bell", URL, "")
+        assert post.author.url == "https://bell.example/"
+        assert post.reply_to == post.reply_to_author == answers.format(host)
+
+
+@pytest.mark.parametrize("host", ["x.com", "twitter.com"])
+def test_on_x_itself_a_post_is_its_authors(host: str) -> None:
+    body = status(host, "1234567890123456789", "RT by @illa: " + WORDS, "Sami")
+    (post,) = posts(body, address=f"https://{host}/illa/rss")
+    assert (post.title, post.author.name, post.author.uri) == ("", "@Sami", "https://x.com/sami")
+    (post,) = posts(body, address=f"https://{host}/illa/rss", url="https://mirror.example/illa/rss")
+    assert (post.author.name, post.author.uri) == ("The Village Bell", f"https://{host}/illa/rss")
 
 
 # --- titles ---

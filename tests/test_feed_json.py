@@ -58,7 +58,7 @@ def test_a_feed_is_read() -> None:
     assert (document.version, document.link, document.topic) == ("json1.1", "https://bell.example/", URL)
     assert document.hubs == ("https://hub.example/",)
     (post,) = posts(body)
-    assert (post.uri, post.url) == ("rss:bell.example:https://bell.example/2", "https://bell.example/2")
+    assert (post.uri, post.url) == ("rss:bell.example/feed.xml?:https://bell.example/2", "https://bell.example/2")
     assert (post.title, plain(post.body)) == ("Snow & rope", "See the map.")
     assert post.body[0].spans[1].link == "https://bell.example/map"
     assert (post.author.name, post.language, post.tags) == ("Illa, Sami", "qu", ("rope", "bridge"))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.model import Media, MediaKind, Post
-from relay.sources.feed_posts import Item
+from relay.sources.feed_names import entry_names
+from relay.sources.feed_posts import Item, Setting, read_items, setting_of
 from relay.text import plain
 from tests.feed_samples import FEEDS, NOW, URL, document, items, only, posts, rss
 
@@ -17,8 +20,8 @@ from tests.feed_samples import FEEDS, NOW, URL, document, items, only, posts, rs
 def test_rss_091_is_read() -> None:
     oxen, river = posts((FEEDS / "rss091.xml").read_bytes(), address="http://gazette.example/rss")
     assert (river.title, plain(river.body), river.language) == ("The river rose", "Two feet since Monday.", "en-gb")
-    assert river.uri == "rss:gazette.example://gazette.example/river"
-    assert oxen.uri == "rss:gazette.example://gazette.example/oxen?id=4"
+    assert river.uri == "rss:gazette.example/rss?://gazette.example/river"
+    assert oxen.uri == "rss:gazette.example/rss?://gazette.example/oxen?id=4"
     assert (oxen.title, oxen.body, oxen.published) == ("Oxen for sale", (), NOW)
     assert oxen.author.name == "Ford Gazette"
 
@@ -26,7 +29,7 @@ def test_rss_091_is_read() -> None:
 def test_rss_10_is_read_in_its_own_encoding() -> None:
     (post,) = posts((FEEDS / "rss10.rdf").read_bytes(), address="http://weaver.example/index.rdf")
     assert (post.title, plain(post.body)) == ("Un tapiz & sus años", "El tapiz cumple cien años.")
-    assert post.uri == "rss:weaver.example:http://weaver.example/1"
+    assert post.uri == "rss:weaver.example/index.rdf?:http://weaver.example/1"
     assert (post.author.name, post.tags) == ("Illa Quispe", ("tejido",))
     assert post.published == datetime(2026, 2, 3, 9, 5, 6, tzinfo=UTC)
 
@@ -35,7 +38,7 @@ def test_rss_20_is_read() -> None:
     read = document((FEEDS / "rss20.xml").read_bytes())
     assert (read.version, read.ttl, read.truncated) == ("rss20", 30, False)
     rope, snow = posts((FEEDS / "rss20.xml").read_bytes(), address="https://pass.example/feed/")
-    assert snow.uri == "rss:pass.example:https://pass.example/?p=12"
+    assert snow.uri == "rss:pass.example/feed/?:https://pass.example/?p=12"
     assert (snow.title, snow.author.name, snow.tags) == ("Snow – again & again", "Sami", ("Weather", "High places"))
     assert plain(snow.body) == "It snowed.\n\nSee the map."
     assert [span.link for block in snow.body for span in block.spans if span.link] == ["https://pass.example/map"]
@@ -54,7 +57,7 @@ def test_atom_is_read() -> None:
     assert [span.link for block in reply.body for span in block.spans if span.link] == [
         "https://ayllu.example/blog/map"
     ]
-    assert (first.uri, reply.reply_to) == ("rss:ayllu.example:tag:ayllu.example,2026:1", first.url)
+    assert (first.uri, reply.reply_to) == ("rss:ayllu.example/blog/feed.atom?:tag:ayllu.example,2026:1", first.url)
     assert (reply.author.name, first.author.name) == ("Wayra", "Ayllu & friends")
     assert (reply.language, reply.tags, reply.url) == ("qu", ("puente",), "https://ayllu.example/blog/2")
     assert reply.published == datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -74,9 +77,10 @@ def test_a_mastodon_feed_names_authors_by_address_and_folds_warnings() -> None:
     ]
     assert local.tags == ("Qeswachaka",)
     assert (local.author.handle, local.author.url) == ("@illa@puna.example", "https://puna.example/@illa")
-    assert (remote.author.handle, remote.author.uri) == (
-        "@sami@valle.example",
-        "https://puna.example/@sami@valle.example",
+    assert (remote.author.handle, remote.author.uri, remote.author.name) == (
+        "",  # only valle.example can say that it is Sami's
+        "https://puna.example/tags/qeswachaka.rss",
+        "#qeswachaka",
     )
     assert (remote.warning, plain(remote.body)) == ("", "On my way.")
 
@@ -87,6 +91,66 @@ def test_the_feed_of_a_mastodon_account_has_the_name_of_its_author() -> None:
     assert posts(body)[0].author.name == "Illa Q."
 
 
+# --- whose words ---
+
+VICTIM = "https://puna.example/@illa"
+TOOT = f"<link>{VICTIM}/7</link><description>words</description>"
+TITLED = f"<title>Illa Q.</title><link>{VICTIM}</link>"
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://thief.example/feed", "https://thief.example/feed"),
+        ("https://thief.example/feed", f"{VICTIM}.rss"),
+        ("https://puna.example/out?to=thief.example", "https://thief.example/feed"),
+        ("https://files.puna.example/feed", "https://files.puna.example/feed"),
+        ("https://puna.example:8443/feed", "https://puna.example:8443/feed"),
+        ("https://puna.example@thief.example/feed", "https://puna.example@thief.example/feed"),
+        ("https://puna.example.thief.example/", "https://puna.example.thief.example/"),
+    ],
+)
+def test_a_feed_of_another_host_does_not_speak_as_who_its_entries_lead_to(address: str, url: str) -> None:
+    (post,) = posts(rss(TOOT, channel=TITLED), address=address, url=url)
+    assert (post.author.uri, post.author.handle, post.author.name) == (address, "", "Illa Q.")
+    assert post.author.url in ("", VICTIM if url.startswith(VICTIM) else "")
+    assert post.url == f"{VICTIM}/7"
+
+
+def test_nor_does_the_authors_own_server_lead_elsewhere_or_speak_for_who_is_elsewhere() -> None:
+    for link in ("https://thief.example/@illa@puna.example/7", "https://puna.example/@sami@valle.example/7"):
+        (post,) = posts(rss(f"<link>{link}</link>"), address="https://puna.example/tags/rope.rss")
+        assert (post.author.uri, post.author.handle) == ("https://puna.example/tags/rope.rss", "")
+
+
+@pytest.mark.parametrize(
+    ("creator", "name"),
+    [
+        ("@illa@puna.example", "The Village Bell"),
+        ("Illa (@illa@puna.example)", "The Village Bell"),
+        ("＠illa＠puna.example", "The Village Bell"),
+        ("@illa", "The Village Bell"),
+        ("@illa@bell.example", "@illa@bell.example"),
+        ("@illa@bell.example @sami@puna.example", "The Village Bell"),
+        ("Illa", "Illa"),
+    ],
+)
+def test_an_author_is_not_called_by_an_account_elsewhere(creator: str, name: str) -> None:
+    assert only("<title>x</title>", f"<dc:creator>{creator}</dc:creator>").author.name == name
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Illa (@illa@puna.example)", "bell.example"),
+        ("Illa (@illa@bell.example)", "Illa (@illa@bell.example)"),
+        ("Illa / @illa", "Illa / @illa"),
+    ],
+)
+def test_nor_is_a_feed(title: str, name: str) -> None:
+    assert posts(rss("<title>x</title>", channel=f"<title>{title}</title>"))[0].author.name == name
+
+
 # --- which one is which ---
 
 LINK = "<link>https://bell.example/1</link>"
@@ -95,15 +159,15 @@ LINK = "<link>https://bell.example/1</link>"
 @pytest.mark.parametrize(
     ("item", "uri"),
     [
-        ("<guid>https://bell.example/?p=1</guid>" + LINK, "rss:bell.example:https://bell.example/?p=1"),
-        ("<guid isPermaLink='false'>0123456789ab</guid>" + LINK, "rss:bell.example:0123456789ab"),
-        ("<guid>0123456789ab</guid>" + LINK, "rss:bell.example:0123456789ab"),
+        ("<guid>https://bell.example/?p=1</guid>" + LINK, "rss:bell.example/feed.xml?:https://bell.example/?p=1"),
+        ("<guid isPermaLink='false'>0123456789ab</guid>" + LINK, "rss:bell.example/feed.xml?:0123456789ab"),
+        ("<guid>0123456789ab</guid>" + LINK, "rss:bell.example/feed.xml?:0123456789ab"),
         ("<guid>12</guid>" + LINK, "rss:bell.example/feed.xml?:12"),
-        ("<guid> tag:x,1:\n 2 </guid>", "rss:bell.example:tag:x,1:2"),
-        (LINK, "rss:bell.example://bell.example/1"),
-        ("<link>http://www.bell.example/1/</link>", "rss:bell.example://bell.example/1"),
-        ("<link>/1?utm_medium=rss&amp;utm_campaign=x</link>", "rss:bell.example://bell.example/1"),
-        ("<link>https://bell.example/1?a=2#part</link>", "rss:bell.example://bell.example/1?a=2#part"),
+        ("<guid> tag:x,1:\n 2 </guid>", "rss:bell.example/feed.xml?:tag:x,1:2"),
+        (LINK, "rss:bell.example/feed.xml?://bell.example/1"),
+        ("<link>http://www.bell.example/1/</link>", "rss:bell.example/feed.xml?://bell.example/1"),
+        ("<link>/1?utm_medium=rss&amp;utm_campaign=x</link>", "rss:bell.example/feed.xml?://bell.example/1"),
+        ("<link>https://bell.example/1?a=2#part</link>", "rss:bell.example/feed.xml?://bell.example/1?a=2#part"),
     ],
 )
 def test_an_entry_is_known_by_its_guid_else_its_link(item: str, uri: str) -> None:
@@ -120,11 +184,40 @@ def test_a_site_cannot_claim_the_entries_of_another() -> None:
     assert posts(body)[0].uri != posts(body, address="https://thief.example/feed")[0].uri
 
 
-def test_feeds_of_one_site_share_their_entries_but_not_their_numbers() -> None:
-    body = rss("<guid>https://bell.example/?p=1</guid>", "<guid>1</guid>")
-    main = {post.uri for post in posts(body)}
-    category = {post.uri for post in posts(body, address="https://bell.example/category/feed.xml")}
-    assert main & category == {"rss:bell.example:https://bell.example/?p=1"}
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://bell.example/category/feed.xml",
+        "https://bell.example/~illa/feed.xml",
+        "https://bell.example/feed.xml?raw",
+        "https://bell.example:8443/feed.xml",
+        "https://mirror.bell.example/feed.xml",
+        "https://bell.example/FEED.xml",
+        f"{URL} https://thief.example/feed.xml",
+        f"https://thief.example/feed.xml {URL}",
+    ],
+)
+@pytest.mark.parametrize("guid", ["https://bell.example/?p=1", "tag:bell.example,2026:1", "12", "x" * 1900])
+def test_a_guid_counts_within_its_feed_alone(guid: str, other: str) -> None:
+    (mine,) = items(rss(f"<guid>{guid}</guid>"))
+    first = other.split(maxsplit=1)[0]
+    (theirs,) = read_items(document(body := rss(f"<guid>{guid}</guid>")), setting(body, first, other))
+    assert mine.post.uri != theirs.post.uri
+    assert mine.post.author.uri != theirs.post.author.uri
+
+
+ADDRESSES = st.sampled_from([URL, f"{URL}?", f"{URL}?a", f"{URL}?a:b", f"{URL}?a%3Ab", f"{URL}?a%253Ab", f"{URL}?:b"])
+
+
+@given(ADDRESSES, ADDRESSES, st.text("ab:?%3A|", max_size=8), st.text("ab:?%3A|", max_size=8))
+def test_no_feed_can_word_a_guid_so_that_it_is_another_feeds(one: str, other: str, mine: str, theirs: str) -> None:
+    uris = {entry_names(name, address=at, feed=at).uri for at, name in ((one, mine), (other, theirs))}
+    same = (one.rstrip("?"), mine) == (other.rstrip("?"), theirs)
+    assert len(uris) == (1 if same else 2)
+
+
+def setting(body: str, address: str, feed: str = "") -> Setting:
+    return setting_of(document(body), address=address, url=address, now=NOW, feed=feed)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +350,7 @@ def test_a_picture_keeps_its_size() -> None:
 def test_links_are_resolved_against_where_the_feed_was_found_in_the_end() -> None:
     (post,) = posts(rss("<link>1</link>"), url="https://moved.example/blog/feed.xml")
     assert post.url == "https://moved.example/blog/1"
-    assert post.uri.startswith("rss:bell.example:")
+    assert post.uri.startswith("rss:bell.example/feed.xml?:")
 
 
 @pytest.mark.parametrize(

@@ -263,7 +263,7 @@ def test_an_answer_to_somebody_else_is_no_thread_of_one_author() -> None:
 
 def test_where_one_author_writes_the_parent_may_have_left_the_feed() -> None:
     (post,) = read(entry(3, answers="urn:bell:entry:0"))
-    assert post.reply_to == "rss:bell.example:urn:bell:entry:0"
+    assert post.reply_to == "rss:bell.example/feed.xml?:urn:bell:entry:0"
 
 
 # --- for every feed ---

@@ -288,3 +288,31 @@ async def test_what_a_document_says_counts_while_it_stays_the_same(server: FeedS
         for _ in range(2):
             assert (await reader.poll()).wait == 4 * HOUR
         assert server.unchanged["/x"] == 1
+
+
+# --- who may say that a feed is elsewhere ---
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        '<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="self" href="{0}"/>',
+        '<itunes:new-feed-url xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd">{0}</itunes:new-feed-url>',
+        "<link>{0}</link>",
+        "<docs>{0}</docs>",
+    ],
+)
+async def test_a_feed_cannot_say_that_it_is_another_one(server: FeedServer, claim: str) -> None:
+    """Only the address that was subscribed to can tell where it went."""
+    guid = server.add_item("The bridge stands.", guid="urn:bell:entry:1")
+    items = f"<item><guid>{guid}</guid><title>The bridge fell.</title></item>"
+    thief = server.put("/thief.xml", f"<rss version='2.0'><channel>{claim.format(server.feed)}{items}</channel></rss>")
+    headers = {"Link": f'<{server.feed}>; rel="self"', "Content-Location": server.feed}
+    named = server.put("/named.xml", Document(server.documents["/thief.xml"].body, headers=headers))
+    found = []
+    for address in (server.feed, thief, named):
+        async with Reader(address) as reader:
+            (event,) = (await reader.poll()).events
+            assert isinstance(event, Published)
+            found.append((event.post.uri, event.post.author.uri))
+    assert len({uri for uri, _ in found}) == len({author for _, author in found}) == 3

@@ -8,9 +8,11 @@ titles that only repeat the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from relay.address import host_of
 from relay.model import Author, LinkCard, Media, MediaKind, Post
 from relay.rich import Block, Form, Text
 
@@ -26,16 +28,21 @@ _TAIL = re.compile(
 _REDDIT = re.compile(r"(?:\[[^\]]*\] \| )?submitted by\s+/?u/\S+.*\[link\]\s*\[comments\]", re.DOTALL)
 _LEMMY = re.compile(r"submitted by \S.{0,200} to \S.{0,200}\n\d{1,9} points? \| \d{1,9} comments?(?:\n\S{1,2000})?")
 _PREFIX = re.compile(r"(?:Pinned: )?(?:(?P<kind>RT by|R to) @(?P<who>\w{1,30}): )?")
+_CREATOR = re.compile(r"@(\w{1,30})")
 _CUT = re.compile(r"(?:…|\.\.\.|\[…\])$")
+_X = ("x.com", "twitter.com", "mobile.twitter.com")
 _PICTURES = ("i.redd.it", "preview.redd.it", "i.imgur.com")
 _LONG = 40
 """Characters of a title that stand at the start of the text by no accident."""
 
 
-def as_meant(post: Post) -> Post:
-    """The post without what its site adds to every one."""
+def as_meant(post: Post, *, creator: str = "", own: Callable[[str], bool] = lambda _: False) -> Post:
+    """The post without what its site adds to every one.
+
+    ``creator`` is whom the entry itself names as its author; ``own`` tells whether the feed is of an address's host.
+    """
     if match := STATUS.fullmatch(post.url):
-        post = _status(post, match)
+        post = _status(post, match, creator, own)
     elif post.body and "submitted by" in _line(post.body[0]) + _line(post.body[-1]):
         post = _submitted(post)
     elif len(post.body) > 1 and _TAIL.fullmatch(_line(post.body[-1])):
@@ -64,20 +71,20 @@ def _is_repeated(title: str, body: Text) -> bool:
 # --- Nitter ---
 
 
-def _status(post: Post, status: re.Match[str]) -> Post:
+def _status(post: Post, status: re.Match[str], creator: str, own: Callable[[str], bool]) -> Post:
+    """On X itself it is the author's, on a mirror the feed's: anybody can run one."""
     match = _PREFIX.match(post.title)
-    kind, who = (match["kind"], match["who"]) if match else (None, None)
-    name = post.author.name if post.author.name.startswith("@") else f"@{status['who']}"
-    page = post.url.partition("/status/")[0].rpartition("/")[0]
-    author = Author(uri=f"https://x.com/{name[1:].lower()}", name=name, url=f"{page}/{name[1:]}")
-    answers = kind == "R to" and who and who.lower() != name[1:].lower()
-    return replace(
-        post,
-        author=author,
-        title=post.title[match.end() :] if match else post.title,
-        reply_to=f"{page}/{who}" if answers else post.reply_to,
-        reply_to_author=f"https://x.com/{who.lower()}" if answers and who else post.reply_to_author,
-    )
+    kind, other = (match["kind"], match["who"]) if match else (None, None)
+    who = named[1] if (named := _CREATOR.fullmatch(creator.strip())) else status["who"]
+    there = post.url.partition("/status/")[0].rpartition("/")[0]
+    post = replace(post, title=post.title[match.end() :] if match else post.title)
+    if own(post.url) and host_of(post.url) in _X:
+        post = replace(post, author=Author(uri=f"https://x.com/{who.lower()}", name=f"@{who}", url=f"{there}/{who}"))
+    elif kind == "RT by":
+        post = replace(post, title=f"RT @{who}")  # else these words would be the feed's own
+    if kind == "R to" and other and other.lower() != who.lower():
+        return replace(post, reply_to=f"{there}/{other}", reply_to_author=f"{there}/{other}")
+    return post
 
 
 # --- Reddit and Lemmy ---

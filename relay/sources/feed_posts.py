@@ -7,22 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
+from relay.authenticity import is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Form, Span, Text
 from relay.sources.feed_habits import STATUS, as_meant
+from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names, has_handle
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import clean, from_html, from_plain, plain, safe_url
 
-SOURCE = "rss"
-
 _SKEW = timedelta(minutes=15)
-_URI_LIMIT = 1000
-_SHORT = 10
 _TRACKING = ("utm_", "fbclid=", "gclid=", "mc_cid=", "mc_eid=")
 # Counters that some sites print into the text (Lemmy: "14 points | 3 comments"; Hacker News: "Points: 7"), within a
 # line or as a line of their own; no edit when they move.
@@ -58,7 +56,7 @@ class Item:
 
     post: Post
     name: str
-    """Of its uri."""
+    """Of its mark (:class:`relay.sources.feed_names.Names`)."""
     text: str
     """Of what it says: it differs when a reader would call the post edited."""
     twin: str
@@ -80,24 +78,18 @@ class Setting:
     page: str = ""
     """The site that the feed belongs to."""
 
-    def uri(self, name: str) -> PostUri:
-        """No site can claim another's entries: a name counts within the feed's host and port.
+    profile: str = ""
+    """The same, where the host says so that the feed was read from: of another's page it can say nothing."""
+    feed: str
+    """All that is subscribed to, where ``address`` is the first of several mirrors."""
 
-        So feeds of one site that share an entry share its uri. A short guid (``12``) counts within its feed only.
-        """
-        host, feed = _scopes(self.address)
-        scope = feed if len(name) < _SHORT and ":" not in name else host
-        if not name.isprintable() or " " in name:
-            name = re.sub(r"[\s\x00-\x1f\x7f]+", "", name)
-        return PostUri(f"{SOURCE}:{scope}:{name if len(scope) + len(name) < _URI_LIMIT else _digest(scope, name)}")
+    def names(self, name: str) -> Names:
+        """What an entry is called that the feed calls ``name``."""
+        return entry_names(name, address=self.address, feed=self.feed)
 
-
-@lru_cache(maxsize=128)
-def _scopes(address: str) -> tuple[str, str]:
-    """The site and the feed that a name counts in."""
-    parts = urlsplit(address)
-    host = parts.netloc.lower()
-    return host, f"{host}{parts.path}?{parts.query}"
+    def speaks_for(self, link: str) -> bool:
+        """Whether the feed is of the link's host: subscribed to there, and read there."""
+        return is_home(self.address, link) and is_home(self.url, link)
 
 
 def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
@@ -135,17 +127,16 @@ def _told(item: Item) -> Told:
 
 
 def _read_item(entry: Entry, name: str, place: str, link: str, setting: Setting) -> Item:
-    return _item(entry, link, _post(entry, place, setting.uri(name), setting), setting)
+    return _item(entry, place, link, setting.names(name), setting)
 
 
-def setting_of(document: Document, *, address: str, url: str, now: datetime) -> Setting:
-    return Setting(
-        address=address,
-        url=url,
-        now=now,
-        title=_line(document.title) or urlsplit(address).hostname or address,
-        page=_web(document.link, url),
-    )
+def setting_of(document: Document, *, address: str, url: str, now: datetime, feed: str = "") -> Setting:
+    """``feed`` is all that is subscribed to, where ``address`` is the first of several mirrors."""
+    title, page = _line(document.title), _web(document.link, url)
+    profile = page if is_home(url, page) else ""
+    setting = Setting(address=address, url=url, now=now, title=title, page=page, profile=profile, feed=feed or address)
+    known = title and all(map(setting.speaks_for, account_hosts(title)))
+    return setting if known else replace(setting, title=urlsplit(address).hostname or address)
 
 
 def note(document: Document) -> str:
@@ -202,16 +193,17 @@ def _canonical(link: str) -> str:
     )
 
 
-def _item(entry: Entry, link: str, post: Post, setting: Setting) -> Item:
+def _item(entry: Entry, place: str, link: str, names: Names, setting: Setting) -> Item:
+    post = _post(entry, place, names.uri, setting)
     said = _said(post.body)
     if "/status/" in link:  # the instances of Nitter name themselves in the text
         said = said.replace(urlsplit(setting.url).netloc, "")
     text = _digest(post.title, post.warning, said, *[media.url.partition("?")[0] for media in post.media])
     dated = entry.published or entry.updated
-    post = as_meant(post)
+    post = as_meant(post, creator=entry.author, own=setting.speaks_for)
     return Item(
         post=post,
-        name=_digest(post.uri),
+        name=_digest(names.mark),
         text=text,
         twin=_digest(link, text, dated.isoformat()) if dated else "",
         answers=entry.reply_to,
@@ -269,7 +261,7 @@ def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
         url=link or setting.page or setting.address,
         source=SOURCE,
         origin=setting.address,
-        author=_tooter(toot, setting) if toot else _author(entry, setting),
+        author=_tooter(toot, setting) if toot and _is_own(toot, setting) else _author(entry, setting),
         published=published,
         edited=updated if updated > published else None,
         title=_line(entry.title),
@@ -279,7 +271,7 @@ def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
         language=clean(entry.language, limit=35),
         tags=tuple(_tags(entry.tags)),
         media=tuple(_media(entry, setting)),
-        reply_to=setting.uri(entry.reply_to) if entry.reply_to else "",
+        reply_to=setting.names(entry.reply_to).uri if entry.reply_to else "",
     )
 
 
@@ -288,7 +280,13 @@ def _past(date: datetime | None, now: datetime) -> datetime:
 
 
 def _author(entry: Entry, setting: Setting) -> Author:
-    return Author(uri=setting.address, name=_name(entry.author) or setting.title, url=setting.page)
+    """The feed, under the name that the entry gives; no name is the account of somebody it does not speak for."""
+    name = _name(entry.author)
+    if has_handle(name):
+        hosts = account_hosts(name)
+        name = name if hosts and all(map(setting.speaks_for, hosts)) else ""
+    uri = author_uri(address=setting.address, feed=setting.feed)
+    return Author(uri=uri, name=name or setting.title, url=setting.profile)
 
 
 def _name(author: str) -> str:
@@ -299,6 +297,11 @@ def _name(author: str) -> str:
         return name[:-1]
     name, _, address = line.partition(" <")
     return name if "@" in address else line
+
+
+def _is_own(toot: re.Match[str], setting: Setting) -> bool:
+    """Whether the feed is of the author's own server, and leads there."""
+    return setting.speaks_for(toot["page"]) and (not toot["home"] or setting.speaks_for(f"https://{toot['home']}/"))
 
 
 def _tooter(toot: re.Match[str], setting: Setting) -> Author:

@@ -33,7 +33,9 @@ class Visit:
     """What is asked for: an address, and what is known of the feed there."""
 
     name: str
-    """The address that was subscribed to: entries are named after it."""
+    """The first address of the feed: what is compared between polls is named after it."""
+    feed: str
+    """The feed as it was subscribed to, with all its mirrors: a guid counts within it."""
     url: str
     cursor: Cursor
     seeded: bool
@@ -136,7 +138,7 @@ class Reader:
         return document
 
     async def _take(self, visit: Visit, answer: Answer, document: Document, now: datetime) -> Reading:
-        setting = setting_of(document, address=visit.name, url=answer.url, now=now)
+        setting = setting_of(document, address=visit.name, url=answer.url, now=now, feed=visit.feed)
         items = await items_of(document, setting)
         known, said = visit.cursor, hints(document, answer.body, answer.headers, answer.url)
         news = compare(

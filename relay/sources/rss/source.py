@@ -16,7 +16,7 @@ from relay.http import Http
 from relay.model import Feed
 from relay.plugins import Duration, Hooks, Notes, Settings
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
-from relay.sources.feed_posts import SOURCE
+from relay.sources.feed_names import SOURCE
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss.cursor import Cursor, moment, seconds
 from relay.sources.rss.manners import pause
@@ -113,7 +113,8 @@ class RssSource:
         readings: list[Reading] = []
         for number in cursor.order(len(addresses), now):
             at = cursor.at(number)
-            visit = Visit(name=addresses[0], url=addresses[number], cursor=at, seeded=feed.seeded)
+            name, url = addresses[0], addresses[number]
+            visit = Visit(name=name, feed=feed.address, url=url, cursor=at, seeded=feed.seeded)
             readings.append(await self._reader.read(visit))
             if _serves(readings[-1], now):
                 break
