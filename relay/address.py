@@ -10,7 +10,7 @@ _LONGEST = 600  # in bytes at most four times that: an index of a database takes
 _WEB = re.compile(r"https?://(?:[^/?#@\s]*+@)*+([^/?#@\s]++)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 """What stands before ``@`` is a user's name, however much it looks like a host."""
 _TRACKING = re.compile(r"utm_\w*(?:=|$)", re.IGNORECASE)
-_ENDS = re.compile(r"^(?:www\.)+|(?::80|:443|\.)+$", re.IGNORECASE)
+_ENDS = re.compile(r"^(?:www\.)+|(?<!\.)(?<!:80)(?<!:443)(?::80|:443|\.)+$", re.IGNORECASE)
 """What makes no difference to a host: the usual prefix, the usual ports, the root's dot."""
 _PORT = re.compile(r":\d*$")
 

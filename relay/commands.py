@@ -276,7 +276,8 @@ def english(text: str) -> str:
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 _WORD = re.compile(
     r"""(?:(?P<key>[^\W\d_]+(?:_[^\W\d_]+)*)=)?"""
-    r"""(?:"(?P<a>[^"]*)"|“(?P<b>[^”]*)”|„(?P<c>[^“]*)“|«(?P<d>[^»]*)»|(?P<bare>\S+)"""
+    # one that is never closed is looked for no further than anybody writes
+    r"""(?:"(?P<a>[^"]{0,1000})"|“(?P<b>[^”]{0,1000})”|„(?P<c>[^“]{0,1000})“|«(?P<d>[^»]{0,1000})»|(?P<bare>\S+)"""
     r"""|(?<==)(?=\s|$))"""  # a name with nothing after it
 )
 

@@ -72,7 +72,7 @@ def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
 # --- a document ---
 
 
-_SECRETISH = r"[\w-]*(?:token|secret|passw|api_?key|credential)[\w-]*"
+_SECRETISH = r"[\w-]{0,100}(?:token|secret|passw|api_?key|credential)[\w-]*"
 
 
 def _shown(line: str, secrets: Iterable[str]) -> str:
@@ -197,7 +197,7 @@ def _bound(value: str) -> str:
     """pydantic gives the ``repr`` of a time span."""
     if not value.startswith("datetime.timedelta("):
         return value
-    parts = {unit: int(number) for unit, number in re.findall(r"(\w+)=(\d+)", value)}
+    parts = {unit: int(number) for unit, number in re.findall(r"\b([a-z]+)=(\d+)", value)}
     return duration_text(timedelta(**parts))
 
 

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from unicodedata import category, normalize
 
-_PLAIN = re.compile("[A-Za-z0-9_]*[A-Za-z][A-Za-z0-9_]*")  # most hashtags; every network folds them alike
+_PLAIN = re.compile("[0-9_]*[A-Za-z][A-Za-z0-9_]*")  # most hashtags; every network folds them alike
 _VARIATIONS = re.compile("[\ufe00-\ufe0f]")
 _SEPARATORS = "_·・\u200c"
 _ACCENTED = re.compile(r"([a-z])[\u0300-\u036f]+")

@@ -21,18 +21,20 @@ HIDDEN = "…"
 
 _SECRETS = re.compile(
     r"(?P<web>\bhttps?://)[^/\s\"'<>]+@"  # user:password@ in an address
-    r"|(?P<dsn>\b(?!https?:)[a-z][a-z0-9+.-]*://)[^\s\"'<>]+@"  # a database's password may even hold a slash
+    r"|(?P<dsn>\b(?!https?:)[a-z][a-z0-9+.-]{0,30}://)[^\s\"'<>]{1,1000}@"  # a database's password may hold a slash
     r"|(?P<hook>/(?:webhooks|interactions)/\d+/)[\w-]+"  # such an address is its password
     r"|(?P<query>[?&](?:access_token|api_?key|auth|password|secret|sig|token)=)[^&\s\"'<>]+"
     r"|(?P<scheme>\b(?:bearer|bot|basic)\s+)(?=\S*\d)[\w.~+/=-]{16,}"  # an Authorization header
     r"|(?P<bot>\bbot)\d{6,}:[\w-]{30,}"  # a bot's token in the path of an address
     r"|\b\d{6,}:[\w-]{30,}"  # and alone
     r"|\b(?:syt|syr|mat|mct|mcr)_(?=\w*\d)\w{12,}"  # access tokens that say what they are
-    r"|\b[\w-]{23,}\.[\w-]{6,}\.[\w-]{25,}",  # three-part tokens
+    r"|(?<![\w-])[\w-]{23,}\.[\w-]{6,}\.[\w-]{25,}",  # three-part tokens
     re.IGNORECASE,
 )
 _UNPRINTABLE = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 _MULTILINE = frozenset({"exception", "stack"})
+_LONGEST, _LONGEST_TRACE, _READ = 4_000, 50_000, 200_000
+"""Characters of a value that are logged, and among which secrets are looked for: servers are quoted at any length."""
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -99,7 +101,9 @@ def _cleaned(hide: Callable[[str], str]) -> Processor:
     def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         for key, value in event.items():
             if isinstance(value, str):
-                text = hide(value.translate(_UNPRINTABLE))
+                longest = _LONGEST_TRACE if key in _MULTILINE else _LONGEST
+                text = hide(value[:_READ].translate(_UNPRINTABLE))
+                text = text if len(text) <= longest else f"{text[:longest]}{HIDDEN}"
                 event[key] = text if key in _MULTILINE else text.replace("\n", " ")
         return event
 

@@ -37,7 +37,7 @@ def duration(value: object) -> object:
     """Read ``"90s"``, ``"10m"``, ``"6h"``, ``"30d"``, sums (``"1h30m"``) as a timedelta; leave the rest to pydantic."""
     if not isinstance(value, str):
         return value
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value)
+    parts = re.findall(r"(\d{1,20}(?:\.\d{1,20})?)\s{0,20}(ms|s|m|h|d)", value)
     if not parts or "".join(n + u for n, u in parts) != re.sub(r"\s+", "", value):
         raise ValueError('expected a time span such as "90s", "10m" or "6h"')
     try:

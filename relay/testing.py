@@ -215,7 +215,7 @@ class FakeSource:
     polls: list[Feed] = field(default_factory=list)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
-        if re.fullmatch(r"#\w*[^\W\d]\w*", topic):
+        if re.fullmatch(r"#\d*[^\W\d]\w*", topic):
             return Resolved(feeds=(topic,), tag=topic[1:].casefold())
         if topic.startswith(("fake:", "https:")):
             return Resolved(feeds=(topic,))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from relay.log import Trouble, configure, redact
+from relay.log import Trouble, configure, get_logger, redact
 
 BOT = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 THREE_PARTS = "MTA5ODc2NTQzMjEwOTg3NjU0.GxYzAb.abcdefghijklmnopqrstuvwxyz0123"
@@ -204,3 +204,9 @@ def test_one_trouble_does_not_hide_another() -> None:
         trouble.works("one feed")
         trouble.broke("another", "503")
     assert [line["what"] for line in told] == ["one feed", "another", "one feed"]
+
+
+def test_a_long_value_is_hidden_in_linear_time_and_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    get_logger("t").warning("odd", header="a-" * 500_000, other="x://" * 200_000 + "@secret")
+    assert len(capsys.readouterr().err) < 10_000

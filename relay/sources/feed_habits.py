@@ -25,7 +25,9 @@ _TAIL = re.compile(
     r"|est apparu en premier sur|proviene da|apareceu primeiro em|verscheen eerst op) .{1,200}",
     re.DOTALL,
 )
-_REDDIT = re.compile(r"(?:\[[^\]]*\] \| )?submitted by\s+/?u/\S+.*\[link\]\s*\[comments\]", re.DOTALL)
+_REDDIT = re.compile(
+    r"(?:\[[^\]]{0,200}\] \| )?submitted by\s{1,9}/?u/\S{1,100}.{0,200}\[link\]\s{0,9}\[comments\]", re.DOTALL
+)
 _LEMMY = re.compile(r"submitted by \S.{0,200} to \S.{0,200}\n\d{1,9} points? \| \d{1,9} comments?(?:\n\S{1,2000})?")
 _PREFIX = re.compile(r"(?:Pinned: )?(?:(?P<kind>RT by|R to) @(?P<who>\w{1,30}): )?")
 _CREATOR = re.compile(r"@(\w{1,30})")

@@ -23,7 +23,8 @@ _UNWANTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206f\u
 def _grapheme() -> Pattern[str]:
     import regex  # 5 MB, and only a text that has to be cut needs it
 
-    return regex.compile(r"\X")
+    # A flag is two letters of a kind, and \X counts all of these before it, each time: pairs need no counting.
+    return regex.compile(r"[\U0001f1e6-\U0001f1ff]{2}(?=[\U0001f1e6-\U0001f1ff])|\X")
 
 
 def whole(text: str) -> str:

@@ -147,7 +147,7 @@ def _lines(block: Block) -> list[str]:
         return [fence, *code.split("\n"), fence]
     lines = [line.strip(" \t") for line in _inline(block.spans).strip().split("\n")]
     if block.form is Form.HEADING:
-        heading = re.sub("#+$", r"\\\g<0>", " ".join(lines))
+        heading = re.sub("(?<!#)#+$", r"\\\g<0>", " ".join(lines))
         return [f"### {heading}"] if heading else []
     broken = "\\\n".join(lines)
     return _LINE_START.sub(r"\1\\", broken).split("\n") if broken else []

@@ -27,7 +27,7 @@ _KINDS = {
 }
 _HANDLE = re.compile(r"[\w.-]+(?:@[\w.-]+(?::\d+)?)?")
 _REFUSAL = re.compile(r"[#＃](?:nobots?|noindex|noarchive)(?!\w)", re.IGNORECASE)
-_MARKUP = re.compile(r"<[^>]*>")
+_MARKUP = re.compile(r"<[^<>]*>")
 _URI_LIMIT = 2000  # a database's index takes no more
 
 

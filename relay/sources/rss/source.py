@@ -24,7 +24,7 @@ from relay.sources.rss.push import Push
 from relay.sources.rss.reading import Reader, Reading, Visit
 
 STREAM = "websub"
-_BETWEEN = re.compile(r"\s+(?=(?:https?|feed):)", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?<!\s)\s++(?=(?:https?|feed):)", re.IGNORECASE)
 
 
 class RssSettings(Settings):
