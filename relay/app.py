@@ -16,13 +16,14 @@ from typing import Any
 
 from relay import __version__, plugins
 from relay.config import Config
+from relay.fence import fenced_adapter, fenced_source
 from relay.folding import Folding
 from relay.growth import Growth
 from relay.handlers import Desk, Handlers
 from relay.http import Http
 from relay.ingest import Ingest
 from relay.language import words
-from relay.lease import Tenure
+from relay.lease import Tenure, end
 from relay.log import Trouble, get_logger
 from relay.mentions import Accounts, Speaker
 from relay.model import Destination
@@ -90,10 +91,15 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             hooks=hooks,
             notes=plugins.Notes(shelf=shelf),
         )
-        adapters: dict[str, Adapter] = _build("adapters", config.adapters, host)
+        adapters = {
+            name: fenced_adapter(name, _builder("adapters", name, table, host))
+            for name, table in config.adapters.items()
+        }
         for adapter in adapters.values():
-            stack.push_async_callback(_close, adapter)
-        sources = _build("sources", config.sources, host)
+            stack.push_async_callback(adapter.close)
+        sources = {
+            name: fenced_source(name, _builder("sources", name, table, host)) for name, table in config.sources.items()
+        }
         yield Parts(
             config=config,
             http=http,
@@ -106,13 +112,9 @@ async def build(config: Config) -> AsyncIterator[Parts]:
         )
 
 
-def _build(kind: plugins.Kind, settings: Mapping[str, Any], host: plugins.Host) -> dict[str, Any]:
-    return {
-        name: plugins.load(kind, name).build(
-            table, replace(host, notes=replace(host.notes, owner=f"{kind[:-1]}:{name}"))
-        )
-        for name, table in settings.items()
-    }
+def _builder(kind: plugins.Kind, name: str, table: plugins.Settings, host: plugins.Host) -> Callable[[], Any]:
+    own = replace(host, notes=replace(host.notes, owner=f"{kind[:-1]}:{name}"))
+    return lambda: plugins.load(kind, name).build(table, own)
 
 
 def _colours(sources: Iterable[str]) -> dict[str, int]:
@@ -123,13 +125,6 @@ def _colours(sources: Iterable[str]) -> dict[str, int]:
 def _previews(adapters: Iterable[str]) -> dict[str, plugins.Preview]:
     found = {name: plugins.load("adapters", name).preview for name in adapters}
     return {name: preview for name, preview in found.items() if preview is not None}
-
-
-async def _close(adapter: Adapter) -> None:
-    try:
-        await adapter.close()
-    except Exception:
-        log.exception("an adapter did not close", adapter=adapter.name)
 
 
 def wanted(config: Config) -> list[Wanted]:
@@ -302,11 +297,11 @@ class App:
     async def _stop(self, readers: Tasks, senders: Tasks, adapters: Tasks) -> None:
         try:
             async with asyncio.timeout(STOP_WITHIN.total_seconds()):
-                await _cancel(readers)
+                await end(*readers)
                 await self.ingest.stop()
-                await _cancel(senders)
+                await end(*senders)
                 await self.outbox.stop(self.parts.config.outbox.grace)
-                await _cancel(adapters)
+                await end(*adapters)
                 await self.web.stop()
                 await self.store.delete_leases(self.tenure.owner)
         except (TimeoutError, StoreError) as error:
@@ -364,12 +359,6 @@ async def _first_failure_or(stopped: asyncio.Task[Any], tasks: Tasks) -> None:
             task.result()
         if stopped in done:
             return
-
-
-async def _cancel(tasks: Tasks) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager

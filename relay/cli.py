@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -16,6 +17,9 @@ from relay import __version__
 
 if TYPE_CHECKING:
     from relay.config import Config
+
+STOP_WITHIN = 5.0
+"""Seconds after which a relay that was told to stop has ended, whatever holds it."""
 
 # The rooms load when a command needs them, so that `relay --help` answers at once.
 
@@ -93,6 +97,8 @@ def start(
 
     configure(level, json=os.environ.get("RELAY_LOG") == "json", secrets=config.secrets() if config else ())
 
+    timers: list[threading.Timer] = []
+
     async def main() -> int:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -101,16 +107,37 @@ def start(
             if stop.is_set():
                 os._exit(130)
             stop.set()
+            timers.append(_end_in_time())
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, on_signal)
-        return await work(stop)
+        try:
+            return await work(stop)
+        finally:
+            timers.append(_end_in_time())
 
     try:
         code = _loop_run(main())
     except (StoreError, PluginError, StartError) as error:
         fail(str(error))
+    finally:
+        for timer in timers:
+            timer.cancel()
     raise typer.Exit(code)
+
+
+def _end_in_time() -> threading.Timer:
+    """End the process by force if it has not ended within five seconds: a plugin may hold a task or a thread."""
+    timer = threading.Timer(STOP_WITHIN, _force)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _force() -> None:
+    sys.stderr.write("relay: something did not stop and was ended by force; the next start goes on where it was\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _loop_run(main: Coroutine[Any, Any, int]) -> int:
@@ -236,6 +263,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    finally:
+        _end_in_time()  # a thread of a plugin's would be waited for
 
 
 if __name__ == "__main__":

@@ -256,10 +256,25 @@ def load(path: Path | None, env: Mapping[str, str] | None = None) -> Config:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             report.add_invalid(detail, model, data)
+    except Exception as error:  # noqa: BLE001 - a third party's validator may raise anything
+        report.add(*_failed(error, used, data))
     report.raise_any()
     subscriptions: tuple[SubscriptionConfig, ...] = tables["subscriptions"]
     tables["subscriptions"] = tuple(map(SubscriptionConfig.choosing, subscriptions, options))
     return _config(tables, path)
+
+
+def _failed(error: Exception, used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]], data: Mapping[str, Any]) -> Any:
+    """Which table could not be read, and why."""
+    for kind, loaded in used.items():
+        for name, plugin in loaded.items():
+            try:
+                plugin.settings.model_validate(data[kind][name])
+            except ValidationError:
+                continue
+            except Exception as own:  # noqa: BLE001 - as above
+                return (kind, name), f"its settings cannot be read: {type(own).__name__}: {own}"
+    raise error
 
 
 def _config(tables: dict[str, Any], path: Path | None) -> Config:

@@ -18,7 +18,7 @@ from typing import assert_never
 from relay import following
 from relay.asking import Is, nothing, sifted
 from relay.gather import Gather
-from relay.lease import Tenure
+from relay.lease import Tenure, end
 from relay.live import Live
 from relay.log import get_logger
 from relay.manner import Mode
@@ -165,10 +165,7 @@ class Ingest:
 
     async def stop(self) -> None:
         """Give up the polls that are under way (their feeds are read again) and let the writes end."""
-        polls = list(self._polling)
-        for poll in polls:
-            poll.cancel()
-        await asyncio.gather(*polls, return_exceptions=True)
+        await end(*self._polling)
         await self._intakes.stop()
 
     async def refresh(self) -> None:
@@ -221,10 +218,17 @@ class Ingest:
         asked = following.poll(source, feed, self.tenure.clock(), self.looks)
         answer = await _answer(asked, f"{feed.source} {feed.address}")
         self._tell(feed, answer)
-        now = self.tenure.clock()
-        await self._take(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
+        try:
+            await self._digested(feed, source, answer)
+        except Exception as error:  # what a source put into its answer is nothing that can be matched
+            log.exception("an answer could not be taken in; the feed is read again", feed=feed.address)
+            await self._digested(feed, source, TryLater(f"a bug in the source: {type(error).__name__}: {error}"[:300]))
         if not feed.seeded:
             self._live.look()  # from now on a stream may serve it
+
+    async def _digested(self, feed: Feed, source: Source, answer: Batch | TryLater | Gone) -> None:
+        now = self.tenure.clock()
+        await self._take(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
 
     def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
         where = f"{feed.source} {feed.address}"

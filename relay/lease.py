@@ -56,7 +56,7 @@ class Tenure:
             try:
                 await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                await _end(working, holding)
+                await end(working, holding)
             if not working.cancelled():
                 return working.result()
             self.trouble.broke(name, "another relay has taken it over")
@@ -84,7 +84,12 @@ class Tenure:
                 until = lease.until
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until they have ended. Unlike ``gather``, it ends at once when its caller is cancelled."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # somebody has looked at it: nothing is logged once more

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
+from relay.fence import Bug, apart
 from relay.following import THREAD
 from relay.lease import Tenure
 from relay.log import get_logger
@@ -26,6 +27,8 @@ from relay.schedule import backoff, next_check
 log = get_logger(__name__)
 
 _AGAIN = timedelta(seconds=1)
+_NOTHING = 0.02
+"""Seconds to rest after a stream told nothing."""
 _GATHERING = timedelta(milliseconds=200)
 _NO_FEED = Feed(id=FeedId(0), source="", address="", seeded=True)
 """Where an event belongs to no feed, its hashtags decide who wants it."""
@@ -130,10 +133,10 @@ class Live:
         """A source's bug must not stop the others: it is told loudly, and the stream is opened again."""
         failures = 0
         while True:
-            try:
-                await self._listen(source, name)
-            except Exception:
-                log.exception("a stream ended in a bug; it is opened again", source=source.name, stream=name)
+            what = f"stream {source.name} {name}"
+            ended = await apart(lambda: self._listen(source, name), what)
+            if isinstance(ended, Bug):
+                self.tenure.trouble.broke(f"{what} (its end)", ended.reason, exc_info=ended.error)
             failures += 1
             await asyncio.sleep(backoff(failures, random.random()).total_seconds())  # noqa: S311 - jitter, no secret
 
@@ -144,6 +147,9 @@ class Live:
         async with aclosing(source.stream(name, watch, cursor or "")) as stream:  # type: ignore[type-var]  # a generator
             async for streamed in stream:
                 await self._take(streamed, key, watch, sweep)
+                # A stream that never waits must not hold the loop, nor keep a processor busy with nothing.
+                told = streamed.events or streamed.cursor is not None or streamed.missed
+                await asyncio.sleep(0 if told else _NOTHING)
 
     async def _take(self, streamed: Streamed, key: str, watch: Watch, sweep: timedelta | None) -> None:
         if streamed.note:

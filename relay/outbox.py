@@ -17,7 +17,7 @@ from functools import partial
 from relay.folding import fold_card
 from relay.gather import Gather
 from relay.language import Words, words
-from relay.lease import Tenure
+from relay.lease import Tenure, end
 from relay.log import get_logger
 from relay.model import Delivery, Post
 from relay.ports import (
@@ -93,10 +93,7 @@ class Outbox:
         self._stopping = True
         if self._flights:
             await asyncio.wait(self._flights, timeout=grace.total_seconds())
-        late = list(self._flights)
-        for flight in late:
-            flight.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end(*self._flights)
         await self._settlements.stop()
 
     # --- the loop ---

@@ -225,6 +225,10 @@ class Plugin(Generic[S, T]):
 
     settings: type[S]
     build: Callable[[S, Host], T]
+    """Raises :class:`PluginError` where the configuration is wrong: the relay then does not start, and says why.
+
+    Any other exception is taken for passing: it is told, and the plugin is built again later.
+    """
     options: type[Settings] | None = None
     """Of an adapter: what one subscription may choose for itself; each has a default, None where that is ``settings``'.
 
@@ -250,12 +254,16 @@ def load(kind: Kind, name: str) -> Plugin[Any, Any]:
     point = names(kind)[name]
     try:
         plugin = point.load()
-    except Exception as error:  # a third party's module may fail in any way while it is imported
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a third party's module may fail in any way
         raise PluginError(
             f"{kind[:-1]} {name!r} cannot be loaded from {point.value} ({_where(point)}): {error}"
         ) from error
     if not isinstance(plugin, Plugin):
         raise PluginError(f"{kind[:-1]} {name!r}: {point.value} is no relay.plugins.Plugin")
+    models: tuple[object, ...] = (plugin.settings, plugin.options or Settings)
+    for model in models:
+        if not (isinstance(model, type) and issubclass(model, Settings)):
+            raise PluginError(f"{kind[:-1]} {name!r}: {point.value} has settings that are no relay.plugins.Settings")
     return plugin
 
 
