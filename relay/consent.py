@@ -1,4 +1,4 @@
-"""What may be done with an author's words, by what the author said and by who asks. Pure.
+"""What may be done with an author's words, by what the author said and by who asks, and who may see them where. Pure.
 
 To say nothing of lists and of search engines is to say no, as ActivityPub's ``discoverable`` and ``indexable`` have it
 (swicg.github.io/miscellany). What a network knows as a wish to be left alone, the sources report as ``Author.refuses``.
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from relay.model import Author
+from relay.model import Author, Post
+from relay.ports import Page
 
 
 class Asker(StrEnum):
@@ -61,6 +62,77 @@ def consent(author: Author, asker: Asker, expire: timedelta) -> Consent:
     return Consent(page=True, listed=listed, indexed=indexed, expires=None if stays else expire)
 
 
+def page_consent(page: Page, expire: timedelta) -> Consent:
+    """What the author of a thread allows with its page; nothing where all of it was deleted."""
+    author = next((post.author for post in page.posts if isinstance(post, Post)), None)
+    return consent(author, Asker.AUTHOR if page.asked else Asker.NOBODY, expire) if author else NO
+
+
+def page_has_run_out(page: Page, expire: timedelta, now: datetime) -> bool:
+    """Whether a page is gone by now because nobody read it: no reader, its author or a source was heard of since."""
+    last = max(filter(None, (page.visited, page.updated, page.seen)))
+    return has_run_out(page_consent(page, expire), last, now)
+
+
 def has_run_out(allowed: Consent, last: datetime, now: datetime) -> bool:
     """Whether a page that was ``last`` visited or changed then is gone by now."""
     return allowed.expires is not None and now - last > allowed.expires
+
+
+# --- lists ---
+
+
+class Audience(StrEnum):
+    """For whom a list of threads is made."""
+
+    EVERYBODY = "everybody"
+    """The front page, hashtags, authors, and all feeds: anybody can open them, or guess their addresses."""
+    RECIPIENTS = "recipients"
+    """The page of a digest. Its address cannot be guessed and was sent to one chat, in the place of a message for
+    each post, so its readers must be able to reach every post. But the address may be passed on, so the page hands on
+    neither words nor addresses of pages that were not meant for lists."""
+
+
+class Showing(StrEnum):
+    """How much of a thread a list shows."""
+
+    THREAD = "thread"
+    """Its beginning, its author, and the address of its page."""
+    LINK = "link"
+    """The author's name and the address of the original, where the author decides who may read it."""
+    COUNTED = "counted"
+    """Only that there is one more."""
+    NOTHING = "nothing"
+
+
+def allows_lists(post: Post) -> bool:
+    """Whether a post lets its thread be listed: its author allows lists, and it does not begin an unlisted thread.
+
+    The later posts of a thread are often unlisted, so that they do not fill timelines; that says nothing of the thread.
+    """
+    author = post.author
+    goes_on = bool(post.reply_to) and post.reply_to_author == author.uri
+    return author.discoverable is True and not author.refuses and (goes_on or not post.unlisted)
+
+
+def showing(page: Page, audience: Audience, expire: timedelta, now: datetime) -> Showing:
+    """How much of a thread a list for this audience shows: the one rule for all lists, feeds and counts.
+
+    ===============================================  =========  ==========
+    the thread                                       everybody  recipients
+    ===============================================  =========  ==========
+    deleted or forgotten, all of it                  nothing    nothing
+    its author wants to be left alone                nothing    counted
+    a post of it allows no lists, or it has run out  nothing    link
+    every post of it allows lists                    thread     thread
+    ===============================================  =========  ==========
+    """
+    posts = [post for post in page.posts if isinstance(post, Post)]
+    posts += [post for chain in page.asides for post in chain]
+    if not posts:
+        return Showing.NOTHING
+    if all(map(allows_lists, posts)) and not page_has_run_out(page, expire, now):
+        return Showing.THREAD
+    if audience is Audience.EVERYBODY:
+        return Showing.NOTHING
+    return Showing.COUNTED if any(post.author.refuses for post in posts) else Showing.LINK

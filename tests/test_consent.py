@@ -8,8 +8,10 @@ from itertools import product
 
 import pytest
 
-from relay.consent import NO, Asker, Consent, consent, has_run_out
-from relay.testing import NOON, author
+from relay.consent import NO, Asker, Audience, Consent, Showing, consent, has_run_out, showing
+from relay.model import Post, Removed
+from relay.ports import Page
+from relay.testing import NOON, author, post
 
 MONTH = timedelta(days=30)
 AUTHOR, READER, NOBODY = Asker
@@ -59,3 +61,45 @@ def test_a_page_runs_out_when_nobody_came_for_so_long(days: int, gone: bool) -> 
     assert has_run_out(consent(SILENT, READER, MONTH), NOON, NOON + timedelta(days=days)) is gone
     assert not has_run_out(consent(SILENT, AUTHOR, MONTH), NOON, NOON + timedelta(days=days))
     assert not has_run_out(NO, NOON, NOON + timedelta(days=days))
+
+
+# --- lists ---
+
+LISTED = author()
+SHY = replace(author(), discoverable=None)
+REFUSING = replace(author(), discoverable=True, refuses=True)
+
+
+def page_of(*posts: Post | Removed, **said: object) -> Page:
+    plain = Page(slug="slug", root=posts[0].uri, posts=posts, looked=None, updated=NOON)
+    return replace(plain, **said)  # type: ignore[arg-type]  # named by the test
+
+
+@pytest.mark.parametrize(
+    ("page", "everybody", "recipients"),
+    [
+        (page_of(post(author=LISTED)), Showing.THREAD, Showing.THREAD),
+        (page_of(post(author=LISTED, unlisted=True)), Showing.NOTHING, Showing.LINK),
+        (
+            page_of(post(1), post(2, unlisted=True, reply_to=post(1).uri, reply_to_author=LISTED.uri)),
+            Showing.THREAD,
+            Showing.THREAD,
+        ),
+        (page_of(post(1, unlisted=True, reply_to="https://x.example/1")), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=SHY)), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=replace(SHY, discoverable=False))), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=replace(SHY, indexable=True))), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=SHY), asked=True), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=SHY), updated=NOON - 2 * MONTH), Showing.NOTHING, Showing.LINK),
+        (page_of(post(1), post(2, author=SHY)), Showing.NOTHING, Showing.LINK),
+        (page_of(post(1), asides=((post(2, author=SHY),),)), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=REFUSING)), Showing.NOTHING, Showing.COUNTED),
+        (page_of(post(author=REFUSING), asked=True), Showing.NOTHING, Showing.COUNTED),
+        (page_of(post(1), post(2, author=REFUSING)), Showing.NOTHING, Showing.COUNTED),
+        (page_of(Removed(post(1).uri)), Showing.NOTHING, Showing.NOTHING),
+        (page_of(Removed(post(1).uri), post(2)), Showing.THREAD, Showing.THREAD),
+    ],
+)
+def test_what_a_list_shows(page: Page, everybody: Showing, recipients: Showing) -> None:
+    assert showing(page, Audience.EVERYBODY, MONTH, NOON) is everybody
+    assert showing(page, Audience.RECIPIENTS, MONTH, NOON) is recipients

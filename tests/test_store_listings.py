@@ -36,14 +36,27 @@ async def test_a_hashtag_lists_what_was_relayed_the_latest_first_and_threads_onc
 
 async def test_a_list_is_read_leaf_by_leaf(store: Store) -> None:
     await publish(store, *(tagged(number) for number in range(1, 8)))
-    seen, before = [], None
-    while True:
-        leaf = await store.list_tagged("bridge", 3, before)
-        seen.append(roots(leaf))
-        before = leaf.before
-        if before is None:
-            break
+    leaves = [await store.list_tagged("bridge", 3, skip) for skip in (0, 3, 6)]
+    assert [leaf.more for leaf in leaves] == [True, True, False]
+    seen = [roots(leaf) for leaf in leaves]
     assert seen == [[7, 6, 5], [4, 3, 2], [1]]
+
+
+async def test_only_threads_that_may_be_listed_are_on_a_hashtag(store: Store) -> None:
+    """A list is never shorter than it was asked for, so its length does not tell that something is left out."""
+    shy = replace(author("Sami"), discoverable=False)
+    await publish(store, *(tagged(number, author=shy) for number in range(1, 9)))
+    await publish(
+        store,
+        tagged(20),
+        tagged(21),
+        tagged(22),
+        post(23, reply_to=uri(22), author=replace(author(), discoverable=False)),
+    )
+    for number in range(9, 17):
+        await publish(store, tagged(number, author=shy))
+    leaf = await store.list_tagged("bridge", 2)
+    assert (roots(leaf), leaf.more) == ([21, 20], False)
 
 
 async def test_what_is_deleted_is_listed_no_more(store: Store) -> None:

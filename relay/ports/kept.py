@@ -256,10 +256,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
-    """Some of a list of threads, newest first. ``before``: what to ask for next; None: this was the last of it."""
+    """Some of a list of threads, newest first. ``more``: there are others after these."""
 
     pages: tuple[Page, ...] = ()
-    before: int | None = None
+    more: bool = False
     topic: str = ""
     """Of a fold: what it is about."""
 

@@ -163,16 +163,19 @@ class Store(Protocol):
         """The latest threads of two posts or more whose authors allow lists, newest growth first."""
         ...
 
-    async def list_tagged(self, tag: str, limit: int, before: int | None = None) -> Leaf:
-        """The threads of which something was relayed on a folded hashtag, the latest first."""
+    async def list_tagged(self, tag: str, limit: int, skip: int = 0) -> Leaf:
+        """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first."""
         ...
 
-    async def list_by_author(self, slug: str, limit: int, before: int | None = None) -> Leaf:
-        """The threads of two posts or more by the author of the thread whose page this is, the latest first."""
+    async def list_by_author(self, slug: str, limit: int, skip: int = 0) -> Leaf:
+        """The threads of two posts or more that may be listed, by the author of this page, the latest first."""
         ...
 
-    async def list_folded(self, slug: str, limit: int, before: int | None = None) -> Leaf | None:
-        """The threads whose posts share the message of a fold, the latest first; None where there is no such fold."""
+    async def list_folded(self, slug: str, limit: int, skip: int = 0) -> Leaf | None:
+        """The threads whose posts share the message of a fold, the latest first; None where there is no such fold.
+
+        Whether they may be listed makes no difference here: :func:`relay.consent.showing` says what is shown of each.
+        """
         ...
 
     async def list_followed(self) -> Sequence[str]:

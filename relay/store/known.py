@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from relay.address import page
+from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
@@ -246,7 +247,7 @@ def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
         post.reply_to or None,
         entry.root,
         entry.deleted,
-        _listed(post),
+        allows_lists(post),
         seen,
         micros(entry.next_check) if entry.next_check else None,
     )
@@ -271,11 +272,7 @@ def _changed_row(entry: Entry) -> tuple[Any, ...]:
         encode(post),
         entry.revision,
         entry.deleted,
-        _listed(post),
+        allows_lists(post),
         micros(entry.next_check) if entry.next_check else None,
         entry.uri,
     )
-
-
-def _listed(post: Post) -> bool:
-    return post.author.discoverable is True and not post.author.refuses

@@ -12,30 +12,39 @@ from relay.ports import Leaf
 from relay.store.pages import pages_of
 from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
 
-_FIRST = 2**62
-"""Later than any post."""
 _VISITED_EVERY = timedelta(days=1)
 
 _root = func.coalesce(posts.c.root, posts.c.uri)
 _latest = func.max(posts.c.id)
 
 
-def _threads(listed: Select[Any]) -> Select[Any]:
-    """Each thread once, by its latest post that is listed."""
+def _threads(chosen: Select[Any]) -> Select[Any]:
+    """Each thread once, by the latest of its posts that were chosen.
+
+    Where the list goes on is told by a number of threads: a post's number would tell how many were kept and not shown.
+    """
     return (
-        listed.where(~posts.c.deleted)
+        chosen.where(~posts.c.deleted)
         .group_by(_root)
-        .having(_latest < bindparam("before", type_=BigInteger))
         .order_by(_latest.desc())
         .limit(bindparam("limit", type_=BigInteger))
+        .offset(bindparam("skip", type_=BigInteger))
     )
 
 
-_ROWS = select(_root.label("root"), _latest.label("latest"))
-_TAGGED = _threads(_ROWS.join(tagged, tagged.c.post == posts.c.id).where(tagged.c.tag == bindparam("tag")))
+_other = posts.alias("other")
+_hides = (
+    select(_other.c.id).where(_other.c.root == posts.c.root, ~_other.c.deleted, ~_other.c.listed).correlate(posts)
+).exists()
+_ROWS = select(_root.label("root"))
+_PUBLIC = _ROWS.where(posts.c.listed, ~_hides)
+"""Posts of threads that may be listed (:func:`relay.consent.showing`), for every list that anybody can open."""
+_TAGGED = _threads(_PUBLIC.join(tagged, tagged.c.post == posts.c.id).where(tagged.c.tag == bindparam("tag")))
 _FOLDED = _threads(_ROWS.join(folded, folded.c.post == posts.c.id).where(folded.c.fold == bindparam("fold")))
 _BY_AUTHOR = _threads(
-    _ROWS.where(posts.c.author == bindparam("author"), posts.c.root.is_not(None), posts.c.source == bindparam("source"))
+    _PUBLIC.where(
+        posts.c.author == bindparam("author"), posts.c.root.is_not(None), posts.c.source == bindparam("source")
+    )
 )
 _FOLD = select(folds.c.id, folds.c.topic).where(folds.c.slug == bindparam("slug"))
 _AUTHOR = select(posts.c.author, posts.c.source).where(posts.c.slug == bindparam("slug"))
@@ -58,31 +67,25 @@ _VISIT = (
 )
 
 
-def list_tagged(connection: Connection, tag: str, limit: int, before: int | None) -> Leaf:
-    return _leaf(connection, _TAGGED, limit, before, {"tag": tag})
+def list_tagged(connection: Connection, tag: str, limit: int, skip: int) -> Leaf:
+    return _leaf(connection, _TAGGED, limit, skip, {"tag": tag})
 
 
-def list_by_author(connection: Connection, slug: str, limit: int, before: int | None) -> Leaf:
+def list_by_author(connection: Connection, slug: str, limit: int, skip: int) -> Leaf:
     found = connection.execute(_AUTHOR, {"slug": slug}).one_or_none()
-    return _leaf(connection, _BY_AUTHOR, limit, before, found._asdict()) if found else Leaf()
+    return _leaf(connection, _BY_AUTHOR, limit, skip, found._asdict()) if found else Leaf()
 
 
-def list_folded(connection: Connection, slug: str, limit: int, before: int | None) -> Leaf | None:
+def list_folded(connection: Connection, slug: str, limit: int, skip: int) -> Leaf | None:
     fold = connection.execute(_FOLD, {"slug": slug}).one_or_none()
-    return _leaf(connection, _FOLDED, limit, before, {"fold": fold.id}, fold.topic) if fold else None
+    return _leaf(connection, _FOLDED, limit, skip, {"fold": fold.id}, fold.topic) if fold else None
 
 
 def _leaf(
-    connection: Connection, listed: Select[Any], limit: int, before: int | None, asked: dict[str, Any], topic: str = ""
+    connection: Connection, listed: Select[Any], limit: int, skip: int, asked: dict[str, Any], topic: str = ""
 ) -> Leaf:
-    wanted = {**asked, "before": before or _FIRST, "limit": limit + 1}
-    rows = connection.execute(listed, wanted).all()
-    more = len(rows) > limit
-    return Leaf(
-        pages=tuple(pages_of(connection, [row.root for row in rows[:limit]])),
-        before=rows[limit - 1].latest if more else None,
-        topic=topic,
-    )
+    roots = connection.execute(listed, {**asked, "skip": skip, "limit": limit + 1}).scalars().all()
+    return Leaf(pages=tuple(pages_of(connection, roots[:limit])), more=len(roots) > limit, topic=topic)
 
 
 def list_followed(connection: Connection) -> Sequence[str]:

@@ -166,14 +166,14 @@ class SqlStore:
     async def list_pages(self, limit: int) -> Sequence[Page]:
         return await self._db.read(pages.list_pages, limit)
 
-    async def list_tagged(self, tag: str, limit: int, before: int | None = None) -> Leaf:
-        return await self._db.read(listings.list_tagged, tag, limit, before)
+    async def list_tagged(self, tag: str, limit: int, skip: int = 0) -> Leaf:
+        return await self._db.read(listings.list_tagged, tag, limit, skip)
 
-    async def list_by_author(self, slug: str, limit: int, before: int | None = None) -> Leaf:
-        return await self._db.read(listings.list_by_author, slug, limit, before)
+    async def list_by_author(self, slug: str, limit: int, skip: int = 0) -> Leaf:
+        return await self._db.read(listings.list_by_author, slug, limit, skip)
 
-    async def list_folded(self, slug: str, limit: int, before: int | None = None) -> Leaf | None:
-        return await self._db.read(listings.list_folded, slug, limit, before)
+    async def list_folded(self, slug: str, limit: int, skip: int = 0) -> Leaf | None:
+        return await self._db.read(listings.list_folded, slug, limit, skip)
 
     async def list_followed(self) -> Sequence[str]:
         return await self._db.read(listings.list_followed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from relay.consent import Showing
 from relay.language import Words, words
 from relay.model import Post
 from relay.ports import Page
@@ -18,13 +19,15 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withheld:
-    """A thread whose author asks not to be kept: that it is there, and where."""
+class Original:
+    """A thread whose words are not shown: who wrote it, when, and where it can be read."""
 
+    name: str
+    published: datetime
     url: str
 
 
-Entry = Reading | Withheld
+Entry = Reading | Original
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class Listing:
     title: str
     lead: str = ""
     entries: tuple[Entry, ...] = ()
+    more: int = 0
+    """Threads of which nothing is shown but that they are there."""
     address: str
     """Where the list itself stands."""
     older: str = ""
@@ -54,17 +59,20 @@ class Listing:
         return max((one.updated for one in self.readings if one.updated), default=datetime(1970, 1, 1, tzinfo=UTC))
 
 
-def entries(pages: Iterable[Page], reading: Callable[[Page], Reading]) -> tuple[Entry, ...]:
-    """The threads that can be read, and of those whose authors refuse where they are to be found."""
-    return tuple(_entry(first, reading(page)) for page in pages if (first := _first(page)))
+def entries(
+    pages: Iterable[Page], shown: Callable[[Page], Showing], reading: Callable[[Page], Reading]
+) -> tuple[Entry, ...]:
+    """What a list shows of these threads; of some nothing."""
+    return tuple(entry for page in pages if (entry := _entry(page, shown(page), reading)))
 
 
-def _entry(first: Post, reading: Reading) -> Entry:
-    return Withheld(url=first.url) if first.author.refuses else reading
-
-
-def _first(page: Page) -> Post | None:
-    return next((post for post in page.posts if isinstance(post, Post)), None)
+def _entry(page: Page, shown: Showing, reading: Callable[[Page], Reading]) -> Entry | None:
+    if shown is Showing.THREAD:
+        return reading(page)
+    if shown is not Showing.LINK:
+        return None
+    first = next(post for post in page.posts if isinstance(post, Post))
+    return Original(name=clean(first.author.name), published=first.published, url=first.url)
 
 
 # --- feeds ---

@@ -7,10 +7,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from relay.consent import Asker, consent
+from relay.consent import Audience, Showing, showing
 from relay.hashtag import fold
 from relay.language import Words, preferred, tongues
-from relay.model import Post
 from relay.ports import Leaf, Page, Store
 from relay.web.answers import answer, root_of
 from relay.web.listing import Entry, Listing, atom, entries, json_feed
@@ -52,10 +51,10 @@ class Lists:
 
     async def _latest(self, request: web.Request) -> Listing:
         say = self._say(request)
-        pages = [page for page in await self._store.list_pages(LATEST) if self._may_list(page)]
+        pages = await self._store.list_pages(LATEST)
         return Listing(
             title=say("Latest threads unrolled"),
-            entries=self._entries(pages, say),
+            entries=self._entries(pages, Audience.EVERYBODY, say),
             address=f"{self._base()}/",
             feed="latest",
             site=self._site.name,
@@ -66,41 +65,45 @@ class Lists:
         tag = fold(request.match_info["tag"], "")
         if not tag:
             raise web.HTTPNotFound
-        leaf = await self._store.list_tagged(tag, LATEST, _before(request))
+        leaf = await self._store.list_tagged(tag, LATEST, _skipped(request))
         path = f"tag/{quote(tag)}"
-        say = self._say(request)
-        lead = say("What was relayed on this hashtag, the latest first.")
-        return self._listing(leaf, say, f"#{tag}", lead, path, feed=path)
+        lead = self._say(request)("What was relayed on this hashtag, the latest first.")
+        return self._listing(request, leaf, f"#{tag}", lead, path, feed=path)
 
     async def _by_author(self, request: web.Request) -> Listing:
         slug = request.match_info["slug"]
         page = await self._store.get_page(slug)
-        author = next((post.author for post in page.posts if isinstance(post, Post)), None) if page else None
-        if page is None or author is None or not self._may_list(page):
+        if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
             raise web.HTTPNotFound
-        leaf = await self._store.list_by_author(slug, LATEST, _before(request))
+        say = self._say(request)
+        leaf = await self._store.list_by_author(slug, LATEST, _skipped(request))
+        author = self._reading(page, say).author
         path = f"author/{slug}"
-        return self._listing(leaf, self._say(request), author.name, author.handle, path, feed=path)
+        return self._listing(request, leaf, author.name, author.handle, path, feed=path)
 
-    def _entries(self, pages: Sequence[Page], say: Words) -> tuple[Entry, ...]:
-        return entries(pages, lambda page: self._reading(page, say))
+    def _shown(self, page: Page, audience: Audience) -> Showing:
+        return showing(page, audience, self._site.expire, self._site.clock())
 
-    def _listing(self, leaf: Leaf, say: Words, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
+    def _entries(self, pages: Sequence[Page], audience: Audience, say: Words) -> tuple[Entry, ...]:
+        return entries(pages, lambda page: self._shown(page, audience), lambda page: self._reading(page, say))
+
+    def _listing(
+        self, request: web.Request, leaf: Leaf, title: str, lead: str, path: str, *, feed: str = ""
+    ) -> Listing:
+        """``feed``: the path of its feeds; a list without feeds is a digest's."""
+        say = self._say(request)
+        audience = Audience.EVERYBODY if feed else Audience.RECIPIENTS
         return Listing(
             title=title,
             lead=lead,
-            entries=self._entries(leaf.pages, say),
+            entries=self._entries(leaf.pages, audience, say),
+            more=sum(self._shown(page, audience) is Showing.COUNTED for page in leaf.pages),
             address=f"{self._base()}/{path}",
-            older=f"before={leaf.before}" if leaf.before else "",
+            older=f"page={_number(request) + 1}" if leaf.more else "",
             feed=feed,
             site=self._site.name,
             say=say,
         )
-
-    def _may_list(self, page: Page) -> bool:
-        author = next((post.author for post in page.posts if isinstance(post, Post)), None)
-        asker = Asker.AUTHOR if page.asked else Asker.NOBODY
-        return author is not None and consent(author, asker, self._site.expire).listed
 
     # --- answers ---
 
@@ -127,12 +130,11 @@ class Lists:
 
     async def _fold(self, request: web.Request) -> web.Response:
         slug = request.match_info["slug"]
-        leaf = await self._store.list_folded(slug, LATEST, _before(request))
+        leaf = await self._store.list_folded(slug, LATEST, _skipped(request))
         if leaf is None:
             raise web.HTTPNotFound
-        say = self._say(request)
-        lead = say("What came in one message, the latest first.")
-        listing = self._listing(leaf, say, leaf.topic, lead, f"fold/{slug}")
+        lead = self._say(request)("What came in one message, the latest first.")
+        listing = self._listing(request, leaf, leaf.topic, lead, f"fold/{slug}")
         return answer(request, list_page(listing, root=root_of(request)), "text/html")
 
     async def _privacy(self, request: web.Request) -> web.Response:
@@ -143,10 +145,15 @@ class Lists:
         return answer(request, page, "text/html")
 
 
-def _before(request: web.Request) -> int | None:
-    """Where a page of a list begins; what is no number is none."""
-    asked = request.query.get("before", "")
-    return int(asked) if asked.isdecimal() and len(asked) < 19 else None
+def _number(request: web.Request) -> int:
+    """Which page of a list is asked for, from 1; what is no number is the first."""
+    asked = request.query.get("page", "")
+    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
+
+
+def _skipped(request: web.Request) -> int:
+    """The threads on the pages before."""
+    return (_number(request) - 1) * LATEST
 
 
 def _feed(request: web.Request, listing: Listing) -> web.Response:

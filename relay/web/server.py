@@ -14,10 +14,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from relay import __version__
-from relay.consent import NO, Asker, Consent, consent, has_run_out
+from relay.consent import Consent, page_consent, page_has_run_out
 from relay.language import Words, later, preferred, words
 from relay.log import get_logger
-from relay.model import Post
 from relay.plugins import Hooks
 from relay.ports import Page, State, Store, StoreError
 from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
@@ -62,11 +61,6 @@ _WORDS = {
     ),
     503: (later("Out of reach"), later("The store does not answer at the moment. Please try again in a minute.")),
 }
-
-
-def _last(page: Page) -> datetime:
-    """When anything was last heard of a page: of its readers, its author, or by us."""
-    return max(filter(None, (page.visited, page.updated, page.seen)))
 
 
 class Web:
@@ -231,11 +225,11 @@ class Web:
         if page is None:
             raise web.HTTPNotFound
         say = say or self._say(request)
-        if has_run_out(self._allowed(page), _last(page), self._site.clock()):
+        if page_has_run_out(page, self._site.expire, self._site.clock()):
             text = say("Nobody has read it for a while, so it has run out. It can be asked for anew.")
             return self._gone(request, text)
         page = await self._fresh(page)
-        reading, allowed = self._reading(page, say), self._allowed(page)
+        reading, allowed = self._reading(page, say), page_consent(page, self._site.expire)
         if not reading.written:
             return self._gone(request, say("What stood here has been removed by its author."))
         if not allowed.page:
@@ -243,11 +237,6 @@ class Web:
             return self._gone(request, text, reading.first.url)
         self._note_visit(page)
         return reading, allowed
-
-    def _allowed(self, page: Page) -> Consent:
-        author = next((post.author for post in page.posts if isinstance(post, Post)), None)
-        asker = Asker.AUTHOR if page.asked else Asker.NOBODY
-        return consent(author, asker, self._site.expire) if author else NO
 
     def _note_visit(self, page: Page) -> None:
         """A page that is read stays; once a day is often enough to know."""
