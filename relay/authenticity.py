@@ -7,11 +7,17 @@ link without the claim, or refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from relay.address import host_of
+from relay.model import Post
+
+_WEB = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|\Z)", re.IGNORECASE)
+"""Stricter than a browser: with a user name or a backslash in it, nobody can be sure which host is meant."""
+_NAMED = re.compile(r"(?:at://)?(did:[a-z]+:[^/?#\s]+)|tag:([\w.-]+),")
 
 
 class Said(StrEnum):
@@ -111,15 +117,67 @@ def standing(speaker: str, author: str, configured: Collection[str] = ()) -> Sta
 def is_home(one: str, other: str) -> bool:
     """Whether two addresses are of one host, and so speak for each other; a port of its own is another host.
 
-    ``www.`` is the same site; any other subdomain is not: on many a host each is somebody else's.
+    ``www.`` is the same site; any other subdomain is not: on many a host each is somebody else's. A DID speaks for
+    itself and for what stands in its repository; the host in a ``tag:`` uri speaks for it (RFC 4151).
     """
     return (here := _origin(one)) != "" and here == _origin(other)
 
 
 def _origin(address: str) -> str:
-    host = host_of(address)
-    try:
-        port = urlsplit(address).port
-    except ValueError:
+    if (named := _NAMED.match(address)) is not None:
+        return named[1] or host_of(f"https://{named[2]}")
+    found = _WEB.match(address)
+    if found is None:
         return ""
-    return f"{host}:{port}" if host and port not in {None, 80, 443} else host
+    host = host_of(f"https://{found[1]}")
+    return f"{host}:{found[2]}" if host and found[2] not in {None, "80", "443"} else host
+
+
+# --- posts ---
+
+
+def of_post(post: Post, configured: Collection[str] = ()) -> Verdict:
+    """What becomes of a post as its ``origin`` tells it; one that says that it was edited is an edit.
+
+    A post whose uri is not of its author's host would occupy a name that is somebody else's: it is refused.
+    """
+    if not is_home(post.uri, post.author.uri):
+        return Verdict.REFUSED
+    return verdict(Said.EDIT if post.edited else Said.POST, post.origin, post.author.uri, configured)
+
+
+def counts_unasked(post: Post, configured: Collection[str] = ()) -> bool:
+    """Whether a post counts as its ``origin`` tells it where its author's own host can neither confirm nor deny it."""
+    told = of_post(post, configured)
+    is_trusted = standing(post.origin, post.author.uri, configured) is Standing.TRUSTED
+    return told is Verdict.COUNTS or (told is Verdict.ASK_HOME and is_trusted)
+
+
+def is_from_home(post: Post) -> bool:
+    """Whether the post was read at its author's own host."""
+    return is_home(post.origin, post.author.uri)
+
+
+def may_replace(old: Post, new: Post) -> bool:
+    """Whether a reading of a post may take the place of another one of the same post.
+
+    What the author's own host told is replaced by that host alone. A post changes hands only where one host speaks for
+    both authors.
+    """
+    if old.author.uri != new.author.uri:
+        return old.origin == new.origin and is_from_home(old) and is_from_home(new)
+    return is_from_home(new) or not is_from_home(old)
+
+
+def own_handle(name: str, host: str, uri: str) -> str:
+    """``@name@host`` of the author with this uri: a host that is not the uri's does not count. Empty without a host."""
+    if not is_home(f"https://{host}", uri):
+        host = urlsplit(uri).netloc.lower() if _WEB.match(uri) else ""
+    return f"@{name}@{host}" if host else ""
+
+
+def own_address(told: str, uri: str) -> str:
+    """The web address that is told of what has this uri; one that is not of the uri's host does not count."""
+    if is_home(told, uri):
+        return told
+    return uri if _WEB.match(uri) else ""

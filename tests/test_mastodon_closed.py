@@ -155,7 +155,7 @@ async def test_a_server_that_closes_and_opens_again_loses_nothing_and_floods_nob
     ("url", "uri", "handle"),
     [
         ("https://a.example/@ana/5", "https://a.example/users/ana/statuses/5", "@ana@a.example"),
-        ("https://a.example/@kofi@b.example/5", "https://a.example/@kofi@b.example/5", "@kofi@b.example"),
+        ("https://b.example/@kofi/5", "https://b.example/users/kofi/statuses/5", "@kofi@b.example"),
         ("https://mk.example/notes/9abc", "https://mk.example/notes/9abc", ""),
     ],
 )
@@ -164,6 +164,11 @@ def test_an_author_is_known_by_the_address(url: str, uri: str, handle: str) -> N
     post = tag_rss.read_item(str(item).replace("'", '"').encode(), "https://a.example")
     assert post is not None
     assert (post.uri, post.author.handle) == (uri, handle)
+
+
+def test_an_address_that_names_somebody_of_another_server_tells_no_author() -> None:
+    item = b'{"url":"https://a.example/@kofi@b.example/5","published":"2026-07-01T12:00:00+00:00","content":"x"}'
+    assert tag_rss.read_item(item, "https://a.example") is None
 
 
 def test_pictures_come_with_their_descriptions() -> None:

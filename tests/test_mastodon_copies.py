@@ -13,7 +13,7 @@ from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quot
 from relay.sources.mastodon.copies import Copies, joined, richer
 from relay.testing import NOON, author, post, rich_post, text
 
-THERE = "https://lakes.example"
+THERE, SEAS = "https://lakes.example", "https://seas.example"
 PICTURE = Media(url="https://lakes.example/1.png", kind=MediaKind.IMAGE)
 ALT = replace(PICTURE, alt="A bridge")
 UNFETCHED = replace(PICTURE, kind=MediaKind.FILE)
@@ -58,17 +58,36 @@ def test_what_counts_likes_or_previews_makes_no_copy_richer() -> None:
     assert not richer(copy(link_card=LinkCard(url="https://a.example", title="A")), post(1))
 
 
+def third(**changes: object) -> Post:
+    return copy(**{"origin": SEAS, "aliases": (f"{SEAS}/api/v1/statuses/8",), **changes})
+
+
 def test_the_joined_copy_stands_where_the_first_one_stood_under_the_names_of_both() -> None:
-    first, second = post(1, reply_to="a"), copy(media=(ALT,), reply_to="b")
+    first, second = third(reply_to="a"), copy(media=(ALT,), reply_to="b")
     both = joined(first, second)
     assert (both.media, both.origin, both.reply_to) == ((ALT,), first.origin, "a")
     assert both.aliases == (*first.aliases, *second.aliases)
     assert joined(first, copy()) == first
 
 
+def test_what_the_author_s_own_server_tells_replaces_every_copy_and_is_replaced_by_none() -> None:
+    forged = copy(body=text("Forged."), media=(ALT,), edited=NOON, tags=("rivers",))
+    for one, other in ((forged, post(1)), (post(1), forged)):
+        best = joined(one, other)
+        assert (best.body, best.media, best.edited, best.origin) == (post(1).body, (), None, post(1).origin)
+
+
+def test_a_richer_copy_adds_what_is_missing_and_changes_no_words() -> None:
+    more = copy(body=text("Other words."), warning="heights", media=(ALT,), language="qu", author=author("Sami"))
+    assert joined(third(), replace(more, author=post(1).author)).body == third().body
+    assert joined(third(), replace(more, author=post(1).author)).media == (ALT,)
+    assert joined(third(), more) == third()
+    assert joined(third(), replace(more, author=post(1).author, edited=NOON)).body == more.body
+
+
 POSTS = st.builds(
     copy,
-    origin=st.sampled_from([THERE, "https://ayllu.example", "https://seas.example"]),
+    origin=st.sampled_from([THERE, "https://coast.example", SEAS]),
     media=st.sampled_from([(), (PICTURE,), (ALT,)]),
     edited=st.none() | st.just(NOON),
     language=st.sampled_from(["", "es"]),

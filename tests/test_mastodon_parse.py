@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post
+from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.rich import Role
 from relay.sources.mastodon.parse import alias, local_id, read_post, read_time
 from relay.text import plain
@@ -292,12 +292,58 @@ def quoting(quote: object) -> Post:
 
 def test_an_accepted_quote_is_shown_apart_and_its_link_is_taken_out() -> None:
     quoted = status("The source", by="kofi@lakes.example", spoiler_text="long", media_attachments=[PICTURE])
-    read = quoting({"state": "accepted", "quoted_status": quoted})
+    raw = status(content=f"{RE}<p>So true</p>", quote={"state": "accepted", "quoted_status": quoted})
+    read = read_post(json.dumps(raw).encode(), HERE, [HERE])
+    assert read
     assert plain(read.body) == "So true"
     assert read.quote
     assert read.quote.author
     assert (read.quote.url, read.quote.author.handle) == (quoted["url"], "@kofi@lakes.example")
     assert (plain(read.quote.body), read.quote.warning, len(read.quote.media)) == ("The source", "long", 1)
+
+
+def test_a_quote_of_its_own_people_is_any_server_s_to_show() -> None:
+    read = quoting({"state": "accepted", "quoted_status": status("The source", by="killa")})
+    assert read.quote
+    assert plain(read.quote.body) == "The source"
+
+
+FORGED = {
+    "of somebody else": ([], {}),
+    "of another configured server's people": ([HERE, "https://lakes.example"], {}),
+    "under a name of a third server": ([HERE], {"uri": "https://seas.example/users/kofi/statuses/1"}),
+}
+
+
+@pytest.mark.parametrize(("configured", "changes"), FORGED.values(), ids=FORGED)
+def test_a_quote_that_a_server_cannot_vouch_for_is_a_link(configured: list[str], changes: Json) -> None:
+    quoted = status("I confess", by="kofi@lakes.example", **changes)
+    raw = status(content=f"{RE}<p>So true</p>", quote={"state": "accepted", "quoted_status": quoted})
+    read = read_post(json.dumps(raw).encode(), HERE, configured)
+    assert read
+    assert read.quote == Quote(url=str(changes.get("uri", quoted["url"])))
+
+
+CLAIMS = [
+    ({"acct": "illa@victim.example"}, "@illa@social.example", f"{HERE}/@ana"),
+    ({"acct": "ana@www.social.example"}, "@ana@www.social.example", f"{HERE}/@ana"),
+    ({"url": "https://victim.example/@illa"}, "@ana@social.example", f"{HERE}/users/ana"),
+    ({"url": "https://social.example@victim.example/@illa"}, "@ana@social.example", f"{HERE}/users/ana"),
+    ({"url": "https://social.example.victim.example/"}, "@ana@social.example", f"{HERE}/users/ana"),
+    ({"url": "https://victim.example\\@social.example/"}, "@ana@social.example", f"{HERE}/users/ana"),
+    ({"uri": "https://home.example/users/ana"}, "@ana@home.example", "https://home.example/users/ana"),
+]
+
+
+@pytest.mark.parametrize(("changes", "handle", "url"), CLAIMS)
+def test_a_handle_and_a_profile_are_of_the_host_of_the_author_s_uri(changes: Json, handle: str, url: str) -> None:
+    author = with_account(**changes).author
+    assert (author.handle, author.url) == (handle, url)
+
+
+def test_a_post_is_shown_at_its_own_server() -> None:
+    read = post(url="https://victim.example/@illa/1")
+    assert read.url == read.uri
 
 
 @pytest.mark.parametrize(

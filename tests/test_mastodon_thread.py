@@ -222,12 +222,19 @@ async def test_a_note_is_read_at_its_own_misskey(source: MastodonSource, stage: 
         assert {post.origin for post in found} == {home.base}
 
 
+def at_home(who: str, stage: Fediverse, home: Fediverse) -> str:
+    """Somebody of ``home`` as ``stage`` knows them."""
+    acct = f"{who}@{home.base.removeprefix('http://')}"
+    stage.person(acct, uri=f"{home.base}/users/{who}", url=f"{home.base}/@{who}")
+    return acct
+
+
 async def test_the_other_server_tells_what_it_knows_where_the_authors_own_does_not_answer(
     source: MastodonSource, stage: Fediverse
 ) -> None:
     async with run() as home:
         home.closed = 401
-        copy = stage.post("0", "ana@home.example", uri=f"{home.base}/users/ana/statuses/{1}")
+        copy = stage.post("0", at_home("ana", stage, home), uri=f"{home.base}/users/ana/statuses/{1}")
         found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
         assert [post.origin for post in found] == [stage.base]
 
@@ -237,7 +244,8 @@ async def test_another_post_at_the_authors_own_server_is_not_taken_for_it(
 ) -> None:
     async with run() as home:
         other = home.post("something else")
-        copy = stage.post("0", "ana@home.example", uri=f"{home.base}/ap/users/1/statuses/{other['id']}")
+        by = at_home("ana", stage, home)
+        copy = stage.post("0", by, uri=f"{home.base}/ap/users/1/statuses/{other['id']}")
         found = await fetch(source, f"{stage.base}/@ana@home.example/{copy['id']}")
         assert [plain(post.body) for post in found] == ["0"]
 
@@ -246,10 +254,19 @@ async def test_a_copy_that_its_own_server_does_not_show_is_believed_of_an_instan
     stage: Fediverse,
 ) -> None:
     async with run() as home, asking(home.base) as source:
-        copy = stage.post("forged", uri=f"{home.base}/users/boss/statuses/{1}")
+        copy = stage.post("forged", at_home("boss", stage, home), uri=f"{home.base}/users/boss/statuses/{1}")
         refused = await source.fetch_thread(f"{stage.base}/@ana/{copy['id']}")
         assert isinstance(refused, Refused)
         assert "is a copy" in refused.reason
+
+
+async def test_who_calls_a_post_by_a_name_of_another_server_is_refused(stage: Fediverse) -> None:
+    async with asking(stage.base) as source:
+        copy = stage.post("forged", uri="https://victim.example/users/illa/statuses/1")
+        refused = await source.fetch_thread(f"{stage.base}/@ana/{copy['id']}")
+        assert isinstance(refused, Refused)
+        assert f"{stage.base}/users/ana" in refused.reason
+        assert "https://victim.example/users/illa/statuses/1" in refused.reason
 
 
 async def test_what_a_stranger_tells_of_others_is_left_out(stage: Fediverse) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from relay.model import Action, Delivery, Edited, MessageId, Poll, PollOption, Post, Removed
 from relay.ports import State, Store
-from relay.testing import post, rich_post, text
+from relay.testing import author, post, rich_post, text
 from tests.store_cases import (
     CLAIM,
     HALL,
@@ -227,6 +227,8 @@ async def test_a_post_published_again_with_other_words_was_edited(store: Store) 
     assert [delivery.action for delivery in await carry(store)] == [Action.EDIT]
 
 
+ELSEWHERE = "https://elsewhere.example"
+_COPIED = replace(rich_post(), media=(replace(rich_post().media[0], url=f"{ELSEWHERE}/cache/1.png"),))
 _POLL = post(poll=Poll(options=(PollOption(text="yes", votes=1), PollOption(text="no", votes=2)), votes=3))
 
 
@@ -248,9 +250,19 @@ _POLL = post(poll=Poll(options=(PollOption(text="yes", votes=1), PollOption(text
         (_POLL, post(poll=Poll(options=(PollOption(text="yes"), PollOption(text="never")))), True),
         (post(edited=at(5)), post(title="Stale", edited=at(4)), False),
         (post(), post(title="Theirs", origin="https://elsewhere.example"), False),
-        (post(), post(title="Theirs", origin="https://elsewhere.example", edited=at(5)), True),
-        (post(edited=at(5)), post(title="Theirs", origin="https://elsewhere.example", edited=at(5)), False),
-        (post(edited=at(5)), post(title="Theirs", origin="https://elsewhere.example", edited=at(6)), True),
+        # what the author's own server told stays, whatever another one claims
+        (post(), post(title="Theirs", origin=ELSEWHERE, edited=at(5)), False),
+        (post(edited=at(5)), post(title="Theirs", origin=ELSEWHERE, edited=at(6)), False),
+        (post(), post(title="Theirs", author=author("Sami"), edited=at(5)), True),  # both are at home there
+        (post(origin=ELSEWHERE), post(title="Theirs", origin=ELSEWHERE, author=author("Sami"), edited=at(5)), False),
+        # what another one told is replaced by the author's own server, and by later edits
+        (post(origin=ELSEWHERE, title="Theirs", edited=at(5)), post(), True),
+        (post(origin=ELSEWHERE), post(), False),
+        (post(origin=ELSEWHERE), post(title="Later", origin="https://third.example", edited=at(5)), True),
+        (post(origin=ELSEWHERE), post(title="Not later", origin="https://third.example"), False),
+        # a server's own copy of a picture is the same picture
+        (replace(_COPIED, origin=ELSEWHERE), rich_post(), False),
+        (replace(_COPIED, origin=ELSEWHERE), replace(rich_post(), media=()), True),
     ],
 )
 async def test_what_counts_as_an_edit(store: Store, old: Post, new: Post, edited: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 
 import msgspec
 
+from relay.authenticity import is_from_home
 from relay.model import Post
 from relay.rich import Block
 
@@ -29,13 +31,20 @@ class Change(Enum):
 
 
 def change(old: Post, new: Post) -> Change:
-    """Compare two readings of one post. An older one, or one from elsewhere that claims no later edit, says nothing."""
+    """Compare two readings of one post. An older one, or one from elsewhere that claims no later edit, says nothing.
+
+    The reading of the author's own host takes the place of any other host's.
+    """
     if not _supersedes(old, new) or old == new:
         return Change.NONE
+    if old.origin != new.origin and old.edited == new.edited:  # each server shows its own copies of the media
+        old, new = _unplaced(old), _unplaced(new)
     return Change.DETAIL if content(old) == content(new) else Change.EDIT
 
 
 def _supersedes(old: Post, new: Post) -> bool:
+    if is_from_home(new) and not is_from_home(old):
+        return True
     if new.edited is None or old.edited is None:
         return new.origin == old.origin or new.edited is not None
     return new.edited > old.edited or (new.edited == old.edited and new.origin == old.origin)
@@ -51,6 +60,10 @@ def content(post: Post) -> tuple[object, ...]:
         tuple((media.url, media.alt) for media in post.media),
         tuple(option.text for option in post.poll.options) if post.poll else (),
     )
+
+
+def _unplaced(post: Post) -> Post:
+    return replace(post, media=tuple(replace(media, url="") for media in post.media))
 
 
 def _words(block: Block) -> tuple[str, tuple[str, ...]]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from relay.address import page
+from relay.address import host_of, page
+from relay.authenticity import is_home, may_replace
 from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
@@ -22,6 +23,7 @@ from relay.store.rows import Query, among, insert_rows, update_rows
 from relay.store.tables import aliases, micros, posts
 from relay.store.twins import claims, find_twins, pages
 
+_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
 
 _ALIASES = Query(
@@ -140,6 +142,8 @@ class Known:
             entry.again = True
             if not entry.deleted:
                 _renew(entry, post)
+            if entry.author != post.author.uri:
+                return  # a claim to somebody else's post gives it no names
         for name in (post.uri, *post.aliases, *claims(post)):
             if name not in self.entries and name not in self._names:
                 self._names[name] = self.coined[name] = entry.uri
@@ -150,11 +154,11 @@ class Known:
         What another source calls by this uri is a copy of it, and a post of its own.
         """
         entry = self.find(post.uri)
-        if entry is not None and (entry.uri == post.uri or entry.source == post.source):
+        if entry is not None and (entry.uri == post.uri or _is_renamed(entry, post)):
             return entry
         for alias in post.aliases:
             entry = self.find(alias)
-            if entry and entry.source == post.source and entry.published == post.published:
+            if entry and entry.published == post.published and _is_renamed(entry, post):
                 return entry
         return None
 
@@ -166,14 +170,26 @@ class Known:
         return {uri: [self.entries[twin] for twin in twins] for uri, twins in found.items()}
 
     def _delete(self, ref: str) -> None:
+        """What another host calls by a name of its own is not deleted by its word: its source is to look at once."""
         entry = self.find(ref)
-        if entry and not entry.deleted:
-            entry.read = stub(entry.post)
-            entry.deleted = entry.removed = entry.touched = True
-            entry.next_check = None
+        if entry is None or entry.deleted:
+            return
+        if ref != entry.uri and host_of(ref) and not is_home(ref, entry.author):
+            entry.next_check, entry.checked = _AT_ONCE, True
+            return
+        entry.read = stub(entry.post)
+        entry.deleted = entry.removed = entry.touched = True
+        entry.next_check = None
+
+
+def _is_renamed(entry: Entry, post: Post) -> bool:
+    """Whether a post may be a known one under a new uri."""
+    return entry.source == post.source and may_replace(entry.post, post)
 
 
 def _renew(entry: Entry, post: Post) -> None:
+    if not may_replace(entry.post, post):
+        return
     kind = change(entry.post, post)
     if kind is Change.NONE:
         return

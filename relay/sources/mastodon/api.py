@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 from pydantic import SecretStr
 
+from relay.authenticity import Verdict, of_post
 from relay.http import Answer, Http, Reply
 from relay.log import get_logger
 from relay.model import Post
@@ -51,6 +52,8 @@ class Api:
     clock: Callable[[], datetime] = _now
     old: set[str] = field(default_factory=set)
     """What servers said of themselves that it will go away, told once each."""
+    refused: set[str] = field(default_factory=set)
+    """The hosts of authors whose posts were refused."""
 
     async def get(self, url: str, params: Params = ()) -> Told | Trouble:
         paging = any(name in _PAGING for name, _ in params)
@@ -108,11 +111,20 @@ class Api:
             self.old.add(place)
             log.info("a server says that this address will go away", url=place, deprecation=said[:100])
 
-    def believes(self, post: Post) -> bool:
-        """A server can tell anything of posts that are not its own: then it must be one that the settings name."""
-        if post.origin in self.instances:
-            return True
-        return {host_of(post.uri), host_of(post.author.uri)} == {host_of(post.origin)}
+    def counts(self, post: Post) -> bool:
+        """Whether a post counts as its origin tells it. That one was refused is logged once for each author's host."""
+        match of_post(post, self.instances):
+            case Verdict.COUNTS:
+                return True
+            case Verdict.REFUSED if len(self.refused) < 100 and host_of(post.author.uri) not in self.refused:
+                self.refused.add(host_of(post.author.uri))
+                log.warning(
+                    "a post is refused: its uri is not of its author's server",
+                    uri=post.uri,
+                    author=post.author.uri,
+                    told_by=post.origin,
+                )
+        return False
 
     async def get_list(self, url: str, params: Params = ()) -> Listed | Trouble:
         """A list of statuses. One with no status at all in it is :class:`Odd`, an empty one is not."""

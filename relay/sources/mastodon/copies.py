@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from relay.model import Media, MediaKind, Post
+from relay.authenticity import is_from_home
+from relay.model import Media, MediaKind, Post, PostUri, Quote
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 _KEPT = timedelta(minutes=10)
@@ -18,18 +19,41 @@ def richer(one: Post, other: Post) -> bool:
 
 
 def joined(first: Post, second: Post) -> Post:
-    """The richer copy of a post under the names of both; it stands where it was read first.
+    """The better copy of a post under the names of both.
 
-    So it is no news and no edit where both are alike, and an edit where the second one has what the first one lacks.
+    What the author's own server tells is the author's word: no other copy changes it, and it replaces every other one.
+    Of two others the first one stands where it was read, and has from the second one what it lacks, but not its words,
+    unless those are of a later edit.
     """
-    if not richer(second, first):
+    names = tuple(dict.fromkeys((*first.aliases, *second.aliases)))
+    if is_from_home(second):
+        return replace(second, aliases=names)
+    if is_from_home(first) or first.author.uri != second.author.uri or not richer(second, first):
         return first
+    is_later = (second.edited or _OLDEST) > (first.edited or _OLDEST)
     return replace(
-        second,
+        second if is_later else _completed(first, second),
         origin=first.origin,
-        aliases=tuple(dict.fromkeys((*first.aliases, *second.aliases))),
+        aliases=names,
         reply_to=first.reply_to or second.reply_to,
         reply_to_author=first.reply_to_author or second.reply_to_author,
+    )
+
+
+def _completed(first: Post, second: Post) -> Post:
+    """The first copy with what only the second one has."""
+    has_words = bool(first.body) or bool(first.warning)
+    one, other = _media(first), _media(second)
+    return replace(
+        first,
+        body=first.body if has_words else second.body,
+        warning=first.warning if has_words else second.warning,
+        media=second.media if other > one else first.media,
+        poll=first.poll or second.poll,
+        quote=max(first.quote, second.quote, key=_told_of_quote),
+        tags=max(first.tags, second.tags, key=len),
+        language=first.language or second.language,
+        author=replace(first.author, avatar=first.author.avatar or second.author.avatar),
     )
 
 
@@ -38,15 +62,23 @@ def _wealth(post: Post) -> tuple[object, ...]:
     return (
         post.edited or _OLDEST,
         bool(post.body) or bool(post.warning),
-        sum(_is_shown(media) for media in post.media),
-        sum(bool(media.alt) for media in post.media),
+        _media(post),
         post.poll is not None,
-        post.quote is not None and post.quote.author is not None,
-        post.quote is not None,
+        _told_of_quote(post.quote),
         len(post.tags),
         bool(post.language),
         bool(post.author.avatar),
     )
+
+
+def _media(post: Post) -> tuple[int, int]:
+    """How many are to be seen, and how many are described."""
+    return sum(map(_is_shown, post.media)), sum(bool(media.alt) for media in post.media)
+
+
+def _told_of_quote(quote: Quote | None) -> int:
+    """Nothing, the link alone, or the words."""
+    return 0 if quote is None else 1 if quote.author is None else 2
 
 
 def _is_shown(media: Media) -> bool:
@@ -79,6 +111,11 @@ class Copies:
         self._known[post.uri] = _Copy(best, several, now)
         self._forget(now)
         return best
+
+    def from_home(self, uri: PostUri) -> Post | None:
+        """The post as its author's own server told it lately."""
+        known = self._known.get(uri)
+        return known.post if known and is_from_home(known.post) else None
 
     def _forget(self, now: datetime) -> None:
         while len(self._known) > _MOST or next(iter(self._known.values())).at < now - _KEPT:

@@ -10,18 +10,16 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import aiohttp
 
 from relay.http import BarredError
-from relay.model import Post
 from relay.ports import Streamed, Watched
 from relay.schedule import backoff
-from relay.sources.mastodon.about import About
-from relay.sources.mastodon.copies import Copies
 from relay.sources.mastodon.frames import Complaint
+from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.line import Line, find_line
 from relay.sources.mastodon.listening import Wanted, wanted_at
 from relay.sources.mastodon.mailbox import Mailbox
@@ -54,10 +52,9 @@ class Patience:
 class Listener:
     """Listens to one instance for one reader. ``live`` are the feeds, of all listeners, that a stream tells of."""
 
-    about: About
+    homes: Homes
     base: str
     watched: Watched
-    copies: Copies
     live: set[str]
     patience: Patience = field(default_factory=Patience)
 
@@ -72,9 +69,9 @@ class Listener:
         failures = 0
         while True:
             wanted = await self._somebody_asks()
-            line = self._line or await find_line(self.about, self.base)
+            line = self._line or await find_line(self.homes.about, self.base)
             if line is None:
-                known = await self.about.software(self.base)
+                known = await self.homes.about.software(self.base)
                 await asyncio.sleep((_KNOWN if known else _UNKNOWN).total_seconds())
                 continue
             if isinstance(line, Line):
@@ -124,7 +121,7 @@ class Listener:
         talk = asyncio.create_task(self._talk(line, wanted, box), name=f"stream {self.base}")
         try:
             while (streamed := await box.take()) is not None:
-                yield streamed
+                yield replace(streamed, events=tuple(await self.homes.confirm(streamed.events)))
             await talk
         finally:
             talk.cancel()
@@ -134,7 +131,7 @@ class Listener:
     async def _talk(self, line: Line, wanted: Wanted, box: Mailbox) -> None:
         self._line, first = None, next(iter(wanted.names))
         try:
-            async with self.about.api.http.sockets() as session:
+            async with self.homes.about.api.http.sockets() as session:
                 async with asyncio.timeout(self.patience.answer):
                     socket = await session.ws_connect(
                         line.address(wanted.names[first]),
@@ -197,15 +194,12 @@ class Listener:
                 changed.cancel()
 
     def _hear(self, text: str, line: Line, box: Mailbox) -> None:
-        heard = line.tongue.hear(text, self._wanted, self._best)
+        heard = line.tongue.hear(text, self._wanted, self.homes.about.api.instances)
         if isinstance(heard, Complaint):
             self.live.difference_update(self._wanted.feeds)  # polls are as frequent as without a stream
             box.complain(f"{line.host} does not stream all that was asked for: {heard.reason}")
         elif heard:
             box.put(heard)
-
-    def _best(self, post: Post) -> Post:
-        return self.copies.best(post, self.about.api.clock())
 
 
 def _reason(error: Exception) -> str:

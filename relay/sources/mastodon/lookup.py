@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from relay.authenticity import Standing, standing
 from relay.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import address, tags
@@ -13,7 +14,7 @@ from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
-from relay.sources.mastodon.parse import SOURCE
+from relay.sources.mastodon.parse import SOURCE, read_author
 from relay.sources.mastodon.shapes import Account, read
 from relay.sources.mastodon.tags import Tagged, Wrong
 
@@ -82,8 +83,9 @@ async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:
 def _identifier(api: Api, answer: Told) -> str:
     """The account's id; empty where the answer is about none, or about one that the server does not speak for."""
     account, base = read(answer.body, Account), address.instance_of(answer.url)
-    own = account and address.host_of(account.uri or account.url or "") == address.host_of(base)
-    return str(account.id or "") if account and (own or base in api.instances) else ""
+    who = read_author(account, base)
+    is_believed = who is not None and standing(base, who.uri, api.instances) is not Standing.STRANGER
+    return str(account.id or "") if account and is_believed else ""
 
 
 def _verdict(profile: Profile, answers: Sequence[Told | Trouble]) -> Refused | TryLater:

@@ -1,16 +1,17 @@
 """Statuses to posts. Pure, and total: what cannot be read, or is not for everybody's eyes, is None.
 
-The base address of the server that was asked is part of the answer: ids mean something on that server only.
+The base address of the server that was asked is part of the answer: ids mean something on that server only, and what
+it says of other servers' people counts only as :mod:`relay.authenticity` allows.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote as percent
-from urllib.parse import urlsplit
 
+from relay.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.mastodon import shapes
@@ -31,13 +32,14 @@ _MARKUP = re.compile(r"<[^<>]*>")
 _URI_LIMIT = 2000  # a database's index takes no more
 
 
-def read_post(raw: bytes | Raw, instance: str) -> Post | None:
+def read_post(raw: bytes | Raw, instance: str, configured: Collection[str] = ()) -> Post | None:
     """The post in a status; None where it is no status, is a boost, or is neither public nor unlisted.
 
-    An unlisted post is marked as such: it may be shown to who asks for its thread, not be spread.
+    An unlisted post is marked as such: it may be shown to who asks for its thread, not be spread. ``configured`` are
+    the servers in the settings. Whether the post counts is not decided here (:func:`relay.authenticity.of_post`).
     """
     status = read(raw, Status)
-    return _post(status, instance) if status else None
+    return _post(status, instance, configured) if status else None
 
 
 def alias(instance: str, identifier: Id) -> str:
@@ -60,10 +62,10 @@ def read_time(text: str | None) -> datetime | None:
         return None
 
 
-def _post(status: Status, instance: str) -> Post | None:
+def _post(status: Status, instance: str, configured: Collection[str]) -> Post | None:
     uri = _identity(status.uri) or _identity(status.url)
     published, author = read_time(status.created_at), read_author(status.account, instance)
-    url = safe_url(status.url or "") or safe_url(uri) or (alias(instance, status.id) if status.id else "")
+    url = _shown_at(status) or (alias(instance, status.id) if status.id else "")
     if not (uri and url) or published is None or author is None or not _is_open(status):
         return None
     return Post(
@@ -80,7 +82,7 @@ def _post(status: Status, instance: str) -> Post | None:
         tags=_tags(status),
         media=_media(status),
         poll=_poll(status.poll),
-        quote=_quote(status, instance),
+        quote=_quote(status, instance, configured),
         link_card=_link_card(status.card),
         edited=read_time(status.edited_at),
         aliases=(alias(instance, status.id),) if status.id else (),
@@ -99,6 +101,12 @@ def _is_open(status: Status) -> bool:
     return open_to_all and read(status.reblog, Status) is None
 
 
+def _shown_at(status: Status) -> str:
+    """Where a person reads it: at its own server, whatever is told."""
+    uri = _identity(status.uri) or _identity(status.url)
+    return safe_url(own_address(safe_url(status.url or ""), uri))
+
+
 def _identity(text: str | None) -> str:
     name = (text or "").strip()
     return name if name.isprintable() and len(name) <= _URI_LIMIT else ""
@@ -111,8 +119,8 @@ def read_author(account: Account | None, instance: str) -> Author | None:
     return Author(
         uri=uri,
         name=clean(account.display_name or "", limit=100) or clean(account.username or "", limit=100),
-        url=safe_url(account.url or "") or safe_url(uri),
-        handle=_handle(account.acct or "", instance),
+        url=safe_url(own_address(safe_url(account.url or ""), uri)),
+        handle=_handle(account.acct or "", uri),
         avatar=safe_url(account.avatar_static or account.avatar or "", base=instance),
         bot=bool(account.bot),
         created=read_time(account.created_at),
@@ -122,10 +130,10 @@ def read_author(account: Account | None, instance: str) -> Author | None:
     )
 
 
-def _handle(acct: str, instance: str) -> str:
-    if not _HANDLE.fullmatch(acct):
-        return ""
-    return f"@{acct}" if "@" in acct else f"@{acct}@{urlsplit(instance).netloc}"
+def _handle(acct: str, uri: str) -> str:
+    """The name is as it is told, the host is the author's."""
+    name, _, host = acct.partition("@")
+    return own_handle(name, host, uri) if _HANDLE.fullmatch(acct) else ""
 
 
 def _refuses(account: Account) -> bool:
@@ -168,13 +176,13 @@ def _quoted(status: Status) -> Status | None:
     return read(quote.quoted_status, Status) if quote and _is_accepted(quote) else None
 
 
-def _quote(status: Status, instance: str) -> Quote | None:
+def _quote(status: Status, instance: str, configured: Collection[str]) -> Quote | None:
     quoted = _quoted(status)
     author = read_author(quoted.account, instance) if quoted else None
     if quoted is None or author is None or not _is_open(quoted):
         return None
-    url = safe_url(quoted.url or "") or safe_url(quoted.uri or "")
-    if author.refuses:
+    url = _shown_at(quoted)
+    if author.refuses or not _may_tell(quoted, author, instance, configured):
         return Quote(url=url) if url else None
     return Quote(
         url=url or alias(instance, quoted.id),
@@ -183,6 +191,12 @@ def _quote(status: Status, instance: str) -> Quote | None:
         warning=clean(quoted.spoiler_text or ""),
         media=_media(quoted),
     )
+
+
+def _may_tell(quoted: Status, author: Author, instance: str, configured: Collection[str]) -> bool:
+    """Whether the server's word is enough for what somebody else says; otherwise only the link is shown."""
+    is_theirs = is_home(_identity(quoted.uri) or _identity(quoted.url), author.uri)
+    return is_theirs and verdict(Said.QUOTE, instance, author.uri, configured) is Verdict.COUNTS
 
 
 def _tags(status: Status) -> tuple[str, ...]:

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote
 
+from relay.authenticity import Standing, is_from_home, standing
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
+from relay.sources.mastodon.home import Fate, Homes, Unknown
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
 from relay.sources.mastodon.shapes import Raw
 
 
-async def recheck(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+async def recheck(homes: Homes, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+    """Ask where the posts were read. What that server says of other servers' people is asked of their own servers."""
+    answer = await _ask(homes.about, posts)
+    if not isinstance(answer, Batch):
+        return answer
+    told: dict[str, Event | None] = {_about(event): event for event in answer.events}
+    fates = await homes.ask(post for post in posts if post.uri in told and not is_from_home(post))
+    for post in posts:
+        if post.uri in fates:
+            told[post.uri] = _settled(post, told[post.uri], fates[post.uri], homes.about.api.instances)
+    return Batch(events=tuple(event for event in told.values() if event))
+
+
+def _settled(known: Post, told: Event | None, fate: Fate, configured: Collection[str]) -> Event | None:
+    """What the author's own server says; where it cannot say, what a trusted server told."""
+    match fate:
+        case Post():
+            return Edited(fate)  # the store knows whether anything changed
+        case Missing():
+            return Deleted(known.uri)
+        case Unknown.SILENT if standing(known.origin, known.author.uri, configured) is Standing.TRUSTED:
+            return told
+        case _:
+            return None
+
+
+def _about(event: Event) -> str:
+    return event.ref if isinstance(event, Deleted) else event.post.uri
+
+
+async def _ask(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     """One request for all (Mastodon 4.3), and one for each that is not in its answer.
 
     To be absent means nothing yet: servers before 4.3 and others do not know the question. A post is deleted when the
@@ -36,12 +68,12 @@ async def recheck(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gon
     if isinstance(listed, Closed):
         return listed.later()
     found = listed.items if isinstance(listed, Listed) else {}
-    events: list[Event] = _edits(known, found)
+    events: list[Event] = _edits(known, found, api.instances)
     for identifier in (i for i in known if i not in found):
         answer = await api.get(alias(instance, identifier))
         if isinstance(answer, TryLater | Gone):
             return answer
-        events += _fate(known[identifier], answer)
+        events += _fate(known[identifier], answer, api.instances)
     return Batch(events=tuple(events))
 
 
@@ -50,22 +82,22 @@ def _ids(post: Post, instance: str) -> list[str]:
     return [name for name in names if name][:1]
 
 
-def _edits(known: Mapping[str, Post], found: Mapping[str, Raw]) -> list[Event]:
-    return [event for i, post in known.items() if i in found for event in _edit(post, found[i])]
+def _edits(known: Mapping[str, Post], found: Mapping[str, Raw], configured: Collection[str]) -> list[Event]:
+    return [event for i, post in known.items() if i in found for event in _edit(post, found[i], configured)]
 
 
-def _edit(known: Post, raw: bytes | Raw) -> list[Event]:
-    post = read_post(raw, known.origin)
+def _edit(known: Post, raw: bytes | Raw, configured: Collection[str]) -> list[Event]:
+    post = read_post(raw, known.origin, configured)
     if post is None or post.uri != known.uri or post.edited is None:
         return []
     # An older edit comes from a cache on the way.
     return [Edited(post)] if known.edited is None or post.edited > known.edited else []
 
 
-def _fate(known: Post, answer: Told | Trouble) -> list[Event]:
+def _fate(known: Post, answer: Told | Trouble, configured: Collection[str]) -> list[Event]:
     match answer:
         case Told(body):
-            return _edit(known, body)
+            return _edit(known, body, configured)
         case Missing(sure=True):
             return [Deleted(known.uri)]
         case _:  # closed, or something odd in front of it: that says nothing about the post

@@ -27,6 +27,7 @@ from relay.sources.mastodon import instance, lookup, recheck, thread
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.budget import Budgets
+from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.live import Listener, Patience
 from relay.sources.mastodon.mentions import LISTEN, POSTING, Voice
 from relay.sources.mastodon.parse import SOURCE
@@ -54,7 +55,9 @@ class MastodonSource:
         self.sweep = settings.sweep
         self._api = Api(http, settings.instances, settings.tokens, budgets or Budgets())
         self._about = About(self._api, notes or Notes())
-        self._timelines = Timelines(self._about, settings.interval)
+        self._homes = Homes(self._about)
+        self._live: set[str] = set()
+        self._timelines = Timelines(self._homes, settings.interval, self._live)
         self._patience = patience or Patience()
         self.listen, self.posting = min(LISTEN, settings.interval), POSTING
         self._mentions = settings.mentions
@@ -67,7 +70,7 @@ class MastodonSource:
         return await self._timelines.poll(feed)
 
     async def recheck(self, posts: Sequence[Post]) -> Batch | TryLater | Gone:
-        return await recheck.recheck(self._about, posts)
+        return await recheck.recheck(self._homes, posts)
 
     async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
         return await thread.fetch_thread(self._about, ref)
@@ -84,11 +87,10 @@ class MastodonSource:
         """Hashtags, as they come; accounts have no stream for the public."""
         del cursor  # a stream of this kind cannot be read from a place on
         listener = Listener(
-            about=self._about,
+            homes=self._homes,
             base=name,
             watched=watched,
-            copies=self._timelines.copies,
-            live=self._timelines.live,
+            live=self._live,
             patience=self._patience,
         )
         async with aclosing(listener.listen()) as told:

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
+from relay.authenticity import own_handle
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.ports import Gone, TryLater
 from relay.sources.mastodon.address import host_of
@@ -27,7 +28,9 @@ from relay.sources.mastodon.shapes import Raw, read
 from relay.text import clean, from_html, safe_url
 
 _MEDIA = "{http://search.yahoo.com/mrss/}"
-_WHERE = re.compile(r"https?://(?P<host>[^/@]+)/@(?P<who>[\w.-]+)(?:@(?P<home>[\w.-]+))?/(?P<id>\d+)")
+_WHERE = re.compile(r"https?://(?P<host>[^/@]+)/@(?P<who>[\w.-]+)/(?P<id>\d+)")
+_FOREIGN = re.compile(r"https?://[^/@]+/@[^/@]+@")
+"""An address with ``@who@host`` in it is a server's own name for somebody else's post, and tells no author."""
 _WARNING = re.compile(r"\s*<p><strong>[^<]{1,100}:</strong>(?P<warning>.*?)</p>\s*<hr\s*/?>", re.DOTALL)
 _KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
 
@@ -75,7 +78,7 @@ def read_item(raw: bytes | Raw, instance: str) -> Post | None:
     item = read(raw, Item)
     published = read_time(item.published) if item else None
     url = safe_url(item.url) if item else ""
-    if item is None or published is None or not url:
+    if item is None or published is None or not url or _FOREIGN.match(url):
         return None
     warned = _WARNING.match(item.content)
     return Post(
@@ -137,23 +140,19 @@ def _name(item: Item) -> str:
 def _uri(url: str) -> str:
     """The post's name in ActivityPub, where its address tells it; else the address."""
     found = _WHERE.fullmatch(url)
-    if found is None or found["home"]:
+    if found is None:
         return url
     return f"{url.partition('://')[0]}://{found['host']}/users/{found['who']}/statuses/{found['id']}"
 
 
 def _author(url: str) -> Author:
+    """Whose post it is by its address, which is one of the author's own server."""
     found = _WHERE.fullmatch(url)
-    scheme, host = url.partition("://")[0], host_of(url)
+    base = f"{url.partition('://')[0]}://{host_of(url)}"
     if found is None:
-        return Author(uri=f"{scheme}://{host}", name=host, url=f"{scheme}://{host}")
-    who, home = found["who"], found["home"] or host
-    return Author(
-        uri=f"{scheme}://{home}/users/{who}",
-        name=who,
-        url=f"{scheme}://{home}/@{who}",
-        handle=f"@{who}@{home}",
-    )
+        return Author(uri=base, name=host_of(url), url=base)
+    who = found["who"]
+    return Author(uri=f"{base}/users/{who}", name=who, url=f"{base}/@{who}", handle=own_handle(who, "", base))
 
 
 def _words(html: str) -> Iterator[str]:

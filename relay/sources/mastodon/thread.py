@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from relay.authenticity import counts_unasked, is_home
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.mastodon import address
@@ -28,6 +29,7 @@ class _Bag:
 
     base: str
     start: str
+    configured: tuple[str, ...]
     raws: dict[str, Raw] = field(default_factory=dict)
     statuses: dict[str, Status] = field(default_factory=dict)
 
@@ -49,11 +51,11 @@ class _Bag:
 
     @property
     def first(self) -> Post | None:
-        return read_post(self.raws[self.start], self.base)
+        return read_post(self.raws[self.start], self.base, self.configured)
 
     def posts(self) -> list[Post]:
         """The one that was asked for first; what is not for everybody is left out."""
-        posts = (read_post(raw, self.base) for raw in self.raws.values())
+        posts = (read_post(raw, self.base, self.configured) for raw in self.raws.values())
         return [post for post in posts if post]
 
 
@@ -74,9 +76,11 @@ async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | Tr
     first = bag.first
     if first is None:
         return Gone(f"{ref} is not for everybody to read")
-    if not api.believes(first):
+    if not is_home(first.uri, first.author.uri):
+        return Refused(f"{ref} is refused: {bag.base} says that it is by {first.author.uri}, and calls it {first.uri}")
+    if not counts_unasked(first, api.instances):
         return Refused(f"{ref} is a copy; {address.host_of(first.uri)}, where it comes from, does not show it")
-    return await _fill(api, bag) or [post for post in bag.posts() if api.believes(post)]
+    return await _fill(api, bag) or [post for post in bag.posts() if counts_unasked(post, api.instances)]
 
 
 async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
@@ -99,7 +103,7 @@ async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | 
     status = read(answer.body, Status)
     boosted = read(status.reblog, Status) if status else None
     asked, raw = (boosted, bytes(status.reblog)) if status and boosted else (status, answer.body)
-    bag = _Bag(address.instance_of(answer.url), str(asked.id if asked else ""))
+    bag = _Bag(address.instance_of(answer.url), str(asked.id if asked else ""), api.instances)
     bag.add(b"[" + raw + b"]")
     if bag.start not in bag.raws:
         return Refused(f"{address.host_of(answer.url)} does not speak the language of Mastodon servers")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
 from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon import place, tag_rss, tags
-from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import host_of, instance_of, read_notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.budget import NOTHING
-from relay.sources.mastodon.copies import Copies
+from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import UNKNOWN, Kind, Speech, refusal
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
@@ -40,16 +40,15 @@ _NOTES = {
 class Timelines:
     """Reads pages. ``live`` are the feeds that a stream tells of, so that polls may be rarer."""
 
-    about: About
+    homes: Homes
     interval: timedelta
-    copies: Copies = field(default_factory=Copies)
-    live: set[str] = field(default_factory=set)
+    live: set[str]
 
     async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
         """Read one page: the newest, or the next of a gap. Does not know what was relayed."""
         base, wanted = instance_of(feed.address), tags.read_address(feed.address)
-        kind = await self.about.kind(base) if wanted else UNKNOWN
-        api = self.about.api
+        about, api = self.homes.about, self.homes.about.api
+        kind = await about.kind(base) if wanted else UNKNOWN
         if wanted and (reason := refusal(kind, base, token=bool(api.token(base)))):
             return TryLater(reason, _HOURS)
         kept = place.read_place(feed.cursor) if feed.seeded else None
@@ -60,21 +59,22 @@ class Timelines:
         reading = await _read(api, feed.address, wanted, kept, kind)
         if not isinstance(reading, Reading):
             return reading
-        return self._batch(feed, wanted, kept, reading, share)
+        return await self._batch(feed, wanted, kept, reading, share)
 
-    def _batch(
+    async def _batch(
         self, feed: Feed, wanted: Tagged | None, kept: Place | None, reading: Reading, share: timedelta
     ) -> Batch:
-        now = self.about.api.clock()
+        now = self.homes.about.api.clock()
         step = reading.step(kept, now)
         # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
         shown = step.new if feed.seeded else place.ordered(reading.page.items)
         cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
-        posts = (post for post in _posts(feed.address, wanted, reading, shown) if self.about.api.believes(post))
+        told = [(feed.address, Published(post)) for post in _posts(feed.address, wanted, reading, shown)]
+        events = await self.homes.confirm(told)
         rest = self.interval * 5 if feed.address in self.live else NOTHING
         waits = [wait for wait in (reading.page.wait, rest, share if share > self.interval else None) if wait]
         return Batch(
-            events=tuple(Published(self.copies.best(post, now)) for post in posts),
+            events=tuple(event for _, event in events),
             cursor=cursor if cursor != feed.cursor else None,
             wait=max(waits, default=None),
             more=step.more and reading.page.wait is None,
@@ -101,7 +101,8 @@ async def _read(
     if isinstance(page, Closed) and wanted and not page.token:
         how = How.RSS
         page = await tag_rss.read_page(api, instance_of(feed), wanted.tag) or page
-    return _judged(feed, page, Reading(how=how, read=tag_rss.read_item if how is How.RSS else read_post))
+    read = tag_rss.read_item if how is How.RSS else partial(read_post, configured=api.instances)
+    return _judged(feed, page, Reading(how=how, read=read))
 
 
 def _judged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
+from relay.authenticity import counts_unasked
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
 from relay.sources.mastodon.address import Profile, Status, host_of, notes_feed
@@ -56,6 +57,11 @@ def _notes(whose: str, limit: int) -> dict[str, object]:
     return {"userId": whose, "limit": limit, "withReplies": True, "withRenotes": False}
 
 
+async def show(api: Api, base: str, identifier: str) -> Told | Trouble:
+    """One note."""
+    return await api.post(f"{base}/api/notes/show", {"noteId": identifier})
+
+
 async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     """One request for each: notes are shown one at a time."""
     events: list[Event] = []
@@ -63,7 +69,7 @@ async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
         identifier = next((unquote(found) for name in post.aliases if (found := local_id(name, post.origin))), "")
         if not identifier:
             continue
-        answer = await api.post(f"{post.origin}/api/notes/show", {"noteId": identifier})
+        answer = await show(api, post.origin, identifier)
         if isinstance(answer, TryLater | Gone):
             return answer
         events += _fate(post, answer)
@@ -92,7 +98,7 @@ def _says(answer: Told | Trouble, code: str) -> bool:
 
 async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | TryLater | Gone:
     """The note, what it answers up to the first one, and what its author wrote below that."""
-    answer = await api.post(f"{where.base}/api/notes/show", {"noteId": where.id})
+    answer = await show(api, where.base, where.id)
     if isinstance(answer, TryLater | Gone):
         return answer
     if is_gone(answer):
@@ -103,10 +109,12 @@ async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | Tr
     if first is None or note is None:
         return Gone(f"{where.base}/notes/{where.id} is not for everybody to read")
     found = {where.id: first}
+    if not counts_unasked(first, api.instances):
+        return Refused(f"{first.uri} is a copy, and {host_of(where.base)} does not speak for {first.author.uri}")
     await _climb(api, where, found)
     top = min((name for name, post in found.items() if post.author.uri == first.author.uri), key=age)
     await _descend(api, where.base, note.user_id or "", top, found)
-    return [first, *(post for name, post in found.items() if name != where.id and api.believes(post))]
+    return [first, *(post for name, post in found.items() if name != where.id and counts_unasked(post, api.instances))]
 
 
 async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:

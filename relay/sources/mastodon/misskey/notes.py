@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
+from relay.authenticity import own_address, own_handle
 from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.mfm import from_mfm
@@ -41,7 +41,7 @@ def _post(note: Note, instance: str) -> Post | None:
         return None
     return Post(
         uri=PostUri(uri),
-        url=safe_url(note.url or "") or safe_url(uri) or f"{instance}/notes/{note.id}",
+        url=_shown_at(note, uri) or f"{instance}/notes/{note.id}",
         source=SOURCE,
         origin=instance,
         author=author,
@@ -76,19 +76,24 @@ def _uri(note: Note, instance: str) -> str:
     return f"{instance}/notes/{note.id}" if note.id and own else safe_url(note.url or "")
 
 
+def _shown_at(note: Note, uri: str) -> str:
+    """Where a person reads it: at its own server, whatever is told."""
+    return safe_url(own_address(safe_url(note.url or ""), uri))
+
+
 def _author(user: User | None, instance: str) -> Author | None:
     if user is None or not _NAME.fullmatch(user.username or "") or not (user.id or user.host):
         return None
-    here = urlsplit(instance).netloc
     host = user.host if user.host and _HOST.fullmatch(user.host) else ""
     if user.host and not host:
         return None
     page = f"https://{host}/@{user.username}" if host else f"{instance}/@{user.username}"
+    uri = safe_url(user.uri or "") or (page if host else f"{instance}/users/{user.id}")
     return Author(
-        uri=safe_url(user.uri or "") or (page if host else f"{instance}/users/{user.id}"),
+        uri=uri,
         name=clean(user.name or "", limit=100) or clean(user.username or "", limit=100),
-        url=safe_url(user.url or "") or page,
-        handle=f"@{user.username}@{host or here}",
+        url=own_address(safe_url(user.url or "") or page, uri),
+        handle=own_handle(user.username or "", host, uri),
         avatar=safe_url(user.avatar_url or "", base=instance),
         bot=bool(user.is_bot),
         created=read_time(user.created_at),
@@ -144,7 +149,7 @@ def _quote(note: Note, instance: str) -> Quote | None:
     quoted = read(note.renote, Note)
     if quoted is None or not _is_open(quoted):
         return None
-    url = safe_url(quoted.url or "") or safe_url(_uri(quoted, instance))
+    url = _shown_at(quoted, _uri(quoted, instance))
     return Quote(url=url) if url else None
 
 
