@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relay import __version__, plugins
-from relay.config import Config
+from relay import __version__, descriptors, plugins
+from relay.config import Config, WebSettings
 from relay.fence import fenced_adapter, fenced_source
 from relay.folding import Folding
 from relay.growth import Growth
@@ -33,6 +33,7 @@ from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
 from relay.web import Web
+from relay.web.doors import Capacity
 from relay.web.previews import Previews
 from relay.web.site import Join, Site
 
@@ -160,6 +161,11 @@ def _site(config: Config, accounts: Accounts) -> Site:
     )
 
 
+def _capacity(web: WebSettings) -> Capacity:
+    total = descriptors.for_visitors(web.connections)
+    return Capacity(total=total, per_address=web.per_address, proxies=web.proxies)
+
+
 class App:
     """A running relay. ``async with App(parts) as app`` starts it; leaving stops it in order within five seconds."""
 
@@ -214,6 +220,7 @@ class App:
             _site(config, accounts),
             hooks=parts.hooks,
             previews=Previews(parts.previews, parts.colours),
+            capacity=_capacity(config.web),
         )
         self.ingest = Ingest(
             store=store,

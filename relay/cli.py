@@ -91,10 +91,12 @@ def start(
 ) -> NoReturn:
     """Run until done; the first Ctrl-C or SIGTERM asks ``work`` to stop, a second Ctrl-C ends at once."""
     from relay.app import StartError
+    from relay.descriptors import raise_limit
     from relay.log import configure
     from relay.plugins import PluginError
     from relay.ports import StoreError
 
+    raise_limit()
     configure(level, json=os.environ.get("RELAY_LOG") == "json", secrets=config.secrets() if config else ())
 
     timers: list[threading.Timer] = []

@@ -34,6 +34,7 @@ from relay.config_layers import from_environment, merged, variables, with_secret
 from relay.config_options import take_options
 from relay.config_subscriptions import LanguageTag, SubscriptionConfig, not_installed
 from relay.http import HttpSettings
+from relay.http.guard import LOCAL, Network
 from relay.plugins import Duration, Kind, Plugin, PluginError, Settings, duration_text
 
 __all__ = ["Config", "ConfigError", "Problem", "SubscriptionConfig", "load"]
@@ -107,6 +108,9 @@ class WebSettings(Settings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     join: tuple[JoinSettings, ...] = ()
+    connections: Annotated[int, Field(ge=0)] = 0
+    per_address: Annotated[int, Field(ge=1)] = 64
+    proxies: tuple[Network, ...] = LOCAL
 
 
 class OutboxSettings(Settings):

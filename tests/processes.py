@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +21,10 @@ from relay.store import open_store
 takes_minutes = pytest.mark.skipif(os.environ.get("RELAY_TEST_REAL") != "1", reason="takes minutes: RELAY_TEST_REAL=1")
 
 
+def _limit(descriptors: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+
 @dataclass
 class RelayProcess:
     """`relay run -c FILE`; its JSON lines are gathered as they come, its log is kept for the failing test."""
@@ -26,6 +32,8 @@ class RelayProcess:
     config: Path
     pythonpath: Path | None = None
     verbose: bool = False
+    descriptors: int = 0
+    """How many it may have; 0: as many as we."""
     lines: list[dict[str, Any]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,6 +55,7 @@ class RelayProcess:
             env=env,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=partial(_limit, self.descriptors) if self.descriptors else None,
         )
         self._readers = [asyncio.create_task(self._read_lines()), asyncio.create_task(self._read_log())]
         return self

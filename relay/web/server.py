@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -20,6 +21,7 @@ from relay.log import get_logger
 from relay.plugins import Hooks
 from relay.ports import Page, State, Store, StoreError
 from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
+from relay.web.doors import SILENT, Capacity, Doors
 from relay.web.lists import Lists
 from relay.web.made import Made
 from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
@@ -75,6 +77,7 @@ class Web:
         patience: timedelta = PATIENCE,
         hooks: Hooks | None = None,
         previews: Previews | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
         self._store, self._look, self._site = store, look, site
         self._patience = patience
@@ -86,6 +89,7 @@ class Web:
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
         self._runner: web.AppRunner | None = None
+        self._doors = Doors(capacity or Capacity(), self._connection)
 
     @property
     def _base(self) -> str:
@@ -94,9 +98,9 @@ class Web:
     @property
     def url(self) -> str:
         """The address that it listens on, with the real port; empty before the start."""
-        if self._runner is None or not self._runner.addresses:
+        host, port = self._doors.address
+        if not host:
             return ""
-        host, port, *_ = self._runner.addresses[0]
         address = ip_address(host)
         if address.is_unspecified:
             host = "127.0.0.1" if address.version == 4 else "::1"
@@ -104,19 +108,25 @@ class Web:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one. Raises ``OSError`` where the address cannot be had."""
-        runner = web.AppRunner(self._application(), access_log=None, keepalive_timeout=30, shutdown_timeout=0.3)
+        runner = web.AppRunner(self._application(), access_log=None, keepalive_timeout=SILENT, shutdown_timeout=0.3)
         await runner.setup()
+        self._runner = runner
         try:
-            await web.TCPSite(runner, host, port).start()
+            await self._doors.open(host, port)
         except OSError:
             await runner.cleanup()
             raise
-        self._runner = runner
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        if self._runner is None or self._runner.server is None:
+            raise RuntimeError("the web server does not run")
+        return self._runner.server()
 
     async def stop(self) -> None:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
         for task in (*self._looks, *self._visits):
             task.cancel()
+        self._doors.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -146,7 +156,8 @@ class Web:
     async def _dress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every answer carries the same headers, and every error is a page."""
         try:
-            response = await handler(request)
+            with self._doors.serving(request.transport):
+                response = await handler(request)
         except web.HTTPException as error:
             response = self._message(request, error.status, headers=error.headers)
         except StoreError as error:
@@ -315,14 +326,18 @@ class Web:
             states[state] += count
         deliveries = {state.value: states[state] for state in State}
         told = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
+        told["connections"] = asdict(self._doors.figures)
         return figures({"ready": True, "version": __version__} | told)
 
     async def _hook(self, request: web.Request) -> web.Response:
         """What a platform posts, handed to the adapter that listens there; a platform is answered by a status alone."""
         try:
-            body = await request.read()
+            async with asyncio.timeout(SILENT):
+                body = await request.read()
         except web.HTTPRequestEntityTooLarge as error:
             status = error.status
+        except TimeoutError:
+            status = 408
         except (web.RequestPayloadError, ConnectionError):  # broken off, or no HTTP
             status = 400
         else:
