@@ -115,8 +115,23 @@ def _hidden(render: Processor, hide: Callable[[str], str]) -> Processor:
     return lambda logger, method, event: hide(str(render(logger, method, event)))
 
 
+_OF_VISITORS = ("aiohttp.server", "aiohttp.access", "aiohttp.web", "aiohttp.websocket")
+"""What aiohttp's servers log of those who ask: their addresses, and bytes of what they sent."""
+
+
+def _without_visitors(record: logging.LogRecord) -> bool:
+    """Nothing is written of who opened a connection to us, whichever library tells of it."""
+    if record.name.startswith(_OF_VISITORS):
+        return False
+    message = record.getMessage()
+    if record.name == "asyncio" and "raddr=" in message:  # the representation of a socket
+        record.msg, record.args = message.partition("raddr=")[0] + HIDDEN, ()
+    return True
+
+
 def _route_stdlib(shared: list[Processor], render: Processor) -> None:
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_visitors)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

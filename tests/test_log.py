@@ -210,3 +210,14 @@ def test_a_long_value_is_hidden_in_linear_time_and_cut(capsys: pytest.CaptureFix
     configure()
     get_logger("t").warning("odd", header="a-" * 500_000, other="x://" * 200_000 + "@secret")
     assert len(capsys.readouterr().err) < 10_000
+
+
+def test_nothing_is_written_of_who_connects(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    for name in ("aiohttp.server", "aiohttp.access", "aiohttp.web", "aiohttp.websocket"):
+        logging.getLogger(name).error("Error handling request from %s", "203.0.113.7")
+    sock = "<socket.socket fd=9, laddr=('0.0.0.0', 80), raddr=('203.0.113.7', 5555)>"
+    logging.getLogger("asyncio").error("Exception in callback\nsocket: %s", sock)
+    told = capsys.readouterr().err
+    assert "Exception in callback" in told
+    assert "203.0.113.7" not in told

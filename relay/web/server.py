@@ -29,6 +29,7 @@ from relay.web.previews import Previews
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
 from relay.web.site import Site
+from relay.web.visitors import VisitorLog, described
 
 log = get_logger(__name__)
 
@@ -65,6 +66,12 @@ _WORDS = {
 }
 
 
+def _route(request: web.Request) -> str:
+    """Which kind of page was asked for; not which page."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
+
+
 class Web:
     """The web server of one relay. ``look`` asks the source for the whole thread of a page; it answers the new page."""
 
@@ -85,6 +92,7 @@ class Web:
         self._previews = previews or Previews()
         self._lists = Lists(store, site, self._reading, self._say, lambda: self._base)
         self._made = Made()
+        self._visitors = VisitorLog()
         self._visits: set[asyncio.Task[None]] = set()
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
@@ -108,7 +116,13 @@ class Web:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one. Raises ``OSError`` where the address cannot be had."""
-        runner = web.AppRunner(self._application(), access_log=None, keepalive_timeout=SILENT, shutdown_timeout=0.3)
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=self._visitors,
+            keepalive_timeout=SILENT,
+            shutdown_timeout=0.3,
+        )
         await runner.setup()
         self._runner = runner
         try:
@@ -163,8 +177,8 @@ class Web:
         except StoreError as error:
             log.warning("a page could not be read from the store", reason=str(error))
             response = self._message(request, 503, headers={"Retry-After": "30"})
-        except Exception:
-            log.exception("a page could not be made", path=request.path)
+        except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
+            log.error("a page could not be made", route=_route(request), **described(error))  # noqa: TRY400 - see described
             response = self._message(request, 500)
         response.headers.update(HEADERS)
         response.headers.setdefault("X-Robots-Tag", NOBODY)
@@ -254,7 +268,7 @@ class Web:
         now = self._site.clock()
         if page.visited is not None and now - page.visited < timedelta(days=1):
             return
-        visit = asyncio.create_task(self._visit(page.slug, now), name=f"visit {page.slug}")
+        visit = asyncio.create_task(self._visit(page.slug, now), name="visit")
         self._visits.add(visit)
         visit.add_done_callback(self._visits.discard)
 
@@ -276,7 +290,7 @@ class Web:
         """The page after its source was asked; as it is stored where that is not due, takes too long or fails."""
         if self._look is None or not self._due(page, datetime.now(UTC)):
             return page
-        look = asyncio.create_task(self._asking(self._look, page), name=f"look at {page.slug}")
+        look = asyncio.create_task(self._asking(self._look, page), name="look at a page")
         self._looks.add(look)
         look.add_done_callback(self._looks.discard)
         try:
@@ -297,8 +311,8 @@ class Web:
     async def _asking(self, look: Look, page: Page) -> Page:
         try:
             return await look(page)
-        except Exception:
-            log.exception("a thread could not be looked at; its page is shown as it is stored", page=page.slug)
+        except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
+            log.error("a thread could not be looked at; its page is as it was", **described(error))  # noqa: TRY400 - see described
             return page
 
     # --- what is not a page ---
@@ -325,9 +339,9 @@ class Web:
         for (_action, state), count in counts.deliveries.items():
             states[state] += count
         deliveries = {state.value: states[state] for state in State}
-        told = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
-        told["connections"] = asdict(self._doors.figures)
-        return figures({"ready": True, "version": __version__} | told)
+        found = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
+        found |= {"connections": asdict(self._doors.figures), "bad_requests": self._visitors.bad_requests}
+        return figures({"ready": True, "version": __version__} | found)
 
     async def _hook(self, request: web.Request) -> web.Response:
         """What a platform posts, handed to the adapter that listens there; a platform is answered by a status alone."""
@@ -355,6 +369,6 @@ class Web:
         headers = {key.lower(): value for key, value in request.headers.items()}
         try:
             return await self._hooks.call(name, headers, body)
-        except Exception:
-            log.exception("a platform's call could not be taken", hook=name)
+        except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
+            log.error("a platform's call could not be taken", hook=name, **described(error))  # noqa: TRY400 - see described
             return 500
