@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from relay.bringing import at, quiet
 from relay.hours import next_digest
@@ -68,6 +68,10 @@ _SHOWN = Query(
     .join(folded, folded.c.fold == folds.c.id)
     .join(deliveries, deliveries.c.post == -folds.c.id)
     .where(among(folded.c.post, "ids"), deliveries.c.version == "", deliveries.c.state == State.SENT.value)
+)
+_DROP = delete(folded).where(
+    folded.c.post == bindparam("member"),
+    folded.c.fold.in_(select(folds.c.id).where(folds.c.destination == bindparam("name"))),
 )
 _WAITING = Query(
     select(deliveries.c.post).where(
@@ -195,6 +199,12 @@ class Folding:
         for row in _SHOWN(self._connection, ids=ids) if ids else ():
             version = f"without {min(ids)}"
             self.orders.append((row.destination, -row.id, Action.EDIT, version, row.topic, row.subscription))
+
+    def drop(self, post: int, name: str) -> None:
+        """The post is shown at this destination no more, though it still exists."""
+        shown = [row for row in _SHOWN(self._connection, ids={post}) if row.destination == name]
+        self.orders += [(name, -row.id, Action.EDIT, f"without {post}", row.topic, row.subscription) for row in shown]
+        self._connection.execute(_DROP, {"member": post, "name": name})
 
     def write(self) -> None:
         spent = [(name, micros(self._until[name])) for name in sorted(self._spent)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from relay.manner import Follow, Manner, Mode
 from relay.model import Action
@@ -21,6 +21,11 @@ def _is(column: ColumnElement[str], *values: StrEnum) -> ColumnElement[bool]:
     return or_(*(column == value.value for value in values))
 
 
+_end = deliveries.alias("end")
+_taken_back = exists().where(
+    _end.c.post == deliveries.c.post, _end.c.destination == deliveries.c.destination, _end.c.version == "deleted"
+)
+"""It was a copy, and the original came."""
 _HEADS = Query(
     select(
         posts.c.id,
@@ -45,7 +50,7 @@ _HEADS = Query(
         ),
     )
     .join(subscriptions, subscriptions.c.id == deliveries.c.subscription)
-    .where(among(posts.c.root, "roots"), ~posts.c.deleted)
+    .where(among(posts.c.root, "roots"), ~posts.c.deleted, ~_taken_back)
     .order_by(deliveries.c.id)
 )
 _WAITING = Query(
@@ -83,6 +88,12 @@ class Heads:
 
     def add(self, root: str, destination: str, head: Head) -> None:
         self._heads.setdefault((root, destination), head)
+
+    def remove(self, root: str, destination: str, post: int) -> None:
+        """The post is shown there no more, and so is no thread's message."""
+        head = self._heads.get((root, destination))
+        if head and head.post == post:
+            del self._heads[root, destination]
 
     def at(self, root: str | None, destination: str) -> Head | None:
         return self._heads.get((root, destination)) if root else None

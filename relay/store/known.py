@@ -6,7 +6,7 @@ Events are applied here one after the other, in memory; only what came of them a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
 from relay.store.rows import Query, among, insert_rows, update_rows
 from relay.store.tables import aliases, micros, posts
-from relay.store.twins import claims, find_twins, pages
+from relay.store.twins import Kin, claims, find_kin, pages
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
@@ -31,7 +31,14 @@ _ALIASES = Query(
     .join(posts, posts.c.id == aliases.c.post)
     .where(among(aliases.c.alias, "names"))
 )
-_PAGES = Query(select(posts.c.uri).where(among(posts.c.page, "pages"), posts.c.page != ""))
+_MOST_AT_A_PAGE = 1_000
+"""So many posts are looked at that have the pages of a batch: whatever else stands there is shown, not compared."""
+_PAGES = Query(
+    select(posts.c.uri)
+    .where(among(posts.c.page, "pages"), posts.c.page != "")
+    .order_by(posts.c.id.desc())
+    .limit(_MOST_AT_A_PAGE)
+)
 _POSTS = Query(
     select(
         posts.c.id,
@@ -39,6 +46,7 @@ _POSTS = Query(
         posts.c.source,
         posts.c.author,
         posts.c.root,
+        posts.c.page,
         posts.c.published,
         posts.c.data,
         posts.c.revision,
@@ -67,6 +75,7 @@ _NEW = (
     "next_check",
 )
 _CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "listed", "next_check")
+_RECLAIM = "(alias) DO UPDATE SET post = excluded.post"
 _LAST = Query(select(func.coalesce(func.max(posts.c.id), 0).label("last")))
 
 
@@ -85,6 +94,8 @@ class Entry:
     next_check: datetime | None = None
     seen: datetime | None = None
     data: str = ""
+    page: str = ""
+    """Its address as it is compared, as the database has it."""
     read: Post | None = None
     """What ``data`` says, or will say once it is written."""
     new: bool = False
@@ -113,6 +124,8 @@ class Known:
         self._last = last
         self.coined: dict[str, str] = {}
         """Aliases that the batch brought, with the posts that they name."""
+        self.reclaimed: dict[str, str] = {}
+        """The same for those that another source's post had claimed before."""
 
     def find(self, ref: str) -> Entry | None:
         return self.entries.get(ref) or self.entries.get(self._names.get(ref, ""))
@@ -145,13 +158,16 @@ class Known:
             if entry.author != post.author.uri:
                 return  # a claim to somebody else's post gives it no names
         for name in (post.uri, *post.aliases, *claims(post)):
-            if name not in self.entries and name not in self._names:
+            held = self.find(name)
+            if held is None:
                 self._names[name] = self.coined[name] = entry.uri
+            elif held.source != post.source and held.uri != name and _belongs(name, post, held.post):
+                self._names[name] = self.reclaimed[name] = entry.uri
 
     def _same(self, post: Post) -> Entry | None:
         """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates.
 
-        What another source calls by this uri is a copy of it, and a post of its own.
+        Whoever else calls a post by this name has a post of their own: another source, or another author.
         """
         entry = self.find(post.uri)
         if entry is not None and (entry.uri == post.uri or _is_renamed(entry, post)):
@@ -162,12 +178,17 @@ class Known:
                 return entry
         return None
 
-    def twins(self) -> Mapping[str, Sequence[Entry]]:
-        """The copies of each post that other sources brought, by its uri."""
-        if len({entry.source for entry in self}) < 2:
-            return {}
-        found = find_twins(entry.post for entry in self)
-        return {uri: [self.entries[twin] for twin in twins] for uri, twins in found.items()}
+    def kin(self) -> Kin:
+        """Which of the posts are copies of others, or read alike."""
+        return find_kin(entry.post for entry in self) if len(self.entries) > 1 else Kin()
+
+    def of(self, uris: Iterable[str]) -> list[Entry]:
+        return [self.entries[uri] for uri in uris]
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Know more of the posts in the database."""
+        for entry in entries:
+            self.entries.setdefault(entry.uri, entry)
 
     def _delete(self, ref: str) -> None:
         """What another host calls by a name of its own is not deleted by its word: its source is to look at once."""
@@ -185,6 +206,11 @@ class Known:
 def _is_renamed(entry: Entry, post: Post) -> bool:
     """Whether a post may be a known one under a new uri."""
     return entry.source == post.source and may_replace(entry.post, post)
+
+
+def _belongs(name: str, post: Post, other: Post) -> bool:
+    """Whether the name is of the place where the first post was read, and not of that of the other."""
+    return is_home(name, post.origin) and not is_home(name, other.origin)
 
 
 def _renew(entry: Entry, post: Post) -> None:
@@ -229,11 +255,22 @@ def _refs(intake: Intake) -> Iterator[str]:
 
 
 def _pages(intake: Intake) -> Iterator[str]:
-    """Under which pages other sources may have brought what is wished for."""
+    """Under which pages copies, originals, and what reads alike may be known of what is wished for."""
     wished = {wish.uri for wish in intake.wishes}
     for event in intake.events:
         if isinstance(event, Published) and event.post.uri in wished:
             yield from pages(event.post)
+
+
+def add_neighbours(connection: Connection, known: Known) -> set[int]:
+    """Know also what stands at the pages of posts that were changed: it may have read alike. Returns all there."""
+    changed = [entry for entry in known if (entry.edited or entry.removed) and not entry.new]
+    there = {one for entry in changed for one in (entry.page, page(entry.post.url)) if one}
+    if not there:
+        return set()
+    uris = {row.uri for row in _PAGES(connection, pages=there)}
+    known.add(Entry(**row._asdict()) for row in _POSTS(connection, names=uris - known.entries.keys()))
+    return {known.entries[uri].id for uri in uris if uri in known.entries}
 
 
 def insert_new(connection: Connection, known: Known, now: datetime) -> None:
@@ -242,9 +279,9 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
     insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
-    insert_rows(
-        connection, aliases, ("alias", "post"), [(name, known.entries[uri].id) for name, uri in known.coined.items()]
-    )
+    for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
+        rows = [(name, known.entries[uri].id) for name, uri in names.items()]
+        insert_rows(connection, aliases, ("alias", "post"), rows, conflict)
 
 
 def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:

@@ -1,50 +1,81 @@
-"""The same post on two networks: which of the posts that are known are copies of each other. Pure.
+"""The same post at two places: what is a copy of what, and what reads alike. Pure.
 
-Copies stay posts of their own, each with its thread, its edits and its end. They are one for the outbox: where one of
-them was brought, the other is not. A mere link to a post makes no copy of it, or a comment would count as one.
+Posts of this kind stay posts of their own, each with its thread, its edits and its end. They are one for the outbox,
+in a way in which nobody can keep another's words away:
+
+- A *copy* says so itself, and yields to the original: where both are known the original is shown. So who claims to be
+  a copy of another's post keeps back only the claim. A mere link to a post is no claim.
+- Posts that *read alike* are two sources', or two feeds', whose readers see the same: then one of them is enough, for
+  as long as they read alike.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, product
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
 
 from relay.address import host_of, page
+from relay.authenticity import is_home
 from relay.model import Post
+from relay.store.content import content
+
+_MOST = 50
+"""So many posts that read alike are looked at: more are shown twice rather than compared."""
+
+Uris = Mapping[str, Sequence[str]]
 
 
-def are_twins(one: Post, other: Post) -> bool:
-    """Whether two sources tell of the same: one names the other as what it is, or both are one author's page."""
-    if one.source == other.source:
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Which of the posts are related, by their uris."""
+
+    originals: Uris = field(default_factory=dict)
+    """Of each copy."""
+    copies: Uris = field(default_factory=dict)
+    """Of each original."""
+    alike: Uris = field(default_factory=dict)
+
+
+# --- copies ---
+
+
+def is_copy(copy: Post, original: Post) -> bool:
+    """Whether one says of itself that it is a copy of the other; no two posts are copies of each other."""
+    return _is_of(copy, original) and not _is_of(original, copy)
+
+
+def _is_of(copy: Post, original: Post) -> bool:
+    if copy.source == original.source:
         return False
-    return _names(one, other) or _names(other, one) or _is_one_page(one, other)
+    return _is_made_of(copy, original) or _claims(copy, original)
 
 
-def _names(copy: Post, original: Post) -> bool:
-    """Whether the copy is known by the uri of the original, or by the address at which its author shows it."""
-    if original.uri in copy.aliases:
+def _is_made_of(copy: Post, original: Post) -> bool:
+    """A bridge names what it carries after the original, whose own source knows that name."""
+    return copy.uri in original.aliases and copy.uri.endswith(original.uri) and copy.uri != original.uri
+
+
+def _claims(copy: Post, original: Post) -> bool:
+    """The original is known at the address that is claimed by the author's own host, and the copy's author is not."""
+    author = original.author.uri
+    if not is_home(original.uri, author) or is_home(original.uri, copy.author.uri):
+        return False
+    if original.uri in _foreign(copy):
         return True
-    there = page(original.url)
-    return there in claims(copy) and host_of(original.url) in _homes(original)
+    there = {page(one) for one in (original.uri, original.url) if is_home(one, author)}
+    return not there.isdisjoint(claims(copy))
 
 
-def _is_one_page(one: Post, other: Post) -> bool:
-    """A feed's entry about its site's own page is what the site says elsewhere; one about another's page is not."""
-    there = page(one.url)
-    return there != "" and there == page(other.url) and host_of(one.url) in _homes(one) & _homes(other)
-
-
-def _homes(post: Post) -> set[str]:
-    return {host_of(post.author.uri), host_of(post.author.url)} - {""}
+def _foreign(post: Post) -> list[str]:
+    """Names that it has neither from where it was read, nor made of its own."""
+    return [one for one in post.aliases if not one.startswith(post.origin) and post.uri not in one]
 
 
 def claims(post: Post) -> tuple[str, ...]:
-    """The pages of other places that a source says a post is a copy of, as :func:`relay.address.page` writes them.
-
-    Names that it has where it was read, and those that are made of its own, are no such claim.
-    """
-    foreign = [one for one in post.aliases if not one.startswith(post.origin) and post.uri not in one]
+    """The pages of other places that a source says a post is a copy of, as :func:`relay.address.page` writes them."""
+    foreign = _foreign(post)
     if not foreign:  # as good as always: the rest is for what a bridge brought
         return ()
     own, home = page(post.url), host_of(post.origin)
@@ -52,27 +83,87 @@ def claims(post: Post) -> tuple[str, ...]:
 
 
 def pages(post: Post) -> Iterator[str]:
-    """Under which pages a twin of the post may be known."""
+    """Under which pages a post's kin may be known."""
     if there := page(post.url):
         yield there
     yield from claims(post)
 
 
-def find_twins(posts: Iterable[Post]) -> dict[str, list[str]]:
-    """The uris of each post's twins among the others, by its own uri."""
-    groups: defaultdict[str, defaultdict[str, list[Post]]] = defaultdict(lambda: defaultdict(list))
-    for post in posts:
-        for name in {post.uri, *post.aliases, *pages(post)}:
-            groups[name][post.source].append(post)
+# --- what reads alike ---
+
+
+def are_alike(one: Post, other: Post) -> bool:
+    """Whether a reader sees the same, at one address, and neither comes from a host that is not concerned."""
+    return _look(one) == _look(other) and _may_be_alike(one, other)
+
+
+def _look(post: Post) -> Hashable:
+    card = post.link_card and post.link_card.url
+    return page(post.url), post.published.replace(microsecond=0), content(post), post.quote, card
+
+
+def _may_be_alike(one: Post, other: Post) -> bool:
+    """Of two feeds of one host, or each at home where the page is; by the same name, and no copy of anything else."""
+    if _feed(one) == _feed(other) or not page(one.url) or claims(one) or claims(other):
+        return False
+    known = one.author.handle and other.author.handle
+    who = (one.author.handle, other.author.handle) if known else (one.author.name, other.author.name)
+    near = is_home(one.origin, other.origin) or (_is_at_home(one) and _is_at_home(other))
+    return who[0] == who[1] and near
+
+
+def _feed(post: Post) -> tuple[str, str]:
+    """Where it was read, and who writes there: lists of mirrors have the address of their first one."""
+    return post.origin, post.author.uri
+
+
+def _is_at_home(post: Post) -> bool:
+    return is_home(post.url, post.author.uri) or is_home(post.url, post.author.url)
+
+
+# --- all of them ---
+
+
+def find_kin(posts: Iterable[Post]) -> Kin:
+    by_uri: dict[str, Post] = {post.uri: post for post in posts}
+    if len(by_uri) < 2:
+        return Kin()
+    by_page: defaultdict[str, list[Post]] = defaultdict(list)
+    for post in by_uri.values():
+        for there in {page(post.url), page(post.uri)} - {""}:
+            by_page[there].append(post)
+    originals: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    copies: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for copy, original in _pairs(by_uri, by_page):
+        if is_copy(copy, original):
+            originals[copy.uri][original.uri] = copies[original.uri][copy.uri] = None
+    return Kin(_listed(originals), _listed(copies), _alike(by_page))
+
+
+def _pairs(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
+    """Each post with those that it names, both ways."""
+    for post in by_uri.values():
+        named = [by_uri[one] for one in post.aliases if one in by_uri]
+        named += [one for there in claims(post) for one in by_page.get(there, ())]
+        for other in named:
+            yield post, other
+            yield other, post
+
+
+def _alike(by_page: Mapping[str, Sequence[Post]]) -> Uris:
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for group in groups.values():
-        for one, other in _pairs(list(group.values())):
-            if are_twins(one, other):
-                found[one.uri][other.uri] = found[other.uri][one.uri] = None
-    return {uri: list(twins) for uri, twins in found.items()}
+    for there, posts in by_page.items():
+        looks: defaultdict[Hashable, list[Post]] = defaultdict(list)
+        if len({_feed(post) for post in posts}) > 1:
+            for post in posts:
+                if page(post.url) == there:
+                    looks[_look(post)].append(post)
+        for same in looks.values():
+            for one, other in permutations(same[:_MOST], 2):
+                if _may_be_alike(one, other):
+                    found[one.uri][other.uri] = None
+    return _listed(found)
 
 
-def _pairs(groups: Sequence[Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
-    """Each post with each one of the other sources."""
-    for some, others in combinations(groups, 2):
-        yield from product(some, others)
+def _listed(found: Mapping[str, Mapping[str, None]]) -> Uris:
+    return {uri: list(others) for uri, others in found.items()}

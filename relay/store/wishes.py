@@ -7,7 +7,7 @@ done, and seen, or has not begun.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +19,10 @@ from relay.model import Action, Destination, Subscription
 from relay.ports import Allowance, Intake, State
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
-from relay.store.known import Entry, Known
+from relay.store.known import Entry, Known, add_neighbours
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
-from relay.store.tables import deliveries, destinations, micros, tagged
+from relay.store.tables import deliveries, destinations, micros, subscriptions, tagged
+from relay.store.twins import Kin
 
 _LOCK = Query(
     select(destinations.c.name)
@@ -43,17 +44,24 @@ _DELIVERIES = Query(
         deliveries.c.state,
         deliveries.c.attempts,
         deliveries.c.reason,
+        deliveries.c.note,
         deliveries.c.subscription,
     )
     .where(among(deliveries.c.post, "ids"))
     .order_by(deliveries.c.id)
 )
+_SUBSCRIBED = Query(select(subscriptions.c.id).where(among(subscriptions.c.id, "ids")))
 _WAKE = """(name) DO UPDATE
     SET due = CASE WHEN destinations.not_before > excluded.due THEN destinations.not_before ELSE excluded.due END
     WHERE destinations.due IS NULL AND destinations.paused = ''"""
-_COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "under", "created")
+_COLUMNS = (
+    "destination", "post", "action", "version", "state", "note", "reason", "subscription", "under", "created", "settled"
+)  # fmt: skip
 _DUE = State.DUE.value
 _CANCELLED = "deleted by its author before it was sent"
+_COPIED = "a copy, and the original came before it was sent"
+_ALIKE = "what reads alike is shown there"
+"""The note of a send that is held back for that reason: it is made when that changes."""
 
 
 def add_deliveries(connection: Connection, known: Known, intakes: Sequence[Intake], now: datetime) -> set[str]:
@@ -61,28 +69,37 @@ def add_deliveries(connection: Connection, known: Known, intakes: Sequence[Intak
 
     Decides on the next checks of the posts that are wished for, which are not written here.
     """
-    twins = known.twins()
-    there = _read(connection, known, intakes, twins)
+    neighbours = add_neighbours(connection, known)
+    kin = known.kin()
     wished = {entry.uri: entry for intake in intakes for wish in intake.wishes if (entry := known.find(wish.uri))}
+    related = {one.id for entry in wished.values() for one in _related(entry, known, kin)}
+    there = _read(connection, known, intakes, neighbours | related | {entry.id for entry in wished.values()})
     removed = {entry.id for entry in known if entry.removed}
     touched = {e.root for e in known if e.root and (e.new or e.removed or e.uri in wished)}
     heads = read_heads(connection, touched, removed)
-    asked = {(row.post, row.destination) for rows in there.values() for row in rows}
-    asked |= read_members(connection, {entry.id for entry in wished.values() if not entry.new})
     folding = _folding(connection, intakes, heads, now)
     folding.lose(removed)
-    orders = _Orders(micros(now), heads, asked, folding)
+    held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
+    places = _Places(there, read_members(connection, held), known, kin)
+    orders = _Orders(micros(now), heads, places, folding)
     for entry in known:
         if entry.removed:
             orders.remove(entry, there.get(entry.id, ()))
         elif entry.edited:
             orders.edit(entry, there.get(entry.id, ()))
+    places.expect(intakes)
     for intake in intakes:
-        orders.send(intake, known, twins)
+        orders.send(intake, known)
     for entry in known:
         if entry.new and entry.root and not entry.deleted:
             orders.grow(entry)
+    orders.bring_back(connection, [entry for entry in known if entry.id in neighbours])
     return orders.write(connection)
+
+
+def _related(entry: Entry, known: Known, kin: Kin) -> Iterator[Entry]:
+    for uris in (kin.originals, kin.copies, kin.alike):
+        yield from known.of(uris.get(entry.uri, ()))
 
 
 def _folding(connection: Connection, intakes: Sequence[Intake], heads: Heads, now: datetime) -> Folding:
@@ -92,57 +109,145 @@ def _folding(connection: Connection, intakes: Sequence[Intake], heads: Heads, no
     return Folding(connection, subscribers | heads.subscribers(), names | heads.destinations(), allowance, now)
 
 
-def _read(connection: Connection, known: Known, intakes: Sequence[Intake], twins: Twins) -> dict[int, list[Record]]:
+def _read(
+    connection: Connection, known: Known, intakes: Sequence[Intake], concerned: Collection[int]
+) -> dict[int, list[Record]]:
     """The deliveries of known posts whose states matter now, by post; their destinations are locked."""
     there: defaultdict[int, list[Record]] = defaultdict(list)
     old = {entry.id for entry in known if not entry.new}
     if old:
-        wished = [(known.find(wish.uri), wish) for intake in intakes for wish in intake.wishes]
-        ids = {entry.id for entry, _ in wished if entry} | {e.id for e in known if e.edited or e.removed}
-        ids |= {twin.id for entry, _ in wished if entry for twin in twins.get(entry.uri, ())}
-        _LOCK(connection, names={name for _, wish in wished for name in wish.by}, ids=ids & old)
-        for row in _DELIVERIES(connection, ids=ids & old):
+        ids = old & ({e.id for e in known if e.edited or e.removed} | set(concerned))
+        names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
+        _LOCK(connection, names=names, ids=ids)
+        for row in _DELIVERIES(connection, ids=ids):
             there[row.post].append(row)
     return there
 
 
-Twins = Mapping[str, Sequence[Entry]]
-"""The copies of each post that other sources brought, by its uri."""
+class _Places:
+    """Which posts were asked for where, and which of them, or of their kin, a reader finds there."""
+
+    def __init__(
+        self,
+        there: Mapping[int, Sequence[Record]],
+        members: Collection[tuple[int, str]],
+        known: Known,
+        kin: Kin,
+    ) -> None:
+        self.there = there
+        self._known = known
+        self._kin = kin
+        rows = [row for rows in there.values() for row in rows]
+        taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
+        self.asked = {(row.post, row.destination) for row in rows} | set(members)
+        shown = {(row.post, row.destination) for row in rows if row.action == Action.SEND and row.state in _STANDING}
+        self._shown = (shown | set(members)) - taken_back
+        self._expected: set[tuple[int, str]] = set()
+
+    def expect(self, intakes: Iterable[Intake]) -> None:
+        """What will be brought by this batch counts before its turn comes."""
+        for intake in intakes:
+            for wish in intake.wishes:
+                entry = self._known.find(wish.uri)
+                if entry and not entry.deleted:
+                    self._expected |= {(entry.id, name) for name in wish.by}
+
+    def ask(self, entry: Entry, name: str) -> None:
+        self.asked.add((entry.id, name))
+
+    def show(self, entry: Entry, name: str) -> None:
+        self._shown.add((entry.id, name))
+
+    def take_back(self, entry: Entry, name: str) -> None:
+        self._shown.discard((entry.id, name))
+
+    def has_original(self, entry: Entry, name: str) -> bool:
+        """Whether what this is a copy of was brought there, or is about to be."""
+        originals = self._known.of(self._kin.originals.get(entry.uri, ()))
+        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in originals)
+
+    def has_alike(self, entry: Entry, name: str) -> bool:
+        """Whether a reader finds the same there already."""
+        alike = self._known.of(self._kin.alike.get(entry.uri, ()))
+        return any((one.id, name) in self._shown and not one.deleted for one in alike)
+
+    def copies(self, entry: Entry, name: str) -> list[Entry]:
+        """The copies of it that were brought there before."""
+        return [one for one in self._known.of(self._kin.copies.get(entry.uri, ())) if (one.id, name) in self._shown]
 
 
 class _Orders:
     """What is to be written to the outbox."""
 
-    def __init__(self, created: int, heads: Heads, asked: set[tuple[int, str]], folding: Folding) -> None:
+    def __init__(self, created: int, heads: Heads, places: _Places, folding: Folding) -> None:
         self._created = created
         self._heads = heads
-        self._asked = asked
+        self._places = places
         self._folding = folding
         self._tagged: dict[tuple[str, int], None] = {}
         self._later: list[tuple[Entry, str, Head]] = []
         """What is to be posted under a thread's message: in the thread's order, whatever came first."""
         self._rows: list[tuple[Any, ...]] = []
         self._cancelled: list[tuple[Any, ...]] = []
+        self._released: list[tuple[Any, ...]] = []
         self._adapters: dict[str, str] = {}
 
-    def send(self, intake: Intake, known: Known, twins: Twins) -> None:
-        """Send what the intake wishes for, unless that or a twin of it was asked for before, by whichever path."""
-        asked = self._asked
+    def send(self, intake: Intake, known: Known) -> None:
+        """Send what the intake wishes for, unless that was asked for before, or something stands there for it."""
         for wish in intake.wishes:
             entry = known.find(wish.uri)
             if entry is None or entry.deleted:
                 continue
-            before = len(asked)
-            same = (entry, *twins.get(entry.uri, ()))
-            for name, subscription in wish.by.items():
-                if any((one.id, name) in asked for one in same):
-                    continue
-                asked.add((entry.id, name))
-                self._bring(entry, subscription, wish.reason(subscription))
-            if len(asked) > before:
+            brought = [name for name, one in wish.by.items() if self._send(entry, name, one, wish.reason(one))]
+            if brought:
                 self._tagged |= {(tag, entry.id): None for each in entry.post.tags if (tag := fold(each, entry.source))}
                 if intake.next_check and not entry.next_check:
                     entry.next_check, entry.checked = intake.next_check, True
+
+    def _send(self, entry: Entry, name: str, subscription: Subscription, reason: str) -> bool:
+        """Whether it was sent, or held back."""
+        places = self._places
+        if (entry.id, name) in places.asked or places.has_original(entry, name):
+            return False
+        places.ask(entry, name)
+        if places.has_alike(entry, name):
+            self._hold_back(entry, name, subscription, reason)
+            return True
+        for copy in places.copies(entry, name):
+            self._take_back(copy, name)
+        places.show(entry, name)
+        self._bring(entry, subscription, reason)
+        return True
+
+    def _hold_back(self, entry: Entry, name: str, subscription: Subscription, reason: str) -> None:
+        """What reads alike is shown there: this one is written down, to be sent when they differ."""
+        state, now = State.SKIPPED.value, self._created
+        self._rows.append(
+            (name, entry.id, Action.SEND.value, "", state, _ALIKE, reason, subscription.id, None, now, now)
+        )
+
+    def _take_back(self, copy: Entry, name: str) -> None:
+        """The original comes: its copy goes, or is not sent."""
+        self._places.take_back(copy, name)
+        self._heads.remove(copy.root or "", name, copy.id)
+        self._folding.drop(copy.id, name)
+        self._end([row for row in self._places.there.get(copy.id, ()) if row.destination == name], _COPIED)
+
+    def bring_back(self, connection: Connection, entries: Iterable[Entry]) -> None:
+        """Send what was held back because something read alike, where it is shown no more or differs now."""
+        held = [
+            row
+            for entry in entries
+            for row in self._places.there.get(entry.id, ())
+            if row.note == _ALIKE and row.state == State.SKIPPED and not entry.deleted
+            if not self._places.has_alike(entry, row.destination)
+            if not self._places.has_original(entry, row.destination)
+        ]
+        listening = {row.id for row in _SUBSCRIBED(connection, ids={row.subscription for row in held})} if held else ()
+        for row in held:
+            if row.subscription in listening:
+                self._adapters.setdefault(row.destination, Destination.parse(row.destination).adapter)
+                self._released.append((_DUE, "", None, row.id))
 
     def _bring(self, entry: Entry, subscription: Subscription, reason: str) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
@@ -163,8 +268,9 @@ class _Orders:
     def grow(self, entry: Entry) -> None:
         """A new post in a thread, whoever asked for it: each message of the thread counts it."""
         for name, head in self._heads.of(entry.root or ""):
-            if (entry.id, name) not in self._asked:
-                self._asked.add((entry.id, name))
+            if (entry.id, name) not in self._places.asked and not self._places.has_original(entry, name):
+                self._places.ask(entry, name)
+                self._places.show(entry, name)
                 self._follow_up(entry, name, head)
             elif head.post != entry.id:
                 self._count(name, head, f"count with {entry.id}")
@@ -186,6 +292,7 @@ class _Orders:
     def edit(self, entry: Entry, there: Sequence[Record]) -> None:
         """Edit the messages of a post, except where something waits that will show it as it is by then."""
         waiting = {row.destination for row in there if _waits(row) and row.action in {Action.SEND, Action.EDIT}}
+        waiting |= {row.destination for row in there if row.action == Action.DELETE}  # a copy that was taken back
         for row in there:
             if _was_shown(row) and row.destination not in waiting:
                 self._follow(row, Action.EDIT, str(entry.revision))
@@ -194,11 +301,14 @@ class _Orders:
         """Delete the messages of a post, send none of it that was not begun, and count it no more in its thread."""
         for name, head in self._heads.of(entry.root or ""):
             self._count(name, head, f"count without {entry.id}")
+        self._end(there, _CANCELLED)
+
+    def _end(self, there: Sequence[Record], note: str) -> None:
         for row in there:
             if _was_shown(row):
                 self._follow(row, Action.DELETE, "deleted")
             elif _waits(row) or (row.action in {Action.EDIT, Action.COUNT} and row.state == State.DUE):
-                self._cancelled.append((State.SKIPPED.value, _CANCELLED, self._created, row.id))
+                self._cancelled.append((State.SKIPPED.value, note, self._created, row.id))
 
     def _follow(self, send: Record, action: Action, version: str) -> None:
         self._order(send.destination, send.post, action, version, send.reason, send.subscription)
@@ -217,7 +327,9 @@ class _Orders:
         under: int | None = None,
     ) -> None:
         self._adapters.setdefault(name, Destination.parse(name).adapter)
-        self._rows.append((name, post, action.value, version, _DUE, reason, subscription, under, self._created))
+        self._rows.append(
+            (name, post, action.value, version, _DUE, "", reason, subscription, under, self._created, None)
+        )
 
     def write(self, connection: Connection) -> set[str]:
         for follow_up in sorted(self._later, key=lambda one: (one[0].published, one[0].id)):
@@ -229,8 +341,13 @@ class _Orders:
         wake = [(name, adapter, self._created) for name, adapter in sorted(self._adapters.items())]
         insert_rows(connection, destinations, ("name", "adapter", "due"), wake, _WAKE)
         update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._cancelled)
+        update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._released)
         insert_rows(connection, deliveries, _COLUMNS, self._rows)
         return set(self._adapters)
+
+
+_STANDING = {State.DUE, State.SENDING, State.SENT}
+"""The states of a send that a reader finds, or soon will."""
 
 
 def _waits(row: Record) -> bool:
