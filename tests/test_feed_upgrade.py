@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from relay import testing
 from relay.ingest import digest
 from relay.manner import Manner, Mode
 from relay.match import index
@@ -56,7 +57,7 @@ def former_cursor(items: Sequence[Item], uris: Sequence[str]) -> str:
 
 FEED = "INSERT INTO feeds (id, source, address) VALUES (1, 'rss', '{address}')"
 POST = """INSERT INTO posts (id, uri, slug, source, origin, author, page, published, data, revision, reply_to, root,
-    deleted, listed, seen) VALUES ({id}, '{uri}', 's{id}', 'rss', '{origin}', '{origin}', '', {published}, '{data}', 1,
+    deleted, listed, seen) VALUES ({id}, '{uri}', 's{id}', 'rss', '{origin}', '{author}', '', {published}, '{data}', 1,
     {above}, {root}, {no}, {no}, 0)"""
 SENT = """INSERT INTO deliveries (destination, post, action, version, state, reason, messages, subscription, created,
     settled) VALUES ('{room}', {id}, 'send', '', 'sent', 'why', '["m{id}"]', 1, 0, 0)"""
@@ -82,13 +83,14 @@ def former(server: FeedServer, address: str, *, no: str) -> Former:
 
 
 def _kept(number: int, post: Post, uris: Sequence[str], no: str) -> tuple[str, str]:
-    """A post and its delivery; the second one answers the first."""
+    """A post and its delivery; the second one answers the first, the third is said to be by somebody elsewhere."""
     above = uris[0] if number == 1 else ""
-    author = replace(post.author, uri=post.origin)
+    author = replace(post.author, uri=post.origin if number != 2 else "https://x.com/illa")
     row = POST.format(
         id=number,
         uri=uris[number],
         origin=post.origin,
+        author=author.uri,
         published=micros(post.published),
         data=encode(replace(post, uri=PostUri(uris[number]), reply_to=above, author=author)).replace("'", "''"),
         above=f"'{above}'" if above else "NULL",
@@ -154,4 +156,27 @@ async def test_an_upgrade_loses_and_repeats_nothing(old_url: str, where: str, se
         server.add_item("News", guid="urn:bell:entry:news", published=reader.now)
         assert [one.action for one in await polled(store, reader)] == [Action.SEND]
         assert await polled(store, reader) == []
+    await store.close()
+
+
+async def test_what_another_source_calls_its_posts_stays_as_it_is(old_url: str) -> None:
+    """It may begin its uris with its own name, too."""
+    theirs = testing.post(uri=PostUri("pond:illa:1"), source="pond", origin="https://pond.example/")
+    data = encode(theirs).replace("'", "''")
+    row = POST.format(
+        id=7,
+        uri=theirs.uri,
+        origin=theirs.origin,
+        author=theirs.author.uri,
+        published=0,
+        data=data,
+        above="NULL",
+        root="NULL",
+        no="false" if "postgres" in old_url else "0",
+    )
+    await upgrade_to(old_url, "0007", row.replace("'rss'", "'pond'"))
+    store = await open_store(old_url)
+    page = await store.get_page_of(theirs.uri)
+    assert page is not None
+    assert page.posts == (theirs,)
     await store.close()

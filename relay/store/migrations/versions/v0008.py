@@ -1,7 +1,8 @@
 """A name that a source gave within a host, which any feed of that host could give too, counts within its feed.
 
 Posts called ``source:host:name`` become ``source:host/path?query:name``, after the feed that they were read from.
-Cursors keep what they have: each is one feed's own.
+Cursors keep what they have: each is one feed's own. Who was named as the author but is of another host than the feed
+is the author no more: the feed is, and can go on editing its entry.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from alembic import op
+
+from relay.authenticity import is_home
 
 revision = "0008"
 down_revision = "0007"
@@ -37,7 +40,9 @@ def upgrade() -> None:
     last = -1
     while rows := connection.execute(_SOME, {"last": last, "most": _AT_ONCE}).all():
         last = rows[-1].id
-        connection.execute(_SAVE, [_renamed(row, lists.get((row.source, row.origin), row.origin)) for row in rows])
+        named = [(row, _names(row.source, row.origin, lists.get((row.source, row.origin), row.origin))) for row in rows]
+        if saved := [_renamed(row, names) for row, names in named if row.uri.startswith(names.former)]:
+            connection.execute(_SAVE, saved)
 
 
 def _mirrored(feeds: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -47,19 +52,16 @@ def _mirrored(feeds: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     return {key: address for key, address in firsts.items() if key not in known}
 
 
-def _renamed(row: Any, feed: str) -> dict[str, Any]:
-    names = _names(row.source, row.origin, feed)
+def _renamed(row: Any, names: _Names) -> dict[str, Any]:
     data = json.loads(row.data)
-    author = names.author if row.author == row.origin else row.author
-    told = data | {
-        "uri": names.new(data["uri"]),
-        "reply_to": names.new(data.get("reply_to", "")),
-        "author": data["author"] | {"uri": author},
-    }
+    author = data["author"]
+    if row.author == row.origin or not is_home(row.author, row.origin):
+        author = author | {"uri": names.author, "handle": ""}
+    told = data | {"uri": names.new(data["uri"]), "reply_to": names.new(data.get("reply_to", "")), "author": author}
     return {
         "id": row.id,
         "uri": names.new(row.uri),
-        "author": author,
+        "author": author["uri"],
         "reply_to": names.new(row.reply_to or "") or None,
         "root": names.new(row.root or "") or None,
         "data": json.dumps(told, ensure_ascii=False, separators=(",", ":")),
