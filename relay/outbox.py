@@ -35,8 +35,12 @@ from relay.ports import (
     Unknown,
 )
 from relay.schedule import OnUnknown, Policy, impossible, settle, unsure
+from relay.text import brief
 
 log = get_logger(__name__)
+
+_THREAD = 200
+"""Posts of a thread of which one message may be made; a longer thread is on its page."""
 
 
 @dataclass(kw_only=True)
@@ -167,7 +171,7 @@ class Outbox:
     async def _attempt(self, adapter: Adapter, delivery: Delivery) -> Outcome:
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
-                return await adapter.deliver(delivery)
+                return await adapter.deliver(_brief(delivery))
         except TimeoutError:
             return Unknown(f"no answer within {self.timeout.total_seconds():g} s")
         except Exception as error:
@@ -206,3 +210,11 @@ class Outbox:
             return None
         free = self.concurrency - len(self._flights) + len(settlements)
         return Claim(adapters=tuple(self.adapters), limit=free) if free > 0 else None
+
+
+def _brief(delivery: Delivery) -> Delivery:
+    """With as much of the posts as may fit into a message: adapters render within the event loop."""
+    if (card := delivery.card) is None:
+        return delivery
+    posts = tuple(map(brief, card.posts)) if len(card.posts) <= _THREAD else ()
+    return replace(delivery, card=replace(card, post=brief(card.post), posts=posts))

@@ -14,6 +14,7 @@ from relay import following
 from relay.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
+from relay.text import brief
 from relay.wanting import Choosy, Filter, Reading, objection
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ def _objection(wanted: Choosy | None, post: Post, now: datetime | None) -> Filte
 
 def _card(post: Post, topic: str) -> Card:
     where = place(post)
-    return Card(post=post, reason=f"{topic} · {where}" if where and where not in topic else topic)
+    return Card(post=brief(post), reason=f"{topic} · {where}" if where and where not in topic else topic)
 
 
 async def _now(source: Source, feed: Feed) -> Batch | TryLater | Gone:

@@ -11,9 +11,11 @@ from relay.text.addresses import honest, safe_url, web_address
 from relay.text.characters import clean, graphemes, isolate, scrub, short, units
 from relay.text.html import from_html
 from relay.text.layout import cut, plain
+from relay.text.limits import brief, opening, within
 from relay.text.prose import from_plain, paragraphs
 
 __all__ = [
+    "brief",
     "clean",
     "cut",
     "from_html",
@@ -21,6 +23,7 @@ __all__ = [
     "graphemes",
     "honest",
     "isolate",
+    "opening",
     "paragraphs",
     "plain",
     "safe_url",
@@ -28,4 +31,5 @@ __all__ = [
     "short",
     "units",
     "web_address",
+    "within",
 ]

@@ -8,6 +8,7 @@ from unicodedata import normalize
 from urllib.parse import quote, urljoin, urlsplit
 
 from relay.text.characters import whole
+from relay.text.limits import ADDRESS, HOST
 
 # The everyday address: nothing in it needs a second look.
 _PLAIN = re.compile(
@@ -39,8 +40,10 @@ _DOTS = str.maketrans({"…": " ", "。": ".", "｡": "."})
 def safe_url(url: str, *, base: str = "") -> str:
     """Resolve against ``base`` to an absolute http, https or mailto address, or "" where that is not to be had.
 
-    An address with a user name or password in it is refused: it reads like another host's.
+    An address with a user name or password in it is refused: it reads like another host's. So is one that is too long.
     """
+    if len(url) > ADDRESS:
+        return ""
     if _PLAIN.fullmatch(url):
         return url
     try:
@@ -65,6 +68,8 @@ def web_address(url: str) -> str:
     host = urlsplit(safe).netloc
     if host.isascii():
         return safe
+    if len(host) > HOST:
+        return ""
     try:
         return safe.replace(host, host.encode("idna").decode(), 1)
     except UnicodeError:
@@ -123,7 +128,7 @@ def _leads_to(shown: str, real: str) -> bool:
 
 def _ascii(host: str) -> str:
     try:
-        return host if host.isascii() else host.encode("idna").decode()
+        return host if host.isascii() or len(host) > HOST else host.encode("idna").decode()
     except UnicodeError:
         return host
 

@@ -45,8 +45,11 @@ def scrub(text: str) -> str:
 
 
 def clean(text: str, *, limit: int = 500) -> str:
-    """One scrubbed line of at most ``limit`` code points, for names, titles and alt texts; white space is collapsed."""
-    line = " ".join(scrub(text).split())
+    """One scrubbed line of at most ``limit`` code points, for names, titles and alt texts; white space is collapsed.
+
+    What stands far behind the limit is not looked at.
+    """
+    line = " ".join(scrub(text[: 20 * limit + 2_000]).split())
     if len(line) <= limit:
         return line
     return line[: boundary(line, limit - 1)].rstrip() + ELLIPSIS if limit > 0 else ""

@@ -15,7 +15,7 @@ from relay.text.characters import ELLIPSIS
 from relay.text.page import DEEPEST, Look, Page
 from relay.text.tags import SHORT, Other, decoded, number, read_tag, referred, short_tag
 
-_LONGEST, _MOST_TAGS, _DEEP = 1_000_000, 8_000, 60
+_MOST_TAGS, _DEEP = 8_000, 60
 
 _TAGS = re.compile(r"(<[^<>]*>)")
 _COMMENT = re.compile(r"<!--(?!-?>)(?:-?[^<>-])*-->")
@@ -36,7 +36,7 @@ _Step = Callable[["_Walker"], None]
 
 def walk(html: str, page: Page, *, base: str, drop: Collection[str]) -> None:
     """Write the text onto the page. Raises ``Other``, and the page is spoilt, where it is not of the simple kind."""
-    if len(html) > _LONGEST or "\r" in html or "\0" in html or "<pre>\n" in html or any(name in html for name in drop):
+    if "\r" in html or "\0" in html or "<pre>\n" in html or any(name in html for name in drop):
         raise Other
     parts = _TAGS.split(html)
     tags = len(parts) // 2

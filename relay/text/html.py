@@ -10,6 +10,7 @@ from relay.rich import Form, Mark, Text
 from relay.text.addresses import safe_url
 from relay.text.characters import ELLIPSIS, whole
 from relay.text.everyday import marked, role_of, walk
+from relay.text.limits import KEPT, MARKUP, opening, within
 from relay.text.page import DEEPEST, Look, Page
 from relay.text.tags import Other, number
 from relay.text.taming import tame
@@ -38,14 +39,14 @@ def from_html(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
 
     Links are resolved against ``base``. Elements that bear a class named in ``drop`` are left out with all they hold.
     Read are lines, links, mentions, hashtags and the usual text markup; tables become lines, pictures their alt text.
-    The first million characters count, and of more than 8,000 tags only those of lines and links.
+    The first 300,000 characters count, and of more than 8,000 tags only those of lines and links.
     """
-    html, page = whole(html), Page()
+    html, page = whole(opening(html, MARKUP)), Page()
     try:
         walk(html, page, base=base, drop=drop)
     except Other:
         return by_tree(html, base=base, drop=drop)
-    return tuple(page.blocks)
+    return within(tuple(page.blocks), KEPT)
 
 
 def by_tree(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
@@ -53,7 +54,7 @@ def by_tree(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
     reader = _Reader(base, frozenset(drop))
     if body := LexborHTMLParser(tame(html)).body:
         reader.read(body.first_child)
-    return tuple(reader.page.blocks)
+    return within(tuple(reader.page.blocks), KEPT)
 
 
 class _Reader:

@@ -10,13 +10,14 @@ from itertools import pairwise
 from relay.rich import Block, Span, Text
 from relay.text.addresses import bare, safe_url
 from relay.text.characters import ELLIPSIS, scrub
+from relay.text.limits import KEPT, MARKUP, within
 
 _BLANK = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
 def from_plain(text: str) -> Text:
     """Read plain text: a blank line begins a new paragraph, bare http(s) addresses become links."""
-    return paragraphs(_linked(scrub(text)))
+    return paragraphs(_linked(scrub(text[:MARKUP])))
 
 
 def paragraphs(spans: Iterable[Span]) -> Text:
@@ -25,7 +26,7 @@ def paragraphs(spans: Iterable[Span]) -> Text:
     text = "".join(span.text for span in running)
     gaps = [(0, 0), *(match.span() for match in _BLANK.finditer(text)), (len(text), len(text))]
     ranges = [_stripped(text, start, end) for (_, start), (end, _) in pairwise(gaps)]
-    return tuple(Block(found) for found in _slices(running, ranges) if found)
+    return within(tuple(Block(found) for found in _slices(running, ranges) if found), KEPT)
 
 
 def _linked(text: str) -> Iterator[Span]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from functools import partial
 
-_MOST = 1_000_000
-"""Characters; what stands behind them is not read."""
+from relay.text.limits import MARKUP, opening
+
 _SMALL, _SMALL_TAGS = 10_000, 500
 _MANY_TAGS = 8_000
 
@@ -30,7 +30,7 @@ _FLAT = frozenset(["a", "br", "li", "p", "script", "style"])
 
 def tame(html: str) -> str:
     """Return small HTML as it is; of large HTML what is safe to parse: beyond 8,000 tags only lines and links."""
-    html = html[:_MOST]
+    html = opening(html, MARKUP)
     tags = html.count("<")
     if len(html) <= _SMALL and tags <= _SMALL_TAGS:
         return html

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from relay.model import LinkCard, Media, MediaKind, Quote
 from relay.sources.bluesky.address import POSTS, read_at, record_url
 from relay.sources.bluesky.shapes import Blob, Embed, External, Image, Pack, Ratio, Raw, Shown, read, read_all
+from relay.sources.limits import MEDIA
 from relay.text import clean, safe_url
 
 _CDN = "https://cdn.bsky.app/img"
@@ -82,7 +83,7 @@ def _read(embed: Embed, did: str, url: str, quoted: QuoteReader) -> Embedded:
 
 
 def _images(raw: Raw, did: str) -> tuple[Media, ...]:
-    return tuple(media for image in read_all(raw, Image) if (media := _image(image, did)))
+    return tuple(media for image in read_all(raw, Image, MEDIA) if (media := _image(image, did)))
 
 
 def _image(image: Image, did: str) -> Media | None:

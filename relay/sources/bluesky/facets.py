@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from relay.rich import Role, Span, Text
 from relay.sources.bluesky.address import is_did, profile_url, tag_url
 from relay.sources.bluesky.shapes import Facet, Feature, Raw, read_all
+from relay.sources.limits import FACETS, FEATURES, STATUS, TAGS
 from relay.text import clean, paragraphs, safe_url, scrub
 
 _FEATURE = "app.bsky.richtext.facet#"
@@ -30,14 +32,16 @@ class Piece:
 
 def read_body(text: str, facets: Raw) -> Text:
     """Paragraphs with links, mentions and hashtags as the facets mark them."""
-    pieces = cut(text, read_all(facets, Facet))
+    pieces = cut(text[:STATUS], read_all(facets, Facet, FACETS))
     return paragraphs([Span(words, piece.link, piece.role) for piece in pieces if (words := scrub(piece.text))])
 
 
 def facet_tags(facets: Raw) -> tuple[str, ...]:
     """All hashtags that facets name, wherever these lie."""
-    features = (feature for facet in read_all(facets, Facet) for feature in read_all(facet.features, Feature))
-    return tuple(name for feature in features if feature.type == _TAG and (name := tag_name(feature.tag)))
+    marked = read_all(facets, Facet, FACETS)
+    features = (feature for facet in marked for feature in read_all(facet.features, Feature, FEATURES))
+    names = (name for feature in features if feature.type == _TAG and (name := tag_name(feature.tag)))
+    return tuple(islice(names, TAGS))
 
 
 def tag_name(tag: str | None) -> str:
@@ -70,7 +74,7 @@ def _marks(facets: Sequence[Facet]) -> list[_Mark]:
 
 def _target(facet: Facet) -> tuple[str, Role] | None:
     """Where the first feature leads that we know."""
-    for feature in read_all(facet.features, Feature):
+    for feature in read_all(facet.features, Feature, FEATURES):
         match (feature.type or "").removeprefix(_FEATURE):
             case "link" if link := safe_url(feature.uri or ""):
                 return link, Role.TEXT
@@ -87,8 +91,10 @@ def _cut(raw: bytes, marks: Sequence[_Mark]) -> Iterator[Piece]:
     done = 0
     for mark in marks:
         start, end = _before(raw, mark.start), _after(raw, mark.end)
+        if start < done:
+            continue
         words = raw[start:end].decode("utf-8", "replace")
-        if start < done or not words.strip():
+        if not words.strip():
             continue
         yield Piece(raw[done:start].decode("utf-8", "replace"))
         yield Piece(words, mark.link, mark.role)

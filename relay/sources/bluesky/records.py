@@ -19,7 +19,8 @@ from relay.sources.bluesky.embeds import Embedded
 from relay.sources.bluesky.facets import facet_tags, read_body, tag_name
 from relay.sources.bluesky.labels import Withheld, read_labels, read_self_labels, warning, withheld
 from relay.sources.bluesky.shapes import PostView, Profile, Raw, Record, Reply, Shown, read, read_all
-from relay.text import clean, from_html, from_plain, safe_url
+from relay.sources.limits import NOTE, STATUS, TAGS
+from relay.text import clean, from_html, from_plain, opening, safe_url
 
 SOURCE = "bluesky"
 ORIGIN = WEB
@@ -114,7 +115,7 @@ def read_asker(profile: bytes | Raw) -> Author | None:
 
 def read_language(said: Record) -> str:
     """The first of the languages that a record names; empty: it names none."""
-    return clean(next(iter(read_all(said.langs, str)), ""), limit=35)
+    return clean(next(iter(read_all(said.langs, str, TAGS)), ""), limit=35)
 
 
 def read_time(text: str | None) -> datetime | None:
@@ -161,14 +162,14 @@ def _published(said: Record, seen: datetime) -> datetime:
 
 def _body(said: Record) -> Text:
     """Of what a bridge brought here, the whole text: Bluesky's own holds its first 300 characters."""
-    whole = read(said.bridged_text, str) or ""
+    whole = opening(read(said.bridged_text, str) or "", STATUS)
     if whole.strip() and (body := from_html(whole) if "<" in whole else from_plain(whole)):
         return body
     return read_body(said.text, said.facets)
 
 
 def _tags(said: Record) -> tuple[str, ...]:
-    outline = (tag_name(tag) for tag in read_all(said.tags, str))
+    outline = (tag_name(tag) for tag in read_all(said.tags, str, TAGS))
     return tuple(dict.fromkeys(tag for tag in (*facet_tags(said.facets), *outline) if tag))
 
 
@@ -228,7 +229,7 @@ def _author(shown: Profile) -> Author | None:
         avatar=safe_url(shown.avatar or ""),
         bot="bot" in labels,
         created=read_time(shown.created),
-        refuses=bool(_REFUSAL.search(shown.description or "")),
+        refuses=bool(_REFUSAL.search((shown.description or "")[:NOTE])),
     )
 
 

@@ -20,6 +20,7 @@ from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Odd, Told, Trouble, judge
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.shapes import Raw, identified, read
+from relay.sources.off_loop import off_loop
 
 log = get_logger(__name__)
 
@@ -128,15 +129,15 @@ class Api:
 
     async def get_list(self, url: str, params: Params = ()) -> Listed | Trouble:
         """A list of statuses. One with no status at all in it is :class:`Odd`, an empty one is not."""
-        return as_list(await self.get(url, params))
+        return await as_list(await self.get(url, params))
 
 
-def as_list(answer: Told | Trouble) -> Listed | Trouble:
+async def as_list(answer: Told | Trouble) -> Listed | Trouble:
     """The list in an answer."""
     if not isinstance(answer, Told):
         return answer
-    items = identified(answer.body)
-    if not items and read(answer.body, list[Raw]) != []:
+    items = await off_loop(len(answer.body), lambda: identified(answer.body))
+    if not items and await off_loop(len(answer.body), lambda: read(answer.body, list[Raw])) != []:
         return Odd(host_of(answer.url), "something that is no list of posts")
     return Listed(items, answer.wait)
 

@@ -14,9 +14,10 @@ from urllib.parse import quote as percent
 from relay.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
 from relay.rich import Text
+from relay.sources.limits import FIELDS, MEDIA, MENTIONS, NAME, NOTE, OPTIONS, RECORD, STATUS, TAGS
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.shapes import Account, Attachment, Id, Raw, Status, read, read_all
-from relay.text import clean, from_html, safe_url
+from relay.text import clean, from_html, opening, safe_url
 
 SOURCE = "mastodon"
 
@@ -38,7 +39,7 @@ def read_post(raw: bytes | Raw, instance: str, configured: Collection[str] = ())
     An unlisted post is marked as such: it may be shown to who asks for its thread, not be spread. ``configured`` are
     the servers in the settings. Whether the post counts is not decided here (:func:`relay.authenticity.of_post`).
     """
-    status = read(raw, Status)
+    status = read(raw, Status) if len(raw) <= RECORD else None
     return _post(status, instance, configured) if status else None
 
 
@@ -133,13 +134,14 @@ def read_author(account: Account | None, instance: str) -> Author | None:
 def _handle(acct: str, uri: str) -> str:
     """The name is as it is told, the host is the author's."""
     name, _, host = acct.partition("@")
-    return own_handle(name, host, uri) if _HANDLE.fullmatch(acct) else ""
+    return own_handle(name, host, uri) if len(acct) <= NAME and _HANDLE.fullmatch(acct) else ""
 
 
 def _refuses(account: Account) -> bool:
     """The tags of a profile are linked: ``#<span>nobot</span>``."""
-    lines = read_all(account.fields, shapes.Field)
-    said = "\n".join([account.note or "", *(f"{line.name}\n{line.value}" for line in lines)])
+    lines = read_all(account.fields, shapes.Field, FIELDS)
+    told = [account.note or "", *(part or "" for line in lines for part in (line.name, line.value))]
+    said = "\n".join(part[:NOTE] for part in told)
     return bool(account.noindex) or bool(_REFUSAL.search(_MARKUP.sub("", said)))
 
 
@@ -150,7 +152,9 @@ def _answered(status: Status, author: Author, instance: str) -> str:
         return ""
     if status.account and answered == status.account.id:
         return author.uri
-    mentioned = (mention.url for mention in read_all(status.mentions, shapes.Mention) if mention.id == answered)
+    mentioned = (
+        mention.url for mention in read_all(status.mentions, shapes.Mention, MENTIONS) if mention.id == answered
+    )
     return _identity(next(mentioned, "")) or f"{instance}/api/v1/accounts/{percent(str(answered), safe='')}"
 
 
@@ -158,7 +162,7 @@ def body_of(status: Status, instance: str) -> Text:
     """The text of a status, whoever may read it."""
     # the "RE: …" line is for programs that know no quotes (docs.joinmastodon.org/client/quotes)
     drop = ("quote-inline",) if _quote_is_shown_apart(status) else ()
-    return from_html(status.content or "", base=instance, drop=drop)
+    return from_html(opening(status.content or "", STATUS), base=instance, drop=drop)
 
 
 def _quote_is_shown_apart(status: Status) -> bool:
@@ -201,12 +205,12 @@ def _may_tell(quoted: Status, author: Author, instance: str, configured: Collect
 
 def _tags(status: Status) -> tuple[str, ...]:
     """As the server tells them; hashtags are never taken out of the text."""
-    names = (clean(tag.name or "", limit=200).lstrip("#＃") for tag in read_all(status.tags, shapes.Tag))
+    names = (clean(tag.name or "", limit=200).lstrip("#＃") for tag in read_all(status.tags, shapes.Tag, TAGS))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _media(status: Status) -> tuple[Media, ...]:
-    return tuple(_attachments(read_all(status.media_attachments, Attachment)))
+    return tuple(_attachments(read_all(status.media_attachments, Attachment, MEDIA)))
 
 
 def _attachments(attachments: list[Attachment]) -> Iterator[Media]:
@@ -233,7 +237,7 @@ def _positive(number: int | None) -> int | None:
 
 def _poll(raw: Raw) -> Poll | None:
     poll = read(raw, shapes.Poll)
-    options = read_all(poll.options, shapes.Option) if poll else []
+    options = read_all(poll.options, shapes.Option, OPTIONS) if poll else []
     if poll is None or not options:
         return None
     return Poll(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,6 +27,10 @@ class Reading:
 
     def of(self, page: Listed) -> Reading:
         return replace(self, page=page)
+
+    def size(self, names: Iterable[str]) -> int:
+        """The bytes of some of its items."""
+        return sum(len(self.page.items[name]) for name in names)
 
     def step(self, kept: Place | None, now: datetime) -> Step:
         """Where the reading stands after this page. What opens all at once, or was hidden, is no news."""

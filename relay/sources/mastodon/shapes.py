@@ -6,11 +6,14 @@ shape costs that part or that post, never the page.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from relay.sources.lenient import Raw, read, read_all
+from relay.sources.limits import ITEMS, NAME, RECORD
 
-Id = str | int | None
+Id = Annotated[str, msgspec.Meta(max_length=NAME)] | int | None
 """Opaque; a string by the documentation, a number on some old servers."""
 
 
@@ -170,7 +173,7 @@ class Instance(msgspec.Struct):
 
 def identified(raw: bytes | Raw) -> dict[str, Raw]:
     """The elements of a list by their ids, in its order; what has no id is left out."""
-    items = ((read(item, Named), item) for item in read(raw, list[Raw]) or ())
+    items = ((read(item, Named), item) for item in (read(raw, list[Raw]) or ())[:ITEMS] if len(item) <= RECORD)
     return {str(named.id): item for named, item in items if named and named.id not in {None, ""}}
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
+from itertools import islice
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
@@ -19,13 +20,14 @@ import msgspec
 from relay.authenticity import own_handle
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.ports import Gone, TryLater
+from relay.sources.limits import MEDIA, STATUS, TAGS
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Told
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.parse import SOURCE, read_time
 from relay.sources.mastodon.place import PAGE
 from relay.sources.mastodon.shapes import Raw, read
-from relay.text import clean, from_html, safe_url
+from relay.text import clean, from_html, opening, safe_url
 
 _MEDIA = "{http://search.yahoo.com/mrss/}"
 _WHERE = re.compile(r"https?://(?P<host>[^/@]+)/@(?P<who>[\w.-]+)/(?P<id>\d+)")
@@ -69,7 +71,8 @@ def read_items(body: bytes) -> dict[str, Raw]:
         root = ET.fromstring(body)  # noqa: S314 - nothing is declared in it: see above
     except (ET.ParseError, ValueError, LookupError):
         return {}
-    items = (item for element in root.iterfind("channel/item") for item in _items(element))
+    elements = islice(root.iterfind("channel/item"), 10 * PAGE)
+    items = (item for element in elements for item in _items(element))
     return {_name(item): Raw(msgspec.json.encode(item)) for item in items}
 
 
@@ -99,18 +102,22 @@ def read_item(raw: bytes | Raw, instance: str) -> Post | None:
 def _items(element: Element) -> Iterator[Item]:
     url = (element.findtext("link") or element.findtext("guid") or "").strip()
     try:
-        published = parsedate_to_datetime(element.findtext("pubDate") or "").isoformat()
+        published = parsedate_to_datetime((element.findtext("pubDate") or "")[:100]).isoformat()
     except (ValueError, TypeError, OverflowError):
         return
     if url:
         yield Item(
             url=url,
             published=published,
-            content=element.findtext("description") or "",
-            tags=tuple(name for one in element.iterfind("category") if (name := clean(one.text or "", limit=200))),
-            media=tuple(_pictures(element)),
+            content=opening(element.findtext("description") or "", STATUS),
+            tags=tuple(islice(_tags(element), TAGS)),
+            media=tuple(islice(_pictures(element), MEDIA)),
             sensitive=any(one.text == "adult" for one in element.iter(f"{_MEDIA}rating")),
         )
+
+
+def _tags(element: Element) -> Iterator[str]:
+    return (name for one in element.iterfind("category") if (name := clean(one.text or "", limit=200)))
 
 
 def _pictures(element: Element) -> Iterator[Picture]:

@@ -24,6 +24,7 @@ from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.place import PAGE, How, Place
 from relay.sources.mastodon.reading import Reading
 from relay.sources.mastodon.tags import Tagged
+from relay.sources.off_loop import off_loop
 
 _PROBE = 60
 """Every so many polls, a server that showed only its own posts is asked for all again."""
@@ -65,11 +66,12 @@ class Timelines:
         self, feed: Feed, wanted: Tagged | None, kept: Place | None, reading: Reading, share: timedelta
     ) -> Batch:
         now = self.homes.about.api.clock()
-        step = reading.step(kept, now)
+        step = await off_loop(reading.size(reading.page.items), partial(reading.step, kept, now))
         # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
         shown = step.new if feed.seeded else place.ordered(reading.page.items)
         cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
-        told = [(feed.address, Published(post)) for post in _posts(feed.address, wanted, reading, shown)]
+        found = await off_loop(reading.size(shown), lambda: list(_posts(feed.address, wanted, reading, shown)))
+        told = [(feed.address, Published(post)) for post in found]
         events = await self.homes.confirm(told)
         rest = self.interval * 5 if feed.address in self.live else NOTHING
         waits = [wait for wait in (reading.page.wait, rest, share if share > self.interval else None) if wait]

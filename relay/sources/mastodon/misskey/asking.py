@@ -30,7 +30,7 @@ async def read_tag(
     question: dict[str, object] = {"tag": wanted.tag, "limit": PAGE}
     if kept and kept.behind:
         question["sinceId"] = kept.min_id
-    return as_list(await api.post(f"{base}/api/notes/search-by-tag", question))
+    return await as_list(await api.post(f"{base}/api/notes/search-by-tag", question))
 
 
 async def read_account(
@@ -41,7 +41,7 @@ async def read_account(
     if kept and kept.behind:
         question["sinceId"] = kept.min_id
     answer = await api.post(f"{base}/api/users/notes", question)
-    return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else as_list(answer)
+    return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else await as_list(answer)
 
 
 async def find_account(api: Api, profile: Profile) -> str | Trouble:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from relay.authenticity import own_address, own_handle
 from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
+from relay.sources.limits import MEDIA, NAME, NOTE, OPTIONS, RECORD, TAGS
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.mfm import from_mfm
 from relay.sources.mastodon.misskey.shapes import Note, User
@@ -24,7 +25,7 @@ _URI_LIMIT = 2000
 
 def read_note(raw: bytes | Raw, instance: str) -> Post | None:
     """The post in a note; None where it is no note, shares another one, or is neither public nor unlisted."""
-    note = read(raw, Note)
+    note = read(raw, Note) if len(raw) <= RECORD else None
     return _post(note, instance) if note else None
 
 
@@ -48,7 +49,7 @@ def _post(note: Note, instance: str) -> Post | None:
         published=published,
         body=from_mfm(note.text or "", base=instance),
         warning=clean(note.cw or ""),
-        sensitive=any(file.is_sensitive for file in read_all(note.files, shapes.File)),
+        sensitive=any(file.is_sensitive for file in read_all(note.files, shapes.File, MEDIA)),
         tags=_tags(note),
         media=tuple(_media(note)),
         poll=_poll(note.poll),
@@ -63,7 +64,9 @@ def _post(note: Note, instance: str) -> Post | None:
 
 def _is_open(note: Note) -> bool:
     """What its author keeps on its server, and what only shares another note, is not brought elsewhere."""
-    shares = note.renote_id and not (note.text or note.cw or read_all(note.files, shapes.File) or _poll(note.poll))
+    shares = note.renote_id and not (
+        note.text or note.cw or read_all(note.files, shapes.File, MEDIA) or _poll(note.poll)
+    )
     return note.visibility in _OPEN and not note.local_only and not shares
 
 
@@ -84,7 +87,7 @@ def _shown_at(note: Note, uri: str) -> str:
 def _author(user: User | None, instance: str) -> Author | None:
     if user is None or not _NAME.fullmatch(user.username or "") or not (user.id or user.host):
         return None
-    host = user.host if user.host and _HOST.fullmatch(user.host) else ""
+    host = user.host if user.host and len(user.host) <= NAME and _HOST.fullmatch(user.host) else ""
     if user.host and not host:
         return None
     page = f"https://{host}/@{user.username}" if host else f"{instance}/@{user.username}"
@@ -99,17 +102,17 @@ def _author(user: User | None, instance: str) -> Author | None:
         created=read_time(user.created_at),
         indexable=None if user.no_crawle is None else not user.no_crawle,
         discoverable=user.is_explorable,
-        refuses=bool(user.no_crawle) or bool(_REFUSAL.search(user.description or "")),
+        refuses=bool(user.no_crawle) or bool(_REFUSAL.search((user.description or "")[:NOTE])),
     )
 
 
 def _tags(note: Note) -> tuple[str, ...]:
-    names = (clean(name, limit=200).lstrip("#＃") for name in read_all(note.tags, str))
+    names = (clean(name, limit=200).lstrip("#＃") for name in read_all(note.tags, str, TAGS))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _media(note: Note) -> Iterator[Media]:
-    for file in read_all(note.files, shapes.File):
+    for file in read_all(note.files, shapes.File, MEDIA):
         url, preview = safe_url(file.url or ""), safe_url(file.thumbnail_url or "")
         if not (url or preview):
             continue
@@ -131,7 +134,7 @@ def _kind(mime: str) -> MediaKind:
 
 def _poll(raw: Raw) -> Poll | None:
     poll = read(raw, shapes.Poll)
-    choices = read_all(poll.choices, shapes.Choice) if poll else []
+    choices = read_all(poll.choices, shapes.Choice, OPTIONS) if poll else []
     if poll is None or not choices:
         return None
     options = tuple(PollOption(text=clean(one.text or "", limit=200), votes=one.votes) for one in choices)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from relay.sources.limits import NAME
 from relay.sources.mastodon.shapes import Raw
+
+Name = Annotated[str, msgspec.Meta(max_length=NAME)]
 
 
 class User(msgspec.Struct, rename="camel"):
     """``host`` is missing where the server's own people are meant."""
 
-    id: str | None = None
+    id: Name | None = None
     username: str | None = None
     host: str | None = None
     name: str | None = None
@@ -50,8 +55,8 @@ class Poll(msgspec.Struct, rename="camel"):
 
 
 class Note(msgspec.Struct, rename="camel"):
-    id: str | None = None
-    user_id: str | None = None
+    id: Name | None = None
+    user_id: Name | None = None
     created_at: str | None = None
     updated_at: str | None = None
     text: str | None = None
@@ -64,9 +69,9 @@ class Note(msgspec.Struct, rename="camel"):
     tags: Raw = Raw()
     files: Raw = Raw()
     poll: Raw = Raw()
-    reply_id: str | None = None
+    reply_id: Name | None = None
     reply: Raw = Raw()
-    renote_id: str | None = None
+    renote_id: Name | None = None
     renote: Raw = Raw()
 
 
