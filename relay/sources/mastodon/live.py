@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 
@@ -23,6 +24,7 @@ from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.line import Line, find_line
 from relay.sources.mastodon.listening import Wanted, wanted_at
 from relay.sources.mastodon.mailbox import Mailbox
+from relay.sources.off_loop import off_loop
 
 _LARGEST = 2**20
 _LONGEST = timedelta(minutes=5)
@@ -159,7 +161,7 @@ class Listener:
                 if message.type is aiohttp.WSMsgType.ERROR:
                     return
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._hear(message.data, line, box)
+                    await self._hear(message.data, line, box)
                     await asyncio.sleep(0)  # a flood of frames leaves the others their turn
         finally:
             asking.cancel()
@@ -193,8 +195,9 @@ class Listener:
             finally:
                 changed.cancel()
 
-    def _hear(self, text: str, line: Line, box: Mailbox) -> None:
-        heard = line.tongue.hear(text, self._wanted, self.homes.about.api.instances)
+    async def _hear(self, text: str, line: Line, box: Mailbox) -> None:
+        hear = partial(line.tongue.hear, text, self._wanted, self.homes.about.api.instances)
+        heard = await off_loop(len(text), hear)
         if isinstance(heard, Complaint):
             self.live.difference_update(self._wanted.feeds)  # polls are as frequent as without a stream
             box.complain(f"{line.host} does not stream all that was asked for: {heard.reason}")
