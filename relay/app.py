@@ -28,7 +28,7 @@ from relay.log import Trouble, get_logger
 from relay.mentions import Accounts, Speaker
 from relay.model import Destination
 from relay.outbox import Outbox
-from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, Wanted
+from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, StoreLostError, Wanted
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -40,6 +40,7 @@ from relay.web.site import Join, Site
 log = get_logger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
+WATCH_EVERY = timedelta(seconds=5)
 FORGET_EVERY = timedelta(hours=6)
 GROWTH_IDLE = timedelta(seconds=30)
 """How long a thread may be due to be looked at before anybody notices, where its looks are not closer to each other."""
@@ -277,11 +278,12 @@ class App:
         adapters = [_spawn(self._attend(adapter), adapter.name) for adapter in self.parts.adapters.values()]
         outbox = _spawn(self.outbox.run(), "outbox")
         ingest = _spawn(self._read(), "ingest")
+        watch = _spawn(self._watch_store(), "store")
         stopped = _spawn(stop.wait(), "stop")
         try:
-            await _first_failure_or(stopped, [ingest, outbox, *adapters])
+            await _first_failure_or(stopped, [ingest, outbox, watch, *adapters])
         finally:
-            await self._stop([ingest, stopped], [outbox], adapters)
+            await self._stop([ingest, watch, stopped], [outbox], adapters)
 
     async def _attend(self, adapter: Adapter) -> None:
         """Take commands. A platform lets one account be connected once: of several relays one is, until it ends."""
@@ -332,6 +334,18 @@ class App:
             tasks.create_task(_give_back_memory(), name="memory")
             if self.parts.config.store.keep:
                 tasks.create_task(self._forget(self.parts.config.store.keep), name="forget")
+
+    async def _watch_store(self) -> None:
+        """Raise :class:`StoreLostError` when the database's file is gone; the loops would wait for it for ever."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY.total_seconds())
+            try:
+                await self.store.get_next_due(())
+            except StoreLostError as error:
+                log.error("the database is lost, and the relay stops", reason=str(error))  # noqa: TRY400 - no bug of ours
+                raise
+            except StoreError:
+                pass  # the loops tell of it
 
     async def _refresh(self) -> None:
         """Another process may have changed the subscriptions."""

@@ -53,9 +53,9 @@ class PostgresServer:
         self._admin.close()
 
     @contextmanager
-    def database(self, *, migrated: bool = True) -> Iterator[str]:
+    def database(self, *, migrated: bool = True, encoding: str = "") -> Iterator[str]:
         """The address of a new database, which goes with everything that is still connected to it."""
-        url = self._create(_TEMPLATE if migrated else "template0")
+        url = self._create(_TEMPLATE if migrated else "template0", encoding)
         try:
             yield url
         finally:
@@ -72,10 +72,11 @@ class PostgresServer:
             _empty(url)
             self._free.append(url)
 
-    def _create(self, template: str) -> str:
+    def _create(self, template: str, encoding: str = "") -> str:
         name = f"relay_{next(_numbers)}"
         identifiers = (sql.Identifier(name), sql.Identifier(template))
-        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers))
+        special = sql.SQL(" ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C'").format(encoding) if encoding else sql.SQL("")
+        self._admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*identifiers) + special)
         return self._url.set(database=name).render_as_string(hide_password=False)
 
 

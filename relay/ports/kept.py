@@ -35,6 +35,10 @@ class StoreError(Exception):
     """The database did not take it (full disk, locked, gone). Nothing of the transaction was kept; try again later."""
 
 
+class StoreLostError(StoreError):
+    """The database's file is no longer where it was: there is no use in trying again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """The sends that the match decided on: one post, to all who want it."""
@@ -304,3 +308,5 @@ class Counts:
     unknown: int = 0
     """Attempts of which nobody knows whether they arrived."""
     deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)
+    unwritten: str = ""
+    """Why the last transaction that wanted to write could not: a full disk still lets everybody read."""

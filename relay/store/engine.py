@@ -25,8 +25,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 from relay import private_files
 from relay.log import get_logger
-from relay.ports import StoreError
+from relay.ports import StoreError, StoreLostError
 from relay.store.errors import is_transient, store_error
+from relay.store.place import Place
 
 log = get_logger(__name__)
 
@@ -53,11 +54,20 @@ class Database:
         self._connections: list[Connection] = []
         self._losses = 0
         self._lock: IO[str] | None = None
+        self._place = Place(Path(url.database or "")) if _is_file(url) else None
         self._closed = False
+        self.unwritten = ""
+        """Why the last transaction that wanted to write could not; empty: it could."""
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
         """Run one transaction that may write. Raises :class:`StoreError`."""
-        return await self._hop("BEGIN IMMEDIATE", lambda connection: work(connection, *args, **options))
+        try:
+            answer = await self._hop("BEGIN IMMEDIATE", lambda connection: work(connection, *args, **options))
+        except StoreError as error:
+            self.unwritten = str(error)
+            raise
+        self.unwritten = ""
+        return answer
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
         """Run one transaction that only reads, and so waits for no other program's. Raises :class:`StoreError`."""
@@ -69,6 +79,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, begin, work)
 
     def _transact(self, begin: str, work: Callable[[Connection], T]) -> T:
+        if self._place is not None and (lost := self._place.lost()):
+            raise StoreLostError(lost)
         for left in reversed(range(_TRIES)):
             try:
                 connection = self._connection().execution_options(relay_begin=begin)
@@ -184,11 +196,16 @@ def _where(url: URL) -> str:
     return f"The PostgreSQL database {url.database or url.username or 'postgres'!r} on {host}"
 
 
+def _is_file(url: URL) -> bool:
+    path = url.database or ":"
+    return url.get_backend_name() == "sqlite" and not path.startswith(("file:", ":"))
+
+
 def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     path = Path(url.database or ".")
     if not path.parent.is_dir() and not str(path).startswith("file:"):
         raise StoreError(f"The directory {path.parent} of the database {path.name} does not exist; create it first.")
-    if url.database and not url.database.startswith(("file:", ":")):
+    if _is_file(url):
         with suppress(OSError):  # then opening it fails as well, and tells why
             private_files.create(path)
     engine = create_engine(
@@ -243,7 +260,7 @@ def _use_wal(connection: DBAPIConnection, until: float) -> None:
 
 
 def _postgresql(url: URL, busy_timeout: timedelta) -> Engine:
-    patience: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 30_000}
+    patience: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 30_000, "client_encoding": "utf8"}
     try:
         engine = create_engine(
             url,
@@ -262,12 +279,23 @@ def _postgresql(url: URL, busy_timeout: timedelta) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        if (encoding := _encoding(connection)) not in ("UTF8", ""):
+            connection.close()
+            raise StoreError(
+                f"{_where(url)} has the encoding {encoding}, in which posts cannot be kept: make a database with"
+                " `createdb --encoding=UTF8 --template=template0 NAME` and name that in store.url."
+            )
         cursor = connection.cursor()
         for limit in limits.items():
             cursor.execute("SELECT set_config(%s, %s, false)", limit)
         connection.commit()
 
     return engine
+
+
+def _encoding(connection: Any) -> str:
+    """In which encoding a PostgreSQL database keeps text, as the server told when it was connected to."""
+    return str(connection.info.parameter_status("server_encoding") or "")
 
 
 def _flock(path: str, where: str) -> IO[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -213,7 +214,7 @@ class SqlStore:
         return await self._db.read(requests.list_answers, source, account, since)
 
     async def get_counts(self) -> Counts:
-        return await self._db.read(pages.get_counts)
+        return replace(await self._db.read(pages.get_counts), unwritten=self._db.unwritten)
 
     async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
         return await self._db.read(notes.get_note, owner, key, now)

@@ -335,6 +335,8 @@ class Web:
                 counts = await self._store.get_counts()
         except (StoreError, TimeoutError) as error:
             return figures({"ready": False, "reason": str(error) or "the store does not answer"}, status=503)
+        if counts.unwritten:
+            return figures({"ready": False, "reason": counts.unwritten}, status=503)
         states: Counter[State] = Counter()
         for (_action, state), count in counts.deliveries.items():
             states[state] += count
