@@ -189,7 +189,9 @@ async def test_a_database_of_the_fourth_schema_finds_its_posts_by_their_pages(
     with postgres.database(migrated=False) as postgres_url:
         for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
             old = [
-                text.replace("'u', 's'", f"'{shown.uri}', 's'").replace("'a', 'u'", f"'a', '{shown.url}'")
+                text.replace("'u', 's'", f"'{shown.uri}', 's'").replace(
+                    "'a', 'u'", f"'{shown.author.uri}', '{shown.url}'"
+                )
                 for text in OLD
             ]
             old = [text.replace("{post}", encode(shown)).replace("{no}", no) for text in old]

@@ -10,8 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Action, Author, Deleted, Delivery, Edited, Event, Media, MediaKind, Post, PostUri, Published
-from relay.ports import Store, Wanted
+from relay.manner import Manner, Mode
+from relay.model import (
+    Action,
+    Author,
+    Deleted,
+    Delivery,
+    Edited,
+    Event,
+    Media,
+    MediaKind,
+    Post,
+    PostUri,
+    Published,
+    Subscription,
+    SubscriptionId,
+)
+from relay.ports import Intake, Store, Wanted, Wish
 from relay.store import open_store
 from relay.store.twins import are_alike, claims, is_copy
 from relay.testing import post, text
@@ -191,6 +206,17 @@ async def test_no_claim_keeps_the_post_away_or_changes_it(store: Store, lie: Pos
     assert [(one.action, one.uri) for one in await carry(store)] == [(DELETE, ORIGINAL.uri)]
 
 
+@pytest.mark.parametrize("lie", [LIES[name] for name in ("it is a copy of it", "it shows its address")])
+async def test_an_address_of_hers_does_not_lead_to_what_others_say(store: Store, lie: Post) -> None:
+    await publish(store, lie)
+    assert await store.get_page_of(ORIGINAL.url) is None
+    await publish(store, replace(lie, uri=PostUri("feed:other.example/?:1"), source="feed"), ORIGINAL)
+    for ref in (ORIGINAL.uri, ORIGINAL.url, *ORIGINAL.aliases):
+        page = await store.get_page_of(ref)
+        assert page is not None
+        assert page.posts == (ORIGINAL,)
+
+
 async def test_who_claim_each_other_are_no_copies(store: Store) -> None:
     pond = replace(ORIGINAL, aliases=(BRIDGED.url,))
     sky = replace(BRIDGED, uri=PostUri(BRIDGED.url), author=replace(BRIDGED.author, uri="https://sky.example/illa"))
@@ -300,6 +326,25 @@ async def test_what_was_held_back_does_not_come_where_nobody_listens_any_more(st
     await publish(store, AGAIN)
     await delete(store, NEWS.uri)
     assert await carry(store) == []
+
+
+@pytest.mark.parametrize("manner", [Manner(mode=Mode.THREADS), Manner(mode=Mode.DIGEST)])
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_has_no_message_of_its_own_holds_nothing_back(store: Store, manner: Manner, together: bool) -> None:
+    """It goes on with an earlier one, and so is only counted; or it waits for the next digest."""
+    begun = replace(NEWS, uri=PostUri(f"feed:{FEED}:0"), url="https://news.example/0", title="To be continued.")
+    more = replace(NEWS, reply_to=begun.uri, reply_to_author=FEED)
+    wanted = Subscription(id=SubscriptionId(2), topic=FEED, destination=ROOM, manner=manner)
+    wishes = tuple(Wish(uri=one.uri, by={str(ROOM): wanted}) for one in (begun, more))
+    await store.save_subscriptions("test", [Wanted(topic="1", destination=ROOM), Wanted(topic=FEED, destination=ROOM)])
+    first = Intake(feed=None, events=(Published(begun), Published(more)), wishes=wishes)
+    intakes = [first, said(Published(AGAIN), to=(ROOM,))]
+    if together:
+        await store.add_intakes(intakes, lease())
+    else:
+        for one in intakes:
+            await store.add_intakes([one], lease())
+    assert AGAIN.uri in shown(await carry(store))
 
 
 async def test_what_was_held_back_comes_when_it_changes_itself(store: Store) -> None:

@@ -156,7 +156,10 @@ class Store(Protocol):
     async def get_page(self, slug: str) -> Page | None: ...
 
     async def get_page_of(self, ref: str) -> Page | None:
-        """The page of the thread in which ``ref`` (uri, alias or web address) stands."""
+        """The page of the thread in which ``ref`` (uri, alias or web address) stands.
+
+        Who only says that their post is at an address of somebody else's host is not found by it.
+        """
         ...
 
     async def list_pages(self, limit: int) -> Sequence[Page]:

@@ -9,6 +9,7 @@ from itertools import chain
 from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, select
 
 from relay.address import page
+from relay.authenticity import is_home
 from relay.model import Action, Post, PostUri, Removed
 from relay.ports import Counts, Page, State
 from relay.store.content import decode
@@ -21,10 +22,11 @@ _thread = func.coalesce(posts.c.root, posts.c.uri)
 _ref = bindparam("ref", type_=Text)
 _there = bindparam("page", type_=Text)
 _OF_SLUG = select(_thread).where(posts.c.slug == _ref)
-_OF_REF = (
-    select(_thread).where(posts.c.uri == _ref),
-    select(_thread).join(aliases, aliases.c.post == posts.c.id).where(aliases.c.alias == _ref),
-    select(_thread).where(posts.c.page == _there, posts.c.page != "").order_by(posts.c.published.desc()).limit(1),
+_OF_URI = select(_thread).where(posts.c.uri == _ref)
+_NAMED = (_thread.label("thread"), posts.c.uri, posts.c.author, posts.c.origin)
+_OF_NAME = (
+    select(*_NAMED).join(aliases, aliases.c.post == posts.c.id).where(aliases.c.alias == _ref),
+    select(*_NAMED).where(posts.c.page == _there, posts.c.page != "").order_by(posts.c.published.desc()).limit(100),
 )
 _LATEST = (
     select(posts.c.uri)
@@ -56,9 +58,17 @@ def get_page(connection: Connection, slug: str) -> Page | None:
 
 
 def get_page_of(connection: Connection, ref: str) -> Page | None:
-    roots = (connection.scalar(query, {"ref": ref, "page": page(ref)}) for query in _OF_REF)
-    root = next(filter(None, roots), None)
+    root = connection.scalar(_OF_URI, {"ref": ref}) or _named(connection, ref)
     return pages_of(connection, [root])[0] if root else None
+
+
+def _named(connection: Connection, ref: str) -> str | None:
+    """The thread of what is known by this address at its author's own host, or where it was read."""
+    for query in _OF_NAME:
+        for row in connection.execute(query, {"ref": ref, "page": page(ref)}):
+            if is_home(ref, row.author) or is_home(ref, row.origin) or ref.endswith(row.uri):
+                return str(row.thread)
+    return None
 
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:

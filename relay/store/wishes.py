@@ -141,7 +141,8 @@ class _Places:
         taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
         self.asked = {(row.post, row.destination) for row in rows} | set(members)
         shown = {(row.post, row.destination) for row in rows if row.action == Action.SEND and row.state in _STANDING}
-        self._shown = (shown | set(members)) - taken_back
+        self._shown = shown - taken_back
+        self._folded = set(members)
         self._expected: set[tuple[int, str]] = set()
 
     def expect(self, intakes: Iterable[Intake]) -> None:
@@ -156,10 +157,12 @@ class _Places:
         self.asked.add((entry.id, name))
 
     def show(self, entry: Entry, name: str) -> None:
+        """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
         self._shown.add((entry.id, name))
 
     def take_back(self, entry: Entry, name: str) -> None:
         self._shown.discard((entry.id, name))
+        self._folded.discard((entry.id, name))
 
     def has_original(self, entry: Entry, name: str) -> bool:
         """Whether what this is a copy of was brought there, or is about to be."""
@@ -173,7 +176,8 @@ class _Places:
 
     def copies(self, entry: Entry, name: str) -> list[Entry]:
         """The copies of it that were brought there before."""
-        return [one for one in self._known.of(self._kin.copies.get(entry.uri, ())) if (one.id, name) in self._shown]
+        brought = self._shown | self._folded
+        return [one for one in self._known.of(self._kin.copies.get(entry.uri, ())) if (one.id, name) in brought]
 
 
 class _Orders:
@@ -215,7 +219,6 @@ class _Orders:
             return True
         for copy in places.copies(entry, name):
             self._take_back(copy, name)
-        places.show(entry, name)
         self._bring(entry, subscription, reason)
         return True
 
@@ -258,6 +261,7 @@ class _Orders:
             if self._folding.hold(name, entry.id, subscription.id, subscription.topic, subscription.manner):
                 return
             self._order(name, entry.id, Action.SEND, "", reason, subscription.id)
+            self._places.show(entry, name)
             self._heads.will_show(name, entry.id)
             if entry.root and threaded:
                 age = (entry.published, entry.id)
@@ -270,7 +274,6 @@ class _Orders:
         for name, head in self._heads.of(entry.root or ""):
             if (entry.id, name) not in self._places.asked and not self._places.has_original(entry, name):
                 self._places.ask(entry, name)
-                self._places.show(entry, name)
                 self._follow_up(entry, name, head)
             elif head.post != entry.id:
                 self._count(name, head, f"count with {entry.id}")
