@@ -16,6 +16,7 @@ from typing import Any
 
 from relay import __version__, descriptors, plugins
 from relay.config import Config, WebSettings
+from relay.erasing import Erasing
 from relay.fence import fenced_adapter, fenced_source
 from relay.folding import Folding
 from relay.growth import Growth
@@ -25,10 +26,11 @@ from relay.ingest import Ingest
 from relay.language import words
 from relay.lease import Tenure, end
 from relay.log import Trouble, get_logger
-from relay.mentions import Accounts, Speaker
+from relay.mentions import Speaker
 from relay.model import Destination
 from relay.outbox import Outbox
 from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, StoreLostError, Wanted
+from relay.replies import Accounts, Replies
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -159,6 +161,7 @@ def _site(config: Config, accounts: Accounts) -> Site:
         accounts=accounts.handles,
         ask=next(iter(asking.unroll.values()))[0],
         stop=asking.stop[0],
+        undo=asking.undoing,
     )
 
 
@@ -209,10 +212,9 @@ class App:
         self.speaker = Speaker(
             store=store,
             sources=parts.sources,
-            threads=self.threads,
+            replies=Replies(threads=self.threads, accounts=accounts, base=config.relay.public_url),
             tenure=self.tenure,
             accounts=accounts,
-            base=config.relay.public_url,
             language=config.relay.language,
         )
         self.web = Web(
@@ -234,6 +236,7 @@ class App:
             above=self.threads.above,
             is_request=accounts.is_request,
         )
+        self.erasing = Erasing(store=store, tenure=self.tenure)
         self.folding = Folding(store=store, tenure=self.tenure)
         self.growth = Growth(
             store=store,
@@ -329,6 +332,7 @@ class App:
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self.folding.run(), name="folds")
             tasks.create_task(self.growth.run(), name="growth")
+            tasks.create_task(self.erasing.run(), name="erasing")
             tasks.create_task(self.speaker.run(), name="mentions")
             tasks.create_task(self._refresh(), name="refresh")
             tasks.create_task(_give_back_memory(), name="memory")

@@ -77,6 +77,11 @@ class Asking:
     undo: Sequence[str] = UNDO
     courtesies: Sequence[str] = COURTESIES
 
+    @property
+    def undoing(self) -> str:
+        """How a stop is taken back, as people are told."""
+        return f"{self.undo[0]} {self.stop[0]}"
+
     def read(self, text: str, handles: Collection[str], language: str = "") -> Request | None:
         """What a post asks of the account with one of these handles (``@who@host``); None: nothing.
 

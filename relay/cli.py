@@ -247,15 +247,27 @@ def resume(
 
 @app.command()
 def forget(
-    ref: Annotated[str, typer.Argument(metavar="AUTHOR|URL", help="@who@host, a profile's address, or a post's")],
+    ref: Annotated[
+        str, typer.Argument(metavar="AUTHOR|URL", help="@who@host, an author's uri or profile, or a post's address")
+    ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="They may be kept and relayed again.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Erase at once, not after 72 hours.")] = False,
+    post: Annotated[bool, typer.Option("--post", help="It is a post, even if an author goes by that address.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List who and what is taken out.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Take out an author, or the thread of a post, for good: pages, messages, and whatever they write from now on."""
-    from relay.inspect import forget as inspect
+    """Take out an author, or the thread of a post: hidden at once, erased after 72 hours, and not kept again."""
+    from relay import inspect
 
+    if not listed and not ref:
+        raise typer.BadParameter("name an author or a post, or give --list")
     settings = read_config(config)
-    start(lambda _stop: inspect(settings, ref, undo=undo), config=settings)
+    if listed:
+        start(lambda _stop: inspect.forgotten(settings), config=settings)
+    elif undo:
+        start(lambda _stop: inspect.unforget(settings, ref), config=settings)
+    else:
+        start(lambda _stop: inspect.forget(settings, ref, now=now, post=post), config=settings)
 
 
 def main() -> None:

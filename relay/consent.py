@@ -13,6 +13,9 @@ from enum import StrEnum
 from relay.model import Author, Post
 from relay.ports import Page
 
+UNDO_FOR = timedelta(hours=72)
+"""How long what an author took back is hidden before it is erased: until then it can be undone."""
+
 
 class Asker(StrEnum):
     """Who wants a page of a thread."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
+from relay.consent import UNDO_FOR
 from relay.filters import written
 from relay.language import words
 from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
-from relay.ports import Adapter, Check, Refused, Resolved, Store, StoreError, Wanted
+from relay.ports import Adapter, Check, Refused, Resolved, StopKind, Store, StoreError, Wanted
 from relay.store import open_store
 from relay.text import clean
 from relay.threads import fetch
@@ -247,16 +249,69 @@ def _failed(message: str, code: int = 1) -> int:
     return code
 
 
-async def forget(config: Config, ref: str, *, undo: bool) -> int:
-    """Take out an author, or the thread of a post, for good; ``undo``: they may be kept again from now on."""
+# --- forget ---
+
+
+async def forget(config: Config, ref: str, *, now: bool, post: bool) -> int:
+    """Hide an author, or (``post``) the thread of a post, and have it erased when it cannot be undone any more.
+
+    ``now``: erase it at once.
+    """
     async with _opened(config) as store:
-        if undo:
-            known = await store.delete_forgotten(ref)
-            tell(f"{ref} may be kept and relayed again." if known else f"{ref} was not forgotten.")
-            return 0 if known else 1
-        gone = await store.save_forgotten(ref, clock())
-    posts = "1 post is" if gone.posts == 1 else f"{gone.posts} posts are"
-    tell(f"Forgotten: {posts} taken out, and nothing of {ref} is kept or relayed again.")
+        at = clock()
+        until = at if now else at + UNDO_FOR
+        if post or await store.get_stop_kind(ref) is StopKind.POST:
+            gone = await store.save_post_stop(ref, at, until)
+            if gone is None:
+                return _failed(f"no post is known by {ref}")
+            tell(f"{ref} is a post: its whole thread is taken out.")
+        else:
+            gone = await store.save_author_stop(ref, at, until)
+            tell(f"{ref} is an author: all of theirs is taken out, and nothing of theirs is kept or relayed again.")
+        posts = "1 post" if gone.posts == 1 else f"{gone.posts} posts"
+        if now:
+            await store.save_erased(at)
+            tell(f"Erased: {posts}. It can be undone for what comes from now on: relay forget --undo {ref}")
+            await _compact(store)
+        else:
+            tell(f"Hidden: {posts}, and erased at {gone.erased:%Y-%m-%d %H:%M} UTC. Until then it can be undone:")
+            tell(f"relay forget --undo {ref}")
     if gone.messages:
         tell(f"{gone.messages} of the messages are deleted as soon as `relay run` comes to it.")
+    return 0
+
+
+async def _compact(store: Store) -> None:
+    try:
+        await store.save_compact()
+    except StoreError:  # it is in use
+        tell("Its last bytes leave the database's file when `relay run` comes to it.")
+
+
+async def unforget(config: Config, ref: str) -> int:
+    async with _opened(config) as store:
+        undone = await store.delete_stop(ref, clock())
+    if undone is None:
+        tell(f"{ref} was not forgotten.")
+        return 1
+    tell(f"{ref} may be kept and relayed again.")
+    if undone.posts:
+        tell(f"{undone.posts} posts can be read again; messages that were deleted do not come back.")
+    elif undone.erased:
+        tell("What was kept before is erased and does not come back.")
+    return 0
+
+
+async def forgotten(config: Config) -> int:
+    """What is taken out: what can still be undone by its name, what is erased by its number alone."""
+    async with _opened(config) as store:
+        stops = await store.list_stops()
+    if not stops:
+        tell("Nobody is forgotten.")
+        return 0
+    rows = [[f"{stop.erased:%Y-%m-%d %H:%M} UTC", stop.kind.value, stop.ref] for stop in stops if stop.erased]
+    if rows:
+        _table([["erased at", "kind", "who or what"], *rows])
+    for (day, kind), count in Counter((f"{stop.at:%Y-%m-%d}", stop.kind) for stop in stops if not stop.erased).items():
+        tell(f"{day}  {count} × {kind}, erased")
     return 0

@@ -1,59 +1,69 @@
-"""The loop that answers who mentions the relay's accounts: with a thread's page, once for each thread and person.
+"""The loops that answer who mentions the relay's accounts: with a thread's page, once for each thread and person.
 
 A mention is kept before it is looked at, and that an answer begins is written down before it is posted. Killed in
 between, the relay tries again with the same key, and the source sees to it that there is no second answer.
+
+Stops have a loop of their own: what an author takes back is hidden whatever hangs elsewhere, and is answered later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from relay.asking import Asking, Deed, Request
-from relay.language import Words, preferred, words
+from relay.address import host_of
+from relay.asking import Deed, Request
+from relay.authenticity import is_home
+from relay.consent import UNDO_FOR
+from relay.language import preferred, words
 from relay.lease import Tenure
 from relay.log import get_logger
-from relay.model import Post, PostUri, Thread
+from relay.model import PostUri
 from relay.ports import (
     Account,
     Answered,
     Asked,
     Gone,
+    Heard,
     Mention,
     MentionedSource,
     Mentions,
     Refused,
     RequestState,
+    Share,
     Source,
     Store,
     TryLater,
 )
+from relay.replies import Accounts, Replies, Reply
 from relay.schedule import backoff
-from relay.threads import Threads
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
-AT_ONCE = 20
+STOPS = 50
+"""So many are read at a time; they are carried out one after the other."""
+SHARE = Share(total=128, host=8, asker=1)
 GIVE_UP = timedelta(hours=12)
 """An answer that comes later than this helps nobody."""
 CLOSED = timedelta(minutes=15)
 """How long an account is left alone that is closed to us: only a person can change that."""
 UNREACHABLE = "nobody is answered: without relay.public_url no answer could lead to a page"
-HELP = PostUri("help")
-"""About what those are answered, once each, who ask for a page of nothing."""
 
 
-class _Word(NamedTuple):
-    """What is to be said, and about what: the thread's root, or its like."""
+@dataclass(slots=True)
+class _Bell:
+    """What the loops of one account tell each other."""
 
-    text: str
-    about: PostUri
+    urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    speaking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class _Line(NamedTuple):
@@ -68,40 +78,21 @@ class _Line(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class Accounts:
-    """The relay's own accounts, as far as they said who they are, and the words by which they are asked."""
-
-    asking: Asking
-    known: dict[str, Account] = field(default_factory=dict)
-
-    def handles(self) -> Sequence[str]:
-        return [account.handle for account in self.known.values() if account.handle]
-
-    def is_request(self, post: Post) -> bool:
-        """Whether a post speaks to a bot, and so belongs to no thread."""
-        return self.asking.is_request(post, self.handles())
-
-
-@dataclass(kw_only=True)
 class Speaker:
-    """Reads mentions and answers them, until cancelled.
-
-    ``base`` is the public address of the pages; empty: nobody can be answered.
-    """
+    """Reads mentions and answers them, until cancelled."""
 
     store: Store
     sources: Mapping[str, Source]
-    threads: Threads
+    replies: Replies
     tenure: Tenure
     accounts: Accounts
-    base: str
     language: str = "en"
     idle: timedelta = timedelta(seconds=5)
     """How long a mention may wait at most that became due."""
 
     async def run(self) -> None:
         lines = [_Line(source, account) for source, account in accounts_of(self.sources)]
-        if lines and not self.base:
+        if lines and not self.replies.base:
             self.tenure.trouble.broke("mentions", UNREACHABLE)
             return
         async with asyncio.TaskGroup() as tasks:
@@ -126,16 +117,21 @@ class Speaker:
             await asyncio.sleep((after or backoff(failures, 0.0)).total_seconds())
 
     async def _listen(self, line: _Line) -> None:
-        """Read and look at what is due, in turn: by the loop's time, which nobody sets."""
-        time = asyncio.get_running_loop().time
-        while True:
-            rest = await self._read(line)
-            until = time() + rest.total_seconds()
-            while (left := until - time()) > 0:
-                wait = await self._work(line)
-                await asyncio.sleep(min(left, wait.total_seconds()))
+        """Read, carry out stops, and answer: none of the three waits for another."""
+        bell = _Bell()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_on(line, bell), name=f"{line.name} reading")
+            tasks.create_task(self._carry_out_stops(line, bell), name=f"{line.name} stops")
+            tasks.create_task(self._answer_all(line, bell), name=f"{line.name} answers")
 
     # --- reading ---
+
+    async def _read_on(self, line: _Line, bell: _Bell) -> None:
+        while True:
+            rest = await self._read(line)
+            bell.urgent.set()
+            bell.news.set()
+            await asyncio.sleep(rest.total_seconds())
 
     async def _read(self, line: _Line) -> timedelta:
         """Keep what was said; how long to wait until the next time."""
@@ -147,8 +143,9 @@ class Speaker:
             return CLOSED if isinstance(told, Gone) else max(told.after or source.listen, source.listen)
         self._heard(line, self.accounts.known[line.name].note)
         if told.mentions or told.cursor is not None:
+            heard = [self._sorted(line, mention) for mention in told.mentions]
             await self.tenure.persist(
-                lambda: self.store.add_mentions(source.name, account, told.mentions, told.cursor, self.tenure.clock())
+                lambda: self.store.add_mentions(source.name, account, heard, told.cursor, self.tenure.clock())
             )
         return timedelta(milliseconds=1) if told.more else max(told.wait or source.listen, source.listen)
 
@@ -158,111 +155,136 @@ class Speaker:
         else:
             self.tenure.trouble.works(line.name)
 
-    # --- answering ---
+    def _sorted(self, line: _Line, mention: Mention) -> Heard:
+        """The mention, with what decides when it is looked at.
 
-    async def _work(self, line: _Line) -> timedelta:
-        """Look at what is due; how long until more is."""
-        source, account, now = line.source.name, line.account, self.tenure.clock()
-        due = await self.tenure.persist(lambda: self.store.list_requests(source, account, now, AT_ONCE))
-        for asked in sorted(due, key=lambda one: not self._is_stop(line, one.mention)):
-            try:
-                await self._one(line, asked)
-            except Exception:
-                log.exception("a mention could not be looked at; that is tried again", mention=asked.mention.uri)
-                await self._later(line, asked, None)
-        following = await self.tenure.persist(lambda: self.store.get_next_request(source, account))
-        if following is None:
-            return self.idle
-        return min(self.idle, max(following - self.tenure.clock(), timedelta(milliseconds=5)))
-
-    def _is_stop(self, line: _Line, mention: Mention) -> bool:
-        request = self._request(line, mention)
-        return request is not None and request.deed is Deed.STOP
+        Where the account's own server is asked about every thread, its address tells nothing of who holds us up.
+        """
+        request, host = self._request(line, mention), host_of(mention.about)
+        home = host_of(self.accounts.known[line.name].uri)
+        urgent = request is not None and request.deed is not Deed.UNROLL and _is_theirs(mention)
+        return Heard(mention=mention, urgent=urgent, host=host if host != home else "")
 
     def _request(self, line: _Line, mention: Mention) -> Request | None:
-        handle = self.accounts.known[line.name].handle
-        return self.accounts.asking.read(mention.text, [handle], mention.language)
+        account = self.accounts.known[line.name]
+        if mention.asker.uri == account.uri:
+            return None
+        return self.accounts.asking.read(mention.text, [account.handle], mention.language)
 
-    async def _one(self, line: _Line, asked: Asked) -> None:
-        mention = asked.mention
-        request = self._request(line, mention)
-        if request and request.deed is Deed.STOP:
-            now = self.tenure.clock()
-            gone = await self.tenure.persist(lambda: self.store.save_forgotten(mention.asker.uri, now))
-            if not asked.tries:
-                log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
-        if (
-            request is None
-            or request.deed is Deed.UNDO
-            or mention.asker.bot
-            or mention.asker.uri == self.accounts.known[line.name].uri
-        ):
+    # --- stops ---
+
+    async def _carry_out_stops(self, line: _Line, bell: _Bell) -> None:
+        """One after the other, in the order in which they were said: an undoing follows its stop."""
+        source, account = line.source.name, line.account
+        while True:
+            bell.urgent.clear()
+            due = await self.tenure.persist(lambda: self.store.list_urgent(source, account, self.tenure.clock(), STOPS))
+            for asked in due:
+                async with self._trying_again(line, asked):
+                    await self._carry_out(line, asked)
+                bell.news.set()
+            if not due:
+                await _rung(bell.urgent, self.idle)
+
+    async def _carry_out(self, line: _Line, asked: Asked) -> None:
+        """Hide first: the answer may have to wait. Done once, however often it is tried to answer."""
+        mention, source = asked.mention, line.source.name
+        request, now = self._request(line, mention), self.tenure.clock()
+        if request is None or request.deed is Deed.UNROLL:  # the words were others when it was said
+            await self._settle(line, mention, RequestState.IGNORED)
+        elif request.deed is Deed.UNDO:
+            undone = await self.tenure.persist(lambda: self.store.delete_own_stop(source, mention, now))
+            log.info("an author may be kept again", posts=undone.posts if undone else 0)
+        else:
+            until = now + UNDO_FOR
+            gone = await self.tenure.persist(lambda: self.store.save_own_stop(source, mention, now, until))
+            log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
+
+    @asynccontextmanager
+    async def _trying_again(self, line: _Line, asked: Asked) -> AsyncIterator[None]:
+        """A bug with one mention holds up no other."""
+        try:
+            yield
+        except Exception:
+            log.exception("a mention could not be looked at; that is tried again", mention=asked.mention.uri)
+            await self._later(line, asked, None)
+
+    # --- answering ---
+
+    async def _answer_all(self, line: _Line, bell: _Bell) -> None:
+        """Look at what is due, several at once: one that hangs delays nobody."""
+        source, account = line.source.name, line.account
+        running: set[str] = set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                bell.news.clear()
+                due = await self.tenure.persist(
+                    lambda: self.store.list_requests(source, account, self.tenure.clock(), SHARE)
+                )
+                for asked in due:
+                    if asked.mention.uri not in running and len(running) < SHARE.total:
+                        running.add(asked.mention.uri)
+                        tasks.create_task(self._attend(line, asked, bell, running))
+                following = await self.tenure.persist(
+                    lambda: self.store.get_next_request(source, account, self.tenure.clock())
+                )
+                wait = following - self.tenure.clock() if following else self.idle
+                await _rung(bell.news, max(min(self.idle, wait), timedelta(milliseconds=5)))
+
+    async def _attend(self, line: _Line, asked: Asked, bell: _Bell, running: set[str]) -> None:
+        try:
+            async with self._trying_again(line, asked):
+                await self._one(line, asked, bell)
+        finally:
+            running.discard(asked.mention.uri)
+            bell.news.set()
+
+    async def _one(self, line: _Line, asked: Asked, bell: _Bell) -> None:
+        mention, request = asked.mention, self._request(line, asked.mention)
+        if request and request.deed is not Deed.UNROLL and not asked.effect and _is_theirs(mention):
+            await self._carry_out(line, asked)  # it was kept before it was known as a command; it is answered next
+            return
+        unheard = request and request.deed is not Deed.UNROLL and not asked.effect
+        if request is None or unheard or mention.asker.bot:
             await self._settle(line, mention, RequestState.IGNORED)
             return
         say = words(preferred(request.language, self.language))
-        mention = replace(mention, language=say.tag)  # from now on that of the answer
-        asked = replace(asked, mention=mention)
-        word = await self._word(mention, request, say)
-        if isinstance(word, _Word):
-            await self._answer(line, asked, word)
+        asked = replace(asked, mention=replace(mention, language=say.tag))  # from now on that of the answer
+        word = await self.replies.make(self.accounts.known[line.name], asked, request, say)
+        if isinstance(word, Reply):
+            await self._answer(line, asked, word, bell)
         elif self.tenure.clock() + (word.after or timedelta(0)) < mention.at + GIVE_UP:
             await self._later(line, asked, word.after)
         else:
-            about = PostUri(mention.about)
-            await self._answer(line, asked, _Word(say("I cannot read that thread just now; please ask again."), about))
+            given_up = say("I cannot read that thread just now; please ask again.")
+            await self._answer(line, asked, Reply(given_up, PostUri(mention.about)), bell)
 
-    async def _word(self, mention: Mention, request: Request, say: Words) -> _Word | TryLater:
-        """What is to be answered; nobody but who asked is named."""
-        if request.deed is Deed.STOP:
-            done = say("Done: everything of yours that was kept here is gone, and nothing of yours will be kept again.")
-            return _Word(done, PostUri(mention.uri))
-        if not mention.about:
-            how = say("Mention me with the word “{word}” below a thread, and I answer with one page of it.")
-            return _Word(how.format(word=self._example(request.language)), HELP)
-        return await self._unrolled(mention, say)
+    async def _answer(self, line: _Line, asked: Asked, word: Reply, bell: _Bell) -> None:
+        """One answer at a time, as fast as the network lets the account speak."""
+        async with bell.speaking:
+            mention, source = asked.mention, line.source
+            if asked.state is not RequestState.ANSWERING and (wait := await self._pause(line, asked)):
+                await self._later(line, asked, wait)
+                return
+            now = self.tenure.clock()
+            if not await self.tenure.persist(
+                lambda: self.store.claim_answer(source.name, mention.uri, word.about, now)
+            ):
+                await self._settle(line, mention, RequestState.REPEATED)
+                return
+            again = asked.state is RequestState.ANSWERING
+            outcome = await source.answer(line.account, mention, word.text, key=_key(mention), again=again)
+            await self._settle_answer(line, asked, outcome)
+            if isinstance(outcome, Answered):
+                await asyncio.sleep(outcome.wait.total_seconds())
 
-    def _example(self, language: str) -> str:
-        known = self.accounts.asking.unroll
-        return next(iter(known.get(language.partition("-")[0], ())), "") or next(iter(known.values()))[0]
-
-    async def _unrolled(self, mention: Mention, say: Words) -> _Word | TryLater:
-        thread = await self.threads.fetch(mention.about)
-        if isinstance(thread, Thread) and thread.parent and self._is_ours(thread):
-            thread = await self.threads.fetch(thread.parent)  # below an answer of ours: what that was about
-        if isinstance(thread, TryLater):
-            return thread
-        about = PostUri(mention.about)
-        if not isinstance(thread, Thread):
-            return _Word(say("I cannot read that thread: it is gone, or not for everybody."), about)
-        page = await self.threads.keep(thread, asker=mention.asker)
-        if page is None:
-            return _Word(say("Its author asks not to be collected, so I make no page of it."), thread.root)
-        posts = sum(isinstance(post, Post) for post in page.posts)
-        told = say.many("This post on a page of its own:", "These {n} posts as one text:", posts)
-        return _Word(f"{told} {self.base}/t/{page.slug}", page.root)
-
-    def _is_ours(self, thread: Thread) -> bool:
-        ours = {account.uri for account in self.accounts.known.values()}
-        return any(isinstance(post, Post) and post.author.uri in ours for post in thread.posts)
-
-    async def _answer(self, line: _Line, asked: Asked, word: _Word) -> None:
-        mention, source = asked.mention, line.source
-        if asked.state is not RequestState.ANSWERING and (wait := await self._pause(line)):
-            await self._later(line, asked, wait)
-            return
-        now = self.tenure.clock()
-        if not await self.tenure.persist(lambda: self.store.claim_answer(source.name, mention.uri, word.about, now)):
-            await self._settle(line, mention, RequestState.REPEATED)
-            return
-        again = asked.state is RequestState.ANSWERING
-        outcome = await source.answer(line.account, mention, word.text, key=_key(mention), again=again)
+    async def _settle_answer(self, line: _Line, asked: Asked, outcome: Answered | TryLater | Refused | Gone) -> None:
         match outcome:
-            case Answered(uri, wait):
-                await self._settle(line, mention, RequestState.ANSWERED, uri)
-                await asyncio.sleep(wait.total_seconds())
+            case Answered(uri):
+                await self._settle(line, asked.mention, RequestState.ANSWERED, uri)
             case Refused(reason):
                 log.info("a mention may not be answered", account=line.name, reason=reason)
-                await self._settle(line, mention, RequestState.FAILED)
+                await self._settle(line, asked.mention, RequestState.FAILED)
             case TryLater(reason, after):
                 self.tenure.trouble.broke(line.name, reason)
                 await self._later(line, asked, after)
@@ -270,9 +292,13 @@ class Speaker:
                 self.tenure.trouble.broke(line.name, reason)
                 await self._later(line, asked, CLOSED)
 
-    async def _pause(self, line: _Line) -> timedelta | None:
-        """How long the account has to be silent, which answered as often as it may."""
+    async def _pause(self, line: _Line, asked: Asked) -> timedelta | None:
+        """How long the account has to be silent, which answered as often as it may.
+
+        A tenth of what it may say is kept for those who take themselves out.
+        """
         most, span = line.source.posting
+        most -= 0 if asked.effect else most // 10
         now = self.tenure.clock()
         lately = await self.store.list_answers(line.source.name, line.account, now - span)
         return lately[-most] + span - now if len(lately) >= most else None
@@ -290,6 +316,18 @@ class Speaker:
 
     async def _settle(self, line: _Line, mention: Mention, state: RequestState, answer: str = "") -> None:
         await self.tenure.persist(lambda: self.store.save_request(line.source.name, mention.uri, state, answer=answer))
+
+
+def _is_theirs(mention: Mention) -> bool:
+    """Whether the mention was written where its asker is at home: else who asks is not who they say they are."""
+    asker = mention.asker.uri
+    return is_home(mention.uri, asker) or mention.uri.partition("://")[2].startswith(f"{asker}/")
+
+
+async def _rung(bell: asyncio.Event, most: timedelta) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(most.total_seconds()):
+            await bell.wait()
 
 
 def accounts_of(sources: Mapping[str, Source]) -> Iterator[tuple[MentionedSource, str]]:

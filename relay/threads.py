@@ -135,9 +135,9 @@ class Threads:
             return None
         await self._add(thread, posts[0].uri)
         page = await self.store.get_page_of(posts[0].uri)
-        if page is not None:
-            # one that had run out is there again
-            await self.store.save_visit(page.slug, self.tenure.clock(), asked=own)
+        if page is None or not any(isinstance(post, Post) for post in page.posts):  # the author was taken out
+            return None
+        await self.store.save_visit(page.slug, self.tenure.clock(), asked=own)  # one that had run out is there again
         return page
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from relay.model import Author
+from relay.address import host_of
+from relay.model import Author, Post
 from relay.ports import Account, Answered, Gone, Mention, Mentions, Refused, TryLater
 from relay.testing import NOON, FakeSource, author
 
@@ -94,3 +96,30 @@ class Mentioned(FakeSource):
         """Wait until so many answers stand there."""
         async with self.news:
             await self.news.wait_for(lambda: len(self.posted) >= count)
+
+
+@dataclass
+class Hanging(Mentioned):
+    """Has no answer about threads of ``host`` and of hosts below it, until it is set ``free``."""
+
+    host: str = ""
+    hung: int = 0
+    """How many wait."""
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+        if not f".{host_of(ref)}".endswith(f".{self.host}"):
+            return await super().fetch_thread(ref)
+        self.hung += 1
+        async with self.news:
+            self.news.notify_all()
+        try:
+            await self.free.wait()
+        finally:
+            self.hung -= 1
+        return Gone("it is not there")
+
+    async def hang(self, count: int) -> None:
+        """Wait until so many wait for an answer."""
+        async with self.news:
+            await self.news.wait_for(lambda: self.hung >= count)

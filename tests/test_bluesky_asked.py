@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from relay.asking import STOP, UNROLL, Asking
+from relay.asking import Asking
 from relay.lease import Tenure
 from relay.log import Trouble
-from relay.mentions import Accounts, Speaker
+from relay.mentions import Speaker
 from relay.model import Post, PostUri
 from relay.ports import Page, Store
+from relay.replies import Accounts, Replies
 from relay.text import plain
 from relay.threads import Threads
 from tests.servers.bluesky.account import reside, speak
@@ -38,7 +39,7 @@ class Room:
     async def running(self) -> AsyncIterator[None]:
         async with asking(self.stage, mentions=True, **ACCOUNT) as source:
             source.listen = SOON
-            accounts = Accounts(asking=Asking(unroll=UNROLL, stop=STOP))
+            accounts = Accounts(asking=Asking())
             tenure = Tenure(
                 owner="one",
                 lease=timedelta(seconds=30),
@@ -51,10 +52,9 @@ class Room:
             speaker = Speaker(
                 store=self.store,
                 sources=sources,
-                threads=threads,
+                replies=Replies(threads=threads, accounts=accounts, base="https://relay.example"),
                 tenure=tenure,
                 accounts=accounts,
-                base="https://relay.example",
                 idle=SOON,
             )
             running = asyncio.create_task(speaker.run())
@@ -113,6 +113,6 @@ async def test_a_relay_that_is_started_again_answers_what_came_meanwhile(room: R
     async with room.running():
         pass
     asked = [speak(world, f"@{HANDLE} unroll", by, reply_to=thread[-1]) for by in ("sami", "kusi")]
-    async with room.running():
-        await room.stage.hears("listNotifications", 3)
-    assert [answer["reply"]["parent"]["uri"] for answer in room.answers()] == asked
+    async with room.running(), room.stage.news:
+        await room.stage.news.wait_for(lambda: len(room.answers()) >= len(asked))
+    assert {answer["reply"]["parent"]["uri"] for answer in room.answers()} == set(asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -18,7 +19,10 @@ from relay.ports import Added, By, Quota, Wanted
 from relay.sieve import Sieve
 from relay.stage import Draft, Stage
 from relay.store import open_store
+from relay.testing import author, post
+from tests.store_cases import publish, uri
 from tests.test_relay_run import ILLA, configured, database
+from tests.test_store_private import traces
 
 
 async def relay(*arguments: str, folder: Path) -> tuple[int, str, str]:
@@ -177,14 +181,55 @@ async def test_the_demo_plays_and_everything_arrives(tmp_path: Path) -> None:
     assert err == ""
 
 
-async def test_forgetting_says_what_it_did_and_can_be_taken_back(tmp_path: Path, stage: Stage) -> None:
+async def filled(folder: Path) -> None:
+    store = await open_store(database(folder))
+    await publish(store, post(1), post(2, reply_to=uri(1)), post(5, author=author("Sami")))
+    await store.close()
+
+
+async def test_forgetting_says_what_it_did_and_can_be_undone(tmp_path: Path, stage: Stage) -> None:
     configured(tmp_path, stage)
+    await filled(tmp_path)
     code, out, _ = await relay("forget", "@illa@ayllu.example", folder=tmp_path)
-    assert (code, out) == (
-        0,
-        "Forgotten: 0 posts are taken out, and nothing of @illa@ayllu.example is kept or relayed again.\n",
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == (
+        "@illa@ayllu.example is an author: all of theirs is taken out, and nothing of theirs is kept or relayed again."
+    )
+    assert re.fullmatch(r"Hidden: 2 posts, and erased at .* UTC. Until then it can be undone:", lines[1])
+    assert lines[2] == "relay forget --undo @illa@ayllu.example"
+    code, out, _ = await relay("forget", "--list", folder=tmp_path)
+    assert code == 0
+    assert out.splitlines()[1].endswith("UTC  author  @illa@ayllu.example")
+    code, out, _ = await relay("forget", "--undo", "@illa@ayllu.example", folder=tmp_path)
+    assert code == 0
+    assert out == (
+        "@illa@ayllu.example may be kept and relayed again.\n"
+        "2 posts can be read again; messages that were deleted do not come back.\n"
     )
     code, out, _ = await relay("forget", "--undo", "@illa@ayllu.example", folder=tmp_path)
-    assert (code, out) == (0, "@illa@ayllu.example may be kept and relayed again.\n")
-    code, out, _ = await relay("forget", "--undo", "@illa@ayllu.example", folder=tmp_path)
     assert (code, out) == (1, "@illa@ayllu.example was not forgotten.\n")
+    assert (await relay("forget", "--list", folder=tmp_path))[:2] == (0, "Nobody is forgotten.\n")
+
+
+async def test_forgetting_at_once_leaves_no_name_behind(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    await filled(tmp_path)
+    code, out, _ = await relay("forget", "--now", post(2).url, folder=tmp_path)
+    assert code == 0
+    assert out.startswith(f"{post(2).url} is a post: its whole thread is taken out.\nErased: 2 posts.")
+    code, out, _ = await relay("forget", "--list", folder=tmp_path)
+    assert code == 0
+    assert out.endswith("1 × post, erased\n")
+    assert "illa" not in out
+    assert traces(tmp_path, "Post number 2") == {}
+
+
+async def test_forgetting_wants_a_name(tmp_path: Path, stage: Stage) -> None:
+    configured(tmp_path, stage)
+    code, _, err = await relay("forget", folder=tmp_path)
+    assert code == 2
+    assert "--list" in err
+    code, _, err = await relay("forget", "--post", "https://nowhere.example/1", folder=tmp_path)
+    assert code == 1
+    assert err.endswith("relay: no post is known by https://nowhere.example/1\n")

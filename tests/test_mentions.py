@@ -11,17 +11,19 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from relay.asking import STOP, UNROLL, Asking
+from relay.asking import Asking
+from relay.consent import UNDO_FOR
 from relay.lease import Tenure
 from relay.log import Trouble
-from relay.mentions import GIVE_UP, Accounts, Speaker
-from relay.model import Published
+from relay.mentions import GIVE_UP, SHARE, Speaker
+from relay.model import Author, Published
 from relay.ports import Account, Gone, Intake, Refused, Store, TryLater
+from relay.replies import Accounts, Replies
 from relay.testing import NOON, author, post, text
 from relay.threads import Threads
-from tests.mentioned import US, Mentioned, mention
+from tests.mentioned import US, Hanging, Mentioned, mention
 from tests.store_cases import carry, lease, publish, uri
-from tests.test_store_forgotten import rows
+from tests.test_store_forgotten import ILLA, readable, rows
 
 CHAIN = (post(1), post(2, reply_to=uri(1)), post(3, reply_to=uri(2), body=text("@chasqui unroll")))
 SOON = timedelta(milliseconds=10)
@@ -42,8 +44,9 @@ class Room:
     store: Store
     source: Mentioned = field(default_factory=lambda: Mentioned(threads={uri(1): CHAIN}))
     clock: Clock = field(default_factory=Clock)
-    accounts: Accounts = field(default_factory=lambda: Accounts(asking=Asking(unroll=UNROLL, stop=STOP)))
+    accounts: Accounts = field(default_factory=lambda: Accounts(asking=Asking()))
     base: str = "https://relay.example"
+    patience: timedelta = timedelta(seconds=20)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Mentioned]:
@@ -54,10 +57,9 @@ class Room:
         speaker = Speaker(
             store=self.store,
             sources=sources,
-            threads=threads,
+            replies=Replies(threads=threads, accounts=self.accounts, base=self.base, patience=self.patience),
             tenure=tenure,
             accounts=self.accounts,
-            base=self.base,
             idle=SOON,
         )
         running = asyncio.create_task(speaker.run())
@@ -207,27 +209,60 @@ async def test_an_author_s_own_request_makes_the_page_theirs(room: Room) -> None
     assert page.asked
 
 
+STOPPED = (
+    "Done: everything of yours is hidden here, and its messages in chats are being deleted. In 72 hours it is erased"
+    " for good. Until then “@chasqui@ayllu.example undo stop” makes it readable again; deleted messages do not come"
+    " back."
+)
+UNDONE = (
+    "Done: what you write may be kept and relayed again, and what was not erased yet can be read again."
+    " Messages that were deleted in chats do not come back."
+)
+
+
 async def test_an_author_takes_everything_back(room: Room) -> None:
     await publish(room.store, *CHAIN[:2], post(7), post(8, author=author("Sami")))
     await carry(room.store)
     async with room.running() as source:
         source.said.append(mention(1, "@chasqui stop", by=author(), about=""))
         await source.answered(1)
-        assert await room.store.get_page_of(uri(1)) is None
-        assert await room.store.get_page_of(uri(7)) is None
-        assert await room.store.get_page_of(uri(8))
+        assert await readable(room.store, 1, 2, 7, 8) == [8]
         assert [one.action.value for one in await carry(room.store)] == ["delete"] * 3
         source.said.append(mention(2))
         await source.answered(2)
         await source.read(2)  # that is written down
-    assert source.texts() == [
-        "Done: everything of yours that was kept here is gone, and nothing of yours will be kept again.",
-        "Its author asks not to be collected, so I make no page of it.",
-    ]
+    assert source.texts() == [STOPPED, "Its author asks not to be collected, so I make no page of it."]
     await room.store.add_intakes([Intake(feed=None, events=(Published(post(9)),))], lease())
-    assert await room.store.get_page_of(uri(9)) is None
-    assert not await room.store.list_requests("fake", "chasqui", room.clock.now, 10)
+    assert await readable(room.store, 9) == []
+    await room.store.save_erased(room.clock.now + UNDO_FOR)
+    assert not await room.store.list_requests("fake", "chasqui", room.clock.now, SHARE)
     assert "illa/" not in (await rows(room.store, "requests")).replace(f"answer to {mention(1).uri}", "")
+
+
+async def test_an_author_takes_it_back_that_they_take_everything_back(room: Room) -> None:
+    await publish(room.store, *CHAIN[:2])
+    async with room.running() as source:
+        source.said.append(mention(1, "@chasqui stop", by=author(), about=""))
+        await source.answered(1)
+        source.said.append(mention(2, "@chasqui@ayllu.example undo stop", by=author(), about=""))
+        await source.answered(2)
+        source.said.append(mention(3, "@chasqui deshacer stop", by=author(), about="", language="es"))
+        await source.answered(3)
+    assert source.texts()[:2] == [STOPPED, UNDONE]
+    assert source.texts()[2].startswith("Aquí no hay nada tuyo que deshacer")
+    assert await readable(room.store, 1, 2) == [1, 2]
+    await publish(room.store, post(9))
+    assert await readable(room.store, 9) == [9]
+
+
+async def test_a_stop_and_its_undoing_said_at_once_are_carried_out_in_their_order(room: Room) -> None:
+    await publish(room.store, post(1))
+    async with room.running() as source:
+        said = ("@chasqui stop", "@chasqui undo stop", "@chasqui stop", "@chasqui undo stop")
+        source.said += [mention(number, text, by=author(), about="") for number, text in enumerate(said)]
+        await source.answered(4)
+    assert await readable(room.store, 1) == [1]
+    assert await room.store.list_stops() == []
 
 
 async def test_a_bot_may_take_itself_out_and_is_not_answered(room: Room) -> None:
@@ -236,9 +271,131 @@ async def test_a_bot_may_take_itself_out_and_is_not_answered(room: Room) -> None
     async with room.running() as source:
         await said(source, mention(1, "@chasqui delete", by=bot), mention(2, "@chasqui hello"))
         async with asyncio.timeout(10):
-            while await room.store.get_page_of(uri(1)):
+            while await readable(room.store, 1):
                 await source.read()
     assert not source.posted
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_killed_between_hiding_and_answering_it_stays_hidden_and_is_answered_once(
+    room: Room, answered: bool
+) -> None:
+    await publish(room.store, *CHAIN[:2])
+    room.source.stuck = "after" if answered else "before"
+    async with room.running() as source:
+        source.said.append(mention(1, "@chasqui stop", by=author(), about=""))
+        await source.try_to_answer(1)
+        assert await readable(room.store, 1, 2) == []
+    room.source.stuck = ""
+    async with room.running() as source:
+        await source.try_to_answer(2)
+        assert await readable(room.store, 1, 2) == []
+    assert source.texts() == [STOPPED]
+    assert [one.erased for one in await room.store.list_stops()] == [NOON + UNDO_FOR]
+
+
+async def test_an_answer_that_has_to_wait_does_not_stop_anew_who_took_it_back(room: Room) -> None:
+    """The answer to the stop is tried again long after it was undone."""
+    await publish(room.store, post(1))
+    room.source.outcomes = [TryLater("the line is cut", timedelta(hours=1))]
+    async with room.running() as source:
+        source.said.append(mention(1, "@chasqui stop", by=author(), about=""))
+        await source.try_to_answer(1)
+        source.said.append(mention(2, "@chasqui undo stop", by=author(), about=""))
+        await source.answered(1)
+        room.clock.now += timedelta(hours=2)
+        await source.answered(2)
+    assert await readable(room.store, 1) == [1]
+
+
+async def test_hiding_does_not_wait_for_the_answer_that_the_network_does_not_let_us_give(room: Room) -> None:
+    await publish(room.store, post(1))
+    room.source.posting = (0, timedelta(hours=1))
+    async with room.running() as source:
+        room.source.posting = (1, timedelta(hours=1))
+        await said(source, mention(1), mention(2, by=author("Kusi")))
+        await source.answered(1)
+        source.said.append(mention(3, "@chasqui stop", by=author(), about=""))
+        async with asyncio.timeout(20):
+            while await readable(room.store, 1):
+                await source.read()
+    assert len(source.posted) == 1
+
+
+STRANGERS = [
+    replace(author(), uri="https://evil.example/users/mallory"),
+    replace(author(), uri="did:plc:mallory"),
+    replace(author(), uri="https://ayllu.example.evil.example/users/illa"),
+]
+
+
+@pytest.mark.parametrize("mallory", STRANGERS)
+async def test_a_stranger_who_goes_under_an_author_s_name_silences_nobody_else(room: Room, mallory: Author) -> None:
+    """Their server says that the handle and the profile are hers, and delivers the word."""
+    await publish(room.store, *CHAIN[:2])
+    place = f"at://{mallory.uri}" if mallory.uri.startswith("did:") else mallory.uri
+    async with room.running() as source:
+        source.said.append(mention(1, "@chasqui stop", by=mallory, about=ILLA, uri=f"{place}/posts/1"))
+        await source.answered(1)
+    await publish(room.store, post(3))
+    await room.store.save_erased(NOON + UNDO_FOR)
+    assert await readable(room.store, 1, 2, 3) == [1, 2, 3]
+
+
+async def test_a_word_that_was_not_said_where_its_author_is_at_home_is_nobody_s(room: Room) -> None:
+    await publish(room.store, *CHAIN[:2])
+    async with room.running() as source:
+        forged = mention(1, "@chasqui stop", by=author(), about="", uri="https://evil.example/posts/1")
+        await said(source, forged, mention(2))
+        await source.answered(1)
+    assert [one.uri for one, _ in source.posted.values()] == [mention(2).uri]
+    assert await readable(room.store, 1, 2) == [1, 2]
+
+
+async def test_stops_get_through_while_two_hundred_pages_hang(room: Room) -> None:
+    """Their server never answers; another's page is made meanwhile, and mentions are read on."""
+    hanging = Hanging(threads={uri(1): CHAIN}, host="slow.example", posting=(1000, timedelta(hours=1)))
+    room.source = hanging
+    askers = [author(f"Asker{number}") for number in range(200)]
+    authors = [author(f"Author{number}") for number in range(20)]
+    await publish(room.store, *(post(100 + number, author=one) for number, one in enumerate(authors)))
+    async with room.running() as source:
+        source.said += [
+            mention(number, by=one, about=f"https://slow.example/{number}") for number, one in enumerate(askers)
+        ]
+        await hanging.hang(SHARE.host)
+        source.said += [mention(1000 + number, "@chasqui stop", by=one, about="") for number, one in enumerate(authors)]
+        source.said.append(mention(2000, by=author("Kusi")))
+        async with asyncio.timeout(60):
+            await source.answered(21)
+        assert await readable(room.store, *range(100, 120)) == []
+        assert hanging.hung == SHARE.host, "of one host no more are asked at once"
+        hanging.free.set()
+        async with asyncio.timeout(60):
+            await source.answered(221)
+
+
+async def test_one_asker_s_requests_hang_for_themselves_alone(room: Room) -> None:
+    """Each at another host: what one person asks is looked at one after the other."""
+    hanging = Hanging(threads={uri(1): CHAIN}, host="slow.example")
+    room.source = hanging
+    async with room.running() as source:
+        source.said += [mention(number, about=f"https://{number}.slow.example/") for number in range(50)]
+        await hanging.hang(1)
+        source.said.append(mention(2000, by=author("Kusi")))
+        await source.answered(1)
+        assert hanging.hung == SHARE.asker
+
+
+async def test_a_thread_that_is_not_read_in_time_is_tried_again_and_given_up_in_the_end(room: Room) -> None:
+    room.source = Hanging(host="slow.example")
+    room.patience = SOON
+    async with room.running() as source:
+        source.said.append(mention(1, about="https://slow.example/1"))
+        await room.source.hang(1)
+        room.clock.now += GIVE_UP
+        await source.answered(1)
+    assert source.texts() == ["I cannot read that thread just now; please ask again."]
 
 
 async def test_below_an_answer_of_ours_it_is_asked_about_what_that_was_about(room: Room) -> None:
@@ -286,7 +443,8 @@ async def test_what_may_not_be_answered_is_let_go(room: Room) -> None:
         source.outcomes = [Refused("closed to replies")]
         await said(source, mention(1), mention(2, by=author("Kusi")))
         await source.answered(1)
-    assert [one.uri for one, _ in source.posted.values()] == [mention(2, by=author("Kusi")).uri]
+        await source.try_to_answer(2)
+    assert len(source.posted) == 1
 
 
 async def test_an_account_that_is_closed_to_us_is_told_once(room: Room) -> None:
@@ -311,10 +469,9 @@ async def test_without_a_public_address_nobody_is_answered(room: Room) -> None:
     speaker = Speaker(
         store=room.store,
         sources={"fake": room.source},
-        threads=Threads(store=room.store, sources={}, tenure=None),  # type: ignore[arg-type]  # never asked
+        replies=Replies(threads=None, accounts=room.accounts, base=""),  # type: ignore[arg-type]  # never asked
         tenure=Tenure(owner="one", lease=SOON, clock=room.clock, trouble=Trouble()),
         accounts=room.accounts,
-        base="",
     )
     with capture_logs() as logs:
         await speaker.run()

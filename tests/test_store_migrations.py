@@ -20,14 +20,15 @@ from sqlalchemy import Connection, create_engine
 
 from relay.manner import Manner, Mode
 from relay.model import FeedId, Subscription, SubscriptionId
-from relay.ports import StoreError, Wanted
+from relay.ports import StopKind, StoreError, Wanted
 from relay.sieve import OPEN
 from relay.store import open_store
 from relay.store.content import encode
 from relay.store.engine import connect
 from relay.store.indexes import metadata
+from relay.store.keyed import digest
 from relay.store.migrations import HEAD, VERSION_TABLE
-from relay.testing import post
+from relay.testing import author, post
 from tests.databases import PostgresServer
 from tests.store_cases import HALL, ROOM, at, claim, lease, publish, settled
 from tests.test_store_open import SOON, reopened, run
@@ -206,6 +207,33 @@ async def test_a_database_of_the_fourth_schema_finds_its_posts_by_their_pages(
             copy = post(uri="sky://1", url="https://sky.example/1", source="sky", origin="x", aliases=(shown.url,))
             await publish(store, copy, to=(ROOM,))
             assert [delivery.uri for delivery in await claim(store)] == [shown.uri]
+            await store.close()
+
+
+async def test_who_was_forgotten_for_good_stays_so_and_names_are_found_for_the_posts_that_are_there(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            old = [text.replace("'a', 'u'", f"'{author().uri}', 'u'") for text in OLD]
+            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in old]
+            await upgrade_to(url, "0001", *old)
+            gone = author("Sami")
+            key = "0" * 64
+            marks = [f"('{digest(key, name)}', 'author abc', 7)" for name in (gone.uri, "@sami@ayllu.example")]
+            kept = f"INSERT INTO meta (key, value) VALUES ('forgetting', '{key}')"  # noqa: S608 - a test's own
+            forgotten = f"INSERT INTO forgotten (digest, kind, at) VALUES {', '.join(marks)}"  # noqa: S608 - likewise
+            await upgrade_to(url, "0007", kept, forgotten)
+            store = await open_store(url)
+            assert [(one.kind, one.ref, one.erased) for one in await store.list_stops()] == [
+                (StopKind.AUTHOR, "", None)
+            ]
+            await publish(store, post(5, author=gone))
+            assert await store.get_page_of(post(5).uri) is None
+            assert (await store.save_author_stop("@illa@ayllu.example", at(0), at(1))).posts == 1
+            assert await store.delete_stop("@sami@ayllu.example", at(0))
+            await publish(store, post(5, author=gone))
+            assert await store.get_page_of(post(5).uri)
             await store.close()
 
 

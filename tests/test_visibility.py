@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
-from relay.consent import Showing
+from relay.consent import UNDO_FOR, Showing
 from relay.manner import Manner
 from relay.model import Author, Post, PostUri
 from relay.plugins import Preview
@@ -163,7 +163,7 @@ async def _relay(here: World) -> None:
         here.slugs[person.mark] = page.slug
     for place in (0, 1):
         await delete(here.store, f"{DELETED.author.uri}/{place}")
-    await here.store.save_forgotten(FORGOTTEN.author.uri, NOON)
+    await here.store.save_author_stop(FORGOTTEN.author.uri, NOON, NOON + UNDO_FOR)
     await here.store.save_visit(here.slugs[ASKED.mark], NOON, asked=True)
 
 

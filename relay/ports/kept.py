@@ -270,10 +270,46 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What was taken out: how many posts, and how many messages that are to be deleted because of it."""
+    """What a stop hid: how many posts, and how many messages that are to be deleted because of it.
+
+    ``erased`` is when the rest follows.
+    """
 
     posts: int = 0
     messages: int = 0
+    erased: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """What was a stop and is none any more: how many posts can be read again."""
+
+    posts: int = 0
+    erased: bool = False
+    """It came too late for what was there before."""
+
+
+class StopKind(StrEnum):
+    """What was taken out, and who decided it."""
+
+    OWN = "own"
+    """An author, who asked for it and may undo it."""
+    AUTHOR = "author"
+    """An author, by the operator's decision, which nobody else undoes."""
+    POST = "post"
+    """The thread of a post, by the operator's decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Somebody, or something, that is taken out."""
+
+    kind: StopKind
+    ref: str
+    """Who or what; empty once it is erased."""
+    at: datetime
+    erased: datetime | None
+    """When that happens; None: it has happened."""
 
 
 class RequestState(StrEnum):
@@ -291,6 +327,35 @@ class RequestState(StrEnum):
     """It could not be answered; the reason was logged."""
 
 
+class Effect(StrEnum):
+    """What became of a stop, or of its undoing, before it is answered."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    """There was nothing to undo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A mention to be kept. ``urgent``: a stop, or its undoing, which waits behind nothing else.
+
+    ``host`` is where the thread that it asks about is read; empty where that is not known by its address.
+    """
+
+    mention: Mention
+    urgent: bool = False
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many mentions are looked at at once: in all, about threads of one host, and by one asker."""
+
+    total: int
+    host: int
+    asker: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A mention that waits to be looked at, and how often it was put off."""
@@ -298,6 +363,8 @@ class Asked:
     mention: Mention
     state: RequestState
     tries: int = 0
+    effect: Effect | None = None
+    """Of a stop, or its undoing: None until it was carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from relay.ports.kept import (
     FeedState,
     Forgotten,
     Full,
+    Heard,
     Intake,
     Leaf,
     Lease,
@@ -25,7 +26,11 @@ from relay.ports.kept import (
     Quota,
     RequestState,
     Settlement,
+    Share,
+    Stop,
+    StopKind,
     Taken,
+    Undone,
     Wanted,
 )
 from relay.ports.mentions import Mention
@@ -185,15 +190,50 @@ class Store(Protocol):
         """The hashtags that subscriptions in force follow, folded, each once."""
         ...
 
-    async def save_forgotten(self, ref: str, now: datetime) -> Forgotten:
-        """Take out all of an author (uri, handle or profile), or the thread of a post, and keep none of it again.
+    async def save_own_stop(self, source: str, mention: Mention, now: datetime, until: datetime) -> Forgotten:
+        """Hide all that the asker of a mention wrote, as they ask, and keep nothing of it again; erase it at ``until``.
 
-        Messages are deleted as if the author had deleted the posts; what has to stay until then names nobody.
+        That it was carried out is noted at the mention. Messages are deleted as if the author had deleted the posts.
         """
         ...
 
-    async def delete_forgotten(self, ref: str) -> bool:
-        """Forget no more; False where nobody was. What was taken out does not come back."""
+    async def delete_own_stop(self, source: str, mention: Mention, now: datetime) -> Undone | None:
+        """Undo what the asker asked for, and note that at the mention; None where there is nothing to undo."""
+        ...
+
+    async def save_author_stop(self, ref: str, now: datetime, until: datetime) -> Forgotten:
+        """Hide all of the author whom ``ref`` names (uri, handle or profile), by the operator's decision."""
+        ...
+
+    async def save_post_stop(self, ref: str, now: datetime, until: datetime) -> Forgotten | None:
+        """Hide the thread of the post that ``ref`` names; None where none is known by it."""
+        ...
+
+    async def get_stop_kind(self, ref: str) -> StopKind:
+        """What ``ref`` names: an author, or else a post that is known; an author where it may be either."""
+        ...
+
+    async def delete_stop(self, ref: str, now: datetime) -> Undone | None:
+        """Undo every stop of the author or the post that ``ref`` names; None where there is none."""
+        ...
+
+    async def list_stops(self) -> Sequence[Stop]:
+        """All that stand, the latest first."""
+        ...
+
+    async def save_erased(self, now: datetime) -> int:
+        """Erase what is hidden by stops whose time has passed; how many posts."""
+        ...
+
+    async def save_compact(self) -> bool:
+        """Where something was erased since the last time, leave none of its bytes in the file; whether that was done.
+
+        It takes some seconds for each gigabyte.
+        """
+        ...
+
+    async def list_taken_out(self, posts: Sequence[Post]) -> Collection[PostUri]:
+        """Which of these posts are not to be shown, by whichever stop."""
         ...
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
@@ -205,17 +245,21 @@ class Store(Protocol):
         ...
 
     async def add_mentions(
-        self, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+        self, source: str, account: str, mentions: Sequence[Heard], cursor: str | None, now: datetime
     ) -> None:
         """Keep what was said to an account, and how far it was read; what is known already stays as it is."""
         ...
 
-    async def list_requests(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
-        """The mentions that are to be looked at, longest overdue first."""
+    async def list_urgent(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
+        """The stops, and their undoings, that are to be carried out, in the order in which they were asked for."""
         ...
 
-    async def get_next_request(self, source: str, account: str) -> datetime | None:
-        """When the next mention is to be looked at."""
+    async def list_requests(self, source: str, account: str, now: datetime, share: Share) -> Sequence[Asked]:
+        """The other mentions that may be looked at at once: stops that were carried out first, then the least tried."""
+        ...
+
+    async def get_next_request(self, source: str, account: str, now: datetime) -> datetime | None:
+        """When the next mention is to be looked at that is not due by now."""
         ...
 
     async def claim_answer(self, source: str, uri: str, root: PostUri, now: datetime) -> bool:

@@ -25,7 +25,7 @@ _end = deliveries.alias("end")
 _taken_back = exists().where(
     _end.c.post == deliveries.c.post, _end.c.destination == deliveries.c.destination, _end.c.version == "deleted"
 )
-"""It was a copy, and the original came."""
+"""It was a copy, and the original came; or its deletion was undone, and its message is gone all the same."""
 _HEADS = Query(
     select(
         posts.c.id,

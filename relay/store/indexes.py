@@ -13,6 +13,7 @@ from sqlalchemy import Column, ColumnElement, Index
 from relay.store.tables import (
     aliases,
     audit,
+    author_names,
     deliveries,
     destinations,
     feeds,
@@ -21,6 +22,7 @@ from relay.store.tables import (
     metadata,
     posts,
     requests,
+    stops,
     subscriptions,
     tagged,
 )
@@ -41,6 +43,8 @@ _partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.
 _partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
 _partial("ix_posts_next_look", posts.c.source, posts.c.next_look, where=posts.c.next_look.is_not(None))
 Index("ix_posts_author", posts.c.author)
+Index("ix_author_names_author", author_names.c.author)
+_partial("ix_stops_due", stops.c.due, where=stops.c.due.is_not(None))
 Index("ix_tagged_post", tagged.c.post)
 _partial("ix_folds_due", folds.c.due, where=folds.c.due.is_not(None))
 _partial("ix_folds_open", folds.c.subscription, where=folds.c.closed.is_(None))

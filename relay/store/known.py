@@ -6,7 +6,7 @@ Events are applied here one after the other, in memory; only what came of them a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
+from relay.store.names import add_names
 from relay.store.rows import Query, among, insert_rows, update_rows
 from relay.store.tables import aliases, micros, posts
 from relay.store.twins import Kin, claims, find_kin, pages
@@ -51,6 +52,7 @@ _POSTS = Query(
         posts.c.data,
         posts.c.revision,
         posts.c.deleted,
+        posts.c.hidden,
         posts.c.seen,
         posts.c.next_check,
     ).where(among(posts.c.uri, "names"))
@@ -74,7 +76,7 @@ _NEW = (
     "seen",
     "next_check",
 )
-_CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "listed", "next_check")
+_CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "hidden", "listed", "next_check")
 _RECLAIM = "(alias) DO UPDATE SET post = excluded.post"
 _LAST = Query(select(func.coalesce(func.max(posts.c.id), 0).label("last")))
 
@@ -91,6 +93,8 @@ class Entry:
     root: str | None = None
     revision: int = 1
     deleted: bool = False
+    hidden: bool = False
+    """It counts as deleted because of a stop, which may be undone."""
     next_check: datetime | None = None
     seen: datetime | None = None
     data: str = ""
@@ -113,6 +117,18 @@ class Entry:
         if self.read is None:
             self.read = decode(self.data)
         return self.read
+
+    def delete(self) -> None:
+        """Keep none of what it said."""
+        self.read = stub(self.post)
+        self.hidden = False
+        self.touched = True
+        self.hide()
+
+    def hide(self) -> None:
+        """Treat it as deleted from now on; that is not written by itself."""
+        self.deleted = self.removed = True
+        self.next_check = None
 
 
 class Known:
@@ -193,14 +209,12 @@ class Known:
     def _delete(self, ref: str) -> None:
         """What another host calls by a name of its own is not deleted by its word: its source is to look at once."""
         entry = self.find(ref)
-        if entry is None or entry.deleted:
+        if entry is None or (entry.deleted and not entry.hidden):
             return
         if ref != entry.uri and host_of(ref) and not is_home(ref, entry.author):
             entry.next_check, entry.checked = _AT_ONCE, True
             return
-        entry.read = stub(entry.post)
-        entry.deleted = entry.removed = entry.touched = True
-        entry.next_check = None
+        entry.delete()
 
 
 def _is_renamed(entry: Entry, post: Post) -> bool:
@@ -237,6 +251,11 @@ def load(connection: Connection, intakes: Sequence[Intake]) -> Known:
     rows = _POSTS(connection, names=refs.union(names.values(), twins))
     [(last,)] = _LAST(connection)
     return Known((Entry(**row._asdict()) for row in rows), names, last)
+
+
+def load_named(connection: Connection, uris: Collection[str]) -> Known:
+    """Read what the database knows of the posts with exactly these uris."""
+    return Known((Entry(**row._asdict()) for row in _POSTS(connection, names=uris)), {}, 0)
 
 
 def _refs(intake: Intake) -> Iterator[str]:
@@ -279,6 +298,7 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
     insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
+    add_names(connection, {entry.post.author for entry in known if entry.new})
     for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
         rows = [(name, known.entries[uri].id) for name, uri in names.items()]
         insert_rows(connection, aliases, ("alias", "post"), rows, conflict)
@@ -308,7 +328,9 @@ def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
 
 def update_changed(connection: Connection, known: Known, now: datetime) -> None:
     """Write what became of the posts that the database knew, and that they were seen again."""
-    update_rows(connection, posts, _CHANGED, "uri", [_changed_row(e) for e in known if e.touched and not e.new])
+    changed = [entry for entry in known if entry.touched and not entry.new]
+    update_rows(connection, posts, _CHANGED, "uri", [_changed_row(entry) for entry in changed])
+    add_names(connection, {entry.post.author for entry in changed if not entry.deleted})
     again = [(micros(now), e.uri) for e in known if e.again and e.seen and now - e.seen > _SEEN_EVERY]
     update_rows(connection, posts, ("seen",), "uri", again)
     checks = [(micros(e.next_check), e.uri) for e in known if e.checked and e.next_check and not e.new]
@@ -325,6 +347,7 @@ def _changed_row(entry: Entry) -> tuple[Any, ...]:
         encode(post),
         entry.revision,
         entry.deleted,
+        entry.hidden,
         allows_lists(post),
         micros(entry.next_check) if entry.next_check else None,
         entry.uri,

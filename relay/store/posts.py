@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete,
 from relay.model import Post
 from relay.ports import Lease
 from relay.store.content import decode
+from relay.store.names import delete_names
 from relay.store.rows import among, serialize
 from relay.store.tables import aliases, deliveries, folded, posts, tagged
 
@@ -58,7 +59,8 @@ _OLD = (
     )
     .limit(_THREADS_AT_ONCE)
 )
-_THREADS = select(posts.c.id, posts.c.uri).where(or_(among(posts.c.uri, "roots"), among(posts.c.root, "roots")))
+_THREADS = select(posts.c.id, posts.c.author).where(or_(among(posts.c.uri, "roots"), among(posts.c.root, "roots")))
+_LEFT = select(posts.c.author).distinct().where(among(posts.c.author, "authors"))
 
 
 def delete_old(connection: Connection, before: datetime) -> int:
@@ -66,6 +68,9 @@ def delete_old(connection: Connection, before: datetime) -> int:
     serialize(connection)
     roots = connection.execute(_OLD, {"before": before}).scalars().all()
     old = connection.execute(_THREADS, {"roots": roots}).all()
+    authors = {post.author for post in old}
     for column in (deliveries.c.post, aliases.c.post, tagged.c.post, folded.c.post, posts.c.id):
         connection.execute(delete(column.table).where(among(column, "ids")), {"ids": [post.id for post in old]})
+    left = connection.execute(_LEFT, {"authors": authors}).scalars()
+    delete_names(connection, authors - set(left))
     return len(old)

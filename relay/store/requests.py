@@ -7,15 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from relay.model import PostUri
-from relay.ports import STREAMS, Asked, Mention, RequestState
+from relay.ports import STREAMS, Asked, Effect, Heard, Mention, RequestState, Share
 from relay.store.keyed import digest, get_key
 from relay.store.notes import save_note
-from relay.store.rows import insert_rows, serialize
+from relay.store.rows import Record, insert_rows, serialize
 from relay.store.tables import micros, notes, requests
 
 _KEPT = timedelta(days=3650)
@@ -24,16 +37,52 @@ _KEPT = timedelta(days=3650)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Mention).decode
 
-_COLUMNS = ("source", "uri", "account", "asker", "said", "state", "at", "due")
+_COLUMNS = ("source", "uri", "account", "asker", "said", "state", "at", "due", "host", "urgent")
 _theirs = (requests.c.source == bindparam("source"), requests.c.account == bindparam("account"))
 _one = (requests.c.source == bindparam("by"), requests.c.uri == bindparam("mention"))
-_DUE = (
-    select(requests.c.said, requests.c.state, requests.c.tries)
-    .where(*_theirs, requests.c.due <= bindparam("now", type_=requests.c.due.type))
+_asked = (requests.c.said, requests.c.state, requests.c.tries, requests.c.effect)
+_now = bindparam("now", type_=requests.c.due.type)
+_limit = bindparam("limit", type_=BigInteger)
+_to_do = and_(requests.c.urgent, requests.c.effect == "")
+_URGENT = (
+    select(*_asked)
+    .where(*_theirs, requests.c.due <= _now, _to_do)
     .order_by(requests.c.due, requests.c.uri)
-    .limit(bindparam("limit", type_=BigInteger))
+    .limit(_limit)
 )
-_NEXT = select(func.min(requests.c.due)).where(*_theirs, requests.c.due.is_not(None))
+
+
+def _rank(*columns: ColumnElement[Any]) -> ColumnElement[int]:
+    return func.row_number().over(partition_by=columns, order_by=(requests.c.tries, requests.c.due, requests.c.uri))
+
+
+_ranked = (
+    select(
+        *_asked,
+        requests.c.host,
+        requests.c.due,
+        requests.c.uri,
+        _rank(requests.c.urgent, requests.c.asker).label("of_asker"),
+        _rank(requests.c.urgent, requests.c.host).label("of_host"),
+    )
+    .where(*_theirs, requests.c.due <= _now, ~_to_do)
+    .subquery()
+)
+_DUE = (
+    select(_ranked.c.said, _ranked.c.state, _ranked.c.tries, _ranked.c.effect)
+    .where(
+        or_(
+            _ranked.c.effect != "",
+            and_(
+                _ranked.c.of_asker <= bindparam("per_asker", type_=BigInteger),
+                or_(_ranked.c.host == "", _ranked.c.of_host <= bindparam("per_host", type_=BigInteger)),
+            ),
+        )
+    )
+    .order_by(case((_ranked.c.effect != "", 0), else_=1), _ranked.c.tries, _ranked.c.due, _ranked.c.uri)
+    .limit(_limit)
+)
+_NEXT = select(func.min(requests.c.due)).where(*_theirs, requests.c.due > _now)
 _ASKER = select(requests.c.asker).where(*_one)
 _begun = requests.c.state.in_([RequestState.ANSWERING, RequestState.ANSWERED])
 _TWIN = (
@@ -48,6 +97,7 @@ _TWIN = (
 )
 _BEGIN = update(requests).where(*_one).values(state=RequestState.ANSWERING, root=bindparam("of"), at=bindparam("now"))
 _SETTLE = update(requests).where(*_one).values(state=bindparam("as"), answer=bindparam("answered"), said="", due=None)
+_CARRIED_OUT = update(requests).where(*_one).values(effect=bindparam("what"))
 _POSTPONE = update(requests).where(*_one).values(due=bindparam("then"), tries=requests.c.tries + 1)
 _LATELY = (
     select(requests.c.at)
@@ -57,20 +107,22 @@ _LATELY = (
 
 
 def add_mentions(
-    connection: Connection, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+    connection: Connection, source: str, account: str, mentions: Sequence[Heard], cursor: str | None, now: datetime
 ) -> None:
     """Keep what was said, to be looked at now, and how far it was read; what is known already stays as it is."""
     key, at = get_key(connection), micros(now)
     rows = [
         (
             source,
-            digest(key, one.uri),
+            digest(key, one.mention.uri),
             account,
-            digest(key, one.asker.uri),
-            _encode(one).decode(),
+            digest(key, one.mention.asker.uri),
+            _encode(one.mention).decode(),
             RequestState.NEW,
             at,
             due,
+            digest(key, one.host) if one.host else "",
+            one.urgent,
         )
         for due, one in enumerate(mentions, at - len(mentions))  # in their order
     ]
@@ -88,14 +140,30 @@ def _cursor(source: str, account: str) -> str:
     return f"mentions {source}/{account}"
 
 
-def list_requests(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[Asked]:
-    rows = connection.execute(_DUE, {"source": source, "account": account, "now": now, "limit": limit})
-    return [Asked(mention=_decode(row.said), state=RequestState(row.state), tries=row.tries) for row in rows]
+def list_urgent(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[Asked]:
+    rows = connection.execute(_URGENT, {"source": source, "account": account, "now": now, "limit": limit})
+    return list(map(_read, rows))
 
 
-def get_next_request(connection: Connection, source: str, account: str) -> datetime | None:
-    due: datetime | None = connection.scalar(_NEXT, {"source": source, "account": account})
+def list_requests(connection: Connection, source: str, account: str, now: datetime, share: Share) -> list[Asked]:
+    wanted = {"limit": share.total, "per_host": share.host, "per_asker": share.asker}
+    rows = connection.execute(_DUE, {"source": source, "account": account, "now": now, **wanted})
+    return list(map(_read, rows))
+
+
+def _read(row: Record) -> Asked:
+    effect = Effect(row.effect) if row.effect else None
+    return Asked(mention=_decode(row.said), state=RequestState(row.state), tries=row.tries, effect=effect)
+
+
+def get_next_request(connection: Connection, source: str, account: str, now: datetime) -> datetime | None:
+    due: datetime | None = connection.scalar(_NEXT, {"source": source, "account": account, "now": now})
     return due
+
+
+def save_effect(connection: Connection, source: str, uri: str, effect: Effect) -> None:
+    """Note that a stop, or its undoing, was carried out."""
+    connection.execute(_CARRIED_OUT, {**_named(connection, source, uri), "what": effect.value})
 
 
 def claim_answer(connection: Connection, source: str, uri: str, root: PostUri, now: datetime) -> bool:

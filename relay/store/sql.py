@@ -20,6 +20,7 @@ from relay.ports import (
     FeedState,
     Forgotten,
     Full,
+    Heard,
     Intake,
     Leaf,
     Lease,
@@ -29,7 +30,11 @@ from relay.ports import (
     RequestState,
     Resolved,
     Settlement,
+    Share,
+    Stop,
+    StopKind,
     Taken,
+    Undone,
     Wanted,
 )
 from relay.store import (
@@ -48,6 +53,7 @@ from relay.store import (
     pages,
     posts,
     requests,
+    stops,
     subscriptions,
     tags,
 )
@@ -179,11 +185,46 @@ class SqlStore:
     async def list_followed(self) -> Sequence[str]:
         return await self._db.read(listings.list_followed)
 
-    async def save_forgotten(self, ref: str, now: datetime) -> Forgotten:
-        return await self._db.write(forgotten.save_forgotten, ref, now)
+    async def save_own_stop(self, source: str, mention: Mention, now: datetime, until: datetime) -> Forgotten:
+        return await self._db.write(stops.save_own_stop, source, mention, now, until)
 
-    async def delete_forgotten(self, ref: str) -> bool:
-        return await self._db.write(forgotten.delete_forgotten, ref)
+    async def delete_own_stop(self, source: str, mention: Mention, now: datetime) -> Undone | None:
+        return await self._db.write(stops.delete_own_stop, source, mention, now)
+
+    async def save_author_stop(self, ref: str, now: datetime, until: datetime) -> Forgotten:
+        return await self._db.write(stops.save_author_stop, ref, now, until)
+
+    async def save_post_stop(self, ref: str, now: datetime, until: datetime) -> Forgotten | None:
+        return await self._db.write(stops.save_post_stop, ref, now, until)
+
+    async def get_stop_kind(self, ref: str) -> StopKind:
+        return await self._db.read(stops.get_stop_kind, ref)
+
+    async def delete_stop(self, ref: str, now: datetime) -> Undone | None:
+        return await self._db.write(stops.delete_stop, ref, now)
+
+    async def list_stops(self) -> Sequence[Stop]:
+        return await self._db.read(stops.list_stops)
+
+    async def save_erased(self, now: datetime) -> int:
+        """One stop a transaction, so that nothing else waits long."""
+        total, erased = 0, False
+        while (count := await self._db.write(stops.save_erased, now)) is not None:
+            total, erased = total + count, True
+        if erased:
+            await self._db.checkpoint()
+        return total
+
+    async def save_compact(self) -> bool:
+        if not await self._db.read(stops.is_to_compact):
+            return False
+        if not await self._db.checkpoint(compact=True):
+            return False
+        await self._db.write(stops.delete_compact)
+        return True
+
+    async def list_taken_out(self, posts: Sequence[Post]) -> Collection[PostUri]:
+        return await self._db.read(forgotten.taken_out, posts)
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         await self._db.write(listings.save_visit, slug, now, asked)
@@ -192,15 +233,18 @@ class SqlStore:
         return await self._db.read(requests.get_cursor, source, account)
 
     async def add_mentions(
-        self, source: str, account: str, mentions: Sequence[Mention], cursor: str | None, now: datetime
+        self, source: str, account: str, mentions: Sequence[Heard], cursor: str | None, now: datetime
     ) -> None:
         await self._db.write(requests.add_mentions, source, account, mentions, cursor, now)
 
-    async def list_requests(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
-        return await self._db.read(requests.list_requests, source, account, now, limit)
+    async def list_urgent(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
+        return await self._db.read(requests.list_urgent, source, account, now, limit)
 
-    async def get_next_request(self, source: str, account: str) -> datetime | None:
-        return await self._db.read(requests.get_next_request, source, account)
+    async def list_requests(self, source: str, account: str, now: datetime, share: Share) -> Sequence[Asked]:
+        return await self._db.read(requests.list_requests, source, account, now, share)
+
+    async def get_next_request(self, source: str, account: str, now: datetime) -> datetime | None:
+        return await self._db.read(requests.get_next_request, source, account, now)
 
     async def claim_answer(self, source: str, uri: str, root: PostUri, now: datetime) -> bool:
         return await self._db.write(requests.claim_answer, source, uri, root, now)

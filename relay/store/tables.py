@@ -146,6 +146,7 @@ posts = Table(
     Column("reply_to", Key),
     Column("root", Key),  # set on every member, the root too, once a thread has two posts
     Column("deleted", Boolean, nullable=False),
+    Column("hidden", Boolean, nullable=False, server_default=false()),  # deleted by a stop, which may be undone
     Column("listed", Boolean, nullable=False),  # the author allows lists
     Column("seen", Moment, nullable=False),  # when a source last published it, to within a day
     Column("next_check", Moment),  # of relayed posts that are to be re-checked
@@ -198,14 +199,35 @@ budgets = Table(
 )
 """Until when what was brought uses the budget up: the whole state of a leaky bucket."""
 
+author_names = Table(
+    "author_names",
+    metadata,
+    Column("name", Key, primary_key=True),  # a handle, or a profile's address as it is compared
+    Column("author", Key, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""What the authors of posts are called, as far as their own host vouches for it (relay.store.names)."""
+
+stops = Table(
+    "stops",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("kind", Key, nullable=False),  # ports.StopKind
+    Column("at", Moment, nullable=False),
+    Column("due", Moment),  # when it is erased; null: it was
+    Column("ref", Key, nullable=False, server_default=""),  # who or what, as it was named; empty once erased
+    Column("names", Text, nullable=False, server_default="[]"),  # by which names posts are found; empty likewise
+)
+"""Authors and threads that were taken out, and may be kept again when that is undone."""
+
 forgotten = Table(
     "forgotten",
     metadata,
     Column("digest", Key, primary_key=True),
-    Column("kind", Key, nullable=False),  # an author or a post, and what names were forgotten together
-    Column("at", Moment, nullable=False),
+    Column("stop", Key, primary_key=True),
+    sqlite_with_rowid=False,
 )
-"""Authors and posts that are never to be kept again: a keyed hash, which names nobody."""
+"""What is not to be kept, by stop: keyed hashes, which name nobody."""
 
 requests = Table(
     "requests",
@@ -221,6 +243,9 @@ requests = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("at", Moment, nullable=False),
     Column("due", Moment),  # null: settled
+    Column("host", Key, nullable=False, server_default=""),  # a keyed hash of where the thread is read, where known
+    Column("urgent", Boolean, nullable=False, server_default=false()),  # a stop, or its undoing
+    Column("effect", Key, nullable=False, server_default=""),  # of such a one, once it was carried out
 )
 """What people asked of the relay by mentioning it, so that each is answered once."""
 

@@ -64,12 +64,15 @@ _ALIKE = "what reads alike is shown there"
 """The note of a send that is held back for that reason: it is made when that changes."""
 
 
-def add_deliveries(connection: Connection, known: Known, intakes: Sequence[Intake], now: datetime) -> set[str]:
+def add_deliveries(
+    connection: Connection, known: Known, intakes: Sequence[Intake], now: datetime, *, release: bool = True
+) -> set[str]:
     """Write what the batch asks of the outbox, and wake the destinations. Returns their names.
 
-    Decides on the next checks of the posts that are wished for, which are not written here.
+    Decides on the next checks of the posts that are wished for, which are not written here. ``release``: what was held
+    back because it reads like a post that is removed is sent instead of it.
     """
-    neighbours = add_neighbours(connection, known)
+    neighbours = add_neighbours(connection, known) if release else set()
     kin = known.kin()
     wished = {entry.uri: entry for intake in intakes for wish in intake.wishes if (entry := known.find(wish.uri))}
     related = {one.id for entry in wished.values() for one in _related(entry, known, kin)}
@@ -295,7 +298,9 @@ class _Orders:
     def edit(self, entry: Entry, there: Sequence[Record]) -> None:
         """Edit the messages of a post, except where something waits that will show it as it is by then."""
         waiting = {row.destination for row in there if _waits(row) and row.action in {Action.SEND, Action.EDIT}}
-        waiting |= {row.destination for row in there if row.action == Action.DELETE}  # a copy that was taken back
+        waiting |= {
+            row.destination for row in there if row.action == Action.DELETE
+        }  # taken back: a copy, or undone since
         for row in there:
             if _was_shown(row) and row.destination not in waiting:
                 self._follow(row, Action.EDIT, str(entry.revision))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from relay.consent import UNDO_FOR
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
@@ -39,4 +41,8 @@ class Site:
     """The word that asks for a page."""
     stop: str = "stop"
     """The word by which authors take everything of theirs out."""
+    undo: str = "undo stop"
+    """The words by which they take that back."""
+    undo_for: timedelta = UNDO_FOR
+    """How long they can."""
     clock: Callable[[], datetime] = _now
