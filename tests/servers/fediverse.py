@@ -110,6 +110,16 @@ class Fediverse:
         self.streams.tell("update", self.posts[number])
         return self.posts[number]
 
+    def carry(self, status: Json, **changes: Any) -> Json:
+        """Tell a post of another server's person, under an id and an account of our own."""
+        number = max(self.posts, default=FIRST_ID) + 65536
+        home = status["account"]["url"].partition("://")[2].partition("/")[0]
+        known = self.person(f"{status['account']['username']}@{home}")
+        account = status["account"] | {"id": known["id"], "acct": known["acct"]}
+        self.posts[number] = status | {"id": str(number), "account": account} | changes
+        self.streams.tell("update", self.posts[number])
+        return self.posts[number]
+
     def edit(self, status: Json, text: str) -> None:
         edited = datetime.fromisoformat(status["edited_at"] or status["created_at"]) + timedelta(minutes=3)
         status |= {"content": things.content(text, self.base), "edited_at": stamp(edited)}

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from urllib.parse import unquote
 
-from relay.authenticity import Verdict, counts_unasked, is_home, of_post
+from relay.authenticity import Standing, Verdict, counts_unasked, is_home, of_post, standing
 from relay.log import get_logger
 from relay.model import Deleted, Edited, Event, Post, PostUri
 from relay.ports import Gone, TryLater
@@ -29,8 +29,10 @@ from relay.sources.mastodon.parse import alias, read_post
 
 log = get_logger(__name__)
 
-_MOST = 20
-"""Posts that one server is asked for at a time."""
+_MOST = 40
+"""Posts that one server is asked for at a time: those of a page."""
+_AT_ONCE = 20
+"""Posts that a server tells in one answer."""
 _PATIENCE = timedelta(seconds=5)
 """How long all servers together may take: whatever else was told waits meanwhile."""
 _SILENT = timedelta(minutes=5)
@@ -51,6 +53,14 @@ Happened = tuple[str, Event]
 """The address of a feed, or an empty one, and what happened."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """The events that count; not whole where some were left out because an author's own server could not be asked."""
+
+    events: tuple[Happened, ...]
+    is_whole: bool
+
+
 @dataclass(slots=True)
 class Homes:
     """The authors' own servers. ``copies`` has what they told lately."""
@@ -61,14 +71,21 @@ class Homes:
     _silent: dict[str, datetime] = field(default_factory=dict)
     """Until when servers that did not answer are left alone."""
 
-    async def confirm(self, events: Sequence[Happened]) -> list[Happened]:
+    async def confirm(self, events: Sequence[Happened]) -> Confirmed:
         """The events that count, in their order, each post in the best copy that is known.
 
         Where the author's own server cannot be asked, an edit counts as a configured server tells it. A post of
         another configured server's people does not: their own server's feed brings it.
         """
         asked = await self.ask([one.post for _, one in events if not isinstance(one, Deleted) and self._asks(one.post)])
-        return [(feed, event) for feed, one in events if (event := self._judged(one, asked)) is not None]
+        judged = [(feed, self._judged(one, asked)) for feed, one in events]
+        return Confirmed(
+            events=tuple((feed, event) for feed, event in judged if event is not None),
+            is_whole=all(
+                event is not None or not isinstance(asked.get(_uri(one)), Unknown)
+                for (_, event), (_, one) in zip(judged, events, strict=True)
+            ),
+        )
 
     async def ask(self, posts: Iterable[Post]) -> dict[PostUri, Fate]:
         """What became of posts at their authors' own servers, by uri; within a limited time."""
@@ -97,7 +114,11 @@ class Homes:
     # --- deciding ---
 
     def _asks(self, post: Post) -> bool:
-        return of_post(post, self.about.api.instances) is Verdict.ASK_HOME and self._known(post) is None
+        """A server that nobody named cannot make us ask others: what it tells of their people is left out."""
+        instances = self.about.api.instances
+        if standing(post.origin, post.author.uri, instances) is Standing.STRANGER:
+            return False
+        return of_post(post, instances) is Verdict.ASK_HOME and self._known(post) is None
 
     def _judged(self, event: Event, asked: Mapping[PostUri, Fate]) -> Event | None:
         if isinstance(event, Deleted):
@@ -105,16 +126,16 @@ class Homes:
         api, post = self.about.api, event.post
         if of_post(post, api.instances) is not Verdict.ASK_HOME:
             return replace(event, post=self._best(post)) if api.counts(post) else None
-        match self._known(post) or asked.get(post.uri, Unknown.LATER):
+        match self._known(post) or asked.get(post.uri):
             case Post() as own:
                 return replace(event, post=self._best(joined(post, own)))
             case Missing():
                 return Deleted(post.uri) if isinstance(event, Edited) else None
             case Unknown.SILENT if counts_unasked(post, api.instances):
                 return replace(event, post=self._best(post))
-            case _:
-                log.info("a post is left out: its author's own server did not confirm it", uri=post.uri, by=post.origin)
-                return None
+            case Unknown():
+                log.info("a post is left out: its author's own server could not be asked", uri=post.uri, by=post.origin)
+        return None
 
     def _known(self, post: Post) -> Post | None:
         """What the author's own server told lately, unless the post is said to have been edited since."""
@@ -147,11 +168,15 @@ class Homes:
 
     async def _all(self, base: str, parameter: str, posts: Mapping[str, Post]) -> dict[PostUri, Fate]:
         """What is not told here may still be there: servers leave out what they do not show in lists."""
-        params = [(parameter, unquote(identifier)) for identifier in posts]
-        listed = await self.about.api.get_list(f"{base}/api/v1/statuses", params)
-        told = (self._read(base, raw) for raw in (listed.items if isinstance(listed, Listed) else {}).values())
-        names = {post.uri for post in posts.values()}
-        return {post.uri: post for post in told if post and post.uri in names}
+        names, found = {post.uri for post in posts.values()}, dict[PostUri, Fate]()
+        for first in range(0, len(posts), _AT_ONCE):
+            params = [(parameter, unquote(identifier)) for identifier in [*posts][first : first + _AT_ONCE]]
+            listed = await self.about.api.get_list(f"{base}/api/v1/statuses", params)
+            if not isinstance(listed, Listed):
+                break
+            told = (self._read(base, raw) for raw in listed.items.values())
+            found |= {post.uri: post for post in told if post and post.uri in names}
+        return found
 
     async def _one(self, base: str, identifier: str, speech: Speech) -> Told | Trouble:
         if speech is Speech.MISSKEY:
@@ -175,6 +200,10 @@ class Homes:
             self._silent.clear()
         self._silent[base] = self.about.api.clock() + _SILENT
         found.update((p.uri, Unknown.SILENT) for p in posts.values() if found[p.uri] is Unknown.LATER)
+
+
+def _uri(event: Event) -> PostUri:
+    return PostUri(event.ref) if isinstance(event, Deleted) else event.post.uri
 
 
 def _where(post: Post, instances: Sequence[str]) -> Status | None:

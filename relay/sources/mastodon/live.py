@@ -123,7 +123,7 @@ class Listener:
         talk = asyncio.create_task(self._talk(line, wanted, box), name=f"stream {self.base}")
         try:
             while (streamed := await box.take()) is not None:
-                yield replace(streamed, events=tuple(await self.homes.confirm(streamed.events)))
+                yield replace(streamed, events=(await self.homes.confirm(streamed.events)).events)
             await talk
         finally:
             talk.cancel()

@@ -64,7 +64,7 @@ class Timelines:
 
     async def _batch(
         self, feed: Feed, wanted: Tagged | None, kept: Place | None, reading: Reading, share: timedelta
-    ) -> Batch:
+    ) -> Batch | TryLater:
         now = self.homes.about.api.clock()
         step = await off_loop(reading.size(reading.page.items), partial(reading.step, kept, now))
         # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
@@ -72,11 +72,13 @@ class Timelines:
         cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
         found = await off_loop(reading.size(shown), lambda: list(_posts(feed.address, wanted, reading, shown)))
         told = [(feed.address, Published(post)) for post in found]
-        events = await self.homes.confirm(told)
+        confirmed = await self.homes.confirm(told)
+        if not (confirmed.is_whole or wanted):  # who has this hashtag at home brings it; of an account this is all
+            return TryLater(f"{host_of(feed.address)} tells of an account whose own server could not be asked")
         rest = self.interval * 5 if feed.address in self.live else NOTHING
         waits = [wait for wait in (reading.page.wait, rest, share if share > self.interval else None) if wait]
         return Batch(
-            events=tuple(event for _, event in events),
+            events=tuple(event for _, event in confirmed.events),
             cursor=cursor if cursor != feed.cursor else None,
             wait=max(waits, default=None),
             more=step.more and reading.page.wait is None,
