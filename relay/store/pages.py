@@ -16,6 +16,7 @@ from relay.store.content import decode
 from relay.store.counters import get_unknown
 from relay.store.rows import Record, among
 from relay.store.tables import aliases, deliveries, posts
+from relay.store.twins import foreign_names
 from relay.unroll import unroll
 
 _thread = func.coalesce(posts.c.root, posts.c.uri)
@@ -23,10 +24,16 @@ _ref = bindparam("ref", type_=Text)
 _there = bindparam("page", type_=Text)
 _OF_SLUG = select(_thread).where(posts.c.slug == _ref)
 _OF_URI = select(_thread).where(posts.c.uri == _ref)
-_NAMED = (_thread.label("thread"), posts.c.uri, posts.c.author, posts.c.origin)
-_OF_NAME = (
-    select(*_NAMED).join(aliases, aliases.c.post == posts.c.id).where(aliases.c.alias == _ref),
-    select(*_NAMED).where(posts.c.page == _there, posts.c.page != "").order_by(posts.c.published.desc()).limit(100),
+_OF_ALIAS = (
+    select(_thread.label("thread"), posts.c.data)
+    .join(aliases, aliases.c.post == posts.c.id)
+    .where(aliases.c.alias == _ref)
+)
+_OF_PAGE = (
+    select(_thread.label("thread"), posts.c.author, posts.c.origin)
+    .where(posts.c.page == _there, posts.c.page != "")
+    .order_by(posts.c.published.desc())
+    .limit(100)
 )
 _LATEST = (
     select(posts.c.uri)
@@ -63,11 +70,13 @@ def get_page_of(connection: Connection, ref: str) -> Page | None:
 
 
 def _named(connection: Connection, ref: str) -> str | None:
-    """The thread of what is known by this address at its author's own host, or where it was read."""
-    for query in _OF_NAME:
-        for row in connection.execute(query, {"ref": ref, "page": page(ref)}):
-            if is_home(ref, row.author) or is_home(ref, row.origin) or ref.endswith(row.uri):
-                return str(row.thread)
+    """The thread of what has this alias, or is at this address of its author's own host, or of where it was read."""
+    for thread, data in connection.execute(_OF_ALIAS, {"ref": ref}):
+        if ref not in foreign_names(decode(data)):
+            return str(thread)
+    for thread, author, origin in connection.execute(_OF_PAGE, {"page": page(ref)}):
+        if is_home(ref, author) or is_home(ref, origin):
+            return str(thread)
     return None
 
 

@@ -62,20 +62,20 @@ def _claims(copy: Post, original: Post) -> bool:
     author = original.author.uri
     if not is_home(original.uri, author) or is_home(original.uri, copy.author.uri):
         return False
-    if original.uri in _foreign(copy):
+    if original.uri in foreign_names(copy):
         return True
     there = {page(one) for one in (original.uri, original.url) if is_home(one, author)}
     return not there.isdisjoint(claims(copy))
 
 
-def _foreign(post: Post) -> list[str]:
+def foreign_names(post: Post) -> list[str]:
     """Names that it has neither from where it was read, nor made of its own."""
     return [one for one in post.aliases if not one.startswith(post.origin) and post.uri not in one]
 
 
 def claims(post: Post) -> tuple[str, ...]:
     """The pages of other places that a source says a post is a copy of, as :func:`relay.address.page` writes them."""
-    foreign = _foreign(post)
+    foreign = foreign_names(post)
     if not foreign:  # as good as always: the rest is for what a bridge brought
         return ()
     own, home = page(post.url), host_of(post.origin)
