@@ -176,6 +176,16 @@ MANNER = (
     Parameter(name="burst", summary=said("So many of them at once, at most"), kind=Kind.NUMBER, manners=True),
 )
 """How they come (:class:`relay.model.Manner`)."""
+LISTED = Parameter(
+    name="listed",
+    summary=said("Whether others may see which hashtags this channel follows"),
+    kind=Kind.CHOICE,
+    choices=(
+        ("yes", said("they are on the front page, and suggested to everybody")),
+        ("no", said("only this community knows")),
+    ),
+)
+"""Of the channel itself, not of one of its topics."""
 _OWN = Parameter(name="topic", summary=said("Which one; all if you leave it out"), kind=Kind.OWN)
 
 TABLE: tuple[Spec, ...] = (
@@ -234,11 +244,12 @@ TABLE: tuple[Spec, ...] = (
     ),
     Spec(
         name="settings",
-        summary=said("See or change how a topic is brought"),
+        summary=said("See or change how a topic is brought, or who may see what the channel follows"),
         manages=True,
         parameters=(
-            Parameter(name="topic", summary=said("Which one"), kind=Kind.OWN, required=True),
+            Parameter(name="topic", summary=said("Which one; the channel itself if you leave it out"), kind=Kind.OWN),
             _CHANNEL,
+            LISTED,
             _MODE,
             LANGUAGES,
             ONLY,

@@ -335,7 +335,7 @@ class Fold:
     why: Why
     topic: str
     tag: str = ""
-    """The folded hashtag, where the topic is one: its page has them too."""
+    """The folded hashtag, where the topic is one that is followed in public: its page has them too."""
     count: int
     """How many posts it stands for."""
     since: datetime

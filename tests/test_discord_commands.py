@@ -202,13 +202,14 @@ def test_suggestions_are_for_the_channel_of_the_person_where_the_named_one_is_no
     asking = SimpleNamespace(
         data={"name": "unsubscribe", "options": options},
         guild=guild,
+        guild_id=7,
         channel_id=42,
         user=None,
         locale=SimpleNamespace(value="es-419"),
     )
     question = question_in(cast("Any", asking))
     assert question is not None
-    assert (question.destination.address, question.language) == ("42", "es-419")
+    assert (question.destination.address, question.community, question.language) == ("42", "7", "es-419")
 
 
 # --- answers ---

@@ -202,6 +202,7 @@ async def test_while_a_person_types_suggestions_come_as_discord_takes_them() -> 
                 parameter="topic",
                 typed="#Q",
                 destination=Destination("discord", str(stage.channel.id)),
+                community=str(stage.guild.id),
                 language="en-US",
             )
         ]

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from relay.model import Only, Post, Published
+from relay.model import Destination, Only, Post, Published
 from relay.ports import Batch, Gone, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
@@ -186,7 +186,7 @@ async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> No
     await house.handlers.lost([ROOM], "no right to write")
     told = await house.told("status")
     assert "given up: no right to write" in told
-    assert "I know 2 posts." in told
+    assert "2 posts" not in told, "what other communities are brought is not told"
 
 
 async def test_a_key_in_an_address_is_shown_to_nobody(house: House) -> None:
@@ -329,7 +329,7 @@ async def test_a_source_that_hangs_keeps_nobody_waiting(house: House) -> None:
 
 async def suggest(house: House, parameter: str, typed: str, command: str = "subscribe") -> list[str]:
     found = await house.handlers.suggest(
-        Question(command=command, parameter=parameter, typed=typed, destination=ROOM, language="es")
+        Question(command=command, parameter=parameter, typed=typed, destination=ROOM, community="guild", language="es")
     )
     assert len(found) <= 25
     assert all(0 < len(one.label) <= 100 and 0 < len(one.value) <= 100 for one in found)
@@ -343,6 +343,15 @@ async def test_hashtags_that_start_so_come_before_those_that_contain_it(house: H
     assert found[2:] == ["#Mayllu"]
     assert set(await suggest(house, "topic", "")) == {"#Ayllu", "#Mayllu", "#Qeswachaka", "#áyllus"}
     assert await suggest(house, "topic", "https://") == []
+
+
+async def test_what_other_communities_follow_is_not_suggested(house: House) -> None:
+    await seed(house, "subscribe #ours")
+    away = Destination("fake", "away")
+    await house.ask("subscribe #theirs", destination=away, community="another")
+    assert await suggest(house, "topic", "") == ["#ours"]
+    there = Question(command="subscribe", parameter="topic", typed="", destination=away, community="another")
+    assert [one.value for one in await house.handlers.suggest(there)] == ["#theirs"]
 
 
 async def test_at_most_25_are_suggested(store: Store) -> None:

@@ -80,6 +80,7 @@ class Visitor:
 @asynccontextmanager
 async def visiting(**said: object) -> AsyncIterator[Visitor]:
     store = await open_store("sqlite://")
+    await subscribe(store, Manner())  # of a configuration, and so no secret
     visitor = Visitor(store)
     site = Site(name="Chaski Wasi", clock=lambda: NOON + timedelta(days=visitor.day), **said)  # type: ignore[arg-type]  # named by the test
     visitor.web = Web(store, None, site)

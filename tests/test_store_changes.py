@@ -302,11 +302,30 @@ async def test_hashtags_are_listed_latest_first_as_they_were_written_and_once(st
     await subscribe(store, "#rope")
     await subscribe(store, "#Qeswachaka")
     await subscribe(store, "https://ayllu.example/feed")
-    await publish(store, post(1, tags=("puente", "Ñandú")), post(2, tags=("QESWACHAKA", "123")), to=())
-    await publish(store, post(3, tags=("hidden",), unlisted=True), post(4, tags=("gone",)), to=())
+    await publish(store, post(1, tags=("puente", "Ñandú")), post(2, tags=("QESWACHAKA", "123")))
+    await publish(store, post(3, tags=("hidden",), unlisted=True), post(4, tags=("gone",)))
+    await publish(store, post(5, tags=("read",)), to=())
     await delete(store, post(4).uri)
-    assert await store.list_tags(9) == ["QESWACHAKA", "puente", "Ñandú", "rope"]
-    assert await store.list_tags(2) == ["QESWACHAKA", "puente"]
+    assert await store.list_tags(ROOM, "", 9) == ["QESWACHAKA", "puente", "Ñandú", "rope"]
+    assert await store.list_tags(ROOM, "", 2) == ["QESWACHAKA", "puente"]
+
+
+async def test_hashtags_of_other_communities_are_theirs_until_their_channel_is_public(store: Store) -> None:
+    await store.save_subscriptions("config:t", [Wanted(topic="#common", destination=HALL)])
+    await subscribe(store, "#ours", community="one")
+    secret = Destination("fake", "secret")
+    await subscribe(store, "#theirs", to=secret, community="two")
+    await publish(store, post(1, tags=("written",)), to=(secret,))
+    porch = Destination("fake", "porch")
+    assert set(await store.list_tags(porch, "one", 9)) == {"common", "ours"}
+    assert set(await store.list_tags(porch, "", 9)) == {"common"}
+    assert set(await store.list_tags(secret, "", 9)) == {"common", "theirs", "written"}
+    assert set(await store.list_tags(porch, "two", 9)) == {"common", "theirs", "written"}
+    await store.save_listed(secret, By(user="7", deed="settings", now=at(1)), listed=True)
+    assert set(await store.list_tags(porch, "one", 9)) == {"common", "ours", "theirs", "written"}
+    await store.save_listed(secret, By(user="7", deed="settings", now=at(2)), listed=False)
+    assert set(await store.list_tags(porch, "one", 9)) == {"common", "ours"}
+    assert [row.detail for row in await store.list_audit(2)] == ["listed: no", "listed: yes"]
 
 
 # --- what only one process may own ---

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from relay.manner import Manner
 from relay.model import Post, Published
-from relay.ports import Allowance, Intake, Resolved, Store, Wanted, Wish
+from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Store, Wanted, Wish
 from relay.testing import NOON, author, post
-from tests.store_cases import ROOM, at, carry, delete, lease, publish, uri
+from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, uri
 from tests.test_store_folds import bring, subscribe
 
 CHAIN = tuple(
@@ -23,6 +25,13 @@ def tagged(number: int, *tags: str, **said: object) -> Post:
 
 def roots(pages: object) -> list[int]:
     return [int(page.root.rsplit("/", 1)[1]) for page in pages.pages]  # type: ignore[attr-defined]  # a Leaf
+
+
+@pytest.fixture(autouse=True)
+async def followed(store: Store) -> None:
+    """Hashtags that a configuration follows."""
+    for tag in ("bridge", "rope", "harvest"):
+        await subscribe(store, Manner(), topic=f"#{tag}", name=f"config:{tag}")
 
 
 async def test_a_hashtag_lists_what_was_relayed_the_latest_first_and_threads_once(store: Store) -> None:
@@ -84,6 +93,24 @@ async def test_an_author_s_threads_are_listed_but_no_single_posts(store: Store) 
     assert roots(await store.list_by_author("nothing", 10)) == []
 
 
+async def test_what_a_chat_follows_is_listed_once_it_says_that_it_is_public(store: Store) -> None:
+    by = By(user="7", deed="settings", now=NOON)
+    quota = Quota(destination=9, community=9)
+    added = await store.add_subscription(Wanted(topic="#secret", destination=HALL, community="one"), quota, by)
+    assert isinstance(added, Added)
+    await store.save_resolved(added.id, {"fake": Resolved(feeds=("#secret",), tag="secret")}, NOON)
+    one = next(one for one in await store.list_subscriptions(HALL))
+    posts = [tagged(number, "secret") for number in range(1, 9)]
+    await bring(store, *posts, to=one, allowance=Allowance(30, 2))
+    assert [delivery.fold.tag for delivery in await carry(store) if delivery.fold] == [""]
+    for listed in (False, True, False):
+        await store.save_listed(HALL, by, listed=listed)
+        assert ("secret" in await store.list_followed()) is listed
+        assert bool((await store.list_tagged("secret", 10)).pages) is listed
+        (state,) = [one for one in await store.list_destinations() if one.destination == HALL]
+        assert state.listed is listed
+
+
 async def test_hashtags_that_are_followed_are_listed_once(store: Store) -> None:
     await store.save_subscriptions(
         "a", [Wanted(topic="#Bridge", destination=ROOM), Wanted(topic="fake:x", destination=ROOM)]
@@ -93,7 +120,7 @@ async def test_hashtags_that_are_followed_are_listed_once(store: Store) -> None:
             name: Resolved(feeds=(one.topic,), tag="bridge" if one.topic[0] == "#" else "") for name in ("a", "b")
         }
         await store.save_resolved(one.id, resolved, NOON)
-    assert await store.list_followed() == ["bridge"]
+    assert await store.list_followed() == ["bridge", "harvest", "rope"]
 
 
 async def test_a_visit_is_noted_once_a_day_and_what_the_author_asked_for_for_good(store: Store) -> None:

@@ -152,6 +152,7 @@ async def world(day: float) -> AsyncIterator[World]:
 
 async def _relay(here: World) -> None:
     subscription = await subscribe(here.store, Manner())
+    await subscribe(here.store, Manner(), topic="#rope", name="b")
     posts = threads()
     first = post(999, author=replace(author("Pampa"), discoverable=True))
     await bring(here.store, first, *posts, to=subscription, allowance=Allowance(30, 1))

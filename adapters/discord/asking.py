@@ -85,6 +85,7 @@ def question_in(asking: Asking) -> Question | None:
         parameter=typing["name"],
         typed=str(typing["value"]),
         destination=destination(_seen(asking, named) or asking.channel_id),
+        community=str(asking.guild_id or ""),
         language=asking.locale.value,
     )
 

@@ -34,7 +34,6 @@ async def status(desk: Desk, command: Command, say: Words) -> Answer:
     here = await desk.store.list_subscriptions(command.destination)
     there = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
     feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
-    counts = await desk.store.get_counts()
     head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
     blocks = [head, *_destination(there, say)]
     for one in here:
@@ -44,7 +43,6 @@ async def status(desk: Desk, command: Command, say: Words) -> Answer:
             blocks.append(_beneath(say("waits for its server to answer")))
     if not here:
         blocks.append(line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe")))
-    blocks.append(line(say.many("I know {n} post.", "I know {n} posts.", counts.posts)))
     return done(*blocks)
 
 

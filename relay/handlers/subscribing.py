@@ -293,6 +293,34 @@ def _topics(some: Iterable[Subscription]) -> str:
 
 
 async def settings(desk: Desk, command: Command, say: Words) -> Answer:
+    """Of one topic, of the channel itself (``listed``), or of both."""
+    given = {name for name, value in command.arguments.items() if value.strip()}
+    if "topic" in given:
+        answer = await _topic_settings(desk, command, say)
+        return answer if answer.failed or "listed" not in given else await _channel_settings(desk, command, say, answer)
+    if command.options or given - {"listed"}:
+        text = say("Which topic do you mean? {command} lists them. Nothing was changed.")
+        return failed(line(text, command=code("/subscriptions")))
+    return await _channel_settings(desk, command, say)
+
+
+async def _channel_settings(desk: Desk, command: Command, say: Words, before: Answer | None = None) -> Answer:
+    """Whether others may see what is followed here, after what was answered ``before``."""
+    wanted = command.arguments.get("listed", "").strip()
+    if wanted:
+        await desk.store.save_listed(command.destination, desk.by(command), listed=wanted == "yes")
+    there = (one for one in await desk.store.list_destinations() if one.destination == command.destination)
+    value = "yes" if any(one.listed for one in there) else "no"
+    shown_value = item(
+        "{name}: {value} — {meaning}", name=code("listed"), value=value, meaning=say(label("listed", value))
+    )
+    if before:
+        return replace(before, text=(*before.text, shown_value))
+    head = say("Changed. From now on:") if wanted else say("The channel itself:")
+    return done(line(head), shown_value)
+
+
+async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
     one = await own(desk, command, say)
     if isinstance(one, Answer):
         return one

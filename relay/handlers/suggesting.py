@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relay.commands import Kind, Parameter, spec
 from relay.handlers.answers import state
 from relay.handlers.desk import Desk, folded
 from relay.language import words
+from relay.model import Destination
 from relay.ports import Question, Suggestion
 from relay.text import clean
 
@@ -20,13 +22,20 @@ KNOWN = 2_000
 FRESH = timedelta(seconds=5)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """Hashtags that were read from the store, and when."""
+
+    tags: Sequence[tuple[str, str]] = ()
+    read: datetime | None = None
+
+
 class Suggestions:
     """Answers from what the store knows; hashtags are read at most every few seconds, however fast people type."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._tags: Sequence[tuple[str, str]] = ()
-        self._read: datetime | None = None
+        self._tags: dict[tuple[str, Destination], _Known] = {}
 
     async def get(self, question: Question) -> Sequence[Suggestion]:
         found = spec(question.command)
@@ -39,7 +48,7 @@ class Suggestions:
     async def _some(self, parameter: Parameter, question: Question) -> Iterable[Suggestion]:
         match parameter.kind:
             case Kind.TOPIC:
-                return await self._topics(question.typed)
+                return await self._topics(question)
             case Kind.OWN:
                 return await self._own(question)
             case Kind.NETWORKS:
@@ -50,23 +59,25 @@ class Suggestions:
             case _:
                 return ()
 
-    async def _topics(self, typed: str) -> Iterable[Suggestion]:
-        part = folded(typed)
-        tags = await self._known()
+    async def _topics(self, question: Question) -> Iterable[Suggestion]:
+        part = folded(question.typed)
+        tags = await self._known(question)
         starting = [tag for key, tag in tags if key.startswith(part)]
         within = [tag for key, tag in tags if part in key and not key.startswith(part)]
         return [Suggestion(clean(tag, limit=LONGEST), tag) for tag in (*starting, *within)[: 2 * MOST]]
 
-    async def _known(self) -> Sequence[tuple[str, str]]:
-        """Each hashtag once, in its latest spelling, by the form in which it is compared."""
-        now = self._desk.tenure.clock()
-        if self._read is None or now - self._read > FRESH:
-            self._read = now  # before the reading: who types meanwhile gets what was known
+    async def _known(self, question: Question) -> Sequence[tuple[str, str]]:
+        """Each hashtag that people there may know of once, in its latest spelling, by the form that is compared."""
+        now, where = self._desk.tenure.clock(), (question.community, question.destination)
+        known = self._tags.get(where, _Known())
+        if known.read is None or now - known.read > FRESH:
+            self._tags = {key: one for key, one in self._tags.items() if one.read and now - one.read <= FRESH}
+            self._tags[where] = replace(known, read=now)  # before the reading: who types meanwhile gets what was known
             found: dict[str, str] = {}
-            for tag in await self._desk.store.list_tags(KNOWN):
+            for tag in await self._desk.store.list_tags(question.destination, question.community, KNOWN):
                 found.setdefault(folded(tag), f"#{tag.removeprefix('#')}")
-            self._tags = list(found.items())
-        return self._tags
+            known = self._tags[where] = _Known(tags=tuple(found.items()), read=now)
+        return known.tags
 
     async def _own(self, question: Question) -> Iterable[Suggestion]:
         say = words(question.language)

@@ -86,6 +86,8 @@ class Question:
     parameter: str
     typed: str
     destination: Destination
+    community: str = ""
+    """As in :class:`Command`: what people of other communities follow is not suggested."""
     language: str = "en"
 
 

@@ -236,6 +236,8 @@ class DestinationState:
     destination: Destination
     waiting: int
     paused: str
+    listed: bool = False
+    """Others may see which hashtags it follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,8 +132,10 @@ class Store(Protocol):
 
     async def list_subscriptions(self, destination: Destination | None = None) -> Sequence[Subscription]: ...
 
-    async def list_tags(self, limit: int) -> Sequence[str]:
-        """Hashtags of the latest posts and of the subscriptions, as they were written, the most recent first."""
+    async def list_tags(self, destination: Destination, community: str, limit: int) -> Sequence[str]:
+        """Hashtags as they were written, the most recent first: of the subscriptions that people at this destination
+        may know of (those of its community and all public ones), and of the latest posts that were relayed for these.
+        """
         ...
 
     async def list_audit(self, limit: int, destination: Destination | None = None) -> Sequence[Audit]:
@@ -154,6 +156,10 @@ class Store(Protocol):
         """Pause with a reason, or resume with an empty one; with an audit row where a person in a chat did it."""
         ...
 
+    async def save_listed(self, destination: Destination, by: By, *, listed: bool) -> None:
+        """Whether others may see which hashtags a destination follows; with an audit row."""
+        ...
+
     async def save_lost(self, destinations: Collection[Destination], reason: str, now: datetime) -> Sequence[str]:
         """Pause those to which something is or was relayed, but for those that are paused already; which they are."""
         ...
@@ -172,7 +178,10 @@ class Store(Protocol):
         ...
 
     async def list_tagged(self, tag: str, limit: int, skip: int = 0) -> Leaf:
-        """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first."""
+        """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first.
+
+        None of a hashtag that no public subscription follows: whether others follow it is nobody's business.
+        """
         ...
 
     async def list_by_author(self, slug: str, limit: int, skip: int = 0) -> Leaf:
@@ -187,7 +196,8 @@ class Store(Protocol):
         ...
 
     async def list_followed(self) -> Sequence[str]:
-        """The hashtags that subscriptions in force follow, folded, each once."""
+        """The hashtags that public subscriptions in force follow, folded, each once: those of the configuration, and
+        of the destinations that are listed."""
         ...
 
     async def save_own_stop(self, source: str, mention: Mention, now: datetime, until: datetime) -> Forgotten:

@@ -23,6 +23,7 @@ _waiting = deliveries.c.settled.is_(None)
 _LIST = select(
     destinations.c.name,
     destinations.c.paused,
+    destinations.c.listed,
     select(func.count())
     .select_from(deliveries)
     .where(deliveries.c.destination == destinations.c.name, _waiting)
@@ -33,6 +34,7 @@ _LIST = select(
 _now = bindparam("now", type_=destinations.c.due.type)
 _here = destinations.c.name == bindparam("at")
 _PAUSE = update(destinations).where(_here).values(paused=bindparam("reason"), due=None)
+_SHOW = update(destinations).where(_here).values(listed=bindparam("shown", type_=destinations.c.listed.type))
 _RESUME = (
     update(destinations)
     .where(_here)
@@ -55,7 +57,9 @@ def get_next_due(connection: Connection, adapters: Sequence[str]) -> datetime | 
 
 def list_destinations(connection: Connection) -> list[DestinationState]:
     return [
-        DestinationState(destination=Destination.parse(row.name), waiting=row.waiting, paused=row.paused)
+        DestinationState(
+            destination=Destination.parse(row.name), waiting=row.waiting, paused=row.paused, listed=row.listed
+        )
         for row in connection.execute(_LIST)
     ]
 
@@ -72,6 +76,12 @@ def save_destination(
         connection.execute(_RESUME, {"at": name, "now": now})
     if by is not None:
         add_audit(connection, by, destination, paused)
+
+
+def save_listed(connection: Connection, destination: Destination, by: By, listed: bool) -> None:  # noqa: FBT001 - called by position across threads
+    insert_rows(connection, destinations, ("name", "adapter"), [(str(destination), destination.adapter)], _TOUCH)
+    connection.execute(_SHOW, {"at": str(destination), "shown": listed})
+    add_audit(connection, by, destination, f"listed: {'yes' if listed else 'no'}")
 
 
 _TOUCH = "(name) DO UPDATE SET adapter = excluded.adapter"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from relay.bringing import at, quiet
 from relay.hours import next_digest
@@ -35,6 +35,7 @@ from relay.store.tables import (
     subscription_tags,
     subscriptions,
 )
+from relay.store.tags import PUBLIC_TAGS
 
 OPEN_FOR = timedelta(hours=1)
 """How long the budget's message takes more posts."""
@@ -270,7 +271,7 @@ _FOLDS = Query(
         folds.c.slug,
         folds.c.why,
         folds.c.topic,
-        folds.c.tag,
+        case((folds.c.tag.in_(PUBLIC_TAGS), folds.c.tag), else_="").label("tag"),
         folds.c.opened,
         select(func.count())
         .select_from(folded)

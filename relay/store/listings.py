@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, BindParameter, Boolean, Connection, Select, bindparam, func, or_, select, update
 
 from relay.ports import Leaf
 from relay.store.pages import pages_of
 from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
+from relay.store.tags import PUBLIC_TAGS
 
 _VISITED_EVERY = timedelta(days=1)
 
@@ -39,7 +40,9 @@ _hides = (
 _ROWS = select(_root.label("root"))
 _PUBLIC = _ROWS.where(posts.c.listed, ~_hides)
 """Posts of threads that may be listed (:func:`relay.consent.showing`), for every list that anybody can open."""
-_TAGGED = _threads(_PUBLIC.join(tagged, tagged.c.post == posts.c.id).where(tagged.c.tag == bindparam("tag")))
+_tag: BindParameter[str] = bindparam("tag")
+_is_followed = PUBLIC_TAGS.where(subscription_tags.c.tag == _tag).exists()
+_TAGGED = _threads(_PUBLIC.join(tagged, tagged.c.post == posts.c.id).where(tagged.c.tag == _tag, _is_followed))
 _FOLDED = _threads(_ROWS.join(folded, folded.c.post == posts.c.id).where(folded.c.fold == bindparam("fold")))
 _BY_AUTHOR = _threads(
     _PUBLIC.where(
@@ -48,13 +51,7 @@ _BY_AUTHOR = _threads(
 )
 _FOLD = select(folds.c.id, folds.c.topic).where(folds.c.slug == bindparam("slug"))
 _AUTHOR = select(posts.c.author, posts.c.source).where(posts.c.slug == bindparam("slug"))
-_FOLLOWED = (
-    select(subscription_tags.c.tag)
-    .distinct()
-    .join(subscriptions, subscriptions.c.id == subscription_tags.c.subscription)
-    .where(subscriptions.c.paused == "")
-    .order_by(subscription_tags.c.tag)
-)
+_FOLLOWED = PUBLIC_TAGS.distinct().where(subscriptions.c.paused == "").order_by(subscription_tags.c.tag)
 _now = bindparam("now", type_=posts.c.visited.type)
 _by_author = bindparam("by_author", type_=Boolean)
 _stale = or_(posts.c.visited.is_(None), posts.c.visited < bindparam("since", type_=posts.c.visited.type), _by_author)

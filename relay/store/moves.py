@@ -54,6 +54,7 @@ _ARRIVE = (
         due=bindparam("then", type_=destinations.c.due.type),
         not_before=bindparam("pace", type_=destinations.c.due.type),
         paused=bindparam("reason"),
+        listed=bindparam("shown", type_=destinations.c.listed.type),
     )
 )
 
@@ -93,13 +94,18 @@ def move(connection: Connection, old: str, new: Destination, now: datetime) -> N
 
 
 def _arrive(connection: Connection, old: Record, new: Record) -> None:
-    """A pause of either holds, and so does the pace of either."""
+    """A pause of either holds, and so does the pace of either; it stays as public as it was."""
     pace = max(filter(None, (old.not_before, new.not_before)), default=None)
     paused = new.paused or old.paused
     waits = connection.scalar(_PENDING, {"new": new.name}) is not None
-    connection.execute(
-        _ARRIVE, {"new": new.name, "then": pace if waits and not paused else None, "pace": pace, "reason": paused}
-    )
+    arrived = {
+        "new": new.name,
+        "then": pace if waits and not paused else None,
+        "pace": pace,
+        "reason": paused,
+        "shown": old.listed or new.listed,
+    }
+    connection.execute(_ARRIVE, arrived)
 
 
 _first, _second = subscriptions.alias("first"), subscriptions.alias("second")

@@ -140,8 +140,8 @@ class SqlStore:
     async def list_subscriptions(self, destination: Destination | None = None) -> Sequence[Subscription]:
         return await self._db.read(subscriptions.list_subscriptions, destination)
 
-    async def list_tags(self, limit: int) -> Sequence[str]:
-        return await self._db.read(tags.list_tags, limit)
+    async def list_tags(self, destination: Destination, community: str, limit: int) -> Sequence[str]:
+        return await self._db.read(tags.list_tags, destination, community, limit)
 
     async def list_audit(self, limit: int, destination: Destination | None = None) -> Sequence[Audit]:
         return await self._db.read(audit.list_audit, limit, destination)
@@ -159,6 +159,9 @@ class SqlStore:
         self, destination: Destination, paused: str, now: datetime, by: By | None = None
     ) -> None:
         await self._db.write(destinations.save_destination, destination, paused, now, by)
+
+    async def save_listed(self, destination: Destination, by: By, *, listed: bool) -> None:
+        await self._db.write(destinations.save_listed, destination, by, listed)
 
     async def save_lost(self, destinations: Collection[Destination], reason: str, now: datetime) -> Sequence[str]:
         del now  # nothing of a pause depends on when it began

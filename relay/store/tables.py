@@ -265,6 +265,7 @@ destinations = Table(
     Column("due", Moment),  # null: nothing waits, or it is paused
     Column("not_before", Moment),  # what the last settlement said: the pace holds over an empty queue
     Column("paused", Text, nullable=False, server_default=""),
+    Column("listed", Boolean, nullable=False, server_default=false()),  # others may see which hashtags it follows
     Column("leased_by", Key, nullable=False, server_default=""),
     Column("leased_until", Moment),
 )

@@ -1,4 +1,4 @@
-"""Hashtags that are known here, for people who begin to type one."""
+"""Hashtags that are known here, and who may be told that somebody follows them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select
 
 from relay.hashtag import fold
-from relay.store.tables import posts, subscriptions
+from relay.model import CHAT, Destination
+from relay.store.tables import deliveries, destinations, posts, subscription_tags, subscriptions
 
 _LATEST = 500
 """Posts that are looked at: enough for a list, read in a few milliseconds."""
@@ -24,8 +25,33 @@ class _Tagged(msgspec.Struct):
 
 
 _decode: Callable[[str], _Tagged] = msgspec.json.Decoder(_Tagged).decode
-_NEWEST = select(posts.c.data).where(~posts.c.deleted).order_by(posts.c.id.desc()).limit(_LATEST)
-_TOPICS = select(subscriptions.c.topic).order_by(subscriptions.c.id.desc())
+
+_listed = select(destinations.c.name).where(destinations.c.listed)
+PUBLIC = or_(subscriptions.c.origin != CHAT, subscriptions.c.destination.in_(_listed))
+"""Subscriptions that anybody may know of: the configuration's, and those of channels that say that they are public."""
+PUBLIC_TAGS = (
+    select(subscription_tags.c.tag)
+    .join(subscriptions, subscriptions.c.id == subscription_tags.c.subscription)
+    .where(PUBLIC)
+)
+"""The hashtags, folded, of which anybody may know that they are followed here."""
+
+_name: BindParameter[str] = bindparam("name")
+_community: BindParameter[str] = bindparam("community")
+_ours = or_(subscriptions.c.destination == _name, and_(subscriptions.c.community == _community, _community != ""))
+_TOPICS = select(subscriptions.c.topic).where(or_(_ours, PUBLIC)).order_by(subscriptions.c.id.desc())
+_newest = select(posts.c.id, posts.c.data).where(~posts.c.deleted).order_by(posts.c.id.desc()).limit(_LATEST).subquery()
+_known = select(subscriptions.c.destination).where(or_(_ours, PUBLIC))
+_NEWEST = (
+    select(_newest.c.data)
+    .where(
+        select(deliveries.c.id)
+        .where(deliveries.c.post == _newest.c.id, deliveries.c.destination.in_(_known))
+        .correlate(_newest)
+        .exists()
+    )
+    .order_by(_newest.c.id.desc())
+)
 
 
 def folded(topic: str) -> str:
@@ -38,19 +64,19 @@ def folded(topic: str) -> str:
     return topic
 
 
-def list_tags(connection: Connection, limit: int) -> list[str]:
+def list_tags(connection: Connection, destination: Destination, community: str, limit: int) -> list[str]:
     found: dict[str, str] = {}
-    for tag in _written(connection):
+    for tag in _written(connection, {"name": str(destination), "community": community}):
         if key := fold(tag, ""):
             found.setdefault(key, tag)
     return list(islice(found.values(), limit))
 
 
-def _written(connection: Connection) -> Iterator[str]:
-    for data in connection.execute(_NEWEST).scalars():
+def _written(connection: Connection, ours: dict[str, str]) -> Iterator[str]:
+    for data in connection.execute(_NEWEST, ours).scalars():
         post = _decode(data)
         if not post.unlisted:
             yield from post.tags
-    for topic in connection.execute(_TOPICS).scalars():
+    for topic in connection.execute(_TOPICS, ours).scalars():
         if topic.startswith(_SIGNS):
             yield topic[1:]
