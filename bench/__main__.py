@@ -23,6 +23,7 @@ ALL = (
     "matrix",
     "bluesky",
     "pages",
+    "stops",
 )
 
 

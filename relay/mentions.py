@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -214,7 +214,7 @@ class Speaker:
     async def _answer_all(self, line: _Line, bell: _Bell) -> None:
         """Look at what is due, several at once: one that hangs delays nobody."""
         source, account = line.source.name, line.account
-        running: set[str] = set()
+        running: dict[str, Asked] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
                 bell.news.clear()
@@ -222,8 +222,8 @@ class Speaker:
                     lambda: self.store.list_requests(source, account, self.tenure.clock(), SHARE)
                 )
                 for asked in due:
-                    if asked.mention.uri not in running and len(running) < SHARE.total:
-                        running.add(asked.mention.uri)
+                    if asked.mention.uri not in running and _has_room(asked, running.values()):
+                        running[asked.mention.uri] = asked
                         tasks.create_task(self._attend(line, asked, bell, running))
                 following = await self.tenure.persist(
                     lambda: self.store.get_next_request(source, account, self.tenure.clock())
@@ -231,12 +231,12 @@ class Speaker:
                 wait = following - self.tenure.clock() if following else self.idle
                 await _rung(bell.news, max(min(self.idle, wait), timedelta(milliseconds=5)))
 
-    async def _attend(self, line: _Line, asked: Asked, bell: _Bell, running: set[str]) -> None:
+    async def _attend(self, line: _Line, asked: Asked, bell: _Bell, running: dict[str, Asked]) -> None:
         try:
             async with self._trying_again(line, asked):
                 await self._one(line, asked, bell)
         finally:
-            running.discard(asked.mention.uri)
+            del running[asked.mention.uri]
             bell.news.set()
 
     async def _one(self, line: _Line, asked: Asked, bell: _Bell) -> None:
@@ -316,6 +316,12 @@ class Speaker:
 
     async def _settle(self, line: _Line, mention: Mention, state: RequestState, answer: str = "") -> None:
         await self.tenure.persist(lambda: self.store.save_request(line.source.name, mention.uri, state, answer=answer))
+
+
+def _has_room(asked: Asked, running: Collection[Asked]) -> bool:
+    """Whether one more may be looked at; what could not be read before takes half of the places at most."""
+    again = sum(1 for one in running if one.tries and not one.effect)
+    return len(running) < SHARE.total and (asked.effect is not None or not asked.tries or again < SHARE.total // 2)
 
 
 def _is_theirs(mention: Mention) -> bool:

@@ -11,11 +11,12 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from relay.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published
 from relay.ports import Batch, Gone, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
-from relay.testing import FakeSource, author, post, text
+from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain
 from tests.house import HALL, ROOM, House
 from tests.test_outbox import want
@@ -293,6 +294,18 @@ async def test_an_author_who_refuses_is_only_linked_and_nothing_is_kept(house: H
     assert "A bridge of grass" not in plain(answer.text)
     assert [span.link for block in answer.text for span in block.spans if span.link] == [ROOT.url]
     assert await house.store.get_page_of(ROOT.uri) is None
+
+
+async def test_an_author_who_was_taken_out_is_neither_previewed_nor_unrolled(house: House) -> None:
+    await with_thread(house, *CHAIN).ask(f"unroll {LINK}")
+    await house.store.save_author_stop(author().uri, NOON, NOON + UNDO_FOR)
+    told = plain((await house.ask(f"unroll {LINK}")).text)
+    assert "asks not to be collected" in told
+    assert "A bridge of grass" not in told
+    sami = post(5, author=author("Sami"))
+    house.sources["fake"].answers["#bridge"] = [Batch(events=(Published(post(1)), Published(sami)))]
+    answer = await house.ask("preview #bridge")
+    assert [card.post.uri for card in answer.cards] == [sami.uri]
 
 
 async def test_a_warning_stands_for_what_it_folds(house: House) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import aiohttp
 
 from relay.stage import Draft, Person, Stage
 from tests.processes import RelayProcess, seeded
+from tests.test_cli import relay as command
 from tests.test_relay_run import CONFIG, ILLA, SAMI, database
+from tests.test_store_private import traces
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)
 KUSI = Person(username="kusi", name="Kusi", note="", joined=JOINED)
@@ -107,4 +111,112 @@ async def test_an_author_says_stop_and_everything_is_gone(tmp_path: Path) -> Non
         await relay.wait_until(lambda lines: any(line["uri"] == stage.uris["y"] for line in lines))
         assert not any(line["uri"] == stage.uris["z"] for line in relay.lines)
         assert [line["action"] for line in relay.lines].count("delete") == 1
+        await relay.stop()
+
+
+async def brought(relay: RelayProcess, uri: str) -> None:
+    await relay.wait_until(lambda lines: any(line["uri"] == uri for line in lines))
+
+
+async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_killed_in_between(
+    tmp_path: Path,
+) -> None:
+    async with Stage([ILLA, SAMI, KUSI, US]) as stage:
+        config = configured(tmp_path, stage)
+        async with RelayProcess(config) as relay:
+            await seeded(database(tmp_path), 3)
+            await stage.speaking.attended()
+            stage.post(Draft(author="illa", name="a", text="First, the ropes of the #bridge"))
+            await brought(relay, stage.uris["a"])
+            stage.post(Draft(author="kusi", text="@chasqui unroll", reply_to="a"))
+            await stage.speaking.spoken(1)
+            page = link(answers(stage)[0])
+            stage.speaking.silent = asyncio.Event()
+            stage.post(Draft(author="illa", text="@chasqui, stop!", visibility="direct"))
+            await stage.speaking.spoken(2)  # the answer stands there, and the relay does not hear of it
+            assert (await read(page))[0] == 410, "it is hidden before it is answered"
+            await relay.kill()
+        stage.speaking.silent = None
+        stage.speaking.forget_keys()
+        async with RelayProcess(config) as relay:
+            await relay.running.wait()
+            assert (await read(page))[0] == 410
+            stage.post(Draft(author="illa", text="@chasqui undo stop", visibility="direct"))
+            await stage.speaking.spoken(3)
+            assert (await read(page))[0] == 200
+            stage.post(Draft(author="illa", name="b", text="Second, the floor of the #bridge"))
+            await brought(relay, stage.uris["b"])
+            stage.post(Draft(author="illa", text="@chasqui stop please", visibility="direct"))
+            await stage.speaking.spoken(4)
+            await relay.kill()
+        assert traces(tmp_path, "the ropes of the")
+        with closing(sqlite3.connect(tmp_path / "relay.sqlite3")) as file, file:
+            file.execute("UPDATE stops SET due = 0")  # three days later
+        async with RelayProcess(config) as relay:
+            await relay.running.wait()
+            while traces(tmp_path, "the ropes of the"):
+                await asyncio.sleep(0.05)
+            assert traces(tmp_path, "the floor of the") == {}
+            assert (await read(page))[0] == 410
+            stage.post(Draft(author="illa", name="c", text="Third, the sides of the #bridge"))
+            stage.post(Draft(author="sami", name="d", text="I have seen the #bridge"))
+            await brought(relay, stage.uris["d"])
+            stage.post(Draft(author="illa", text="@chasqui undo stop", visibility="direct"))
+            await stage.speaking.spoken(5)
+            stage.post(Draft(author="illa", name="e", text="At last, the #bridge"))
+            await brought(relay, stage.uris["e"])
+            assert not any(line["uri"] == stage.uris["c"] for line in relay.lines)
+            assert await relay.stop() == 0
+        said = [answer["content"] for answer in answers(stage)]
+        assert [("72 hours" in one, "may be kept and relayed again" in one) for one in said[1:]] == [
+            (True, False),
+            (False, True),
+            (True, False),
+            (False, True),
+        ]
+        assert "undo stop" in said[1]
+
+
+def lying(stage: Stage, liar: str, victim: str) -> None:
+    """From now on a stranger's server says that the account ``liar`` is called as the victim is, and lives there."""
+    honest = stage.speaking.entity
+    uri = f"https://evil.example/users/{liar}"
+
+    def entity(status: Any) -> dict[str, Any]:
+        told = honest(status)
+        if status.author.username == liar:
+            names = {"acct": victim, "username": victim, "url": f"{stage.url}/@{victim}", "uri": uri}
+            told |= {"uri": f"{uri}/statuses/{status.id}", "account": told["account"] | names}
+        return told
+
+    stage.speaking.entity = entity
+
+
+async def test_a_stranger_under_an_author_s_name_silences_nobody_and_small_talk_deletes_nothing(
+    tmp_path: Path,
+) -> None:
+    mallory = Person(username="mallory", name="Illa", note="", joined=JOINED)
+    async with Stage([ILLA, SAMI, KUSI, mallory, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+        lying(stage, "mallory", "illa")
+        await seeded(database(tmp_path), 3)
+        await stage.speaking.attended()
+        stage.post(Draft(author="illa", name="a", text="First, the ropes of the #bridge"))
+        await brought(relay, stage.uris["a"])
+        stage.post(Draft(author="kusi", text="@chasqui unroll", reply_to="a"))
+        await stage.speaking.spoken(1)
+        page = link(answers(stage)[0])
+        stage.post(Draft(author="mallory", text="@chasqui stop"))
+        await stage.speaking.spoken(2)
+        for text in ("@kusi @chasqui stop spreading rumours", "@chasqui basta ya de mentiras", "@chasqui don't stop"):
+            stage.post(Draft(author="illa", text=text, reply_to="a"))
+        stage.post(Draft(author="sami", text="@chasqui unroll", reply_to="a"))
+        await stage.speaking.spoken(3)
+        assert (await read(page))[0] == 200
+        stage.post(Draft(author="illa", name="z", text="Second, the floor of the #bridge"))
+        await brought(relay, stage.uris["z"])
+        assert not any(line["action"] == "delete" for line in relay.lines)
+        code, out, _ = await command("forget", "--list", "-c", str(tmp_path / "relay.toml"), folder=tmp_path)
+        assert code == 0
+        assert "https://evil.example/users/mallory" in out
+        assert f"{stage.url}/users/illa" not in out
         await relay.stop()

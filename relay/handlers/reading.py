@@ -42,9 +42,11 @@ async def preview(desk: Desk, command: Command, say: Words) -> Answer:
     blocks += [
         item(say("left out by {filter}: {n}"), filter=code(why.value), n=count) for why, count in found.left_out.items()
     ]
-    if not found.cards:
+    out = await desk.store.list_taken_out([card.post for card in found.cards])
+    cards = tuple(card for card in found.cards if card.post.uri not in out)
+    if not cards:
         return done(line(say("Nothing to show yet for {topic}."), topic=bold(topic)), *blocks)
-    return Answer(text=(line(say("The latest on {topic}:"), topic=bold(topic)), *blocks), cards=found.cards)
+    return Answer(text=(line(say("The latest on {topic}:"), topic=bold(topic)), *blocks), cards=cards)
 
 
 # --- unroll ---
@@ -90,13 +92,13 @@ async def _unrolled(desk: Desk, command: Command, thread: Thread, say: Words) ->
     if not posts:
         return failed(line(say("Its author has taken it back: there is nothing left to read.")))
     first = posts[0]
-    if first.author.refuses:
+    page = await desk.threads.keep(thread)
+    if page is None:
         return done(
             line(say("{author} asks not to be collected, so I make no page of it."), author=_author(first)),
             line(say("{link} leads to it."), link=Span(say("The original"), first.url)),
         )
-    page = await desk.threads.keep(thread)
-    address = desk.page(command.destination, page.slug) if page else ""
+    address = desk.page(command.destination, page.slug)
     return done(
         line(
             say("{what} by {author}"),
