@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -267,6 +268,20 @@ async def test_who_calls_a_post_by_a_name_of_another_server_is_refused(stage: Fe
         assert isinstance(refused, Refused)
         assert f"{stage.base}/users/ana" in refused.reason
         assert "https://victim.example/users/illa/statuses/1" in refused.reason
+
+
+async def test_a_redirect_to_a_file_makes_nobody_speak(stage: Fediverse) -> None:
+    """Whoever may upload a file to a configured instance would speak for it."""
+    forged = json.dumps(Fediverse("https://victim.example").post("I confess.", "illa", id=7)).encode()
+    async with run() as evil, asking(stage.base) as source:
+        for path in ("/media/api/v1/statuses/7", "/media/7.json", "/api/v1/media/7"):
+            stage.say(path, forged)
+            evil.say("/api/v1/statuses/7", status=302, times=1, headers={"Location": f"{stage.base}{path}"})
+            assert isinstance(await source.fetch_thread(f"{evil.base}/@x/7"), Refused)
+        stage.say("/api/v1/statuses/7$", forged)
+        stage.say("/api/v1/statuses/7/context", {"ancestors": [], "descendants": []})
+        evil.say("/api/v1/statuses/7", status=302, times=1, headers={"Location": f"{stage.base}/api/v1/statuses/7"})
+        assert [plain(post.body) for post in await fetch(source, f"{evil.base}/@x/7")] == ["I confess."]
 
 
 async def test_what_a_stranger_tells_of_others_is_left_out(stage: Fediverse) -> None:

@@ -13,6 +13,7 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 
 import msgspec
 
+from relay.authenticity import is_home
 from relay.ports import Gone, Mention, Mentions, TryLater
 from relay.sources.bluesky import place
 from relay.sources.bluesky.address import POSTS, did_of, read_at
@@ -151,7 +152,7 @@ def read_mention(notice: _Notice, did: str) -> Mention | None:
     asker = read_asker(notice.author)
     if where is None or where.collection != POSTS or said is None or at is None or asker is None:
         return None
-    if where.who != asker.uri or asker.uri == did or not _mentions(said, did):
+    if not is_home(notice.uri, asker.uri) or asker.uri == did or not _mentions(said, did):
         return None
     this = Ref(notice.uri, notice.cid)
     reply = read(said.reply, Reply)

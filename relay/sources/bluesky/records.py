@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from relay.authenticity import is_home
 from relay.model import Author, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.bluesky import embeds
@@ -71,7 +72,7 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
     """The post in an AppView's view of it (``app.bsky.feed.defs#postView``)."""
     shown = read(view, PostView)
     place = read_at(shown.uri) if shown else None
-    if shown is None or place is None or place.who != shown.author.did:
+    if shown is None or place is None or not is_home(shown.uri, shown.author.did):
         return None
     indexed = read_time(shown.indexed)
     said = read(shown.record, Record)
@@ -237,7 +238,7 @@ def _quote(shown: Shown) -> Quote | None:
     """One level deep. Of what its author wants to keep from visitors there is the link only."""
     profile, said, place = read(shown.author, Profile), read(shown.value, Record), read_at(shown.uri)
     author = _author(profile) if profile else None
-    if profile is None or author is None or place is None or said is None or place.who != author.uri:
+    if profile is None or author is None or place is None or said is None or not is_home(shown.uri, author.uri):
         return None
     draft = _draft(place, "", said, read_time(shown.indexed) or _FIRST)
     labels = (*draft.labels, *read_labels(shown.labels))

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from relay.authenticity import is_home
 from relay.model import Post
 from relay.sources.bluesky.address import POSTS, Place, did_of, read_at
 from relay.sources.bluesky.answers import Told
@@ -101,13 +102,14 @@ async def _home(api: Api, did: str) -> str:
     kind, _, name = did.removeprefix("did:").partition(":")
     url = f"https://{unquote(name)}/.well-known/did.json" if kind == "web" else f"{api.directory}/{did}"
     answer = await api.fetch(url)
-    return home(answer.body) if isinstance(answer, Told) else ""
+    return home(answer.body, did) if isinstance(answer, Told) else ""
 
 
 async def _get(api: Api, base: str, where: Place) -> _Kept | None:
     params = [("repo", where.who), ("collection", where.collection), ("rkey", where.rkey)]
     answer = await api.get(base, "com.atproto.repo.getRecord", params)
-    return read(answer.body, _Kept) if isinstance(answer, Told) else None
+    kept = read(answer.body, _Kept) if isinstance(answer, Told) else None
+    return kept if kept and is_home(kept.uri, where.who) else None
 
 
 async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dict[str, _Kept]:
@@ -122,7 +124,7 @@ async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dic
         answer = await api.get(base, "com.atproto.repo.listRecords", [*params, ("cursor", cursor)])
         listing = read(answer.body, _Listing) if isinstance(answer, Told) else None
         records = read_all(listing.records, _Kept) if listing else []
-        own = (kept for kept in records if did_of(kept.uri) == where.who)
+        own = (kept for kept in records if is_home(kept.uri, where.who))
         here = {kept.uri: kept for kept in own if root_of(kept.uri, kept.value) == root}
         found |= here
         cursor = (listing.cursor or "") if listing else ""
@@ -146,7 +148,7 @@ def _key(root: str, where: Place) -> str:
 
 def _post(did: str, kept: _Kept, profile: bytes) -> Post | None:
     place = read_at(kept.uri)
-    if place is None or place.who != did:
+    if place is None or not is_home(kept.uri, did):
         return None
     draft = read_record(did, place.rkey, kept.cid, kept.value, datetime.now(UTC))
     post = read_bare(draft, profile) if draft else None

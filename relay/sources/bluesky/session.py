@@ -41,6 +41,7 @@ class Service(msgspec.Struct):
 class Document(msgspec.Struct):
     """A DID document, as far as it says where the account lives."""
 
+    id: str = ""
     service: Raw = Raw()
 
 
@@ -51,9 +52,14 @@ class _Open:
     base: str
 
 
-def home(document: bytes | Raw) -> str:
-    """The address of the account's own server (PDS) in its DID document; empty where there is none."""
+def home(document: bytes | Raw, did: str = "") -> str:
+    """The address of the account's own server (PDS) in its DID document; empty where there is none.
+
+    ``did``: whose document it has to be.
+    """
     read_document = read(document, Document)
+    if did and (read_document is None or read_document.id != did):
+        return ""
     services = read_all(read_document.service, Service) if read_document else []
     address = next((one.address for one in services if one.id.endswith("#atproto_pds")), "")
     return web_address(address).rstrip("/")

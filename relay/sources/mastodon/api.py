@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -61,7 +62,11 @@ class Api:
         if wait := self._turn(url, paging=paging):
             return wait
         headers = {"accept": "application/json", **self._authorization(url)}
-        return self._judge(url, await self.http.get(url, params=params or None, headers=headers))
+        answer = self._judge(url, await self.http.get(url, params=params or None, headers=headers))
+        if isinstance(answer, Told) and _path(answer.url) != _path(url):
+            # a file that somebody uploaded to a server is not the server's own word, whoever redirects to it
+            return Odd(host_of(answer.url), "something else than was asked for")
+        return answer
 
     async def get_text(self, url: str, params: Params = ()) -> Told | Trouble:
         """A document for everybody, of any kind: no token is shown."""
@@ -140,6 +145,10 @@ async def as_list(answer: Told | Trouble) -> Listed | Trouble:
     if not items and await off_loop(len(answer.body), lambda: read(answer.body, list[Raw])) != []:
         return Odd(host_of(answer.url), "something that is no list of posts")
     return Listed(items, answer.wait)
+
+
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path).rstrip("/")
 
 
 def _origin(url: str) -> str:
