@@ -9,6 +9,7 @@ import msgspec
 
 from relay.sources.bluesky.facets import facet_tags
 from relay.sources.bluesky.shapes import Raw, read, read_all
+from relay.sources.limits import TAGS
 
 _TAG = "app.bsky.richtext.facet#tag"
 
@@ -51,7 +52,7 @@ class Tagged(msgspec.Struct, gc=False):
             for feature in facet.features or ()
             if feature.tag and feature.type == _TAG
         ]
-        return found + self.tags if self.tags else found
+        return (found[:TAGS] + self.tags[:TAGS]) if self.tags else found[:TAGS]
 
 
 class Commit(msgspec.Struct, gc=False):

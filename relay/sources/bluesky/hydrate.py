@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 
 from relay.model import Post, PostUri
@@ -18,6 +19,7 @@ from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import Draft, read_bare, read_view
 from relay.sources.bluesky.shapes import Raw, read
 from relay.sources.bluesky.xrpc import Api, Version, portions
+from relay.sources.off_loop import off_loop
 
 _PAUSES = (timedelta(milliseconds=500), timedelta(seconds=1), timedelta(seconds=3))
 _PROFILES = 5_000
@@ -79,7 +81,7 @@ class Hydrator:
             for draft in batch:
                 raw = views.get(draft.uri)
                 if raw is not None and _is_of(raw, draft):
-                    found[draft.uri] = _shown(read_view(raw))
+                    found[draft.uri] = _shown(await off_loop(len(raw), partial(read_view, raw)))
         return found
 
     async def _bare(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:

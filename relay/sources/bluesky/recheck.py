@@ -14,6 +14,7 @@ from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import read_view
 from relay.sources.bluesky.shapes import Raw
 from relay.sources.bluesky.xrpc import MANY, Api
+from relay.sources.off_loop import off_loop
 
 _LAG = timedelta(hours=1)
 """So long an AppView may be behind the firehose, from which we may have a post."""
@@ -38,7 +39,7 @@ async def _fate(api: Api, known: Post, found: Mapping[str, Raw]) -> list[Event]:
     raw = found.get(known.uri)
     if raw is None:
         return [] if await _is_ahead(api, known) else [Deleted(known.uri)]
-    read = read_view(raw)
+    read = await off_loop(len(raw), lambda: read_view(raw))
     if isinstance(read, Withheld):
         return [Deleted(known.uri)]
     return [Edited(read)] if read is not None and read != known else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import unquote
 
 import msgspec
@@ -23,6 +24,8 @@ from relay.sources.bluesky.records import read_bare, read_record
 from relay.sources.bluesky.session import home
 from relay.sources.bluesky.shapes import Raw, Record, Reply, read, read_all
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.limits import RECORD
+from relay.sources.off_loop import off_loop
 
 _PAGES = 20
 _MOST = 1_000
@@ -87,7 +90,9 @@ async def read_part(api: Api, where: Place, top: Place, root: str) -> Part | Non
 async def read_posts(api: Api, part: Part, uris: Iterable[str] | None = None) -> Sequence[Post]:
     """The posts, or those of them that are named; what does not leave Bluesky is left out."""
     shown = _view(part.did, await _get(api, part.base, Place(part.did, "self", _PROFILES)))
-    posts = (_post(part.did, part.records[uri], shown) for uri in (part.records if uris is None else uris))
+    records = [part.records[uri] for uri in (part.records if uris is None else uris)]
+    size = sum(len(kept.value) for kept in records)
+    posts = await off_loop(size, lambda: [_post(part.did, kept, shown) for kept in records])
     return [post for post in posts if post]
 
 
@@ -122,15 +127,21 @@ async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dic
     for _ in range(_PAGES):
         params = [("repo", where.who), ("collection", POSTS), ("limit", "100"), ("reverse", "true")]
         answer = await api.get(base, "com.atproto.repo.listRecords", [*params, ("cursor", cursor)])
-        listing = read(answer.body, _Listing) if isinstance(answer, Told) else None
-        records = read_all(listing.records, _Kept) if listing else []
-        own = (kept for kept in records if is_home(kept.uri, where.who))
-        here = {kept.uri: kept for kept in own if root_of(kept.uri, kept.value) == root}
+        body = answer.body if isinstance(answer, Told) else b""
+        listing, records, here = await off_loop(len(body), partial(_listed, body, where.who, root))
         found |= here
         cursor = (listing.cursor or "") if listing else ""
         if not cursor or len(records) < _SHORT or len(found) >= _MOST or (not here and cursor > where.rkey):
             break
     return found
+
+
+def _listed(body: bytes, who: str, root: str) -> tuple[_Listing | None, list[_Kept], dict[str, _Kept]]:
+    """A page, its records, and those of them that are somebody's own in the conversation."""
+    listing = read(body, _Listing)
+    records = read_all(listing.records, _Kept) if listing else []
+    own = (kept for kept in records if is_home(kept.uri, who) and len(kept.value) <= RECORD)
+    return listing, records, {kept.uri: kept for kept in own if root_of(kept.uri, kept.value) == root}
 
 
 def root_of(uri: str, record: Raw) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from relay.sources.bluesky.jetstream_place import read_cursor, write_cursor
 from relay.sources.bluesky.jetstream_socket import Course, Timing
 from relay.sources.bluesky.records import Draft, answers_others, read_record
 from relay.sources.bluesky.stream_basin import Basin
+from relay.sources.off_loop import off_loop
 
 _HELD = "Bluesky's API does not say who wrote what the Jetstream tells; posts are held back until it does"
 
@@ -61,7 +63,9 @@ class Stream:
             while True:
                 haul = await basin.take()
                 told = _still_true(haul.told)
-                drafts, found = _drafts(told), dict[PostUri, Post | None]()
+                size = sum(len(one.record) for one in told if isinstance(one, Written))
+                drafts = await off_loop(size, partial(_drafts, told))
+                found = dict[PostUri, Post | None]()
                 async with aclosing(self._hydrate(drafts, found)) as delays:
                     async for _ in delays:
                         yield Streamed(note=_HELD)

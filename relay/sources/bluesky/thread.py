@@ -23,6 +23,8 @@ from relay.sources.bluesky.records import BRIDGE, read_view
 from relay.sources.bluesky.repository import root_of
 from relay.sources.bluesky.shapes import PostView, Raw, Record, Reply, read
 from relay.sources.bluesky.xrpc import Api, portions
+from relay.sources.limits import RECORD
+from relay.sources.off_loop import off_loop
 
 _CALLS = 50
 """The most times that the surroundings of a post are asked for; at 10 posts each that is a thread of five hundred."""
@@ -49,6 +51,16 @@ class _Bag:
     views: dict[str, Raw] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Bytes of what was found."""
+        return sum(map(len, self.views.values()))
+
+    def read(self, body: bytes) -> str | None:
+        """Take in an answer of the AppView; None where it is none."""
+        tree = read(body, _Thread)
+        return self.add(tree.thread) if tree else None
+
     def add(self, tree: bytes | Raw) -> str:
         """Take in a tree of posts; answers the uri of the one at its root, "" where that is none."""
         first = ""
@@ -56,7 +68,7 @@ class _Bag:
         while waiting and len(self.views) < _CALLS * _DEEPEST:
             raw, is_below = waiting.pop()
             node = read(raw, _Node)
-            view = read(node.post, PostView) if node else None
+            view = read(node.post, PostView) if node and len(node.post) <= RECORD else None
             if node is None or view is None:
                 continue
             first = first or view.uri
@@ -106,13 +118,13 @@ async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLate
         return await repository.fetch_thread(api, where) or settled(start, "")
     if not isinstance(start, str):
         return settled(start, f"there is no such post any more: {ref}")
-    first = read_view(bag.views[start])
+    first = await off_loop(len(bag.views[start]), lambda: read_view(bag.views[start]))
     if isinstance(first, Withheld):
         return Gone(f"{ref} stays on Bluesky: {first.reason}")
     if first is None:
         return Refused(f"{ref} is no post that this relay can read")
     more = () if is_alone(bag.nodes, start) else await _gather(api, bag, start)
-    return [*bag.posts(start), *more]
+    return [*await off_loop(bag.size, lambda: bag.posts(start)), *more]
 
 
 async def _gather(api: Api, bag: _Bag, start: str) -> Sequence[Post]:
@@ -136,7 +148,7 @@ async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
             views += answer.values()
         else:
             untold += some
-    bag.add_listed(views)
+    await off_loop(bag.size, lambda: bag.add_listed(views))
     return untold
 
 
@@ -170,8 +182,7 @@ async def _look(api: Api, bag: _Bag, uri: str) -> str | Trouble:
     answer = await api.ask("app.bsky.feed.getPostThread", params)
     if not isinstance(answer, Told):
         return answer
-    tree = read(answer.body, _Thread)
-    found = bag.add(tree.thread) if tree else None
+    found = await off_loop(len(answer.body), lambda: bag.read(answer.body))
     return Odd(answer.host) if found is None else found or Missing(answer.host)
 
 

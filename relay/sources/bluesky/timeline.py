@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -18,6 +19,8 @@ from relay.sources.bluesky.place import PAGE, Item, Place
 from relay.sources.bluesky.records import answers_others, read_author, read_time, read_view
 from relay.sources.bluesky.shapes import Raw, read
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.limits import ITEMS, RECORD
+from relay.sources.off_loop import off_loop
 
 _PAGES = 10
 """So many are read at most in one poll."""
@@ -83,7 +86,8 @@ async def poll(api: Api, feed: Feed) -> Batch | TryLater | Gone:
     after = step.place if step else place.begin(reading.items, now)
     # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
     shown = step.new if step else () if feed.seeded else tuple(reading.views)
-    posts = [post for uri in reversed(shown) if (post := _post(reading.views[uri], feed.address))]
+    views = [reading.views[uri] for uri in reversed(shown)]
+    posts = await off_loop(sum(map(len, views)), lambda: [post for one in views if (post := _post(one, feed.address))])
     return Batch(
         events=tuple(Published(post) for post in posts),
         cursor=str(after) if str(after) != feed.cursor else None,
@@ -99,11 +103,11 @@ async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Troubl
         answer = await _ask(api, address, reading.onward)
         if not isinstance(answer, Told):
             return reading if number and isinstance(answer, TryLater) else answer
-        page = read(answer.body, _Page) or _Page()
+        page = await off_loop(len(answer.body), partial(read, answer.body, _Page)) or _Page()
         items = page.posts if tag_of(address) else page.feed
         if items is None:
             return Odd(answer.host)
-        found = list(_entries(items, address, reading))
+        found = await off_loop(len(answer.body), partial(_found, items[:ITEMS], address, reading))
         reading.items += found
         reading.wait = answer.wait
         reading.onward = page.cursor or "" if items else ""
@@ -125,11 +129,15 @@ async def _ask(api: Api, address: str, cursor: str) -> Told | Trouble:
     return await api.ask("app.bsky.feed.getAuthorFeed", feed)
 
 
+def _found(items: list[Raw], address: str, reading: _Reading) -> list[Item]:
+    return list(_entries(items, address, reading))
+
+
 def _entries(items: list[Raw], address: str, reading: _Reading) -> Iterator[Item]:
     """What stands on a page; the views of posts that were written by whom the feed is about are kept."""
     for raw in items:
         entry = _Entry(raw) if tag_of(address) else read(raw, _Entry)
-        dated = read(entry.post, _Dated) if entry else None
+        dated = read(entry.post, _Dated) if entry and len(entry.post) <= RECORD else None
         if entry is None or dated is None:
             continue
         if reason := read(entry.reason, _Reason):

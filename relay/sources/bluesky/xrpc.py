@@ -13,6 +13,8 @@ from relay.http import Http
 from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, judge
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Raw, read
+from relay.sources.limits import RECORD
+from relay.sources.off_loop import off_loop
 
 T = TypeVar("T")
 Params = Sequence[tuple[str, str]]
@@ -75,20 +77,16 @@ class Api:
         answer = await self.ask("app.bsky.feed.getPosts", [("uris", uri) for uri in uris[:MANY]])
         if not isinstance(answer, Told):
             return answer
-        found = read(answer.body, _Posts)
-        if found is None:
-            return Odd(answer.host)
-        return {named.uri: raw for raw in found.posts if (named := read(raw, Version))}
+        found = await off_loop(len(answer.body), lambda: _named(answer.body))
+        return Odd(answer.host) if found is None else found
 
     async def get_profiles(self, dids: Sequence[str]) -> dict[str, Raw] | Trouble:
         """Profiles of up to 25 people, by DID; those that do not exist are missing."""
         answer = await self.ask("app.bsky.actor.getProfiles", [("actors", did) for did in dids[:MANY]])
         if not isinstance(answer, Told):
             return answer
-        found = read(answer.body, _Profiles)
-        if found is None:
-            return Odd(answer.host)
-        return {named.did: raw for raw in found.profiles if (named := read(raw, _Named))}
+        found = await off_loop(len(answer.body), lambda: _people(answer.body))
+        return Odd(answer.host) if found is None else found
 
     async def get_did(self, handle: str) -> str | Trouble:
         """Whose handle it is."""
@@ -97,3 +95,20 @@ class Api:
             return answer
         named = read(answer.body, _Named)
         return named.did if named else Missing(answer.host)
+
+
+def _named(body: bytes) -> dict[str, Raw] | None:
+    """The views of posts in an answer, by uri."""
+    found = read(body, _Posts)
+    return None if found is None else {named.uri: raw for raw in _few(found.posts) if (named := read(raw, Version))}
+
+
+def _people(body: bytes) -> dict[str, Raw] | None:
+    """The profiles in an answer, by DID."""
+    found = read(body, _Profiles)
+    return None if found is None else {named.did: raw for raw in _few(found.profiles) if (named := read(raw, _Named))}
+
+
+def _few(raws: Sequence[Raw]) -> Sequence[Raw]:
+    """As many as were asked for at most, without what is too large to be one."""
+    return [raw for raw in raws[:MANY] if len(raw) <= RECORD]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 from urllib.parse import unquote
 
 from relay.authenticity import Standing, Verdict, counts_unasked, is_home, of_post, standing
@@ -26,6 +27,8 @@ from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import alias, read_post
+from relay.sources.mastodon.shapes import Raw
+from relay.sources.off_loop import off_loop
 
 log = get_logger(__name__)
 
@@ -164,7 +167,8 @@ class Homes:
                 if not (isinstance(answer, TryLater) and answer.paced):
                     self._fell_silent(base, posts, found)
                 return
-            found[post.uri] = self._fate(base, post, answer, kind.speech)
+            size = len(answer.body) if isinstance(answer, Told) else 0
+            found[post.uri] = await off_loop(size, partial(self._fate, base, post, answer, kind.speech))
 
     async def _all(self, base: str, parameter: str, posts: Mapping[str, Post]) -> dict[PostUri, Fate]:
         """What is not told here may still be there: servers leave out what they do not show in lists."""
@@ -174,7 +178,8 @@ class Homes:
             listed = await self.about.api.get_list(f"{base}/api/v1/statuses", params)
             if not isinstance(listed, Listed):
                 break
-            told = (self._read(base, raw) for raw in listed.items.values())
+            items = listed.items.values()
+            told = await off_loop(sum(map(len, items)), partial(self._read_all, base, items))
             found |= {post.uri: post for post in told if post and post.uri in names}
         return found
 
@@ -191,7 +196,10 @@ class Homes:
         is_gone = misskey.is_gone(answer) if speech is Speech.MISSKEY else isinstance(answer, Missing) and answer.sure
         return gone if is_gone else Unknown.SILENT
 
-    def _read(self, base: str, raw: bytes) -> Post | None:
+    def _read_all(self, base: str, raws: Iterable[Raw]) -> list[Post | None]:
+        return [self._read(base, raw) for raw in raws]
+
+    def _read(self, base: str, raw: bytes | Raw) -> Post | None:
         post = read_post(raw, base, self.about.api.instances)
         return post if post and self.about.api.counts(post) else None
 

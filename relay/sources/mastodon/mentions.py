@@ -23,6 +23,7 @@ from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.parse import alias, body_of, read_author, read_time
 from relay.sources.mastodon.place import ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
+from relay.sources.off_loop import off_loop
 from relay.text import clean, plain
 
 LISTEN = timedelta(seconds=20)
@@ -99,8 +100,8 @@ class Voice:
         answer = await self.api.get(f"{base}/api/v1/notifications", params)
         if not isinstance(answer, Told):
             return _closed(answer, base)
-        page = identified(answer.body)
-        if not page and read(answer.body, list[Raw]) != []:
+        page = await off_loop(len(answer.body), lambda: identified(answer.body))
+        if not page and await off_loop(len(answer.body), lambda: read(answer.body, list[Raw])) != []:
             return _closed(Odd(host_of(base), "something that is no list of notifications"), base)
         newest = ordered(page)[-1] if page else cursor or _BEGINNING
         told = (_mention(page[one], base, own) for one in ordered(page)) if cursor else ()

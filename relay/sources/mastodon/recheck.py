@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from urllib.parse import unquote
 
 from relay.authenticity import Standing, is_from_home, standing
@@ -16,6 +17,7 @@ from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
 from relay.sources.mastodon.shapes import Raw
+from relay.sources.off_loop import off_loop
 
 
 async def recheck(homes: Homes, posts: Sequence[Post]) -> Batch | TryLater | Gone:
@@ -68,12 +70,13 @@ async def _ask(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     if isinstance(listed, Closed):
         return listed.later()
     found = listed.items if isinstance(listed, Listed) else {}
-    events: list[Event] = _edits(known, found, api.instances)
+    events = await off_loop(sum(map(len, found.values())), lambda: _edits(known, found, api.instances))
     for identifier in (i for i in known if i not in found):
         answer = await api.get(alias(instance, identifier))
         if isinstance(answer, TryLater | Gone):
             return answer
-        events += _fate(known[identifier], answer, api.instances)
+        size = len(answer.body) if isinstance(answer, Told) else 0
+        events += await off_loop(size, partial(_fate, known[identifier], answer, api.instances))
     return Batch(events=tuple(events))
 
 

@@ -18,6 +18,7 @@ from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.place import PAGE, WHOLE, ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
+from relay.sources.off_loop import off_loop
 
 _CALLS = 50
 """The most requests for one thread; at 20 posts or more a request that is a thread of a thousand."""
@@ -37,6 +38,18 @@ class _Bag:
         for identifier, item in identified(raw).items():
             if status := read(item, Status):
                 self._keep(identifier, item, status)
+
+    def surround(self, body: bytes, anchor: str) -> bool:
+        """Take in what was told to stand around a post; whether that was as much as a server tells at most."""
+        context = read(body, Context) or Context()
+        self.add(context.ancestors)
+        self.add(context.descendants)
+        return is_cut(self.statuses, anchor, identified(context.descendants))
+
+    @property
+    def size(self) -> int:
+        """Bytes of what was found."""
+        return sum(map(len, self.raws.values()))
 
     def add_later(self, page: Mapping[str, Raw]) -> None:
         """Of what the author wrote later, that which belongs to it: what is answered comes before its answers."""
@@ -73,14 +86,16 @@ async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | Try
 
 
 async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
-    first = bag.first
+    first = await off_loop(len(bag.raws[bag.start]), lambda: bag.first)
     if first is None:
         return Gone(f"{ref} is not for everybody to read")
     if not is_home(first.uri, first.author.uri):
         return Refused(f"{ref} is refused: {bag.base} says that it is by {first.author.uri}, and calls it {first.uri}")
     if not counts_unasked(first, api.instances):
         return Refused(f"{ref} is a copy; {address.host_of(first.uri)}, where it comes from, does not show it")
-    return await _fill(api, bag) or [post for post in bag.posts() if counts_unasked(post, api.instances)]
+    return await _fill(api, bag) or [
+        post for post in await off_loop(bag.size, bag.posts) if counts_unasked(post, api.instances)
+    ]
 
 
 async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
@@ -104,7 +119,7 @@ async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | 
     boosted = read(status.reblog, Status) if status else None
     asked, raw = (boosted, bytes(status.reblog)) if status and boosted else (status, answer.body)
     bag = _Bag(address.instance_of(answer.url), str(asked.id if asked else ""), api.instances)
-    bag.add(b"[" + raw + b"]")
+    await off_loop(len(raw), lambda: bag.add(b"[" + raw + b"]"))
     if bag.start not in bag.raws:
         return Refused(f"{address.host_of(answer.url)} does not speak the language of Mastodon servers")
     return bag
@@ -130,11 +145,8 @@ async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Troubl
     if not isinstance(answer, Told):
         return answer
     asked.around.add(anchor)
-    if context := read(answer.body, Context):
-        bag.add(context.ancestors)
-        bag.add(context.descendants)
-        if is_cut(bag.statuses, anchor, identified(context.descendants)):
-            asked.cut.add(anchor)
+    if await off_loop(len(answer.body), lambda: bag.surround(answer.body, anchor)):
+        asked.cut.add(anchor)
     return None
 
 
@@ -145,7 +157,8 @@ async def _read_after(api: Api, bag: _Bag, anchor: str, asked: Asked) -> None:
     params = [("limit", str(PAGE)), ("exclude_reblogs", "true"), ("min_id", anchor)]
     page = await api.get_list(address.account_feed(bag.base, str(account.id if account else "")), params)
     if isinstance(page, Listed):
-        bag.add_later(page.items)
+        items = page.items
+        await off_loop(sum(map(len, items.values())), lambda: bag.add_later(items))
         if len(page.items) < WHOLE:
             asked.end = anchor
     asked.fruitful = isinstance(page, Listed) and length(bag.statuses, bag.start) - before >= WORTH

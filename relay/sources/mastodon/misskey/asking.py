@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import unquote
 
 from relay.authenticity import counts_unasked
@@ -17,6 +18,7 @@ from relay.sources.mastodon.parse import local_id
 from relay.sources.mastodon.place import PAGE, Place, age
 from relay.sources.mastodon.shapes import Raw, identified, read
 from relay.sources.mastodon.tags import Tagged
+from relay.sources.off_loop import off_loop
 
 _CALLS = 20
 """The most requests for each half of a thread."""
@@ -122,8 +124,8 @@ async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:
     for number in range(_CALLS):
         question = {"noteId": where.id, "limit": _MANY, "offset": number * _MANY}
         answer = await api.post(f"{where.base}/api/notes/conversation", question)
-        page = identified(answer.body) if isinstance(answer, Told) else {}
-        found |= _posts(page, where.base)
+        page = await _page(answer)
+        found |= await off_loop(_size(page), partial(_posts, page, where.base))
         if len(page) < _MANY:
             return
 
@@ -138,8 +140,9 @@ async def _descend(api: Api, base: str, whose: str, top: str, found: dict[str, P
     for _ in range(_CALLS):
         question = _notes(whose, _MANY) | {"sinceId": since}
         answer = await api.post(f"{base}/api/users/notes", question)
-        page = identified(answer.body) if isinstance(answer, Told) else {}
-        for name, post in sorted(_posts(page, base).items(), key=lambda one: age(one[0])):
+        page = await _page(answer)
+        told = await off_loop(_size(page), partial(_posts, page, base))
+        for name, post in sorted(told.items(), key=lambda one: age(one[0])):
             if unquote(local_id(post.reply_to, base)) in found or (post.reply_to and not post.reply_to_author):
                 found.setdefault(name, post)
         if len(page) < _MANY or found.keys().isdisjoint(page):
@@ -149,3 +152,12 @@ async def _descend(api: Api, base: str, whose: str, top: str, found: dict[str, P
 
 def _posts(page: Mapping[str, Raw], base: str) -> dict[str, Post]:
     return {name: post for name, raw in page.items() if (post := read_note(raw, base))}
+
+
+async def _page(answer: Told | Trouble) -> dict[str, Raw]:
+    """The notes of an answer by their ids."""
+    return await off_loop(len(answer.body), partial(identified, answer.body)) if isinstance(answer, Told) else {}
+
+
+def _size(page: Mapping[str, Raw]) -> int:
+    return sum(map(len, page.values()))
