@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relay import __version__, descriptors, plugins
+from relay import __version__, descriptors, housekeeping, plugins
+from relay.clock import Clock, Timekeeper
 from relay.config import Config, WebSettings
 from relay.erasing import Erasing
 from relay.fence import fenced_adapter, fenced_source
@@ -29,8 +28,9 @@ from relay.log import Trouble, get_logger
 from relay.mentions import Speaker
 from relay.model import Destination
 from relay.outbox import Outbox
-from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, StoreLostError, Wanted
+from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, Wanted
 from relay.replies import Accounts, Replies
+from relay.schedule import LONGEST_WAIT
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
@@ -42,7 +42,6 @@ from relay.web.site import Join, Site
 log = get_logger(__name__)
 
 STOP_WITHIN = timedelta(seconds=5)
-WATCH_EVERY = timedelta(seconds=5)
 FORGET_EVERY = timedelta(hours=6)
 GROWTH_IDLE = timedelta(seconds=30)
 """How long a thread may be due to be looked at before anybody notices, where its looks are not closer to each other."""
@@ -177,11 +176,18 @@ class App:
         config = parts.config
         self.parts = parts
         self.store = store
+        self.clock = Clock(lambda: clock())  # noqa: PLW0108 - looked up each time, so that a test may set it
         self.tenure = Tenure(
             owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
             lease=config.outbox.lease,
-            clock=clock,
+            clock=self.clock,
             trouble=Trouble(),
+        )
+        self.timekeeper = Timekeeper(
+            store=store,
+            clock=self.clock,
+            tenure=self.tenure,
+            longest=2 * max([LONGEST_WAIT, *(source.interval for source in parts.sources.values())]),
         )
         parts.shelf.bind(store, self.tenure.trouble)
         self.outbox = Outbox(
@@ -220,7 +226,7 @@ class App:
         self.web = Web(
             store,
             self.threads.look,
-            _site(config, accounts),
+            replace(_site(config, accounts), clock_trouble=lambda: self.timekeeper.told),
             hooks=parts.hooks,
             previews=Previews(parts.previews, parts.colours),
             capacity=_capacity(config.web),
@@ -281,7 +287,7 @@ class App:
         adapters = [_spawn(self._attend(adapter), adapter.name) for adapter in self.parts.adapters.values()]
         outbox = _spawn(self.outbox.run(), "outbox")
         ingest = _spawn(self._read(), "ingest")
-        watch = _spawn(self._watch_store(), "store")
+        watch = _spawn(housekeeping.watch_store(self.store), "store")
         stopped = _spawn(stop.wait(), "stop")
         try:
             await _first_failure_or(stopped, [ingest, outbox, watch, *adapters])
@@ -332,24 +338,17 @@ class App:
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self.folding.run(), name="folds")
             tasks.create_task(self.growth.run(), name="growth")
-            tasks.create_task(self.erasing.run(), name="erasing")
+            tasks.create_task(self._erase(), name="erasing")
             tasks.create_task(self.speaker.run(), name="mentions")
             tasks.create_task(self._refresh(), name="refresh")
-            tasks.create_task(_give_back_memory(), name="memory")
+            tasks.create_task(self.timekeeper.run(), name="clock")
+            tasks.create_task(housekeeping.give_back_memory(), name="memory")
             if self.parts.config.store.keep:
                 tasks.create_task(self._forget(self.parts.config.store.keep), name="forget")
 
-    async def _watch_store(self) -> None:
-        """Raise :class:`StoreLostError` when the database's file is gone; the loops would wait for it for ever."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY.total_seconds())
-            try:
-                await self.store.get_next_due(())
-            except StoreLostError as error:
-                log.error("the database is lost, and the relay stops", reason=str(error))  # noqa: TRY400 - no bug of ours
-                raise
-            except StoreError:
-                pass  # the loops tell of it
+    async def _erase(self) -> None:
+        await self.timekeeper.started.wait()
+        await self.erasing.run()
 
     async def _refresh(self) -> None:
         """Another process may have changed the subscriptions."""
@@ -358,17 +357,11 @@ class App:
             await self.tenure.persist(self.ingest.refresh)
 
     async def _forget(self, keep: timedelta) -> None:
+        await self.timekeeper.started.wait()
         while True:
-            await self.tenure.persist(lambda: self.store.delete_old(clock() - keep))
+            if self.timekeeper.is_settled:
+                await self.tenure.persist(lambda: self.store.delete_old(self.clock() - keep))
             await asyncio.sleep(FORGET_EVERY.total_seconds())
-
-
-async def _give_back_memory() -> None:
-    """Hand back what starting up took and nobody needs any more: some megabytes, where the C library keeps them."""
-    await asyncio.sleep(2)
-    gc.collect()
-    with suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _spawn(work: Any, name: str) -> asyncio.Task[Any]:

@@ -38,7 +38,7 @@ from relay.ports import (
     ThreadedSource,
     TryLater,
 )
-from relay.schedule import backoff, next_check, next_poll, next_poll_after_failure, phase
+from relay.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
 
 log = get_logger(__name__)
 
@@ -74,7 +74,7 @@ def digest(
                 failures=feed.failures,
                 cursor=answer.cursor,
                 note=reason,
-                next_poll=now + (after or source.interval),
+                next_poll=now + min(after or source.interval, max(LONGEST_WAIT, source.interval)),
             )
         case TryLater(reason, after):
             failures = feed.failures + 1

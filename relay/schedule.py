@@ -19,6 +19,8 @@ OnUnknown = Literal["resend", "skip"]
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=15)
 LONGEST_POLL = timedelta(hours=6)
+LONGEST_WAIT = timedelta(days=2)
+"""No server is left alone for longer, whatever it asks: what is due later was written by a clock that was wrong."""
 LATE = timedelta(seconds=10)
 """How late a poll may be and yet have been in its slot, where what was asked for would lead just past the next one."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,7 +53,7 @@ def next_poll(now: datetime, interval: timedelta, wait: timedelta | None, phase:
     at once (after a start) come apart again, and stay so. A poll that came late does not lose its next slot, so the
     first pause is between a half and one and a half intervals; but none is shorter than ``wait``.
     """
-    asked = now + (wait or timedelta(0))
+    asked = now + min(wait or timedelta(0), max(LONGEST_WAIT, interval))
     at = _slot(max(now + interval / 2, asked - min(interval / 2, LATE)), interval, phase)
     return max(at, asked)
 
@@ -68,7 +70,7 @@ def next_poll_after_failure(
 ) -> datetime:
     """After the n-th failed poll in a row: doubling from the interval up to six hours, never before ``after``."""
     pause = backoff(failures, jitter, first=interval, longest=max(interval, LONGEST_POLL))
-    return now + max(pause, after or timedelta(0))
+    return now + max(pause, min(after or timedelta(0), LONGEST_WAIT))
 
 
 def spend(until: datetime | None, now: datetime, budget: int, burst: int) -> datetime | None:
@@ -170,7 +172,7 @@ def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, 
             delivery=delivery.id,
             destination=delivery.destination,
             state=state,
-            due=now + wait,
+            due=now + min(wait, LONGEST_WAIT),
             reason=reason,
             messages=outcome.messages if isinstance(outcome, Sent) else (),
             pause=pause,

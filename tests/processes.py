@@ -74,6 +74,14 @@ class RelayProcess:
                 self.running.set()
         self.running.set()  # it will not come any more
 
+    @property
+    def pages(self) -> tuple[str, int]:
+        """Where it serves its pages; it must be running."""
+        (told,) = [line for line in self.log if "the relay runs" in line]
+        url = next(part.removeprefix("pages=") for part in told.split() if part.startswith("pages="))
+        host, _, port = url.removeprefix("http://").partition(":")
+        return host, int(port)
+
     async def kill(self) -> None:
         """SIGKILL, as a power cut would."""
         self._process.kill()

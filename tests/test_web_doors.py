@@ -153,13 +153,6 @@ def test_visitors_never_get_what_the_relay_needs(asked: int, most: int) -> None:
 # --- the real process ---
 
 
-def address(relay: RelayProcess) -> tuple[str, int]:
-    (told,) = [line for line in relay.log if "the relay runs" in line]
-    url = next(part.removeprefix("pages=") for part in told.split() if part.startswith("pages="))
-    host, _, port = url.removeprefix("http://").partition(":")
-    return host, int(port)
-
-
 async def get(url: str, source: str) -> tuple[int, str]:
     connector = aiohttp.TCPConnector(local_addr=(source, 0), force_close=True)
     timeout = aiohttp.ClientTimeout(total=20)
@@ -189,7 +182,7 @@ async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_
         async with relay:
             await seeded(database(tmp_path), 3)
             await relay.running.wait()
-            place = address(relay)
+            place = relay.pages
             base = f"http://{place[0]}:{place[1]}"
             sockets = await half_open(place, 650, "127.0.0.1")
             assert await get(f"{base}/healthz", "127.0.0.2") == (200, "ok\n")
@@ -213,7 +206,7 @@ async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_
 async def test_who_sends_no_whole_head_or_reads_nothing_is_dropped(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await relay.running.wait()
-        place = address(relay)
+        place = relay.pages
         reader, writer = await asyncio.open_connection(*place)
         writer.write(b"GET / HTTP/1.1\r\nX-A: ")
         dripping = asyncio.create_task(_drip(writer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
@@ -53,6 +53,18 @@ class Store(Protocol):
 
     async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
         """When the next feed is due or its lease lapses."""
+        ...
+
+    async def get_last_poll(self) -> datetime | None:
+        """When a feed was read last, by the clock of that moment."""
+        ...
+
+    async def save_jump(self, jump: timedelta, lease: Lease, longest: timedelta) -> None:
+        """Bring what waits in line with a clock that jumped and says ``lease.now`` from then on.
+
+        After a step back everything is due so much earlier. Leases of ``lease.owner`` last until ``lease.until``, and
+        nobody's longer. What is due later than ``longest`` from now is due now; a jump of nothing does that alone.
+        """
         ...
 
     async def save_due(self, due: Sequence[FeedId], now: datetime) -> Sequence[FeedId]:

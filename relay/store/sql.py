@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -46,6 +46,7 @@ from relay.store import (
     folds,
     forgotten,
     intake,
+    jumps,
     leases,
     listings,
     looks,
@@ -84,6 +85,12 @@ class SqlStore:
 
     async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
         return await self._db.read(feeds.get_next_poll, sources)
+
+    async def get_last_poll(self) -> datetime | None:
+        return await self._db.read(jumps.get_last_poll)
+
+    async def save_jump(self, jump: timedelta, lease: Lease, longest: timedelta) -> None:
+        await self._db.write(jumps.save_jump, jump, lease, longest)
 
     async def save_due(self, due: Sequence[FeedId], now: datetime) -> Sequence[FeedId]:
         return await self._db.write(feeds.save_due, due, now)

@@ -302,8 +302,8 @@ class Web:
     def _due(self, page: Page, now: datetime) -> bool:
         """Whether to ask now; a source that was asked is left alone for a while, whatever it answered."""
         since = now - LOOK_EVERY
-        self._asked = {slug: asked for slug, asked in self._asked.items() if asked > since}
-        if page.slug in self._asked or len(self._looks) >= LOOKS or (page.looked and page.looked > since):
+        self._asked = {slug: asked for slug, asked in self._asked.items() if since < asked <= now}
+        if page.slug in self._asked or len(self._looks) >= LOOKS or (page.looked and since < page.looked <= now):
             return False
         self._asked[page.slug] = now
         return True
@@ -342,6 +342,7 @@ class Web:
             states[state] += count
         deliveries = {state.value: states[state] for state in State}
         found = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
+        found |= {"clock": told} if (told := self._site.clock_trouble()) else {}
         found |= {"connections": asdict(self._doors.figures), "bad_requests": self._visitors.bad_requests}
         return figures({"ready": True, "version": __version__} | found)
 

@@ -46,3 +46,5 @@ class Site:
     undo_for: timedelta = UNDO_FOR
     """How long they can."""
     clock: Callable[[], datetime] = _now
+    clock_trouble: Callable[[], str] = str
+    """What is wrong with the machine's clock; empty where nothing is."""

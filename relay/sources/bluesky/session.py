@@ -79,6 +79,7 @@ class Session:
         self._open: _Open | None = None
         self._turn = asyncio.Lock()
         self._rest: tuple[datetime, str] | None = None
+        self._asked = datetime.min.replace(tzinfo=UTC)
         """When to sign in again at the earliest, and why not before."""
 
     @property
@@ -146,9 +147,10 @@ class Session:
 
     async def _sign_in(self) -> _Open | Trouble:
         now = datetime.now(UTC)
-        if self._rest and now < self._rest[0]:
+        if self._rest and self._asked <= now < self._rest[0]:  # else the clock was set back
             return TryLater(self._rest[1], self._rest[0] - now)
         body = msgspec.json.encode({"identifier": self.handle, "password": self._password.get_secret_value()})
+        self._asked = now
         self._rest = now + _PAUSE, f"{self.home} was asked for a session a moment ago"
         answer = await self._post("com.atproto.server.createSession", "", body)
         opened = self._refused(answer) if isinstance(answer, Denied) else await self._keep(self._opened(answer))

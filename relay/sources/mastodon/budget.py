@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ _POLLS = 200
 _UNSAID = timedelta(minutes=1)
 """How long to leave a server alone that says "too many" and not until when."""
 _REMEMBERED = timedelta(hours=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class _Window:
     taken: deque[datetime] = field(default_factory=deque)
 
     def wait(self, now: datetime) -> timedelta:
+        if self.taken and self.taken[-1] > now:  # the clock was set back: nobody knows when these were
+            self.taken.clear()
         while self.taken and self.taken[0] <= now - self.length:
             self.taken.popleft()
         return NOTHING if len(self.taken) < self.limit else self.taken[0] + self.length - now
@@ -48,6 +51,8 @@ class Budget:
     _all: _Window = field(init=False)
     _pages: _Window = field(init=False)
     _held: datetime | None = None
+    _heard: datetime = _NEVER
+    """When we were told to wait."""
     _waiting: int = 0
     """How many were sent away since we are held off."""
     _feeds: dict[str, datetime] = field(default_factory=dict)
@@ -69,6 +74,8 @@ class Budget:
 
     def wait(self, now: datetime, *, paging: bool = False) -> timedelta:
         """How long until a request may be made; it is not counted."""
+        if now < self._heard:  # the clock was set back
+            self._held = None
         held = self._held - now if self._held and self._held > now else NOTHING
         return max(held, self._all.wait(now), self._pages.wait(now) if paging else NOTHING)
 
@@ -78,7 +85,7 @@ class Budget:
         if asked is None and status == 429:
             asked = _UNSAID
         if asked and (status in {429, 503} or headers.get("x-ratelimit-remaining", "").strip() == "0"):
-            self._held = max(now + asked, self._held or now)
+            self._held, self._heard = max(now + asked, self._held or now), now
 
     def share(self, feed: str, now: datetime) -> timedelta:
         """The least time between two polls of one feed, so that all that are read of this server get the same."""

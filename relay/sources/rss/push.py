@@ -71,6 +71,7 @@ class Push:
         self._hubs: dict[str, tuple[str, str]] = {}
         self._held: dict[str, Subscription] = {}
         self._woken = asyncio.Event()
+        self._last = clock()
 
     # --- what polls see of it ---
 
@@ -163,6 +164,10 @@ class Push:
 
     def _ask_due(self) -> None:
         now = self._clock()
+        if now < self._last:  # the clock was set back: nobody knows until when the hubs tell
+            for held in self._held.values():
+                held.due = min(held.due, now)
+        self._last = now
         for address, held in self._held.items():
             if held.asking is None and held.due <= now:
                 held.asking = asyncio.create_task(self._ask(held), name=f"subscribe to {address}")
@@ -213,7 +218,7 @@ class Push:
 
     def _take_pings(self) -> tuple[str, ...]:
         now = self._clock()
-        ready = [address for address, held in self._held.items() if held.ping and _next_ping(held) <= now]
+        ready = [address for address, held in self._held.items() if _ready(held, now)]
         for address in ready:
             self._held[address].ping, self._held[address].told = False, now
         return tuple(ready)
@@ -229,6 +234,10 @@ class Push:
             if not held.noted and held.until:
                 held.noted = True
                 await self._notes.save(_key(address), "active", max(held.until - self._clock(), timedelta(seconds=1)))
+
+
+def _ready(held: Subscription, now: datetime) -> bool:
+    return held.ping and not now < _next_ping(held) <= now + BETWEEN  # later than that: the clock was set back
 
 
 def _next_ping(held: Subscription) -> datetime:
