@@ -155,3 +155,10 @@ def test_the_readme_s_settings_for_discord_load(tmp_path: Path) -> None:
     (tmp_path / "relay.toml").write_text(dedent(settings))
     config = load(tmp_path / "relay.toml", env={})
     assert "a-token" in config.secrets()
+
+
+def test_what_is_promised_and_how_to_report_is_one_link_away() -> None:
+    text = EXAMPLE.with_name("SECURITY.md").read_text()
+    assert "(SECURITY.md)" in EXAMPLE.with_name("README.md").read_text()
+    assert "Report a vulnerability" in text
+    assert not re.search(r"[\w.]+@[\w.]+\.\w+", text), "no address that nobody reads"

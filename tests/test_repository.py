@@ -307,7 +307,7 @@ def test_the_changelog_keeps_its_form() -> None:
 PATHS = re.compile(r"`((?:relay|adapters|tests|bench|scripts|docker|docs|\.ci|\.github)/[\w./-]*|[A-Z]\w+\.md)`")
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
 def test_every_path_that_a_document_names_exists(document: str) -> None:
     named = PATHS.findall((ROOT / document).read_text())
     assert [path for path in named if not (ROOT / path).exists()] == []
