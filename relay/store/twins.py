@@ -130,7 +130,7 @@ def find_kin(posts: Iterable[Post]) -> Kin:
         return Kin()
     by_page: defaultdict[str, list[Post]] = defaultdict(list)
     for post in by_uri.values():
-        for there in {page(post.url), page(post.uri)} - {""}:
+        if there := page(post.url):
             by_page[there].append(post)
     originals: defaultdict[str, dict[str, None]] = defaultdict(dict)
     copies: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -152,12 +152,12 @@ def _pairs(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) ->
 
 def _alike(by_page: Mapping[str, Sequence[Post]]) -> Uris:
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for there, posts in by_page.items():
+    for posts in by_page.values():
+        if len(posts) == 1 or len({_feed(post) for post in posts}) == 1:
+            continue
         looks: defaultdict[Hashable, list[Post]] = defaultdict(list)
-        if len({_feed(post) for post in posts}) > 1:
-            for post in posts:
-                if page(post.url) == there:
-                    looks[_look(post)].append(post)
+        for post in posts:
+            looks[_look(post)].append(post)
         for same in looks.values():
             for one, other in permutations(same[:_MOST], 2):
                 if _may_be_alike(one, other):

@@ -54,9 +54,8 @@ _SUBSCRIBED = Query(select(subscriptions.c.id).where(among(subscriptions.c.id, "
 _WAKE = """(name) DO UPDATE
     SET due = CASE WHEN destinations.not_before > excluded.due THEN destinations.not_before ELSE excluded.due END
     WHERE destinations.due IS NULL AND destinations.paused = ''"""
-_COLUMNS = (
-    "destination", "post", "action", "version", "state", "note", "reason", "subscription", "under", "created", "settled"
-)  # fmt: skip
+_COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "under", "created")
+_HELD = (*_COLUMNS, "note", "settled")
 _DUE = State.DUE.value
 _CANCELLED = "deleted by its author before it was sent"
 _COPIED = "a copy, and the original came before it was sent"
@@ -150,14 +149,15 @@ class _Places:
 
     def expect(self, intakes: Iterable[Intake]) -> None:
         """What will be brought by this batch counts before its turn comes."""
-        for intake in intakes:
+        for intake in intakes if self._kin.originals else ():
             for wish in intake.wishes:
                 entry = self._known.find(wish.uri)
                 if entry and not entry.deleted:
                     self._expected |= {(entry.id, name) for name in wish.by}
 
-    def ask(self, entry: Entry, name: str) -> None:
-        self.asked.add((entry.id, name))
+    def is_related(self, entry: Entry) -> bool:
+        """Whether there are copies of it, or originals, or what reads alike."""
+        return any(entry.uri in uris for uris in (self._kin.originals, self._kin.copies, self._kin.alike))
 
     def show(self, entry: Entry, name: str) -> None:
         """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
@@ -169,18 +169,23 @@ class _Places:
 
     def has_original(self, entry: Entry, name: str) -> bool:
         """Whether what this is a copy of was brought there, or is about to be."""
-        originals = self._known.of(self._kin.originals.get(entry.uri, ()))
-        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in originals)
+        uris = self._kin.originals.get(entry.uri)
+        if not uris:
+            return False
+        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._known.of(uris))
 
     def has_alike(self, entry: Entry, name: str) -> bool:
         """Whether a reader finds the same there already."""
-        alike = self._known.of(self._kin.alike.get(entry.uri, ()))
-        return any((one.id, name) in self._shown and not one.deleted for one in alike)
+        uris = self._kin.alike.get(entry.uri, ())
+        return any((one.id, name) in self._shown and not one.deleted for one in self._known.of(uris))
 
     def copies(self, entry: Entry, name: str) -> list[Entry]:
         """The copies of it that were brought there before."""
+        uris = self._kin.copies.get(entry.uri)
+        if not uris:
+            return []
         brought = self._shown | self._folded
-        return [one for one in self._known.of(self._kin.copies.get(entry.uri, ())) if (one.id, name) in brought]
+        return [one for one in self._known.of(uris) if (one.id, name) in brought]
 
 
 class _Orders:
@@ -196,6 +201,7 @@ class _Orders:
         """What is to be posted under a thread's message: in the thread's order, whatever came first."""
         self._rows: list[tuple[Any, ...]] = []
         self._cancelled: list[tuple[Any, ...]] = []
+        self._held: list[tuple[Any, ...]] = []
         self._released: list[tuple[Any, ...]] = []
         self._adapters: dict[str, str] = {}
 
@@ -205,32 +211,33 @@ class _Orders:
             entry = known.find(wish.uri)
             if entry is None or entry.deleted:
                 continue
-            brought = [name for name, one in wish.by.items() if self._send(entry, name, one, wish.reason(one))]
-            if brought:
+            before = len(self._places.asked)
+            related = self._places.is_related(entry)
+            for name, subscription in wish.by.items():
+                if (entry.id, name) not in self._places.asked and not (related and self._yields(entry, name)):
+                    self._places.asked.add((entry.id, name))
+                    reason = wish.reason(subscription)
+                    if related and self._places.has_alike(entry, name):
+                        self._hold_back(entry, name, subscription, reason)
+                    else:
+                        self._bring(entry, subscription, reason)
+            if len(self._places.asked) > before:
                 self._tagged |= {(tag, entry.id): None for each in entry.post.tags if (tag := fold(each, entry.source))}
                 if intake.next_check and not entry.next_check:
                     entry.next_check, entry.checked = intake.next_check, True
 
-    def _send(self, entry: Entry, name: str, subscription: Subscription, reason: str) -> bool:
-        """Whether it was sent, or held back."""
-        places = self._places
-        if (entry.id, name) in places.asked or places.has_original(entry, name):
-            return False
-        places.ask(entry, name)
-        if places.has_alike(entry, name):
-            self._hold_back(entry, name, subscription, reason)
+    def _yields(self, entry: Entry, name: str) -> bool:
+        """Whether the original is there instead of this copy; the copies of an original make way for it."""
+        if self._places.has_original(entry, name):
             return True
-        for copy in places.copies(entry, name):
+        for copy in self._places.copies(entry, name):
             self._take_back(copy, name)
-        self._bring(entry, subscription, reason)
-        return True
+        return False
 
     def _hold_back(self, entry: Entry, name: str, subscription: Subscription, reason: str) -> None:
         """What reads alike is shown there: this one is written down, to be sent when they differ."""
-        state, now = State.SKIPPED.value, self._created
-        self._rows.append(
-            (name, entry.id, Action.SEND.value, "", state, _ALIKE, reason, subscription.id, None, now, now)
-        )
+        row = (name, entry.id, Action.SEND.value, "", State.SKIPPED.value, reason, subscription.id, None)
+        self._held.append((*row, self._created, _ALIKE, self._created))
 
     def _take_back(self, copy: Entry, name: str) -> None:
         """The original comes: its copy goes, or is not sent."""
@@ -276,7 +283,7 @@ class _Orders:
         """A new post in a thread, whoever asked for it: each message of the thread counts it."""
         for name, head in self._heads.of(entry.root or ""):
             if (entry.id, name) not in self._places.asked and not self._places.has_original(entry, name):
-                self._places.ask(entry, name)
+                self._places.asked.add((entry.id, name))
                 self._follow_up(entry, name, head)
             elif head.post != entry.id:
                 self._count(name, head, f"count with {entry.id}")
@@ -335,9 +342,7 @@ class _Orders:
         under: int | None = None,
     ) -> None:
         self._adapters.setdefault(name, Destination.parse(name).adapter)
-        self._rows.append(
-            (name, post, action.value, version, _DUE, "", reason, subscription, under, self._created, None)
-        )
+        self._rows.append((name, post, action.value, version, _DUE, reason, subscription, under, self._created))
 
     def write(self, connection: Connection) -> set[str]:
         for follow_up in sorted(self._later, key=lambda one: (one[0].published, one[0].id)):
@@ -350,6 +355,7 @@ class _Orders:
         insert_rows(connection, destinations, ("name", "adapter", "due"), wake, _WAKE)
         update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._cancelled)
         update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._released)
+        insert_rows(connection, deliveries, _HELD, self._held)
         insert_rows(connection, deliveries, _COLUMNS, self._rows)
         return set(self._adapters)
 
