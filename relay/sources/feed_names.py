@@ -41,7 +41,8 @@ def entry_names(name: str, *, address: str, feed: str) -> Names:
     if not name.isprintable() or " " in name:
         name = re.sub(r"[\s\x00-\x1f\x7f]+", "", name)
     told = name if len(former) + len(name) < _MARK_LIMIT else _brief(former, name)
-    return Names(PostUri(f"{SOURCE}:{scope}:{_bounded(told, _NAME_BYTES)}"), f"{SOURCE}:{former}:{told}")
+    bounded = told if len(told) * 4 <= _NAME_BYTES else _bounded(told, _NAME_BYTES)
+    return Names(PostUri(f"{SOURCE}:{scope}:{bounded}"), f"{SOURCE}:{former}:{told}")
 
 
 def author_uri(*, address: str, feed: str) -> str:
@@ -61,7 +62,7 @@ def _scopes(address: str, feed: str) -> tuple[str, str, str]:
 
 def _bounded(text: str, most: int) -> str:
     """The text, or a digest of it if it has more bytes."""
-    return text if len(text) * 4 <= most or len(text.encode(errors="replace")) <= most else f"|{_full(text)}"
+    return text if len(text.encode(errors="replace")) <= most else f"|{_full(text)}"
 
 
 def _full(text: str) -> str:
@@ -74,7 +75,7 @@ def _brief(*parts: str) -> str:
 
 def has_handle(name: str) -> bool:
     """Whether a name reads like an account of a network: ``@who``, ``@who@host``."""
-    return _HANDLE.search(name) is not None
+    return ("@" in name or "＠" in name) and _HANDLE.search(name) is not None
 
 
 def account_hosts(name: str) -> list[str]:

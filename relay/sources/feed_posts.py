@@ -80,6 +80,8 @@ class Setting:
 
     profile: str = ""
     """The same, where the host says so that the feed was read from: of another's page it can say nothing."""
+    author: str
+    """The uri of who writes where nobody else is named: the feed's own."""
     feed: str
     """All that is subscribed to, where ``address`` is the first of several mirrors."""
 
@@ -134,7 +136,11 @@ def setting_of(document: Document, *, address: str, url: str, now: datetime, fee
     """``feed`` is all that is subscribed to, where ``address`` is the first of several mirrors."""
     title, page = _line(document.title), _web(document.link, url)
     profile = page if is_home(url, page) else ""
-    setting = Setting(address=address, url=url, now=now, title=title, page=page, profile=profile, feed=feed or address)
+    feed = feed or address
+    author = author_uri(address=address, feed=feed)
+    setting = Setting(
+        address=address, url=url, now=now, title=title, page=page, profile=profile, author=author, feed=feed
+    )
     known = title and all(map(setting.speaks_for, account_hosts(title)))
     return setting if known else replace(setting, title=urlsplit(address).hostname or address)
 
@@ -285,8 +291,7 @@ def _author(entry: Entry, setting: Setting) -> Author:
     if has_handle(name):
         hosts = account_hosts(name)
         name = name if hosts and all(map(setting.speaks_for, hosts)) else ""
-    uri = author_uri(address=setting.address, feed=setting.feed)
-    return Author(uri=uri, name=name or setting.title, url=setting.profile)
+    return Author(uri=setting.author, name=name or setting.title, url=setting.profile)
 
 
 def _name(author: str) -> str:

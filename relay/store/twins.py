@@ -4,7 +4,8 @@ Posts of this kind stay posts of their own, each with its thread, its edits and 
 in a way in which nobody can keep another's words away:
 
 - A *copy* says so itself, and yields to the original: where both are known the original is shown. So who claims to be
-  a copy of another's post keeps back only the claim. A mere link to a post is no claim.
+  a copy of another's post keeps back only the claim. A mere link to a post is no claim. The entry of a feed that
+  repeats a post of its own host word by word is one, too.
 - Posts that *read alike* are two sources', or two feeds', whose readers see the same: then one of them is enough, for
   as long as they read alike.
 """
@@ -14,7 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from datetime import datetime
+from itertools import chain, permutations
 
 from relay.address import host_of, page
 from relay.authenticity import is_home
@@ -49,7 +51,7 @@ def is_copy(copy: Post, original: Post) -> bool:
 def _is_of(copy: Post, original: Post) -> bool:
     if copy.source == original.source:
         return False
-    return _is_made_of(copy, original) or _claims(copy, original)
+    return _is_made_of(copy, original) or _claims(copy, original) or _repeats(copy, original)
 
 
 def _is_made_of(copy: Post, original: Post) -> bool:
@@ -60,12 +62,24 @@ def _is_made_of(copy: Post, original: Post) -> bool:
 def _claims(copy: Post, original: Post) -> bool:
     """The original is known at the address that is claimed by the author's own host, and the copy's author is not."""
     author = original.author.uri
-    if not is_home(original.uri, author) or is_home(original.uri, copy.author.uri):
+    if not _speaks(original) or is_home(original.uri, copy.author.uri):
         return False
     if original.uri in foreign_names(copy):
         return True
     there = {page(one) for one in (original.uri, original.url) if is_home(one, author)}
     return not there.isdisjoint(claims(copy))
+
+
+def _speaks(post: Post) -> bool:
+    """Whether its author's own host gave it its name: so each page there is one author's, as the host sees to it."""
+    return is_home(post.uri, post.author.uri)
+
+
+def _repeats(copy: Post, original: Post) -> bool:
+    """A feed of the author's own host repeats it: what that host says of the post itself counts, and its end too."""
+    if not _speaks(original) or _speaks(copy) or _place(copy) != _place(original):
+        return False
+    return (_look(copy) == _look(original) or not any(content(original))) and _may_be_alike(copy, original)
 
 
 def foreign_names(post: Post) -> list[str]:
@@ -93,13 +107,16 @@ def pages(post: Post) -> Iterator[str]:
 
 
 def are_alike(one: Post, other: Post) -> bool:
-    """Whether a reader sees the same, at one address, and neither comes from a host that is not concerned."""
-    return _look(one) == _look(other) and _may_be_alike(one, other)
+    """Whether a reader sees the same at one address; neither is a copy, or of a host that is not concerned."""
+    return _look(one) == _look(other) and _may_be_alike(one, other) and _speaks(one) == _speaks(other)
 
 
 def _look(post: Post) -> Hashable:
-    card = post.link_card and post.link_card.url
-    return page(post.url), post.published.replace(microsecond=0), content(post), post.quote, card
+    return _place(post), content(post), post.quote, post.link_card and post.link_card.url
+
+
+def _place(post: Post) -> tuple[str, datetime]:
+    return page(post.url), post.published.replace(microsecond=0)
 
 
 def _may_be_alike(one: Post, other: Post) -> bool:
@@ -134,13 +151,18 @@ def find_kin(posts: Iterable[Post]) -> Kin:
             by_page[there].append(post)
     originals: defaultdict[str, dict[str, None]] = defaultdict(dict)
     copies: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for copy, original in _pairs(by_uri, by_page):
+    alike: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    shared = [same for same in by_page.values() if len(same) > 1 and len({_feed(post) for post in same}) > 1]
+    for copy, original in chain(_named(by_uri, by_page), _beside(shared)):
         if is_copy(copy, original):
             originals[copy.uri][original.uri] = copies[original.uri][copy.uri] = None
-    return Kin(_listed(originals), _listed(copies), _alike(by_page))
+    for one, other in _looking_alike(shared):
+        if _may_be_alike(one, other) and _speaks(one) == _speaks(other):
+            alike[one.uri][other.uri] = None
+    return Kin(_listed(originals), _listed(copies), _listed(alike))
 
 
-def _pairs(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
+def _named(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
     """Each post with those that it names, both ways."""
     for post in by_uri.values():
         named = [by_uri[one] for one in post.aliases if one in by_uri]
@@ -150,19 +172,20 @@ def _pairs(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) ->
             yield other, post
 
 
-def _alike(by_page: Mapping[str, Sequence[Post]]) -> Uris:
-    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for posts in by_page.values():
-        if len(posts) == 1 or len({_feed(post) for post in posts}) == 1:
-            continue
+def _beside(shared: Iterable[Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
+    """What stands at the page of a post whose host gave it its name, with that post."""
+    for posts in shared:
+        for original in [post for post in posts if _speaks(post)][:_MOST]:
+            yield from ((post, original) for post in posts if post is not original)
+
+
+def _looking_alike(shared: Iterable[Sequence[Post]]) -> Iterator[tuple[Post, Post]]:
+    for posts in shared:
         looks: defaultdict[Hashable, list[Post]] = defaultdict(list)
         for post in posts:
             looks[_look(post)].append(post)
         for same in looks.values():
-            for one, other in permutations(same[:_MOST], 2):
-                if _may_be_alike(one, other):
-                    found[one.uri][other.uri] = None
-    return _listed(found)
+            yield from permutations(same[:_MOST], 2)
 
 
 def _listed(found: Mapping[str, Mapping[str, None]]) -> Uris:
