@@ -82,7 +82,9 @@ def read_config(path: Path | None) -> Config:
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    typer.echo(f"relay: {message}", err=True)
+    from relay.log import hide
+
+    typer.echo(f"relay: {hide(message)}", err=True)
     raise typer.Exit(code)
 
 

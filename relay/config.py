@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,12 +30,13 @@ from relay import plugins
 from relay.asking import COURTESIES, STOP, UNDO, UNROLL, Asking
 from relay.bringing import MOST
 from relay.config_errors import ConfigError, Problem, Report, nearest, read, secret_names
-from relay.config_layers import from_environment, merged, variables, with_secrets
+from relay.config_layers import from_environment, holds_secret, merged, variables, with_secrets
 from relay.config_options import take_options
 from relay.config_subscriptions import LanguageTag, SubscriptionConfig, not_installed
 from relay.http import HttpSettings
 from relay.http.guard import LOCAL, Network
 from relay.plugins import Duration, Kind, Plugin, PluginError, Settings, duration_text
+from relay.private_files import exposure
 
 __all__ = ["Config", "ConfigError", "Problem", "SubscriptionConfig", "load"]
 
@@ -265,7 +266,8 @@ def load(path: Path | None, env: Mapping[str, str] | None = None) -> Config:
     report.raise_any()
     subscriptions: tuple[SubscriptionConfig, ...] = tables["subscriptions"]
     tables["subscriptions"] = tuple(map(SubscriptionConfig.choosing, subscriptions, options))
-    return _config(tables, path)
+    files = [path] if path and holds_secret(document.tables, report.secrets) else []
+    return _config(tables, path, [*files, *report.secret_files])
 
 
 def _failed(error: Exception, used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]], data: Mapping[str, Any]) -> Any:
@@ -281,15 +283,16 @@ def _failed(error: Exception, used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]
     raise error
 
 
-def _config(tables: dict[str, Any], path: Path | None) -> Config:
+def _config(tables: dict[str, Any], path: Path | None, secret_files: Sequence[Path]) -> Config:
     for kind in KINDS:
         tables[kind] = MappingProxyType(dict(tables[kind]))
-    config = Config(**tables, path=path, warnings=tuple(_warnings(tables["sources"])))
+    config = Config(**tables, path=path, warnings=tuple(_warnings(tables["sources"], secret_files)))
     named = {destination.adapter for subscription in config.subscriptions for destination in subscription.to}
     return config.with_adapter(CONSOLE) if CONSOLE in named else config
 
 
-def _warnings(sources: Mapping[str, Settings]) -> Iterator[str]:
+def _warnings(sources: Mapping[str, Settings], secret_files: Sequence[Path]) -> Iterator[str]:
+    yield from filter(None, map(exposure, secret_files))
     for name, table in sources.items():
         interval = getattr(table, "interval", POLITE)
         if interval < POLITE:

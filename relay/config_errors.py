@@ -234,6 +234,8 @@ class Report:
         self.variables = variables
         self.secrets: frozenset[str] = frozenset()
         """Names of keys whose value is never shown."""
+        self.secret_files: list[Path] = []
+        """The files out of which secrets were read."""
         self._problems: dict[Key, Problem] = {}
         self._excused: set[Key] = set()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
@@ -105,12 +106,32 @@ def with_secrets(
             report.add((*key, file), f"`{name}` and `{file}` are both given", "keep one of them")
         elif name not in above:
             secret = _secret(table[file], folder)
+            report.secret_files.append(folder / str(table[file]))
             if isinstance(secret, _Unreadable):
                 report.add((*key, file), secret.reason)
                 report.excuse((*key, name))
             else:
                 complete[name] = secret
     return complete
+
+
+def holds_secret(table: object, names: Collection[str]) -> bool:
+    """Whether a file's tables hold the value of a secret; ``names`` are those that secrets have."""
+    if isinstance(table, Mapping):
+        return any((name in names and _is_secret(value)) or holds_secret(value, names) for name, value in table.items())
+    return isinstance(table, list) and any(holds_secret(one, names) for one in table)
+
+
+def _is_secret(value: object) -> bool:
+    """A database's address is one where there is a password in it."""
+    if isinstance(value, Mapping):
+        return any(map(_is_secret, value.values()))
+    if not isinstance(value, str) or "://" not in value:
+        return bool(value)
+    try:
+        return bool(urlsplit(value).password)
+    except ValueError:
+        return True
 
 
 def _secret(file: object, folder: Path) -> str | _Unreadable:

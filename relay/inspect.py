@@ -14,6 +14,7 @@ from relay.config import Config
 from relay.consent import UNDO_FOR
 from relay.filters import written
 from relay.language import words
+from relay.log import hide
 from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
 from relay.ports import Adapter, Check, Refused, Resolved, StopKind, Store, StoreError, Wanted
@@ -25,7 +26,8 @@ from relay.web.render import Format, Reading, render_thread
 
 
 def tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    """Print a line without secrets: a server that is asked may echo the token that it was sent."""
+    sys.stdout.write(hide(line) + "\n")
 
 
 # --- check ---
@@ -177,7 +179,7 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
         return _failed(f"{url} cannot be unrolled: {answer.reason}")
     written = render_thread(_reading(answer, config), chosen)
     if output is None:
-        tell(written)
+        sys.stdout.write(f"{written}\n")  # the author's words, as they are
     else:
         await asyncio.to_thread(output.write_text, written, encoding="utf-8")
         sys.stderr.write(f"{output}: {len(answer.posts)} posts\n")
@@ -245,7 +247,7 @@ async def resume(config: Config, destination: str) -> int:
 
 
 def _failed(message: str, code: int = 1) -> int:
-    sys.stderr.write(f"relay: {message}\n")
+    sys.stderr.write(f"relay: {hide(message)}\n")
     return code
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from json import dumps as json_of
+from urllib.parse import quote
 
 # structlog loads rich (5 MB) where it is installed, for tracebacks that are rendered plainly here: hide it meanwhile.
 _rich_hidden = "rich" not in sys.modules
@@ -48,6 +50,39 @@ def redact(text: str) -> str:
     return _SECRETS.sub(_hide, text)
 
 
+_KNOWN: list[str] = []
+"""The secrets of this relay's configuration, in each form in which somebody may quote them."""
+_SHORTEST, _BEGINNING = 4, 12
+"""Characters of the shortest secret that is looked for, and of the beginning by which a longer one is recognised: what
+quotes a server often cuts it off."""
+
+
+def hide(text: str) -> str:
+    """:func:`redact`, and the secrets of the configuration besides: for whatever is printed, logged or answered."""
+    for secret in _KNOWN:
+        text = _without(text, secret)
+    return redact(text)
+
+
+def _without(text: str, secret: str) -> str:
+    beginning, parts, at = secret[:_BEGINNING], [], 0
+    while (found := text.find(beginning, at)) >= 0:
+        parts += [text[at:found], HIDDEN]
+        at = found + _alike(secret, text[found : found + len(secret)])
+    return "".join([*parts, text[at:]])
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many of the same characters two texts begin."""
+    differs = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differs, min(len(one), len(other)))
+
+
+def _forms(secret: str) -> set[str]:
+    """As it is, in an address, and in JSON."""
+    return {secret, quote(secret, safe=""), json_of(secret)[1:-1]} if len(secret) >= _SHORTEST else set()
+
+
 def _hide(found: re.Match[str]) -> str:
     group = found.lastgroup or ""
     kept = found[group] if group else ""
@@ -61,13 +96,13 @@ def configure(level: str = "info", *, json: bool = False, secrets: Iterable[str]
     the standard ``logging`` are heard from WARNING up, through the same redaction.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    hide = _hiding(secrets)
-    render = _hidden(_renderer(json=json), hide)
+    _KNOWN[:] = sorted(set().union(*map(_forms, secrets)), key=len, reverse=True)
+    render = _hidden(_renderer(json=json))
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _cleaned(hide),
+        _clean,
     ]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *shared, render],
@@ -86,31 +121,21 @@ def _renderer(*, json: bool) -> Processor:
     return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
 
 
-def _hiding(secrets: Iterable[str]) -> Callable[[str], str]:
-    known = sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, known)) or r"(?!)")
-    return lambda text: redact(pattern.sub(HIDDEN, text))
-
-
-def _cleaned(hide: Callable[[str], str]) -> Processor:
+def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Foreign text reaches neither the terminal's controls nor the next line of the log.
 
     Secrets are hidden here already: a colour code that a renderer puts before one may disguise it.
     """
-
-    def clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            if isinstance(value, str):
-                longest = _LONGEST_TRACE if key in _MULTILINE else _LONGEST
-                text = hide(value[:_READ].translate(_UNPRINTABLE))
-                text = text if len(text) <= longest else f"{text[:longest]}{HIDDEN}"
-                event[key] = text if key in _MULTILINE else text.replace("\n", " ")
-        return event
-
-    return clean
+    for key, value in event.items():
+        if isinstance(value, str):
+            longest = _LONGEST_TRACE if key in _MULTILINE else _LONGEST
+            text = hide(value[:_READ].translate(_UNPRINTABLE))
+            text = text if len(text) <= longest else f"{text[:longest]}{HIDDEN}"
+            event[key] = text if key in _MULTILINE else text.replace("\n", " ")
+    return event
 
 
-def _hidden(render: Processor, hide: Callable[[str], str]) -> Processor:
+def _hidden(render: Processor) -> Processor:
     """Redact the finished line as well: no value can be nested so deep that it slips by."""
     return lambda logger, method, event: hide(str(render(logger, method, event)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from string import Formatter
 
-from relay.log import redact
+from relay.log import hide
 from relay.rich import Block, Form, Mark, Span
 from relay.text import clean
 
@@ -20,7 +20,7 @@ def code(text: object) -> Span:
 
 def _shown(text: str) -> str:
     """Foreign words on one line; a feed's address may hold a key that only its operator should see."""
-    return clean(redact(text), limit=1_000)
+    return clean(hide(text), limit=1_000)
 
 
 def line(template: str, **values: Span | str | int) -> Block:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from relay.config import load
 from tests.test_config import PLUGIN, mistakes, read
 from tests.third_party import installed
 
@@ -108,3 +110,52 @@ def test_no_mistake_gives_a_secret_away(tmp_path: Path, text: str) -> None:
 def test_a_configuration_can_be_printed(tmp_path: Path) -> None:
     config = read(tmp_path, SMOKE + 'token = "hunter2"\n[store]\nurl = "postgresql://relay:hunter2@db/relay"\n')
     assert "hunter2" not in repr(config)
+
+
+# --- who may read the secrets ---
+
+TOKEN = '[sources.mastodon]\ninstances = ["https://social.example"]\n[sources.mastodon.tokens]\n"https://social.example" = "s3cret"\n'
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no POSIX permissions")
+@pytest.mark.parametrize(
+    ("text", "mode", "warned"),
+    [
+        (TOKEN, 0o644, True),
+        (TOKEN, 0o640, True),
+        (TOKEN, 0o604, True),
+        (TOKEN, 0o600, False),
+        ('[store]\nurl = "postgresql://relay:s3cret@host/relay"', 0o644, True),
+        ('[store]\nurl = "postgresql://relay@host/relay"', 0o644, False),
+        ('[store]\nurl = "sqlite:///relay.sqlite3"', 0o644, False),
+        ('[sources.bluesky]\nhandle = "relay.example"\napp_password = "s3cret"', 0o644, True),
+        ('[sources.bluesky]\napp_password = ""', 0o644, False),
+        ("[web]\nport = 1", 0o666, False),
+    ],
+)
+def test_a_file_with_secrets_that_others_may_read_is_warned_of(
+    tmp_path: Path, text: str, mode: int, warned: bool
+) -> None:
+    file = tmp_path / "relay.toml"
+    file.write_text(text)
+    file.chmod(mode)
+    told = [one for one in load(file, {}).warnings if "may be read by others" in one]
+    assert told == (
+        [f"{file} holds a secret and may be read by others on this machine; run: chmod go= '{file}'"] * warned
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no POSIX permissions")
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o600, False), (0o400, False)])
+def test_a_secret_s_own_file_that_others_may_read_is_warned_of(tmp_path: Path, mode: int, warned: bool) -> None:
+    secret, file = tmp_path / "password", tmp_path / "relay.toml"
+    secret.write_text("s3cret")
+    secret.chmod(mode)
+    file.write_text('[sources.bluesky]\nhandle = "relay.example"\napp_password_file = "password"')
+    file.chmod(0o644)
+    assert [str(secret) in one for one in load(file, {}).warnings] == [True] * warned
+    environment = {
+        "RELAY_SOURCES__BLUESKY__APP_PASSWORD_FILE": str(secret),
+        "RELAY_SOURCES__BLUESKY__HANDLE": "a.example",
+    }
+    assert [str(secret) in one for one in load(None, environment).warnings] == [True] * warned

@@ -82,6 +82,7 @@ def test_the_example_configuration_loads() -> None:
 def test_the_example_loads_too_when_what_is_commented_out_is_taken_in(tmp_path: Path) -> None:
     whole = tmp_path / "relay.toml"
     whole.write_text(example(), encoding="utf-8")
+    whole.chmod(0o600)  # it holds secrets
     config = load(whole, env={})
     assert set(config.adapters) == {
         name.removeprefix("adapters.") for name in written() if name.startswith("adapters.")

@@ -7,6 +7,7 @@ import pty
 import sys
 import warnings
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from relay.log import Trouble, configure, get_logger, redact
+from relay.log import Trouble, configure, get_logger, hide, redact
 
 BOT = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 THREE_PARTS = "MTA5ODc2NTQzMjEwOTg3NjU0.GxYzAb.abcdefghijklmnopqrstuvwxyz0123"
@@ -221,3 +222,19 @@ def test_nothing_is_written_of_who_connects(capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr().err
     assert "Exception in callback" in told
     assert "203.0.113.7" not in told
+
+
+@pytest.mark.parametrize(
+    "quoted", ["{}", "xx{}yy", "{}{}", "Zk3 mast{}", "%3A{}%20", "Bearer {}", '"{}"'], ids=lambda quoted: quoted
+)
+def test_a_secret_of_the_configuration_is_hidden_in_any_form(quoted: str) -> None:
+    secret = 'Zk3-plain"words/of+no shape'
+    configure(secrets=[secret, "abc"])
+    try:
+        for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], secret[:15]):
+            told = hide(quoted.format(form, form))
+            assert secret[:12] not in told
+            assert "shape" not in told
+        assert hide("abc and mast") == "abc and mast"  # too short to be looked for
+    finally:
+        configure()

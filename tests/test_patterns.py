@@ -96,7 +96,6 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
 
 MADE = {
     "relay.config_errors.found": "of names in the configuration, for its operator's own lines",
-    "relay.log.pattern": "of the configuration's secrets, each as it is written",
     "relay.wanting._searches": "of words that people want; below",
     "relay.wanting._compiled": "by RE2, which is linear whatever the pattern is",
 }
@@ -169,6 +168,6 @@ def _is_linear(found: regex.Pattern[str], again: str) -> None:
     assert not _slow(used, "finditer", Attack("", again, ""))
 
 
-def test_secrets_of_the_configuration_are_hidden_in_linear_time() -> None:
-    hide = log._hiding(["aaaa", "aaab", "-----", "secret-of-mine"])
-    assert hide("a" * 200_000 + "secret-of-mine").endswith("…")
+def test_secrets_of_the_configuration_are_hidden_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_KNOWN", ["aaaa", "aaab", "-----", "secret-of-mine"])
+    assert log.hide("a" * 200_000 + "secret-of-mine").endswith("…")
