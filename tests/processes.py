@@ -60,6 +60,10 @@ class RelayProcess:
         self._readers = [asyncio.create_task(self._read_lines()), asyncio.create_task(self._read_log())]
         return self
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def _read_lines(self) -> None:
         assert self._process.stdout
         async for line in self._process.stdout:

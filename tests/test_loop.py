@@ -146,9 +146,7 @@ async def test_a_jetstream_does_not_hold_the_loop() -> None:
             message = documents.commit(KINDS[kind], LENGTH, 1_772_366_400_000_000 + number)
 
             async def take(message: bytes = message) -> None:
-                told = Firehose(watch).read(message)
-                assert told
-                for one in told:
+                for one in Firehose(watch).read(message):
                     assert isinstance(one, Written)
                     read = partial(read_record, one.did, one.rkey, one.cid, one.record, one.told)
                     await off_loop(len(one.record), read)

@@ -26,6 +26,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 _SAME_METHOD = frozenset({307, 308})
 _MAX_REDIRECTS = 5
+_HEADER = 16_000
 _JSON = "application/json"
 _WEB = {"ws": "http", "wss": "https"}
 _KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
@@ -106,12 +107,12 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _plain_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
-    plain: dict[str, str] = {}
+    """By their names in small letters; what stands behind the first 16 kB of a header is left out."""
+    values: dict[str, list[str]] = {}
     for name, value in headers.items():
-        key = name.lower()
         text = value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
-        plain[key] = f"{plain[key]}, {text}" if key in plain else text
-    return plain
+        values.setdefault(name.lower(), []).append(text)
+    return {name: ", ".join(texts)[:_HEADER] for name, texts in values.items()}
 
 
 _TROUBLE: tuple[tuple[type[Exception], str], ...] = (
