@@ -114,7 +114,12 @@ def test_a_configuration_can_be_printed(tmp_path: Path) -> None:
 
 # --- who may read the secrets ---
 
-TOKEN = '[sources.mastodon]\ninstances = ["https://social.example"]\n[sources.mastodon.tokens]\n"https://social.example" = "s3cret"\n'
+TOKEN = """\
+[sources.mastodon]
+instances = ["https://social.example"]
+[sources.mastodon.tokens]
+"https://social.example" = "s3cret"
+"""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no POSIX permissions")
