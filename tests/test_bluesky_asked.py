@@ -25,7 +25,6 @@ from tests.servers.bluesky.world import Json
 from tests.servers.bluesky.xrpc import ACCOUNT, CHASKI, HANDLE, Stage, asking, run
 
 SOON = timedelta(milliseconds=10)
-POST = "putRecord"
 
 
 @dataclass
@@ -87,7 +86,7 @@ async def ask_twice(room: Room, thread: list[str]) -> str:
     """The same person, about the same thread."""
     async with room.running():
         asked = speak(room.stage.world, f"@{HANDLE} desenrolla", reply_to=thread[-1])
-        await room.stage.hears(POST)
+        await said(room, 1)
         speak(room.stage.world, f"@{HANDLE} unroll", reply_to=thread[0])
         await room.stage.hears("listNotifications", 5)
     return asked
@@ -116,3 +115,38 @@ async def test_a_relay_that_is_started_again_answers_what_came_meanwhile(room: R
     async with room.running(), room.stage.news:
         await room.stage.news.wait_for(lambda: len(room.answers()) >= len(asked))
     assert {answer["reply"]["parent"]["uri"] for answer in room.answers()} == set(asked)
+
+
+async def test_who_says_stop_takes_out_what_is_of_their_own_did_and_nothing_else(room: Room) -> None:
+    world = room.stage.world
+    thread = world.thread(2)
+    sami = world.find("sami.ayllu.example")
+    assert sami
+    async with room.running():
+        speak(world, f"@{HANDLE} unroll", "kusi", reply_to=thread[-1])
+        await said(room, 1)
+        speak(world, f"@{HANDLE} stop", "sami", reply_to=thread[-1])
+        await said(room, 2)
+        assert await written(room, thread[0]) == 2, "a stranger's word takes out the stranger"
+        speak(world, f"@{HANDLE} stop", "illa")
+        await said(room, 3)
+        assert await written(room, thread[0]) == 0
+        speak(world, f"@{HANDLE} undo stop", "illa")
+        await said(room, 4)
+        assert await written(room, thread[0]) == 2
+    texts = [answer["text"] for answer in room.answers()]
+    assert all("72 horas" in text and f"{HANDLE} undo stop" in text for text in texts[1:3])
+    assert all(len(text) <= 300 for text in texts)
+    [left] = await room.store.list_stops()
+    assert left.ref == sami["did"], "it is still asked for"
+
+
+async def said(room: Room, count: int) -> None:
+    """Wait until the account gave so many answers."""
+    async with room.stage.news:
+        await room.stage.news.wait_for(lambda: len(room.answers()) >= count)
+
+
+async def written(room: Room, uri: str) -> int:
+    page = await room.page(uri)
+    return sum(isinstance(post, Post) for post in page.posts)

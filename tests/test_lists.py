@@ -273,6 +273,7 @@ async def test_privacy_is_told_in_plain_words(path: str, heading: str) -> None:
         tree = await visitor.tree(path)
     assert one(tree, "h1").text() == heading
     assert "30" in one(tree, "main").text()
+    assert "72 h" in one(tree, "main").text()
     assert "you@example.org" in one(tree, "main").text()
 
 

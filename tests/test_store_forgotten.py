@@ -10,8 +10,20 @@ import pytest
 from sqlalchemy import Connection, text
 
 from relay.consent import UNDO_FOR
-from relay.model import Action, Author, Edited, Post, Published, Quote, Removed
-from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Store, Undone
+from relay.manner import Manner, Mode
+from relay.model import (
+    Action,
+    Author,
+    Edited,
+    Post,
+    PostUri,
+    Published,
+    Quote,
+    Removed,
+    Subscription,
+    SubscriptionId,
+)
+from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Store, Undone, Wanted, Wish
 from relay.store.sql import SqlStore
 from relay.testing import NOON, author, post
 from tests.mentioned import mention
@@ -167,10 +179,6 @@ async def test_within_its_time_it_can_be_undone_and_pages_are_as_before(store: S
 
 async def test_a_thread_goes_on_in_a_new_message_after_an_undoing(store: Store) -> None:
     """The message that it had is deleted: nothing can be counted or edited there."""
-    from relay.manner import Manner, Mode
-    from relay.model import Subscription, SubscriptionId
-    from relay.ports import Wanted, Wish
-
     manner = Manner(mode=Mode.THREADS)
     [number] = await store.save_subscriptions("x", [Wanted(topic="#bridge", destination=ROOM, manner=manner)])
     wanted = Subscription(id=SubscriptionId(number), topic="#bridge", destination=ROOM, manner=manner)
@@ -323,6 +331,53 @@ async def test_the_author_does_not_undo_what_the_operator_decided(store: Store) 
     assert await readable(store, 1, 2) == [], "the operator's decision stands"
     assert await store.delete_stop("@illa@ayllu.example", NOON) == Undone(posts=2)
     assert await readable(store, 1, 2) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "alias"),
+    [
+        (author(), "https://ayllu.example/users/illa/statuses/9"),
+        (author(), "https://ayllu.example/@illa/9"),
+        (Author(uri="did:plc:illa", name="Illa"), "at://did:plc:illa/app.example.post/9"),
+    ],
+)
+@pytest.mark.parametrize("erased", [False, True])
+async def test_copies_of_what_they_write_are_left_out_too(
+    store: Store, theirs: Author, alias: str, erased: bool
+) -> None:
+    """As long as the original is shown a copy yields to it; it must not come in its place."""
+    bridge = Author(uri="https://bridge.example/feed", name="A bridge")
+    copy = post(
+        9,
+        author=bridge,
+        source="rss",
+        url="https://bridge.example/9",
+        aliases=(alias,),
+        origin="https://bridge.example/f",
+    )
+    copy = replace(copy, uri=PostUri("https://bridge.example/9"))
+    await stop(store, theirs)
+    if erased:
+        await store.save_erased(THEN)
+    other = replace(copy, uri=PostUri("https://bridge.example/8"), aliases=("https://ayllu.example/@sami/9",))
+    await publish(store, copy, other)
+    assert [one.uri for one in await carry(store)] == [other.uri]
+    await undo(store, theirs)
+    await publish(store, copy)
+    assert [one.uri for one in await carry(store)] == [copy.uri]
+
+
+async def test_what_was_held_back_because_it_reads_alike_does_not_come_in_its_place(store: Store) -> None:
+    """Another feed of the same host shows the same post; its author is the feed, which was not taken out."""
+    feed = Author(uri="https://ayllu.example/tags/bridge.rss", name="Illa", url="https://ayllu.example/tags/bridge")
+    shown = replace(CHAIN[0], aliases=())
+    alike = replace(shown, uri=PostUri("rss:ayllu.example:1"), source="rss", author=feed, origin=feed.uri)
+    assert await store.save_subscriptions("x", [Wanted(topic="#bridge", destination=ROOM)]) == [1]
+    await publish(store, shown)
+    await publish(store, alike)
+    assert [one.uri for one in await carry(store)] == [shown.uri], "one of them is enough"
+    await stop(store, author())
+    assert [one.action for one in await carry(store)] == [Action.DELETE]
 
 
 # --- what the operator does ---

@@ -396,7 +396,11 @@ async def test_the_foot_says_how_to_ask_and_how_to_take_it_back() -> None:
     for told in (after, front):
         assert "@plaza@ayllu.example unroll, @plaza.example unroll" in told
         assert "@plaza@ayllu.example stop, @plaza.example stop" in told
+        assert "erased for good after 72 hours" in told
+        assert "@plaza@ayllu.example undo stop, @plaza.example undo stop" in told
     assert "@plaza.example" in privacy
+    assert "72 hours later it is erased for good" in privacy
+    assert "write “undo stop”" in privacy
 
 
 async def test_what_branches_off_is_folded_beside_the_thread() -> None:

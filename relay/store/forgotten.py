@@ -16,6 +16,10 @@ from relay.store.keyed import digest, get_key
 from relay.store.names import names_of
 from relay.store.rows import among, insert_rows
 from relay.store.tables import forgotten, stops
+from relay.store.twins import claims
+
+_LEVELS = 3
+"""So far above a post's address its author's may stand: ``/users/illa/statuses/1``."""
 
 _SOME = select(forgotten.c.digest).limit(1)
 _THERE = (
@@ -53,7 +57,24 @@ def add_marks(connection: Connection, stop: str, names: Iterable[str]) -> None:
 
 
 def _author_marks(key: str, post: Post) -> set[str]:
-    return {digest(key, name) for name in (post.author.uri, *names_of(post.author)) if name}
+    return {digest(key, name) for name in (post.author.uri, *names_of(post.author), *_copied(post)) if name}
+
+
+def _copied(post: Post) -> Iterator[str]:
+    """Who may have written what a post says it is a copy of: the addresses above the original's.
+
+    The original yields to nobody, so a copy would be shown as soon as its author is taken out.
+    """
+    for there in claims(post):
+        above = there
+        for _ in range(_LEVELS):
+            above = above.rpartition("/")[0]
+            if above.count("/") > 2:  # a host alone is nobody
+                yield above
+    for alias in post.aliases:
+        authority = alias.partition("://")[2].partition("/")[0]
+        if authority.startswith("did:"):
+            yield authority
 
 
 def _posts(intakes: Iterable[Intake]) -> Iterator[Post]:

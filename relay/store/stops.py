@@ -77,7 +77,7 @@ def save_own_stop(connection: Connection, source: str, mention: Mention, now: da
     """What the asker of a mention asks: to be hidden, by the uri, and by names for which the uri's host vouches."""
     serialize(connection)
     asker = mention.asker
-    names = {asker.uri, *(names_of(asker) if host_of(asker.uri) else ())}
+    names = {asker.uri, page(asker.uri), *(names_of(asker) if host_of(asker.uri) else ())} - {""}
     gone = _save(connection, StopKind.OWN, asker.uri, {asker.uri}, names, now, until)
     save_effect(connection, source, mention.uri, Effect.DONE)
     return gone
