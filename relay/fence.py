@@ -67,7 +67,7 @@ LONGEST = timedelta(hours=1)
 CHECKED = timedelta(minutes=1)
 CLOSED = timedelta(seconds=1)
 STEADY = timedelta(minutes=5)
-"""An adapter that ran for so long before it failed starts again without the pauses that earlier failures brought."""
+"""What ran for so long before it failed starts again without the pauses that earlier failures brought."""
 
 T = TypeVar("T")
 P = TypeVar("P")

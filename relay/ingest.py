@@ -198,15 +198,26 @@ class Ingest:
             log.error("a poll ended in a bug; its feed is read again", feed=poll.get_name(), exc_info=error)
 
     async def _claim_feeds(self) -> Sequence[Feed]:
+        names, limit = self._hands()
+        return await self.store.claim_feeds(names, self.tenure.leased(), limit) if limit > 0 and names else ()
+
+    def _hands(self) -> tuple[tuple[str, ...], int]:
+        """Whose feeds may be claimed now, and how many. A quarter of the hands is never one source's: it may hang."""
         free = self.concurrency - len(self._polling)
-        return await self.store.claim_feeds(tuple(self.sources), self.tenure.leased(), free) if free > 0 else ()
+        if len(self.sources) == 1:
+            return tuple(self.sources), free
+        share = max(self.concurrency * 3 // 4, 1)
+        held = Counter(feed.source for feed in self._polling.values())
+        rooms = {name: share - held[name] for name in self.sources if share - held[name] > share // 4}
+        return tuple(rooms), min([free, *rooms.values()])
 
     async def _rest(self) -> None:
         """Sleep until a feed is due, a poll ends, or somebody wakes us."""
         self._woken.clear()
         wait = self.idle
-        if len(self._polling) < self.concurrency:
-            due = await self.tenure.persist(lambda: self.store.get_next_poll(tuple(self.sources)))
+        names, free = self._hands()
+        if free > 0 and names:
+            due = await self.tenure.persist(lambda: self.store.get_next_poll(names))
             if due is not None:
                 wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
         with suppress(TimeoutError):

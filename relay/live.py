@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from relay.fence import Bug, apart
+from relay.fence import STEADY, Bug, apart
 from relay.following import THREAD
 from relay.lease import Tenure
 from relay.log import get_logger
@@ -133,11 +134,11 @@ class Live:
         """A source's bug must not stop the others: it is told loudly, and the stream is opened again."""
         failures = 0
         while True:
-            what = f"stream {source.name} {name}"
+            what, begun = f"stream {source.name} {name}", time.monotonic()
             ended = await apart(lambda: self._listen(source, name), what)
             if isinstance(ended, Bug):
                 self.tenure.trouble.broke(f"{what} (its end)", ended.reason, exc_info=ended.error)
-            failures += 1
+            failures = 1 if time.monotonic() - begun > STEADY.total_seconds() else failures + 1
             await asyncio.sleep(backoff(failures, random.random()).total_seconds())  # noqa: S311 - jitter, no secret
 
     async def _listen(self, source: StreamingSource, name: str) -> None:

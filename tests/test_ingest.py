@@ -18,6 +18,8 @@ from relay.ports import (
     FeedState,
     Gone,
     Intake,
+    Refused,
+    Resolved,
     Settlement,
     State,
     Store,
@@ -223,3 +225,36 @@ def test_a_failure_before_the_first_poll_does_not_seed() -> None:
     fresh = Feed(id=FeedId(1), source="fake", address="x")
     assert not digest(fresh, FakeSource(), TryLater("down"), index(()), NOON, 0.0).seeded
     assert digest(fresh, FakeSource(), Batch(), index(()), NOON, 0.0).seeded
+
+
+class Hanging(FakeSource):
+    """Answers nothing, ever, and has more feeds than there are hands."""
+
+    async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
+        return Resolved(feeds=tuple(f"hanging:{number}" for number in range(200))) if topic == "hang" else Refused("no")
+
+    async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+        self.polls.append(feed)
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+async def test_a_source_whose_polls_hang_takes_no_hand_from_the_others(store: Store) -> None:
+    source = FakeSource(answers={"#bridge": [batch(), batch(Published(tagged(1)))]})
+    hanging = Hanging(name="hanging")
+    sources = {"hanging": hanging, "fake": source}
+    ingest = Ingest(store=store, sources=sources, tenure=tenure(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(store=store, sources=sources, tenure=tenure(), origin="test", changed=ingest.refresh)
+    room = Destination.parse("fake:a")
+    await subscriptions.run([Wanted(topic="hang", destination=room)])
+    loop = asyncio.create_task(ingest.run())
+    try:
+        async with asyncio.timeout(10):
+            while len(hanging.polls) < 40:  # what hangs is there first
+                await asyncio.sleep(0.005)
+        await subscriptions.run([Wanted(topic="hang", destination=room), Wanted(topic="#bridge", destination=room)])
+        assert await relayed(store, 1) == [tagged(1).uri]
+    finally:
+        loop.cancel()
+        await asyncio.wait([loop])
+        await ingest.stop()
