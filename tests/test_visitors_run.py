@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.processes import RelayProcess
+from tests.test_store_private import files
 
 MARK = "Quispicanchi"
 """What the log must not contain: it is in everything that is sent."""
@@ -137,6 +140,24 @@ async def test_bad_requests_are_counted_and_nothing_is_written(relay: tuple[Rela
     assert (await figures(port))["bad_requests"] == len(NO_HTTP)
     assert await process.stop() == 0
     assert told(process) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no POSIX permissions")
+async def test_the_files_of_a_running_relay_are_its_owner_s_alone(tmp_path: Path, unused_tcp_port: int) -> None:
+    config = tmp_path / "relay.toml"
+    data = tmp_path / "data"
+    data.mkdir()
+    config.write_text(CONFIG.format(folder=data, port=unused_tcp_port))
+    before = os.umask(0)
+    try:
+        async with RelayProcess(config) as process:
+            await process.running.wait()
+            found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files(data)}
+            assert await process.stop() == 0
+    finally:
+        os.umask(before)
+    assert {"relay.sqlite3", "relay.sqlite3-wal", "relay.sqlite3-shm", "relay.sqlite3.lock"} <= set(found)
+    assert set(found.values()) == {0o600}
 
 
 async def test_what_breaks_off_is_not_written(relay: tuple[RelayProcess, int]) -> None:
