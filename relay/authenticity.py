@@ -162,11 +162,13 @@ def may_replace(old: Post, new: Post) -> bool:
     """Whether a reading of a post may take the place of another one of the same post.
 
     What the author's own host told is replaced by that host alone. A post changes hands only where one host speaks for
-    both authors.
+    both authors, or where the host of its uri takes it back from who claimed it for somebody else.
     """
-    if old.author.uri != new.author.uri:
-        return old.origin == new.origin and is_from_home(old) and is_from_home(new)
-    return is_from_home(new) or not is_from_home(old)
+    if old.author.uri == new.author.uri:
+        return is_from_home(new) or not is_from_home(old)
+    if not is_from_home(new):
+        return False
+    return old.origin == new.origin if is_from_home(old) else is_home(new.uri, new.author.uri)
 
 
 def own_handle(name: str, host: str, uri: str) -> str:

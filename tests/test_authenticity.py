@@ -154,7 +154,15 @@ def test_a_post_changes_hands_only_where_one_host_speaks_for_both(speaker: str) 
     evil = Author(uri="https://evil.example/users/illa", name="Illa")
     assert may_replace(hers(speaker), hers(speaker, author=sami)) is (speaker == HOME)
     assert not may_replace(hers(speaker), hers(speaker, author=evil))
-    assert not may_replace(hers(speaker, author=evil), hers(HOME)) or speaker == HOME
+    assert may_replace(hers(speaker, author=evil), hers(HOME)) is (speaker != STRANGER)
+
+
+def test_the_host_of_a_uri_takes_it_back_from_who_claimed_it_for_somebody_else() -> None:
+    sami = Author(uri="https://ayllu.example/users/sami", name="Sami")
+    claimed = hers(TRUSTED, author=sami)
+    assert may_replace(claimed, hers(HOME))
+    assert not may_replace(claimed, hers(PEER))
+    assert not may_replace(claimed, hers(STRANGER, author=Author(uri=f"{STRANGER}/users/x", name="x")))
 
 
 HANDLES = [

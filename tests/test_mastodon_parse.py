@@ -105,7 +105,12 @@ def test_names_hold_no_direction_tricks_and_keep_their_emoji_codes(changes: Json
 
 
 def test_an_account_name_with_markup_in_it_is_no_handle() -> None:
-    assert with_account(acct="ana <b>@everyone").author.handle == ""
+    assert with_account(acct="ana <b>@everyone").author.handle == "@ana@social.example"
+
+
+def test_a_name_with_no_handle_beside_it_is_not_shown() -> None:
+    author = with_account(acct="<b>", username="a b", display_name="@illa@victim.example").author
+    assert (author.handle, author.name) == ("", f"{HERE}/users/ana")
 
 
 @pytest.mark.parametrize("visibility", ["private", "direct", "list", "local", "mutuals_only", "", None, 7])

@@ -18,7 +18,7 @@ from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.tag_rss import read_item
 from relay.store import open_store
-from relay.testing import NOON, post, text
+from relay.testing import NOON, author, post, text
 from tests.store_cases import ROOM, at, lease, said
 
 HERS = "https://ayllu.example"
@@ -236,5 +236,18 @@ async def test_a_deletion_under_a_name_of_the_author_s_own_host_counts() -> None
     try:
         await tell(store, [Published(FIRST), Deleted(FIRST.aliases[0])])
         assert await shown(store) != [(FIRST.uri, FIRST)]
+    finally:
+        await store.close()
+
+
+async def test_a_uri_that_was_claimed_for_somebody_else_is_its_host_s_again() -> None:
+    """A configured instance says that her post is by another person of her server."""
+    store = await open_store("sqlite://")
+    try:
+        claimed = replace(FIRST, origin="https://lakes.example", author=author("Sami"), aliases=())
+        await tell(store, [Published(claimed), Published(FIRST)])
+        assert await shown(store) == [(FIRST.uri, FIRST)]
+        await tell(store, [Published(claimed), Edited(replace(claimed, edited=at(60)))])
+        assert await shown(store) == [(FIRST.uri, FIRST)]
     finally:
         await store.close()

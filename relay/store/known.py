@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from relay.address import host_of, page
-from relay.authenticity import is_home, may_replace
+from relay.authenticity import is_from_home, is_home, may_replace
 from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
@@ -218,8 +218,9 @@ class Known:
 
 
 def _is_renamed(entry: Entry, post: Post) -> bool:
-    """Whether a post may be a known one under a new uri."""
-    return entry.source == post.source and may_replace(entry.post, post)
+    """Whether a post may be a known one under a new uri: of the same author, or of one host's authors."""
+    is_related = entry.author == post.author.uri or is_from_home(entry.post)
+    return entry.source == post.source and is_related and may_replace(entry.post, post)
 
 
 def _belongs(name: str, post: Post, other: Post) -> bool:

@@ -117,11 +117,13 @@ def read_author(account: Account | None, instance: str) -> Author | None:
     """Whose account that is, as the server ``instance`` calls them; None where it does not say."""
     if account is None or not (uri := _identity(account.uri) or _identity(account.url)):
         return None
+    handle = _handle(account.acct or "", uri) or _handle(account.username or "", uri)
+    name = clean(account.display_name or "", limit=100) or clean(account.username or "", limit=100)
     return Author(
         uri=uri,
-        name=clean(account.display_name or "", limit=100) or clean(account.username or "", limit=100),
+        name=name if handle else clean(uri, limit=100),  # with no handle beside it a name may be anybody's
         url=safe_url(own_address(safe_url(account.url or ""), uri)),
-        handle=_handle(account.acct or "", uri),
+        handle=handle,
         avatar=safe_url(account.avatar_static or account.avatar or "", base=instance),
         bot=bool(account.bot),
         created=read_time(account.created_at),
