@@ -46,7 +46,7 @@ class Size(NamedTuple):
 
 KEPT = Size(characters=100_000, blocks=2_000, spans=5_000, lines=5_000)
 """Of a post, wherever it is read or shown."""
-SENT = Size(characters=32_000, blocks=500, spans=1_000, lines=1_000)
+SENT = Size(characters=26_000, blocks=500, spans=1_000, lines=1_000)
 """Of a post in a chat: more than any platform takes in one message, so that renderers only have to cut little."""
 
 
