@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from relay.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import FeedServer
-from tests.test_relay_run import database
+from tests.test_relay_run import ILLA, database
 
 CONFIG = """\
 [store]
@@ -85,3 +86,48 @@ async def test_a_guid_of_another_feed_at_the_same_host_is_nobodys_but_its_own(
     assert told[2:] == [("edit", "Thief", "It never stood."), ("edit", "Illa", "The bridge stands, still.")]
     uris = {line["author"]["name"]: line["uri"] for line in relay.lines[:2]}
     assert [line["uri"] for line in relay.lines[2:]] == [uris["Thief"], uris["Illa"]]
+
+
+NETWORKS = """
+[sources.mastodon]
+instances = ["{stage}"]
+interval = "100ms"
+sweep = "300ms"
+"""
+
+
+@pytest.mark.timeout(90)
+async def test_a_feed_that_leads_to_a_post_elsewhere_neither_speaks_as_its_author_nor_hides_her(tmp_path: Path) -> None:
+    """Whether it repeats her words or puts others there; and what it takes back later is its own alone."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    async with Stage([ILLA]) as stage, FeedServer() as server:
+        address = server.put("/feed.xml", feed("Illa", ("urn:old:entry:1", "Long ago", now - timedelta(days=9))))
+        config = configured(tmp_path, "#bridge", address)
+        config.write_text(config.read_text() + NETWORKS.format(stage=stage.url))
+        async with RelayProcess(config) as relay:
+            await seeded(database(tmp_path), 2)
+            stage.post(Draft(author="illa", text="It stands. #bridge", name="p1"))
+            await relay.wait_until(lambda lines: len(lines) == 1)
+            toot = relay.lines[0]["url"]
+            entry = f"<guid isPermaLink='false'>{toot}</guid><link>{toot}</link><description>It fell.</description>"
+            server.put(
+                "/feed.xml", f"<rss version='2.0'><channel><title>Illa</title><item>{entry}</item></channel></rss>"
+            )
+            await relay.wait_until(lambda lines: len(lines) == 2)
+            server.put("/feed.xml", feed("Illa", (toot, "It never stood.", now)))
+            await relay.wait_until(lambda lines: len(lines) == 3)
+            stage.edit("p1", "It stands, still. #bridge")
+            await relay.wait_until(lambda lines: len(lines) == 4)
+            stage.delete("p1")
+            await relay.wait_until(lambda lines: len(lines) == 5)
+            assert await relay.stop() == 0
+    hers, theirs = relay.lines[0], relay.lines[1]
+    assert [(line["action"], line["uri"]) for line in relay.lines] == [
+        ("send", hers["uri"]),
+        ("send", theirs["uri"]),
+        ("edit", theirs["uri"]),
+        ("edit", hers["uri"]),
+        ("delete", hers["uri"]),
+    ]
+    assert (theirs["text"], theirs["author"]["handle"], theirs["author"]["url"]) == ("It fell.", "", "")
+    assert relay.lines[3]["text"].startswith("It stands, still.")
