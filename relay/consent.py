@@ -118,6 +118,13 @@ def allows_lists(post: Post) -> bool:
     return author.discoverable is True and not author.refuses and (goes_on or not post.unlisted)
 
 
+def forbids_lists(post: Post) -> bool:
+    """Whether its author says no to lists, which counts for all that was kept of them. To say nothing is no such word:
+    some sources do not tell what an author wishes.
+    """
+    return post.author.discoverable is False or post.author.refuses
+
+
 def showing(page: Page, audience: Audience, expire: timedelta, now: datetime) -> Showing:
     """How much of a thread a list for this audience shows: the one rule for all lists, feeds and counts.
 
@@ -134,7 +141,7 @@ def showing(page: Page, audience: Audience, expire: timedelta, now: datetime) ->
     posts += [post for chain in page.asides for post in chain]
     if not posts:
         return Showing.NOTHING
-    if all(map(allows_lists, posts)) and not page_has_run_out(page, expire, now):
+    if page.listed and all(map(allows_lists, posts)) and not page_has_run_out(page, expire, now):
         return Showing.THREAD
     if audience is Audience.EVERYBODY:
         return Showing.NOTHING

@@ -93,6 +93,7 @@ def page_of(*posts: Post | Removed, **said: object) -> Page:
         (page_of(post(author=SHY), updated=NOON - 2 * MONTH), Showing.NOTHING, Showing.LINK),
         (page_of(post(1), post(2, author=SHY)), Showing.NOTHING, Showing.LINK),
         (page_of(post(1), asides=((post(2, author=SHY),),)), Showing.NOTHING, Showing.LINK),
+        (page_of(post(author=LISTED), listed=False), Showing.NOTHING, Showing.LINK),
         (page_of(post(author=REFUSING)), Showing.NOTHING, Showing.COUNTED),
         (page_of(post(author=REFUSING), asked=True), Showing.NOTHING, Showing.COUNTED),
         (page_of(post(1), post(2, author=REFUSING)), Showing.NOTHING, Showing.COUNTED),

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from relay.consent import Audience, Showing, showing
 from relay.manner import Manner
-from relay.model import Post, Published
+from relay.model import Author, Post, Published
 from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Store, Wanted, Wish
 from relay.testing import NOON, author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, uri
@@ -60,12 +61,27 @@ async def test_only_threads_that_may_be_listed_are_on_a_hashtag(store: Store) ->
         tagged(20),
         tagged(21),
         tagged(22),
-        post(23, reply_to=uri(22), author=replace(author(), discoverable=False)),
+        post(23, reply_to=uri(22), author=replace(author(), discoverable=None)),
     )
     for number in range(9, 17):
         await publish(store, tagged(number, author=shy))
     leaf = await store.list_tagged("bridge", 2)
     assert (roots(leaf), leaf.more) == ([21, 20], False)
+
+
+@pytest.mark.parametrize("now", [replace(author(), discoverable=False), replace(author(), refuses=True)])
+async def test_who_says_no_to_lists_is_in_none_any_more(store: Store, now: Author) -> None:
+    """Also with what was written before; a source that tells nothing of it changes nothing."""
+    await publish(store, *CHAIN, tagged(8))
+    await publish(store, post(20, author=replace(author(), discoverable=None)))
+    assert roots(await store.list_tagged("bridge", 10)) == [8, 1]
+    await publish(store, post(21, author=now))
+    assert roots(await store.list_tagged("bridge", 10)) == []
+    assert await store.list_pages(10) == []
+    page = await store.get_page_of(uri(8))
+    assert page
+    assert not page.listed
+    assert showing(page, Audience.RECIPIENTS, timedelta(days=30), NOON) is Showing.LINK
 
 
 async def test_what_is_deleted_is_listed_no_more(store: Store) -> None:

@@ -256,6 +256,8 @@ class Page:
     """The author asked for the page."""
     visited: datetime | None = None
     """When it was last read, or asked for, to within a day."""
+    listed: bool = True
+    """Its author has not said no to lists since."""
     seen: datetime | None = None
     """When a source last published something of it, to within a day: a feed may bring what was written long ago."""
 

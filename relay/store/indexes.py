@@ -43,6 +43,7 @@ _partial("ix_posts_next_check", posts.c.source, posts.c.next_check, where=posts.
 _partial("ix_posts_grown", posts.c.grown, where=posts.c.grown.is_not(None))
 _partial("ix_posts_next_look", posts.c.source, posts.c.next_look, where=posts.c.next_look.is_not(None))
 Index("ix_posts_author", posts.c.author)
+_partial("ix_posts_listed", posts.c.author, where=posts.c.listed)
 Index("ix_author_names_author", author_names.c.author)
 _partial("ix_stops_due", stops.c.due, where=stops.c.due.is_not(None))
 Index("ix_tagged_post", tagged.c.post)

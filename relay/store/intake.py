@@ -17,7 +17,7 @@ from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
 from relay.store.rows import serialize, update_rows
 from relay.store.tables import micros, posts
-from relay.store.threads import grow, join_threads
+from relay.store.threads import forbid_lists, grow, join_threads
 from relay.store.wishes import add_deliveries
 
 _KEPT = timedelta(days=3650)
@@ -50,6 +50,7 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease)
     insert_new(connection, known, lease.now)
     update_changed(connection, known, lease.now)
     grow(connection, roots | {entry.root for entry in known if entry.root and entry.touched})
+    forbid_lists(connection, known)
     _save_checks(connection, known, intakes, lease)
     _save_looks(connection, known, intakes, wanted, lease.now)
     return sum(entry.new and not entry.deleted for entry in known), awake

@@ -48,6 +48,7 @@ _MEMBERS = (
         posts.c.slug,
         posts.c.data,
         posts.c.deleted,
+        posts.c.listed,
         posts.c.looked,
         posts.c.reply_to,
         posts.c.asked,
@@ -104,6 +105,7 @@ def _page(root: str, rows: Sequence[Record]) -> Page:
         asides=asides,
         asked=first.asked,
         visited=first.visited,
+        listed=all(row.listed for row in rows if not row.deleted),
         seen=max(row.seen for row in rows),
     )
 

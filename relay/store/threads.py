@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, select, update
+from sqlalchemy import Connection, and_, case, false, func, null, select, update
 
+from relay.consent import forbids_lists
 from relay.store.known import Known
 from relay.store.rows import Query, among, update_rows
 from relay.store.tables import posts
@@ -29,6 +30,11 @@ _GROW = Query(
         .where(_member.c.root == posts.c.uri, ~_member.c.deleted)
         .scalar_subquery()
     )
+)
+
+
+_FORBID = Query(
+    update(posts).where(among(posts.c.author, "authors"), posts.c.listed).values(listed=false(), grown=null())
 )
 
 
@@ -88,6 +94,13 @@ def _move(connection: Connection, known: Known, joined: dict[_Member, str]) -> s
     for entry in known if moved else ():
         entry.root = moved.get(entry.root or "", entry.root)
     return moved.keys() | joined.values()
+
+
+def forbid_lists(connection: Connection, known: Known) -> None:
+    """Threads of authors who say no to lists now are in none any more, whatever they said when these were written."""
+    authors = {entry.author for entry in known if (entry.new or entry.touched) and forbids_lists(entry.post)}
+    if authors:
+        _FORBID(connection, authors=authors)
 
 
 def grow(connection: Connection, roots: Collection[str]) -> None:
