@@ -28,6 +28,8 @@ from relay.store.sql import SqlStore
 from relay.testing import NOON, author, post
 from tests.mentioned import mention
 from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, said, uri
+from tests.test_store_folds import bring, folds, subscribe
+from tests.test_store_folds import carry as carry_all
 
 CHAIN = (post(1), post(2, reply_to=uri(1)))
 OTHER = post(5, author=author("Sami"))
@@ -197,6 +199,20 @@ async def test_a_thread_goes_on_in_a_new_message_after_an_undoing(store: Store) 
     edited = replace(CHAIN[0], body=post(9).body, edited=at(5))
     await store.add_intakes([said(Edited(edited), to=())], lease())
     assert await carry(store) == []
+
+
+async def test_a_message_of_many_posts_loses_them_each_time_their_author_stops(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    sami = [post(number, author=author("Sami")) for number in range(50, 54)]
+    await bring(store, *sami, *CHAIN, to=here)
+    assert folds(await carry_all(store)) == [(Action.SEND, 3)]
+    await stop(store, author())
+    assert folds(await carry_all(store)) == [(Action.EDIT, 1)]
+    await undo(store, author())
+    await bring(store, post(54, author=author("Sami")), to=here, minute=1)  # the message is written anew, with them
+    assert folds(await carry_all(store, 1)) == [(Action.EDIT, 4)]
+    await stop(store, author(), 3, at(2))
+    assert folds(await carry_all(store, 2)) == [(Action.EDIT, 2)]
 
 
 async def test_after_its_time_an_undoing_is_for_what_comes(store: Store) -> None:
