@@ -89,7 +89,7 @@ async def test_only_where_the_settings_say_so(stage: Stage) -> None:
     async with asking(stage, mentions=True, **ACCOUNT) as source:
         assert source.accounts() == (HANDLE,)
         most, span = source.posting
-        assert (source.listen, most / (span / timedelta(hours=1))) == (timedelta(seconds=20), 1000)
+        assert (source.listen, most / (span / timedelta(hours=1))) == (timedelta(seconds=8), 1000)
 
 
 # --- what a mention says ---

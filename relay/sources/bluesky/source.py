@@ -42,7 +42,7 @@ class BlueskySource:
         self.name = SOURCE
         self.interval = settings.interval
         self.sweep = settings.sweep
-        self.listen = timedelta(seconds=20)
+        self.listen = timedelta(seconds=8)
         self.posting = (1000, timedelta(hours=1))  # a server takes 1600 in an hour, and 11 000 in a day
         self._hosts = settings.jetstream
         self._http = host.http
