@@ -46,7 +46,7 @@ PER_AUTHOR = 50
 STOPS, APART = 400, 0.025
 HANGING = 200
 LISTEN = timedelta(milliseconds=200)
-"""How often mentions are asked for here: in the relay it is every twenty seconds, which counts for both sides alike."""
+"""How often mentions are asked for here: in the relay it is every eight seconds, which counts for both sides alike."""
 US = Account(uri="https://ayllu.example/users/chasqui", handle="@chasqui@ayllu.example")
 
 
