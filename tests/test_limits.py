@@ -84,6 +84,10 @@ def test_what_names_a_post_is_never_cut_but_refused(changes: dict[str, Any]) -> 
     assert read_post(json.dumps(status(**changes)).encode(), HOME) is None
 
 
+def test_a_post_of_a_million_characters_is_cut_and_not_lost() -> None:
+    assert plain(shown(content="a " * 500_000).body).endswith("…")
+
+
 def test_a_long_handle_or_address_is_none() -> None:
     account = {**status()["account"], "acct": "i" * 5_000, "avatar": f"{HOME}/" + "a" * ADDRESS}
     found = shown(account=account)

@@ -10,7 +10,7 @@ STATUS = 100_000
 """Characters of HTML or text of a short post that are read."""
 NOTE = 20_000
 """Characters of a profile among which a refusal is looked for."""
-RECORD = 1_000_000
+RECORD = 2_000_000
 """Bytes of JSON that one post may be told in; what is larger is none."""
 PARTS = 500_000
 """Commas in a JSON document that is larger than a post: more are no document, but a flood of empty values."""
