@@ -47,7 +47,7 @@ async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path
                 "/subscribe #puente @nobody_here": "No puedo ver",
                 "/unsubscribe #puente": "Todavía no",
                 "/unroll https://nowhere.example/1": "no pude leer",
-                "/settings": "le falta",
+                "/settings": "listed: no",
             }
             answers = {line: await told(server, private, sami, line) for line in mistakes}
             blocker = sqlite3.connect(database(tmp_path).removeprefix("sqlite:///"), isolation_level=None)
