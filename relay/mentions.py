@@ -218,11 +218,12 @@ class Speaker:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 bell.news.clear()
+                before = frozenset(running)  # what ends while the store is asked is told as it was before
                 due = await self.tenure.persist(
                     lambda: self.store.list_requests(source, account, self.tenure.clock(), SHARE)
                 )
                 for asked in due:
-                    if asked.mention.uri not in running and _has_room(asked, running.values()):
+                    if asked.mention.uri not in {*before, *running} and _has_room(asked, running.values()):
                         running[asked.mention.uri] = asked
                         tasks.create_task(self._attend(line, asked, bell, running))
                 following = await self.tenure.persist(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,7 +18,7 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.mentions import GIVE_UP, SHARE, Speaker
 from relay.model import Author, Published
-from relay.ports import Account, Gone, Intake, Refused, Store, TryLater
+from relay.ports import Account, Answered, Asked, Gone, Intake, Refused, RequestState, Store, TryLater
 from relay.replies import Accounts, Replies
 from relay.testing import NOON, author, post, text
 from relay.threads import Threads
@@ -124,6 +125,50 @@ async def test_killed_while_it_answers_it_answers_once(room: Room, stuck: str) -
         await said(source, mention(1), mention(2))
     assert source.tried == [(mention(1).uri, False), (mention(1).uri, True)]
     assert len(source.posted) == 1
+
+
+class Late:
+    """A store of which one answer about what is due arrives when that is settled already."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.asked, self.settled = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def list_requests(self, *of: Any) -> Sequence[Asked]:
+        due = await self._store.list_requests(*of)
+        if not self.asked.is_set() and any(one.state is RequestState.ANSWERING for one in due):
+            self.asked.set()
+            await self.settled.wait()
+            for _ in range(100):  # until who settled it is done, too
+                await asyncio.sleep(0)
+        return due
+
+    async def save_request(self, *of: Any, **changes: Any) -> None:
+        await self._store.save_request(*of, **changes)
+        self.settled.set()
+
+
+class Patient(Mentioned):
+    """Answers when it is allowed to."""
+
+    allowed: asyncio.Event
+
+    async def answer(self, *of: Any, **how: Any) -> Answered | TryLater | Refused | Gone:
+        await self.allowed.wait()
+        return await super().answer(*of, **how)
+
+
+async def test_what_was_answered_while_the_store_was_asked_what_is_due_is_not_answered_again(store: Store) -> None:
+    late, source = Late(store), Patient(threads={uri(1): CHAIN})
+    source.allowed = late.asked
+    async with Room(cast("Store", late), source).running():
+        source.said.append(mention(1))
+        await late.settled.wait()
+        await said(source, mention(1), mention(2))
+    assert source.tried == [(mention(1).uri, False)]
 
 
 async def test_a_line_that_was_cut_is_tried_again(room: Room) -> None:
