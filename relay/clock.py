@@ -85,11 +85,12 @@ class Timekeeper:
         """The clock may have been set while the relay was off."""
         last = await self.tenure.persist(self.store.get_last_poll)
         away = self.clock() - last if last else timedelta(0)
-        if away < -SKEW:
+        is_behind = away < -SKEW
+        if is_behind:
             self._tell(f"it is {_span(away)} behind what the database has seen; what waits is brought in line with it")
         elif away > LONG_AWAY:
             self._disturbed = self.clock.steady()
-        await self._bring_in_line(min(away + SKEW, timedelta(0)), self.clock())
+        await self._bring_in_line(away if is_behind else timedelta(0), self.clock())
         self.started.set()
 
     async def look(self) -> None:
