@@ -117,6 +117,33 @@ async def page_slug(store: Store) -> str:
     return page.slug
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_their_words_are_in_nobody_else_s_quotes(store: Store, before: bool) -> None:
+    quote = Quote(url=CHAIN[0].url, author=CHAIN[0].author, body=CHAIN[0].body)
+    quoting = replace(OTHER, quote=quote)
+    if before:
+        await publish(store, quoting)
+    await stop(store, CHAIN[0].author)
+    if not before:
+        await publish(store, quoting)
+    page = await store.get_page_of(OTHER.uri)
+    assert page
+    assert page.posts == (replace(OTHER, quote=Quote(url=quote.url)),)
+    await undo(store, CHAIN[0].author)
+    page = await store.get_page_of(OTHER.uri)
+    assert page
+    assert page.posts == ((quoting if before else replace(OTHER, quote=Quote(url=quote.url))),)
+
+
+async def test_a_quote_waits_in_no_message_either(store: Store) -> None:
+    quote = Quote(url=CHAIN[0].url, author=CHAIN[0].author, body=CHAIN[0].body)
+    await publish(store, replace(OTHER, quote=quote))
+    await stop(store, CHAIN[0].author)
+    [delivery] = await carry(store)
+    assert delivery.card
+    assert delivery.card.post.quote == Quote(url=CHAIN[0].url)
+
+
 async def test_the_page_is_gone_and_stays_where_it_was(store: Store) -> None:
     await publish(store, *CHAIN)
     slug = await page_slug(store)

@@ -6,7 +6,7 @@ READ COMMITTED only a later statement sees what another transaction wrote before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from relay.ports import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.counters import count_unknown
 from relay.store.folds import read_folds
+from relay.store.forgotten import without_quotes
 from relay.store.moves import lock_moving, move
 from relay.store.rows import Query, Record, among, update_rows
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
@@ -150,7 +151,7 @@ def claim_deliveries(
         _LEASE(connection, names=heads, owner=lease.owner, until=lease.until)
     if idle := set(due) - heads.keys():
         _REST(connection, names=idle)
-    read: dict[str, Post] = {}  # a batch is often one post for many
+    read = _read(connection, [row for row in heads.values() if row.post >= 0])
     folds = read_folds(connection, [-row.post for row in heads.values() if row.post < 0]) if others else {}
     return [
         _fold_delivery(row, token, folds[-row.post]) if row.post < 0 else _delivery(row, token, read)
@@ -175,7 +176,13 @@ def _fold_delivery(row: Record, token: str, fold: Fold) -> Delivery:
     )
 
 
-def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
+def _read(connection: Connection, rows: Sequence[Record]) -> Mapping[str, Post]:
+    """The posts that are to be shown, by uri: a batch is often one post for many."""
+    data = {row.uri: row.data for row in rows if row.action != Action.DELETE}
+    return dict(zip(data, without_quotes(connection, [*map(decode, data.values())]), strict=True))
+
+
+def _delivery(row: Record, token: str, read: Mapping[str, Post]) -> Delivery:
     action = Action(row.action)
     return Delivery(
         id=DeliveryId(f"{token}-{row.id}"),
@@ -192,12 +199,9 @@ def _delivery(row: Record, token: str, read: dict[str, Post]) -> Delivery:
     )
 
 
-def _card(row: Record, read: dict[str, Post]) -> Card:
-    post = read.get(row.uri)
-    if post is None:
-        post = read[row.uri] = decode(row.data)
+def _card(row: Record, read: Mapping[str, Post]) -> Card:
     place = Place(root=PostUri(row.root), position=row.position, count=row.length) if row.root else None
-    return Card(post=post, reason=row.reason, thread=place)
+    return Card(post=read[row.uri], reason=row.reason, thread=place)
 
 
 # --- settling ---

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from relay.model import Deleted, Edited, Post, PostUri, Published
+from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published, Quote
 from relay.ports import Intake, StopKind
 from relay.store.keyed import digest, get_key
 from relay.store.names import names_of
@@ -31,8 +31,15 @@ _THERE = (
 
 def leave_out(connection: Connection, intakes: Sequence[Intake]) -> Sequence[Intake]:
     """The intakes without what was taken out, or is of somebody who was. It costs one look where nothing was."""
-    out = taken_out(connection, list(_posts(intakes)))
-    return [_without(intake, out) for intake in intakes] if out else intakes
+    told = list(_posts(intakes))
+    out, silent = taken_out(connection, told), _taken_out_quoted(connection, told)
+    return [_without(intake, out, silent) for intake in intakes] if out or silent else intakes
+
+
+def without_quotes(connection: Connection, posts: Sequence[Post]) -> Sequence[Post]:
+    """The posts; where they quote an author who is taken out, only the quote's address is left."""
+    silent = _taken_out_quoted(connection, posts)
+    return [_without_quote(post, silent) for post in posts] if silent else posts
 
 
 def taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
@@ -49,6 +56,18 @@ def taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
     there = [(row.digest, row.kind == StopKind.POST) for row in connection.execute(_THERE, {"digests": asked})]
     of_posts, of_authors = ({mark for mark, of_post in there if of_post is kind} for kind in (True, False))
     return {uri for uri, (own, of_author) in marks.items() if own in of_posts or not of_authors.isdisjoint(of_author)}
+
+
+def _taken_out_quoted(connection: Connection, posts: Collection[Post]) -> set[Author]:
+    """The authors whom these posts quote and who are taken out."""
+    quoted = {post.quote.author for post in posts if post.quote and post.quote.author}
+    if not quoted or connection.execute(_SOME).first() is None:
+        return set()
+    key = get_key(connection)
+    marks = {author: {digest(key, name) for name in (author.uri, *names_of(author))} for author in quoted}
+    rows = connection.execute(_THERE, {"digests": set().union(*marks.values())})
+    there = {row.digest for row in rows if row.kind != StopKind.POST}
+    return {author for author, of_author in marks.items() if not there.isdisjoint(of_author)}
 
 
 def add_marks(connection: Connection, stop: str, names: Iterable[str]) -> None:
@@ -82,6 +101,19 @@ def _posts(intakes: Iterable[Intake]) -> Iterator[Post]:
         yield from (event.post for event in intake.events if isinstance(event, Published | Edited))
 
 
-def _without(intake: Intake, out: Collection[str]) -> Intake:
-    events = tuple(event for event in intake.events if isinstance(event, Deleted) or event.post.uri not in out)
+def _without(intake: Intake, out: Collection[str], silent: Collection[Author]) -> Intake:
+    events = tuple(
+        _event_without_quote(event, silent)
+        for event in intake.events
+        if isinstance(event, Deleted) or event.post.uri not in out
+    )
     return replace(intake, events=events, wishes=tuple(wish for wish in intake.wishes if wish.uri not in out))
+
+
+def _event_without_quote(event: Event, silent: Collection[Author]) -> Event:
+    return event if isinstance(event, Deleted) else replace(event, post=_without_quote(event.post, silent))
+
+
+def _without_quote(post: Post, silent: Collection[Author]) -> Post:
+    quote = post.quote
+    return replace(post, quote=Quote(url=quote.url)) if quote and quote.author in silent else post

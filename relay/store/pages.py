@@ -14,6 +14,7 @@ from relay.model import Action, Post, PostUri, Removed
 from relay.ports import Counts, Page, State
 from relay.store.content import decode
 from relay.store.counters import get_unknown
+from relay.store.forgotten import without_quotes
 from relay.store.rows import Record, among
 from relay.store.tables import aliases, deliveries, posts
 from relay.store.twins import foreign_names
@@ -89,12 +90,12 @@ def pages_of(connection: Connection, roots: Sequence[str]) -> list[Page]:
     threads: defaultdict[str, list[Record]] = defaultdict(list)
     for row in connection.execute(_MEMBERS, {"roots": roots}):
         threads[row.root or row.uri].append(row)
-    return [_page(root, threads[root]) for root in roots]
+    return [_page(connection, root, threads[root]) for root in roots]
 
 
-def _page(root: str, rows: Sequence[Record]) -> Page:
+def _page(connection: Connection, root: str, rows: Sequence[Record]) -> Page:
     first = next(row for row in rows if row.uri == root)
-    read = [decode(row.data) for row in rows]
+    read = without_quotes(connection, [decode(row.data) for row in rows])
     shown, asides = _shown(root, rows, read)
     return Page(
         slug=first.slug,
