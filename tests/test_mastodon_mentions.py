@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from relay.address import page
+from relay.asking import Asking, Deed
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused
 from relay.sources.mastodon import MastodonSettings, MastodonSource
-from relay.sources.mastodon.mentions import fitted
+from relay.sources.mastodon.mentions import fitted, others_in, spoken
+from relay.sources.mastodon.shapes import Status, read
 from relay.stage import Draft, Person, Stage
+from relay.text import from_html
 from tests.fetching import client
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,6 +133,45 @@ async def test_a_quote_is_what_a_post_asks_about_that_answers_nothing(source: Ma
     mention = await one(source, stage)
     assert mention.about.endswith(str(stage._ids["first"]))
     assert mention.text == "@chasqui unroll"
+
+
+OURS = '<a href="https://ayllu.example/@chasqui" class="u-url mention">@<span>chasqui</span></a>'
+OTHERS = '<a href="https://plaza.example/@chasqui" class="u-url mention">@<span>chasqui</span></a>'
+
+
+@pytest.mark.parametrize(
+    ("html", "deed"),
+    [
+        (f"<p>{OURS} stop</p>", Deed.STOP),
+        (f"<p>{OURS} <strong>stop</strong> <em>please</em></p>", Deed.STOP),
+        (f'<p>{OURS} stop <a href="https://ayllu.example/tags/now" class="mention hashtag">#now</a></p>', Deed.STOP),
+        (f"<p>{OURS} {OTHERS} stop</p>", Deed.STOP),
+        (f"<p>{OTHERS} {OURS} stop</p>", None),
+        (f"<p>{OURS} <del>stop</del></p>", None),
+        (f"<p>{OURS} <s>stop</s> please</p>", None),
+        (f"<p>{OURS} <code>stop</code></p>", None),
+        (f"<p>{OURS}</p><pre>stop</pre>", None),
+        (f"<p>{OURS}</p><blockquote>stop</blockquote>", None),
+        (f'<p>{OURS} <a href="https://news.example/bus">stop</a></p>', None),
+        (f'<p>{OURS} stop <a href="https://news.example/bus">this</a></p>', None),
+    ],
+)
+def test_words_are_a_command_only_where_they_are_meant_as_they_stand(html: str, deed: Deed | None) -> None:
+    text = spoken(from_html(html), {page("https://plaza.example/@chasqui"): "chasqui@plaza.example"})
+    request = Asking().read(text, ["@chasqui@ayllu.example"])
+    assert (request.deed if request else None) is deed
+
+
+def test_who_else_is_mentioned_is_known_by_their_whole_handle() -> None:
+    mentions = [
+        {"id": "7", "username": "chasqui", "acct": "chasqui", "url": "https://ayllu.example/@chasqui"},
+        {"id": "8", "username": "chasqui", "acct": "chasqui@plaza.example", "url": "https://plaza.example/@chasqui"},
+        {"id": "9", "acct": None, "url": None},
+        5,
+    ]
+    status = read(json.dumps({"mentions": mentions}).encode(), Status)
+    assert status
+    assert others_in(status, "7") == {page("https://plaza.example/@chasqui"): "chasqui@plaza.example"}
 
 
 async def test_what_is_said_in_private_is_heard_and_answered_in_private(source: MastodonSource, stage: Stage) -> None:

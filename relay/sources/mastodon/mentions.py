@@ -9,13 +9,17 @@ too, and are answered as privately.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from relay.address import page
 from relay.model import Author
 from relay.ports import Account, Answered, Check, Gone, Mention, Mentions, Refused, TryLater
+from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.sources.limits import MENTIONS
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
@@ -201,12 +205,39 @@ def _mention(raw: Raw, base: str, own: str) -> Mention | None:
     return Mention(
         uri=status.uri or alias(base, status.id),
         asker=author,
-        text=plain(body_of(status, base)),
+        text=spoken(body_of(status, base), others_in(status, own)),
         at=min(at, datetime.now(UTC)),
         about=_about(status, base),
         language=clean(status.language or "", limit=35),
         reply=msgspec.json.encode(_reply(status, author)).decode(),
     )
+
+
+def others_in(status: Status, own: str) -> dict[str, str]:
+    """The accounts that a post mentions besides our own, by their pages."""
+    mentions = shapes.read_all(status.mentions, shapes.Mention, MENTIONS)
+    return {page(one.url): one.acct for one in mentions if one.url and one.acct and str(one.id) != own}
+
+
+def spoken(body: Text, named: Mapping[str, str]) -> str:
+    """The words of a post, with what tells that some of them are not meant as they stand.
+
+    What is struck out or code is marked as such, a link tells where it leads, and accounts that are ``named`` have
+    their whole handle: a server shows only its first half, which may be like ours.
+    """
+    return plain(tuple(replace(block, spans=tuple(_spoken(block, named))) for block in body))
+
+
+def _spoken(block: Block, named: Mapping[str, str]) -> Iterator[Span]:
+    for span in block.spans:
+        text = span.text
+        if span.role is Role.MENTION and (acct := named.get(page(span.link))):
+            text = f"@{acct}"
+        elif span.role is Role.TEXT and span.link and span.link not in text:
+            text = f"{text} ({span.link})"
+        if text.strip() and (block.form is Form.CODE or not {Mark.STRIKE, Mark.CODE}.isdisjoint(span.marks)):
+            text = f"`{text}`"
+        yield replace(span, text=text)
 
 
 def _is(status: Status, own: str) -> bool:

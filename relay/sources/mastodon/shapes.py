@@ -94,6 +94,7 @@ class Tag(msgspec.Struct):
 class Mention(msgspec.Struct):
     id: Id = None
     url: str | None = None
+    acct: str | None = None
 
 
 class Status(msgspec.Struct):
