@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import StrEnum
+from unicodedata import category, normalize
 from urllib.parse import urlsplit
 
 from relay.address import host_of
@@ -18,6 +19,10 @@ from relay.model import Post
 _WEB = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|\Z)", re.IGNORECASE)
 """Stricter than a browser: with a user name or a backslash in it, nobody can be sure which host is meant."""
 _NAMED = re.compile(r"(?:at://)?(did:[a-z]+:[^/?#\s]+)|tag:([\w.-]+),")
+
+
+_HANDLE = re.compile(r"(?<![\w.+-])@\w|@[\w.-]{1,100}@\w")
+_HOST_LIKE = re.compile(r"\w\.\w")
 
 
 class Said(StrEnum):
@@ -176,6 +181,23 @@ def own_handle(name: str, host: str, uri: str) -> str:
     if not is_home(f"https://{host}", uri):
         host = urlsplit(uri).netloc.lower() if _WEB.match(uri) else ""
     return f"@{name}@{host}" if host else ""
+
+
+def has_handle(name: str) -> bool:
+    """Whether a name reads like an account of a network: ``@who``, ``@who@host``."""
+    return not (name.isascii() and "@" not in name) and _HANDLE.search(as_read(name)) is not None
+
+
+def has_host(name: str) -> bool:
+    """Whether a name reads like a host, as the handles of some networks are."""
+    return _HOST_LIKE.search(as_read(name)) is not None
+
+
+def as_read(name: str) -> str:
+    """A name as a reader sees it: without what cannot be seen, and with the usual signs for those that look alike."""
+    if name.isascii():
+        return name
+    return "".join(sign for sign in normalize("NFKC", name) if category(sign) != "Cf")
 
 
 def own_address(told: str, uri: str) -> str:

@@ -78,6 +78,12 @@ def test_a_handle_is_one_that_the_appview_vouches_for() -> None:
     assert post(by=profile("illa", handle="handle.invalid")).author.handle == ""
 
 
+@pytest.mark.parametrize("name", ["sami.ayllu.example", "@sami.ayllu.example", "Sami (@sami@ayllu.example)", "＠sami"])
+def test_without_a_handle_nobody_is_called_by_another_one_s(name: str) -> None:
+    assert post(by=profile("illa", handle="handle.invalid", displayName=name)).author.name == ILLA
+    assert post(by=profile("illa", displayName=name)).author.name == name
+
+
 @pytest.mark.parametrize("who", ["", "illa.bsky.social", f"{ILLA}/x", "did:plc:", "did:key:zQ3sh"])
 def test_only_a_did_is_an_author(who: str) -> None:
     assert read_record(who, tid(AT), "", json.dumps(said()).encode(), NOW) is None

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from relay.authenticity import as_read
 from relay.model import PostUri
 
 SOURCE = "rss"
@@ -20,8 +21,7 @@ SOURCE = "rss"
 _MARK_LIMIT = 1000
 _SHORT = 10
 _SCOPE_BYTES, _NAME_BYTES = 400, 1000  # an index of a database takes no more
-_HANDLE = re.compile(r"(?<![\w.+-])[@＠]\w")
-_ACCOUNT = re.compile(r"[@＠][\w.-]{1,100}[@＠]([\w.-]{1,253})")
+_ACCOUNT = re.compile(r"@[\w.-]{1,100}@([\w.-]{1,253})")
 
 
 class Names(NamedTuple):
@@ -73,11 +73,6 @@ def _brief(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(errors="replace"), digest_size=6).hexdigest()
 
 
-def has_handle(name: str) -> bool:
-    """Whether a name reads like an account of a network: ``@who``, ``@who@host``."""
-    return ("@" in name or "＠" in name) and _HANDLE.search(name) is not None
-
-
 def account_hosts(name: str) -> list[str]:
     """The addresses of the hosts of the accounts (``@who@host``) in a name."""
-    return [f"https://{host.rstrip('.')}/" for host in _ACCOUNT.findall(name)]
+    return [f"https://{host.rstrip('.')}/" for host in _ACCOUNT.findall(as_read(name))]

@@ -11,11 +11,11 @@ from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
-from relay.authenticity import is_home
+from relay.authenticity import has_handle, is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Form, Span, Text
 from relay.sources.feed_habits import STATUS, as_meant
-from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names, has_handle
+from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import clean, from_html, from_plain, plain, safe_url

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from relay.authenticity import is_home
+from relay.authenticity import has_handle, has_host, is_home
 from relay.model import Author, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.bluesky import embeds
@@ -224,7 +224,7 @@ def _author(shown: Profile) -> Author | None:
     labels = read_labels(shown.labels)
     return Author(
         uri=shown.did,
-        name=clean(shown.name or "", limit=100) or named or shown.did,
+        name=_name(shown, named),
         url=profile_url(shown.did),
         handle=f"@{named}" if named else "",
         avatar=safe_url(shown.avatar or ""),
@@ -232,6 +232,13 @@ def _author(shown: Profile) -> Author | None:
         created=read_time(shown.created),
         refuses=bool(_REFUSAL.search((shown.description or "")[:NOTE])),
     )
+
+
+def _name(shown: Profile, handle: str) -> str:
+    """What an account calls itself; with no handle beside it, a name that reads like a handle may be anybody's."""
+    name = clean(shown.name or "", limit=100)
+    told = name if handle or not (has_handle(name) or has_host(name)) else ""
+    return told or handle or shown.did
 
 
 def _quote(shown: Shown) -> Quote | None:
