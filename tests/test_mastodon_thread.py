@@ -9,6 +9,7 @@ import pytest
 
 from relay.model import Post, Removed
 from relay.ports import Gone, Refused, TryLater
+from relay.sources.limits import THREAD
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.address import Profile, Status, read_handle, read_link
 from relay.sources.mastodon.conversation import After, Around, Asked, is_cut, next_question
@@ -16,6 +17,7 @@ from relay.sources.mastodon.shapes import Account
 from relay.sources.mastodon.shapes import Status as Entity
 from relay.text import plain
 from relay.unroll import unroll
+from tests import hostile_documents as documents
 from tests.servers.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey
 
@@ -169,6 +171,22 @@ async def test_it_ends_after_fifty_requests_however_long_the_thread(source: Mast
     found = await fetch(source, posts[0]["url"])
     assert len(stage.asked) == 51
     assert len(by_ana(found)) == 51
+
+
+async def test_a_server_that_tells_of_ever_more_posts_is_asked_no_more_when_there_are_ten_thousand(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    first = documents.status(stage.base, replies_count=1)
+    stage.say(r"statuses/\d+$", first)
+    for begin in range(0, 24_000, 6_000):
+        above = str(documents.FIRST + begin * 65_536)
+        answers = [
+            documents.status(stage.base, begin + number, in_reply_to_id=above, replies_count=1)
+            for number in range(1, 6_001)
+        ]
+        stage.say("/context", {"ancestors": [], "descendants": answers}, times=1)
+    assert len(await fetch(source, first["uri"].replace("/users/", "/@").replace("/statuses/", "/"))) == THREAD
+    assert sum("/context" in one for one in stage.asked) == 2
 
 
 async def test_a_post_in_a_circle_ends_too(source: MastodonSource, stage: Fediverse) -> None:

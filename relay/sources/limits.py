@@ -18,6 +18,8 @@ REPAIRED, REPAIRED_PARTS = 1_000_000, 50_000
 """Bytes, and commas, of a JSON document with broken characters that is mended; it takes longer than to read it."""
 ITEMS = 10_000
 """Elements of a list that are looked at, where no limit of its own is named."""
+THREAD, THREAD_BYTES = 10_000, 30_000_000
+"""Posts of one thread, over all answers that tell of it, and bytes of their JSON; then no more is asked for."""
 NAME = 300
 """Characters of an id or a handle; a longer one is none."""
 TAGS = 100

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from relay.authenticity import counts_unasked, is_home
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
+from relay.sources.limits import THREAD, THREAD_BYTES
 from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
@@ -33,6 +34,12 @@ class _Bag:
     configured: tuple[str, ...]
     raws: dict[str, Raw] = field(default_factory=dict)
     statuses: dict[str, Status] = field(default_factory=dict)
+    size: int = 0
+    """Bytes of what was found."""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.raws) >= THREAD or self.size >= THREAD_BYTES
 
     def add(self, raw: bytes | Raw) -> None:
         for identifier, item in identified(raw).items():
@@ -46,11 +53,6 @@ class _Bag:
         self.add(context.descendants)
         return is_cut(self.statuses, anchor, identified(context.descendants))
 
-    @property
-    def size(self) -> int:
-        """Bytes of what was found."""
-        return sum(map(len, self.raws.values()))
-
     def add_later(self, page: Mapping[str, Raw]) -> None:
         """Of what the author wrote later, that which belongs to it: what is answered comes before its answers."""
         for identifier in ordered(page):
@@ -59,8 +61,10 @@ class _Bag:
                 self._keep(identifier, page[identifier], status)
 
     def _keep(self, identifier: str, item: Raw, status: Status) -> None:
-        if identifier not in self.raws:
-            self.raws[identifier], self.statuses[identifier] = item, status
+        if identifier not in self.raws and not self.is_full:
+            # A copy: the item itself would keep the whole answer, of which it is a part, in memory.
+            self.raws[identifier], self.statuses[identifier] = item.copy(), status
+            self.size += len(item)
 
     @property
     def first(self) -> Post | None:
@@ -129,6 +133,8 @@ async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
     """Ask until the thread grows no more. Trouble on the way leaves what was found; at the start it is the answer."""
     asked = Asked()
     for number in range(_CALLS):
+        if bag.is_full:
+            return None
         match next_question(bag.statuses, bag.start, asked):
             case Around(anchor):
                 if trouble := await _look_around(api, bag, anchor, asked):

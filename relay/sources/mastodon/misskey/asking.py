@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from relay.authenticity import counts_unasked
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
+from relay.sources.limits import THREAD
 from relay.sources.mastodon.address import Profile, Status, host_of, notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed, as_list
@@ -126,7 +127,7 @@ async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:
         answer = await api.post(f"{where.base}/api/notes/conversation", question)
         page = await _page(answer)
         found |= await off_loop(_size(page), partial(_posts, page, where.base))
-        if len(page) < _MANY:
+        if len(page) < _MANY or len(found) >= THREAD:
             return
 
 
@@ -145,7 +146,7 @@ async def _descend(api: Api, base: str, whose: str, top: str, found: dict[str, P
         for name, post in sorted(told.items(), key=lambda one: age(one[0])):
             if unquote(local_id(post.reply_to, base)) in found or (post.reply_to and not post.reply_to_author):
                 found.setdefault(name, post)
-        if len(page) < _MANY or found.keys().isdisjoint(page):
+        if len(page) < _MANY or len(found) >= THREAD or found.keys().isdisjoint(page):
             return
         since = max(page, key=age)
 
