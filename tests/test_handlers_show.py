@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.consent import UNDO_FOR
-from relay.model import Destination, Only, Post, Published
+from relay.model import Destination, Only, Post, Published, Quote
 from relay.ports import Batch, Gone, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
@@ -303,9 +303,11 @@ async def test_an_author_who_was_taken_out_is_neither_previewed_nor_unrolled(hou
     assert "asks not to be collected" in told
     assert "A bridge of grass" not in told
     sami = post(5, author=author("Sami"))
-    house.sources["fake"].answers["#bridge"] = [Batch(events=(Published(post(1)), Published(sami)))]
+    quote = Quote(url=ROOT.url, author=author(), body=ROOT.body)
+    quoting = replace(sami, quote=quote)
+    house.sources["fake"].answers["#bridge"] = [Batch(events=(Published(post(1)), Published(quoting)))]
     answer = await house.ask("preview #bridge")
-    assert [card.post.uri for card in answer.cards] == [sami.uri]
+    assert [card.post for card in answer.cards] == [replace(sami, quote=Quote(url=ROOT.url))]
 
 
 async def test_a_warning_stands_for_what_it_folds(house: House) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import islice
 
 from relay.handlers.answers import done, failed
 from relay.handlers.desk import Desk, meaningless, meant, topic_in
 from relay.language import Words
-from relay.model import Post, Thread
+from relay.model import Card, Post, PostUri, Quote, Thread
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, Gone, Refused, TryLater
 from relay.rich import Block, Span, Text
@@ -42,11 +44,32 @@ async def preview(desk: Desk, command: Command, say: Words) -> Answer:
     blocks += [
         item(say("left out by {filter}: {n}"), filter=code(why.value), n=count) for why, count in found.left_out.items()
     ]
-    out = await desk.store.list_taken_out([card.post for card in found.cards])
-    cards = tuple(card for card in found.cards if card.post.uri not in out)
+    cards = await _allowed(desk, found.cards)
     if not cards:
         return done(line(say("Nothing to show yet for {topic}."), topic=bold(topic)), *blocks)
     return Answer(text=(line(say("The latest on {topic}:"), topic=bold(topic)), *blocks), cards=cards)
+
+
+async def _allowed(desk: Desk, cards: Iterable[Card]) -> tuple[Card, ...]:
+    """The cards without posts of authors who are taken out; of their words in a quote the address is left."""
+    there = [*cards]
+    out = await desk.store.list_taken_out([card.post for card in there])
+    quoted = [quote for card in there if (quote := _quoted(card.post))]
+    silent = await desk.store.list_taken_out(quoted)
+    return tuple(_without_quote(card, silent) for card in there if card.post.uri not in out)
+
+
+def _quoted(post: Post) -> Post | None:
+    """Enough of the post that is quoted to ask whether its author is taken out."""
+    quote = post.quote
+    return replace(post, uri=PostUri(quote.url), author=quote.author, aliases=()) if quote and quote.author else None
+
+
+def _without_quote(card: Card, silent: Collection[str]) -> Card:
+    quote = card.post.quote
+    if quote is None or quote.url not in silent:
+        return card
+    return replace(card, post=replace(card.post, quote=Quote(url=quote.url)))
 
 
 # --- unroll ---
