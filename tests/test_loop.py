@@ -7,9 +7,10 @@ that take minutes are wanted.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
@@ -57,6 +58,15 @@ FEWER = TEXTS[::3] if _ALL else TEXTS
 """Where a page takes long, though not the loop's time."""
 
 pytestmark = pytest.mark.timeout(600 if _ALL else 120)
+
+
+@pytest.fixture(autouse=True)
+def a_heap_of_its_own() -> Iterator[None]:
+    """What thousands of other tests left in the memory of this process is not looked through while one is measured."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 async def _held(work: Callable[[], Awaitable[object]]) -> float:
