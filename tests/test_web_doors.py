@@ -120,6 +120,20 @@ async def test_who_is_being_served_gives_way_to_nobody() -> None:
         assert await one.is_answered(first)
 
 
+async def test_whoever_waits_gives_way_where_all_of_the_busiest_address_are_served() -> None:
+    async with street(Capacity(total=3)) as one:
+        people = [await one.connect(), await one.connect()]
+        assert all([await one.is_answered(number) for number in people])
+        waiting = await one.connect("127.0.0.2")
+        assert await one.is_answered(waiting)
+        with ExitStack() as served:
+            for transport in Echo.transports[-3:-1]:
+                served.enter_context(one.doors.serving(transport))
+            assert await one.is_answered(await one.connect("127.0.0.3"))
+            assert not await one.is_answered(waiting)
+        assert all([await one.is_answered(number) for number in people])
+
+
 async def test_a_connection_that_ended_is_forgotten() -> None:
     async with street(Capacity(total=5, per_address=5, proxies=())) as one:
         for _ in range(20):
@@ -160,7 +174,9 @@ async def get(url: str, source: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def half_open(place: tuple[str, int], many: int, source: str) -> list[socket.socket]:
+async def half_open(
+    place: tuple[str, int], many: int, source: str, begun: bytes = b"GET / HTTP/1.1\r\nHost: relay.example\r\nX-A: "
+) -> list[socket.socket]:
     """Connections that begin a request and never end it."""
     opened = []
     for _ in range(many):
@@ -170,7 +186,7 @@ async def half_open(place: tuple[str, int], many: int, source: str) -> list[sock
         opened.append(one)
         try:
             await asyncio.get_running_loop().sock_connect(one, place)
-            await asyncio.get_running_loop().sock_sendall(one, b"GET / HTTP/1.1\r\nHost: relay.example\r\nX-A: ")
+            await asyncio.get_running_loop().sock_sendall(one, begun)
         except OSError:
             continue
     return opened
@@ -200,6 +216,21 @@ async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_
     log = "".join(relay.log)
     assert "127.0.0.1:" not in log.replace(f"{place[0]}:{place[1]}", "").replace(stage.host, "")
     assert "Too many open files" not in log
+
+
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 900000\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"]
+)
+async def test_bodies_that_never_end_keep_nobody_out(tmp_path: Path, rest: bytes) -> None:
+    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage), descriptors=256) as relay:
+        await relay.running.wait()
+        place = relay.pages
+        begun = b"POST /hook/nobody HTTP/1.1\r\nHost: relay.example\r\n" + rest
+        sockets = await half_open(place, 400, "127.0.0.1", begun)
+        assert await get(f"http://{place[0]}:{place[1]}/healthz", "127.0.0.2") == (200, "ok\n")
+        for one in sockets:
+            one.close()
+        assert await relay.stop() == 0
 
 
 @takes_minutes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -97,9 +97,9 @@ class Doors:
         """The protocol for a new connection; None: there is no room for it."""
         place = door.place
         if self._is_counted(place) and self._from[place] >= self._capacity.per_address:
-            full = not self._make_room(place)
+            full = not self._make_room(one for one in self._open.values() if one.place == place)
         elif len(self._open) >= self._capacity.total:
-            full = not self._make_room(max(self._from, key=self._from.__getitem__))
+            full = not self._make_room(self._open.values())
         else:
             full = False
         if full:
@@ -125,9 +125,14 @@ class Doors:
         address = ip_address(place)
         return not any(address in network for network in self._capacity.proxies)
 
-    def _make_room(self, place: str) -> bool:
-        """Send away the one from there that has been waiting longest without a request; False: all are being served."""
-        waiting = next((door for door in self._open.values() if door.place == place and door.is_waiting), None)
+    def _make_room(self, doors: Iterable[Door]) -> bool:
+        """Send away one of these that has no request to be served; False: there is none.
+
+        It is one of the address that has most connections, and of those the oldest.
+        """
+        waiting = max(
+            (door for door in doors if door.is_waiting), key=lambda door: self._from[door.place], default=None
+        )
         if waiting is None:
             return False
         self.figures.refused += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -170,7 +170,7 @@ class Web:
     async def _dress(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every answer carries the same headers, and every error is a page."""
         try:
-            with self._doors.serving(request.transport):
+            with self._serving(request):
                 response = await handler(request)
         except web.HTTPException as error:
             response = self._message(request, error.status, headers=error.headers)
@@ -183,6 +183,10 @@ class Web:
         response.headers.update(HEADERS)
         response.headers.setdefault("X-Robots-Tag", NOBODY)
         return response
+
+    def _serving(self, request: web.Request) -> AbstractContextManager[None]:
+        """Who has yet to send the rest of a request gives way like one who never sent its head."""
+        return nullcontext() if request.can_read_body else self._doors.serving(request.transport)
 
     def _message(self, request: web.Request, status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
         say = self._say(request)
@@ -358,7 +362,8 @@ class Web:
         except (web.RequestPayloadError, ConnectionError):  # broken off, or no HTTP
             status = 400
         else:
-            status = await self._call(request.match_info["name"], request, body)
+            with self._serving(request):
+                status = await self._call(request.match_info["name"], request, body)
         return web.Response(status=status, headers={"Cache-Control": "no-store"})
 
     async def _proof(self, request: web.Request) -> web.Response:
