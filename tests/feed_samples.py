@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.model import Post
-from relay.sources.feed_fast import fast
 from relay.sources.feed_parse import Document, parse
 from relay.sources.feed_posts import Item, read_items, setting_of
 
@@ -30,11 +29,8 @@ def atom(*entries: str) -> str:
 
 
 def document(body: bytes | str, content_type: str = "") -> Document:
-    """What feedparser makes of it; the quick reader, where it has an answer, has the same one."""
-    whole = body.encode() if isinstance(body, str) else body
-    slow, quick = parse(whole, content_type), fast(whole, content_type)
-    assert quick in (None, slow)
-    return slow
+    """What feedparser makes of it."""
+    return parse(body.encode() if isinstance(body, str) else body, content_type)
 
 
 def items(body: bytes | str, *, address: str = URL, url: str = "", content_type: str = "") -> tuple[Item, ...]:

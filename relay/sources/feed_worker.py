@@ -1,6 +1,5 @@
-"""Feeds are parsed at once where that is quick, else in a process of their own, with limits on time and memory.
+"""Feeds are parsed in a process of their own, with limits on time and memory; a small JSON Feed is parsed at once.
 
-What is small and plain takes a millisecond or two (:mod:`relay.sources.feed_read`). Anything else waits for its turn:
 feedparser holds the interpreter for hours over some hundred kilobytes of hostile text (a regular expression for e-mail
 addresses is enough), and who may subscribe may name a feed of theirs. So a document that takes too long costs the
 process, and the relay goes on.
@@ -20,7 +19,7 @@ from typing import IO, cast
 from relay.sources import feed_process
 from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import Item, Setting, arranged, works
-from relay.sources.feed_read import is_small, quick
+from relay.sources.feed_read import is_quick, read
 
 LIMIT = timedelta(seconds=10)
 """For one document; an ordinary one of 100 entries takes a twentieth of a second."""
@@ -55,8 +54,8 @@ class FeedWorker:
 
     async def parse(self, body: bytes, content_type: str) -> Document | None:
         """What the document says; None where that takes too long or too much memory, or breaks the parser."""
-        if is_small(body) and (document := quick(body, content_type)):
-            return document
+        if is_quick(body):
+            return read(body, content_type)
         async with self._turn:
             if self._process is None or self._process.poll() is not None:
                 self._process = self._start()
