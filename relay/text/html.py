@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from relay.rich import Form, Mark, Text
+from relay.rich import Form, Mark, Role, Text
 from relay.text.addresses import safe_url
-from relay.text.characters import ELLIPSIS, whole
-from relay.text.everyday import marked, role_of, walk
-from relay.text.limits import KEPT, MARKUP, opening, within
+from relay.text.characters import ELLIPSIS
+from relay.text.limits import KEPT, within
 from relay.text.page import DEEPEST, Look, Page
-from relay.text.tags import Other, number
 from relay.text.taming import tame
 
 _SILENT = (
@@ -32,6 +31,7 @@ _MARKS = {
     Mark.UNDERLINE: "u ins x-u",
     Mark.CODE: "code tt x-code x-tt kbd samp",
 }
+_NUMBER = re.compile(r"-?[0-9]{1,6}")
 
 
 def from_html(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
@@ -41,16 +41,6 @@ def from_html(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
     Read are lines, links, mentions, hashtags and the usual text markup; tables become lines, pictures their alt text.
     The first 300,000 characters count, and of more than 8,000 tags only those of lines and links.
     """
-    html, page = whole(opening(html, MARKUP)), Page()
-    try:
-        walk(html, page, base=base, drop=drop)
-    except Other:
-        return by_tree(html, base=base, drop=drop)
-    return within(tuple(page.blocks), KEPT)
-
-
-def by_tree(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
-    """The same, of whole characters and always by the tree that the HTML Standard builds."""
     reader = _Reader(base, frozenset(drop))
     if body := LexborHTMLParser(tame(html)).body:
         reader.read(body.first_child)
@@ -149,7 +139,7 @@ def _numbers(reader: _Reader, node: LexborNode, look: Look) -> Look:
     look = _list(reader, node, look)
     step = -1 if "reversed" in node.attributes else 1
     first = sum(child.tag == "li" for child in node.iter()) if step < 0 else 1
-    reader.lists[-1] = (number(node.attributes.get("start"), first), step)
+    reader.lists[-1] = (_number(node.attributes.get("start"), first), step)
     return look
 
 
@@ -157,7 +147,7 @@ def _item(reader: _Reader, node: LexborNode, look: Look) -> Look:
     reader.page.block()
     reader.page.bullet = "•"
     if reader.lists and (count := reader.lists[-1]):
-        here, step = number(node.attributes.get("value"), count[0]), count[1]
+        here, step = _number(node.attributes.get("value"), count[0]), count[1]
         reader.page.bullet = f"{here}."
         reader.lists[-1] = (here + step, step)
     return look._replace(form=Form.PARAGRAPH, depth=look.depth or 1)
@@ -178,7 +168,11 @@ def _cell(reader: _Reader, _: LexborNode, look: Look) -> Look:
 
 
 def _mark(mark: Mark) -> _Enter:
-    return lambda _reader, _node, look: marked(look, mark)
+    def enter(_reader: _Reader, _node: LexborNode, look: Look) -> Look:
+        known = mark in look.marks or (mark is Mark.CODE and look.form is Form.CODE)
+        return look if known else look._replace(marks=(*look.marks, mark))
+
+    return enter
 
 
 def _link(reader: _Reader, node: LexborNode, look: Look) -> Look:
@@ -187,7 +181,7 @@ def _link(reader: _Reader, node: LexborNode, look: Look) -> Look:
     if not link:
         return look
     reader.page.begin_link(look)
-    return Look(link, role_of(attributes.get("class") or ""), *look[2:])
+    return Look(link, _role(attributes.get("class") or ""), *look[2:])
 
 
 def _span(reader: _Reader, node: LexborNode, look: Look) -> Look | None:
@@ -206,6 +200,16 @@ def _picture(reader: _Reader, node: LexborNode, look: Look) -> None:
 
 def _reading(reader: _Reader, node: LexborNode, look: Look) -> None:
     reader.page.add(f"({node.text()})", look)
+
+
+def _role(names: str) -> Role:
+    """What a link is by the classes that it bears (microformats, and what the Fediverse made of them)."""
+    classes = names.split()
+    return Role.HASHTAG if "hashtag" in classes else Role.MENTION if "mention" in classes else Role.TEXT
+
+
+def _number(value: str | None, default: int) -> int:
+    return int(value) if value and _NUMBER.fullmatch(value) else default
 
 
 def _classes(node: LexborNode) -> list[str]:

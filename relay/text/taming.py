@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from relay.text.characters import whole
 from relay.text.limits import MARKUP, opening
 
 _SMALL, _SMALL_TAGS = 10_000, 500
@@ -30,7 +31,7 @@ _FLAT = frozenset(["a", "br", "li", "p", "script", "style"])
 
 def tame(html: str) -> str:
     """Return small HTML as it is; of large HTML what is safe to parse: beyond 8,000 tags only lines and links."""
-    html = opening(html, MARKUP)
+    html = whole(opening(html, MARKUP))
     tags = html.count("<")
     if len(html) <= _SMALL and tags <= _SMALL_TAGS:
         return html
