@@ -9,7 +9,16 @@ import pytest
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, NetworkError, TelegramError
 
 from adapters.telegram.calls import REFUSED_FOR
-from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, UNFETCHED, VANISHED, closed, outcome_of, says
+from adapters.telegram.outcomes import (
+    TOO_OLD,
+    UNCHANGED,
+    VANISHED,
+    closed,
+    outcome_of,
+    refused_item,
+    refuses_media,
+    says,
+)
 from adapters.telegram.wire import Broken, MaybeSent, NoSuchMethod, NotSent, Slower, lost, refusal
 from relay.language import words
 from relay.model import Action, Destination
@@ -87,10 +96,60 @@ def test_words_are_recognised_in_refusals_alone() -> None:
     assert says(BadRequest("Bad Request: message is not modified: specified new message content"), UNCHANGED)
     assert says(BadRequest("Bad Request: message to delete not found"), VANISHED)
     assert says(BadRequest("Bad Request: message can't be deleted for everyone"), TOO_OLD)
-    assert says(BadRequest("Bad Request: WEBPAGE_MEDIA_EMPTY"), UNFETCHED)
     assert not says(NetworkError("message is not modified"), UNCHANGED)
     assert not says(None, UNCHANGED)
     assert closed(MaybeSent("chat not found"), SAY) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_one"),
+    [
+        (BadRequest("Bad Request: failed to get HTTP URL content"), True),
+        (BadRequest("Bad Request: group send failed"), True),
+        (BadRequest("Bad Request: PHOTO_SAVE_FILE_INVALID"), True),
+        (BadRequest("Bad Request: EXTERNAL_URL_INVALID"), True),
+        (BadRequest("Bad Request: nobody has ever read these words"), True),
+        (BadRequest("Request Entity Too Large"), True),
+        (BadRequest("Bad Request: not enough rights to send photos to the chat"), True),
+        (BadRequest("Bad Request: not enough rights to send video notes to the chat"), True),
+        (BadRequest("Bad Request: CHAT_SEND_PHOTOS_FORBIDDEN"), True),
+        (Forbidden("Forbidden: CHAT_SEND_GIFS_FORBIDDEN"), True),
+        (BadRequest("Bad Request: chat not found"), False),
+        (BadRequest("Bad Request: CHAT_WRITE_FORBIDDEN"), False),
+        (BadRequest("Bad Request: need administrator rights in the channel chat"), False),
+        (BadRequest("Bad Request: TOPIC_CLOSED"), False),
+        (Forbidden("Forbidden: bot was kicked from the channel chat"), False),
+        (Forbidden("Forbidden: something new"), False),
+        (ChatMigrated(-1005), False),
+        (InvalidToken("Unauthorized"), False),
+        (Slower(7), False),
+        (NotSent("no way"), False),
+        (MaybeSent("the answer was lost"), False),
+        (Broken("Internal Server Error (500)"), False),
+        (NetworkError("x"), False),
+        (TryLater("the pace"), False),
+        (None, False),
+    ],
+)
+def test_any_answer_that_neither_closes_the_chat_nor_asks_to_wait_is_a_refusal_of_media(
+    error: object, is_one: bool
+) -> None:
+    assert refuses_media(error, "sendMediaGroup", SAY) is is_one
+    assert not refuses_media(error, "sendMessage", SAY)
+
+
+@pytest.mark.parametrize(
+    ("words_of_it", "number"),
+    [
+        ('failed to send message #1 with the error message "WEBPAGE_CURL_FAILED"', 1),
+        ('failed to send message #10 with the error message "PHOTO_INVALID_DIMENSIONS"', 10),
+        ("failed to send message #x with", 0),
+        (f"failed to send message #{'9' * 5000} with", 0),
+        ("group send failed", 0),
+    ],
+)
+def test_the_refused_item_of_an_album_is_the_one_that_telegram_names(words_of_it: str, number: int) -> None:
+    assert refused_item(BadRequest(f"Bad Request: {words_of_it}")) == number
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])

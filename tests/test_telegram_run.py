@@ -15,7 +15,7 @@ from relay.stage import Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.masto import Masto
-from tests.servers.telegram import Chat, Person, TelegramServer, Topic, buttons_of, mentions_of, text_of
+from tests.servers.telegram import Chat, Person, Refuse, TelegramServer, Topic, buttons_of, mentions_of, text_of
 from tests.servers.telegram_schema import problems, spec_path
 from tests.test_discord_run import MockNetwork, Network, StageNetwork
 from tests.test_relay_run import ILLA, database
@@ -141,6 +141,31 @@ async def test_pictures_of_one_post_arrive_as_an_album_whose_words_follow_an_edi
     assert server.refused == []
     if spec_path():
         assert problems(server.requests) == []
+
+
+@pytest.mark.timeout(60)
+async def test_words_whose_pictures_telegram_refuses_arrive_once_with_links_to_them(
+    tmp_path: Path, server: TelegramServer
+) -> None:
+    server.faults.add("sendMediaGroup", Refuse(400, "Bad Request: group send failed"), count=None)
+    async with FeedServer() as feeds, Stage([ILLA]) as stage:
+        feeds.documents["/pictures.xml"] = album("")
+        config = configured(tmp_path, StageNetwork(stage), server)
+        subscription = f'[[subscriptions]]\ntopic = "{feeds.url}/pictures.xml"\nto = "telegram:{server.group.id}"\n'
+        config.write_text(f'{config.read_text()}[sources.rss]\ninterval = "100ms"\n{subscription}')
+        async with RelayProcess(config) as relay:
+            await seeded(database(tmp_path), 1)
+            feeds.documents["/pictures.xml"] = album("Two pictures of the bridge.")
+            await server.wait_until(lambda: bool(server.sent(server.group)))
+            (message,) = server.sent(server.group)
+            assert "Two pictures" in message["text"]
+            assert "The same by night" in message["text"]
+            assert [f"https://ayllu.example/{name}.png" in str(message) for name in ("day", "night")] == [True, True]
+            feeds.documents["/pictures.xml"] = album("Two pictures of the new bridge.")
+            await server.wait_until(lambda: "the new bridge" in text_of(server.sent(server.group)[0]))
+            assert "https://ayllu.example/night.png" in str(server.sent(server.group))
+            assert await relay.stop() == 0
+    assert len(server.sent(server.group)) == 1
 
 
 def album(words: str) -> Document:

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.telegram.changing import shortened
 from adapters.telegram.entities import Entity, Words
-from relay.model import Action, Card, Destination, MessageId
+from relay.model import Action, Card, Destination, Media, MediaKind, MessageId
 from relay.ports import Gone, Moved, Refused, Sent, TryLater, Unknown
 from relay.testing import in_thread, post, text
 from tests.servers.telegram import LOST, RESET, Chat, Flood, Refuse, Slow, Status, buttons_of, text_of
@@ -62,17 +62,78 @@ async def test_one_picture_has_buttons_and_an_album_has_a_message_each() -> None
         assert buttons_of(server.sent(server.group)[0])
 
 
-@pytest.mark.parametrize(
-    "words", [UNFETCHED, "wrong file identifier/HTTP URL specified", "wrong type of the web page content"]
-)
-@pytest.mark.parametrize("count", [1, 3])
-async def test_media_that_telegram_cannot_fetch_become_links(words: str, count: int) -> None:
+@pytest.mark.parametrize("kind", MediaKind)
+async def test_a_medium_that_is_refused_in_whatever_words_is_a_link(kind: MediaKind) -> None:
+    media = (Media(url="https://ayllu.example/loom.pdf", kind=kind, alt="The loom of the village"),)
     async with world() as (server, adapter):
-        server.bad_url("https://ayllu.example/1.png", words)
-        sent = await adapter.deliver(to(server.group, card=pictures(count)))
+        server.bad_url(media[0].url, "SOMETHING_NOBODY_EVER_READ")
+        sent = await adapter.deliver(to(server.group, card=Card(post=post(1, media=media), reason="#Qeswachaka")))
         (message,) = server.sent(server.group)
         assert numbers(sent) == [message["message_id"]]
-        assert "ayllu.example/1.png" in str(message)
+        assert "The loom of the village" in message["text"]
+        assert media[0].url in str(message["entities"])
+        assert [one.status for one in server.requests] == [400, 200]
+
+
+async def test_of_an_album_only_the_item_is_a_link_that_telegram_names() -> None:
+    async with world() as (server, adapter):
+        server.bad_url("https://ayllu.example/2.png", "PHOTO_SAVE_FILE_INVALID")
+        sent = await adapter.deliver(to(server.group, card=pictures(3)))
+        first, second = server.sent(server.group)
+        assert numbers(sent) == [first["message_id"], second["message_id"]]
+        assert ["1.png" in str(first["photo"]), "3.png" in str(second["photo"])] == [True, True]
+        assert "ayllu.example/2.png" in str(first["caption_entities"])
+        await adapter.deliver(again(server.group, sent, Action.EDIT, card=pictures(3, body=text("Changed."))))
+        assert "ayllu.example/2.png" in str(server.sent(server.group)[0]["caption_entities"])
+
+
+async def test_where_many_are_refused_all_of_an_album_are_links() -> None:
+    async with world() as (server, adapter):
+        for number in range(1, 11):
+            server.bad_url(f"https://ayllu.example/{number}.png", "PHOTO_SAVE_FILE_INVALID")
+        await adapter.deliver(to(server.group, card=pictures(10)))
+        (message,) = server.sent(server.group)
+        assert all(f"ayllu.example/{number}.png" in str(message["entities"]) for number in range(1, 11))
+        assert len(server.asked("sendMediaGroup")) == 4
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refuse(400, "Bad Request: group send failed"),
+        Refuse(400, "Bad Request: not enough rights to send photos to the chat"),
+        Refuse(403, "Forbidden: CHAT_SEND_PHOTOS_FORBIDDEN"),
+        Refuse(413, "Request Entity Too Large"),
+    ],
+)
+async def test_where_an_album_is_refused_as_a_whole_all_of_it_are_links(refusal: Refuse) -> None:
+    async with world() as (server, adapter):
+        server.faults.add("sendMediaGroup", refusal)
+        assert isinstance(await adapter.deliver(to(server.group, card=pictures(3))), Sent)
+        (message,) = server.sent(server.group)
+        assert all(f"ayllu.example/{number}.png" in str(message["entities"]) for number in (1, 2, 3))
+
+
+async def test_a_group_that_takes_no_pictures_gets_the_words() -> None:
+    async with world() as (server, adapter):
+        server.group.permissions["can_send_photos"] = False
+        assert isinstance(await adapter.deliver(to(server.group, card=pictures(2))), Sent)
+        assert "ayllu.example/2.png" in str(server.sent(server.group)[0]["entities"])
+
+
+@pytest.mark.parametrize("fault", [LOST, RESET, Status(500), Flood(7)])
+async def test_media_are_left_out_only_where_an_answer_refuses_them(fault: Any) -> None:
+    async with world() as (server, adapter):
+        server.faults.add("sendPhoto", fault)
+        assert isinstance(await adapter.deliver(to(server.group, card=pictures(1))), Unknown | TryLater)
+        assert len(server.requests) == 1
+
+
+async def test_a_closed_chat_is_not_asked_again_for_the_words() -> None:
+    async with world() as (server, adapter):
+        server.kick_bot(server.group)
+        assert isinstance(await adapter.deliver(to(server.group, card=pictures(3))), Gone)
+        assert len(server.requests) == 1
 
 
 async def test_a_text_too_long_for_a_caption_goes_first_and_its_media_answer_it() -> None:
@@ -98,6 +159,24 @@ async def test_where_media_fail_after_their_text_the_text_links_to_them() -> Non
         assert len(numbers(await adapter.deliver(to(server.group, card=LONG)))) == 1
         (message,) = server.sent(server.group)
         assert "ayllu.example/1.png" in str(message)
+
+
+async def test_a_text_that_cannot_be_told_of_its_media_is_there_all_the_same() -> None:
+    async with world() as (server, adapter):
+        server.bad_url("https://ayllu.example/1.png", UNFETCHED)
+        server.faults.add("editMessageText", Refuse(400, "Bad Request: message can't be edited"))
+        sent = await adapter.deliver(to(server.group, card=LONG))
+        assert numbers(sent) == [one["message_id"] for one in server.sent(server.group)]
+
+
+async def test_an_edit_of_a_text_whose_media_were_refused_keeps_their_links() -> None:
+    async with world() as (server, adapter):
+        server.bad_url("https://ayllu.example/1.png", UNFETCHED)
+        sent = await adapter.deliver(to(server.group, card=LONG))
+        changed = Card(post=post(1, body=text("rope " * 300), media=LONG.post.media), reason="#Qeswachaka")
+        await adapter.deliver(again(server.group, sent, Action.EDIT, card=changed))
+        (message,) = server.sent(server.group)
+        assert "ayllu.example/1.png" in str(message["entities"])
 
 
 @pytest.mark.parametrize("fault", [LOST, RESET, Status(500), Status(502, committed=True)])
@@ -279,6 +358,17 @@ async def test_a_rich_message_that_is_refused_is_sent_as_others_are() -> None:
             assert isinstance(await adapter.deliver(to(server.group, number, options=chosen(rich=True))), Sent)
         assert len(server.asked("sendRichMessage")) == 2
         assert len(server.asked("sendMessage")) == 1
+
+
+async def test_an_edit_that_makes_a_rich_message_refused_changes_the_words() -> None:
+    async with world() as (server, adapter):
+        sent = await adapter.deliver(to(server.group, card=in_thread(1, 1), options=chosen(rich=True)))
+        server.bad_url("https://ayllu.example/1.png", "RICH_MESSAGE_PHOTO_INVALID")
+        changed = pictures(1, body=text("Changed."))
+        assert isinstance(await adapter.deliver(again(server.group, sent, Action.EDIT, card=changed)), Sent)
+        (message,) = server.sent(server.group)
+        assert "Changed." in text_of(message)
+        assert "ayllu.example/1.png" in str(message)
 
 
 # --- changing ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -125,13 +125,14 @@ def markup(buttons: Sequence[Sequence[Button]]) -> dict[str, Any]:
     return {"inline_keyboard": [[{"text": one.label, "url": one.url} for one in row] for row in buttons]}
 
 
-def message(card: Card, look: Look, *, count: bool = True, media: bool = True) -> Parts:
+def message(card: Card, look: Look, *, count: bool = True, media: bool = True, without: Collection[str] = ()) -> Parts:
     """The calls that show a card, in order; never empty.
 
     ``count``: the text tells how long the thread is so far; without it only the button does. ``media``: as they are;
-    without it only as links, for when Telegram could not fetch them.
+    without it only as links, for when Telegram does not take them; ``without``: the same of the items with these
+    addresses.
     """
-    shown = _shown(card.post) if media else _Shown()
+    shown = _shown(card.post, without) if media else _Shown()
     if not shown.items:
         words = finished(_composed(card, look, shown, count=count))
         return (Part("sendMessage", words, (), keyboard(card, look), _preview(card)),)
@@ -180,7 +181,7 @@ def _composed(
 def _around(card: Card, look: Look, shown: _Shown, *, count: bool, links: bool) -> Mapping[str, Draft]:
     post, say, folded = card.post, look.say, bool(card.post.warning)
     rest = [media for media in post.media if media not in shown.media]
-    beyond = [media for media in rest if shown.media and _is_seen(media)]
+    beyond = [media for media in rest if len(shown.media) == ALBUM and _is_seen(media)]
     lines = [media for media in rest if media not in beyond]
     ways = [linked(label, url) for label, url in _ways(card, look, count=count)] if links else []
     more = [pieces.media_lines(lines, say, folded=_is_hidden(post)), pieces.more_media(len(beyond), post.url, say)]
@@ -254,9 +255,10 @@ def _is_hidden(post: Post) -> bool:
     return bool(post.warning) or post.sensitive
 
 
-def _shown(post: Post) -> _Shown:
+def _shown(post: Post, without: Collection[str]) -> _Shown:
     """As many as an album holds, of one kind that can stand together."""
-    taken = [(media, item) for media in post.media if (item := _item(media, hidden=_is_hidden(post)))]
+    found = [(media, _item(media, hidden=_is_hidden(post))) for media in post.media]
+    taken = [(media, item) for media, item in found if item and item.url not in without]
     seen = [(media, item) for media, item in taken if item.kind not in _UNSEEN]
     chosen = (seen or [one for one in taken if one[1].kind == taken[0][1].kind])[:ALBUM]
     items = tuple(item for _, item in chosen)

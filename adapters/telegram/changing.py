@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -15,7 +16,7 @@ from adapters.telegram.card import keyboard, markup, message
 from adapters.telegram.entities import Words
 from adapters.telegram.limits import CAPTION
 from adapters.telegram.manner import Manner
-from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, says
+from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_media, says
 from adapters.telegram.posted import Posted, all_of
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.writing import EditMethod, change
@@ -44,6 +45,11 @@ def shortened(words: Words, limit: int) -> Words:
     return Words(f"{kept}…", tuple(entities))
 
 
+def done(failed: object) -> bool:
+    """Whether an edit was refused because it is so already, or there is nothing to be changed any more."""
+    return says(failed, UNCHANGED + VANISHED)
+
+
 class Changer:
     """Carries out ``Action.EDIT``, ``COUNT`` and ``DELETE``."""
 
@@ -56,7 +62,10 @@ class Changer:
         if not ours:
             return Refused(FOREIGN)
         first = ours[0]
-        return self._outcome(delivery, await self._edit(first, _HELD_BY[first.kind], self._body(first, card)), first)
+        failed = await self._edit(first, _HELD_BY[first.kind], self._body(ours, card))
+        if first.kind == "rich" and refuses_media(failed, "editMessageText", self._manner.say) and not done(failed):
+            failed = await self._edit(first, "editMessageText", self._text(ours, card))
+        return self._outcome(delivery, failed, first)
 
     async def count(self, delivery: Delivery, card: Card) -> Outcome:
         """The buttons alone, or all of a thread that is one message. An album has none: there is nothing to do."""
@@ -86,7 +95,7 @@ class Changer:
 
     def _outcome(self, delivery: Delivery, failed: Failed | None, posted: Posted) -> Outcome:
         """What is so already, or no longer there at all, is done."""
-        if failed is None or says(failed, UNCHANGED + VANISHED):
+        if failed is None or done(failed):
             return Sent(delivery.messages, wait=self._calls.gap(posted.chat))
         return outcome_of(failed, delivery, self._manner.say)
 
@@ -101,7 +110,7 @@ class Changer:
         words = self._manner.say("Deleted by its author.")
         for one in messages:
             failed = await self._emptied(one, words if one is messages[0] else "")
-            if failed is not None and not says(failed, UNCHANGED + VANISHED):
+            if failed is not None and not done(failed):
                 return failed
         return None
 
@@ -128,17 +137,27 @@ class Changer:
 
     # --- the words ---
 
-    def _body(self, posted: Posted, card: Card) -> dict[str, Any]:
-        """What the card says, as the message can hold it: one that was sent as a text stays one."""
+    def _text(self, ours: Sequence[Posted], card: Card) -> dict[str, Any]:
+        """What the card says as a text, which tells of media that did not come after it."""
         look = self._manner.look()
-        part = message(card, look, count=False)[0]
+        first, *media = message(card, look, count=False)
+        if first.method != "sendMessage" or (media and len(ours) == 1):
+            (first,) = message(card, look, count=False, media=False)
+        return first.edit_parameters()
+
+    def _body(self, ours: Sequence[Posted], card: Card) -> dict[str, Any]:
+        """What the card says, as the message can hold it: one that was sent as a text stays one."""
+        look, posted = self._manner.look(), ours[0]
         if posted.kind == "rich" and (html := rich(whole(card), look)):
             buttons = keyboard(card, look)
             told: dict[str, Any] = {"rich_message": {"html": html}}
             return told | ({"reply_markup": markup(buttons)} if buttons else {})
         if posted.kind in {"text", "rich"}:
-            text = part if part.method == "sendMessage" else message(card, look, count=False, media=False)[0]
-            return text.edit_parameters()
+            return self._text(ours, card)
+        parts = message(card, look, count=False)
+        if sum(len(one.media) for one in parts) > len(ours):
+            parts = message(card, look, count=False, media=False)
+        part = parts[0]
         words = shortened(part.words, CAPTION)
         body: dict[str, Any] = {"caption": words.text, "caption_entities": words.to_dicts()}
         if posted.kind == "caption" and (buttons := keyboard(card, look)):

@@ -29,25 +29,8 @@ VANISHED = (
     "message identifier is not specified",
 )
 TOO_OLD = ("message can't be deleted",)
-UNFETCHED = (
-    "failed to get http url content",
-    "wrong file identifier/http url specified",
-    "wrong type of the web page content",
-    "wrong remote file identifier",
-    "webpage_media_empty",
-    "webpage_curl_failed",
-    "media_empty",
-    "image_process_failed",
-    "photo_invalid_dimensions",
-    "photo_ext_invalid",
-    "file is too big",
-    "not enough rights to send photos",
-    "not enough rights to send videos",
-    "not enough rights to send audios",
-    "not enough rights to send documents",
-    "not enough rights to send animations",
-)
-"""The post can still be told in words."""
+_MEDIA_RIGHTS = ("not enough rights to send ", "chat_send_")
+"""Said to media: what the chat does not let us send is of their kind."""
 
 _TOPIC_GONE = later("The topic was deleted. Choose another one, or write to the chat without a topic.")
 _TOPIC_CLOSED = later("The topic is closed. Open it, or give me the right to manage topics; then /resume.")
@@ -76,6 +59,7 @@ _CLOSED: tuple[tuple[str, str], ...] = (
     ("not enough rights", _NO_RIGHT),
     ("need administrator rights", _NO_RIGHT),
     ("have no rights", _NO_RIGHT),
+    ("chat_send_", _NO_RIGHT),
     ("chat_write_forbidden", _NO_RIGHT),
     ("chat_admin_required", _NO_RIGHT),
     ("chat_restricted", _NO_RIGHT),
@@ -99,6 +83,23 @@ def closed(failed: object, say: Words) -> str:
     if known or isinstance(failed, BadRequest):
         return known
     return say("I may not post here: {reason}. Give me the right, then /resume.").format(reason=failed.message)
+
+
+def refuses_media(failed: object, method: str, say: Words) -> bool:
+    """Whether Telegram said no to a call that may have been for its media: the chat itself is open to us.
+
+    Nobody lists the words of such refusals, so whatever is no other reason is one; no answer is none.
+    """
+    if method == "sendMessage" or not isinstance(failed, BadRequest | Forbidden):
+        return False
+    return says(failed, _MEDIA_RIGHTS) or not closed(failed, say)
+
+
+def refused_item(failed: object) -> int:
+    """Which item of an album was refused, from 1 on; 0: Telegram does not say."""
+    told = failed.message.casefold() if isinstance(failed, BadRequest) else ""
+    number = told.partition("failed to send message #")[2].partition(" ")[0]
+    return int(number) if number.isdecimal() and len(number) <= 2 else 0
 
 
 def outcome_of(failed: Failed, delivery: Delivery, say: Words) -> Outcome:

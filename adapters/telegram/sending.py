@@ -20,7 +20,7 @@ from adapters.telegram.card import Part, keyboard, markup, message
 from adapters.telegram.comments import Comments
 from adapters.telegram.look import Look
 from adapters.telegram.manner import Manner
-from adapters.telegram.outcomes import UNCHANGED, UNFETCHED, closed, outcome_of, says
+from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media
 from adapters.telegram.posted import Posted, all_of
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
@@ -32,6 +32,8 @@ from relay.ports import Outcome, Sent, TryLater
 log = get_logger(__name__)
 
 MANY = 1_000
+REFUSALS = 3
+"""So many media may be refused one by one; then all of them become links."""
 _FAILED = (TryLater, TelegramError)
 
 
@@ -42,7 +44,11 @@ class Progress:
     parts: int = 0
     posted: tuple[Posted, ...] = ()
     in_words: bool = False
-    """Telegram could not get at its media."""
+    """Its media are links: Telegram does not take them."""
+    untold: bool = False
+    """Its text was there before that, and has no links to them yet."""
+    without: set[str] = field(default_factory=set)
+    """The addresses of those that alone were refused."""
     poor: bool = False
     """Telegram did not take it as a rich message."""
 
@@ -135,34 +141,43 @@ class Sender:
             failed = await self._as_rich(order)
             if not progress.poor:
                 return failed
-        failed = await self._parts(order)
-        if says(failed, UNFETCHED) and not progress.in_words:
-            progress.in_words = True
-            failed = await self._parts(order)
-        return failed
-
-    async def _parts(self, order: Order) -> Failed | None:
-        progress = order.progress
-        if progress.in_words and progress.posted:
-            return await self._reworded(order)
-        for part in message(order.card, order.look, count=False, media=not progress.in_words)[progress.parts :]:
+        while (part := self._next(order)) is not None:
             posted = await self._part(order, part)
-            if isinstance(posted, _FAILED):
+            if refuses_media(posted, part.method, self._manner.say):
+                self._leave_out(order, part, posted)
+            elif isinstance(posted, _FAILED):
                 return posted
-            progress.parts += 1
-            progress.posted += posted
-            if isinstance(order.chat, str):
-                self._calls.pace.named(order.chat, posted[0].chat)
-        return None
+            else:
+                progress.parts += 1
+                progress.posted += posted
+                if isinstance(order.chat, str):
+                    self._calls.pace.named(order.chat, posted[0].chat)
+        return await self._reworded(order) if progress.untold else None
+
+    def _next(self, order: Order) -> Part | None:
+        progress = order.progress
+        if progress.untold:
+            return None
+        parts = message(order.card, order.look, count=False, media=not progress.in_words, without=progress.without)
+        return next(iter(parts[progress.parts :]), None)
+
+    def _leave_out(self, order: Order, part: Part, failed: object) -> None:
+        """Links take the place of what was refused: of the one that Telegram names, else of all of it."""
+        progress, number = order.progress, refused_item(failed)
+        log.info("media were refused: links take their place", chat=order.chat, reason=str(failed))
+        if progress.posted or not 1 <= number <= len(part.media) or len(progress.without) >= REFUSALS:
+            progress.in_words, progress.untold = True, bool(progress.posted)
+        else:
+            progress.without.add(part.media[number - 1].url)
 
     async def _reworded(self, order: Order) -> Failed | None:
-        """The text went out before its media failed: it tells of them now."""
+        """The text went out before its media were refused: it tells of them now, if Telegram lets it."""
         first = order.progress.posted[0]
         body = message(order.card, order.look, count=False, media=False)[0].edit_parameters()
         edited = await self._calls.paced(
             first.chat, "editMessageText", lambda: change(self._bot, "editMessageText", first, body)
         )
-        return edited if isinstance(edited, _FAILED) and not says(edited, UNCHANGED) else None
+        return edited if isinstance(edited, _FAILED) and not isinstance(edited, BadRequest) else None
 
     async def _part(self, order: Order, part: Part) -> tuple[Posted, ...] | Failed:
         body = part.parameters() | order.around()
@@ -200,7 +215,7 @@ class Sender:
     def _keep(self, order: Order) -> None:
         """For the next try of the same delivery."""
         progress = order.progress
-        if progress.parts or progress.in_words or progress.poor:
+        if progress.parts or progress.in_words or progress.without or progress.poor:
             self._progress[order.name] = progress
             while len(self._progress) > MANY:
                 self._progress.popitem(last=False)

@@ -27,7 +27,7 @@ from adapters.telegram.calls import Calls, Failed
 from adapters.telegram.card import Part
 from adapters.telegram.card import message as as_messages
 from adapters.telegram.look import Look
-from adapters.telegram.outcomes import UNFETCHED, says
+from adapters.telegram.outcomes import refuses_media
 from adapters.telegram.posted import Posted
 from adapters.telegram.rights import Rights
 from adapters.telegram.wire import Slower
@@ -249,12 +249,12 @@ class Talk:
             await self._show(card, where, say)
 
     async def _show(self, card: Card, where: Where, say: Words) -> None:
-        """As it would be sent; in words alone where Telegram cannot get at its media."""
+        """As it would be sent; in words alone where Telegram does not take its media."""
         look = Look(say=say, relay=self._host.name)
-        for media in (True, False):
-            came = [await self._put(part, where) for part in as_messages(card, look, media=media)]
-            if not any(says(one, UNFETCHED) for one in came):
-                return
+        for part in as_messages(card, look):
+            if refuses_media(await self._put(part, where), part.method, say):
+                (words_alone,) = as_messages(card, look, media=False)
+                await self._put(words_alone, where)
 
     async def _put(self, part: Part, where: Where) -> object:
         body, items = part.parameters() | where.around(), max(1, len(part.media))

@@ -183,9 +183,9 @@ def _check_mix(given: Iterable[Any]) -> None:
 
 
 def _item(world: World, call: Call, number: int, told: Json) -> Json:
-    reason = world.bad_urls.get(str(told.get("media")))
-    if reason in _ERRORS_IN_ALBUMS:
-        raise bad(f'failed to send message #{number} with the error message "{_ERRORS_IN_ALBUMS[reason]}"')
+    reason = world.bad_urls.get(str(told.get("media")), "")
+    if code := reason if reason.isupper() else _ERRORS_IN_ALBUMS.get(reason):
+        raise bad(f'failed to send message #{number} with the error message "{code}"')
     return item(world, call, told)
 
 
