@@ -56,6 +56,14 @@ def test_an_entry_that_went_and_comes_back_is_no_news() -> None:
     assert compare([seen(1), seen(2)], known).events == ()
 
 
+def test_what_stands_unread_in_the_document_has_not_left_it() -> None:
+    known = after(seen(1), seen(2), seen(3)).items
+    found = compare([seen(3, "other"), seen(4)], known, unchanged=["000000000002", "000000000009"])
+    assert told(found.events) == [("Edited", "3"), ("Published", "4")]
+    assert list(found.items) == [f"{number:012}" for number in (2, 3, 4, 1)]
+    assert compare([seen(number, "other" * (number == 3)) for number in (1, 2, 3, 4)], found.items).events == ()
+
+
 def test_what_vanished_long_ago_is_remembered_by_name_and_forgotten_first() -> None:
     known = after().items
     gone = ""

@@ -53,15 +53,17 @@ def compare(
     *,
     newest: datetime | None = None,
     most: int | None = None,
+    unchanged: Collection[str] = (),
 ) -> News:
     """Tell apart what is new, what is edited, and what was seen before under another name.
 
     ``newest`` is the newest date that was ever read: what is dated long before it is no news. At most the newest
     ``most`` publications are news. Entries that left the document are remembered for a while, as some come back.
+    ``unchanged`` names entries that stand in the document as they were and are not among ``items``.
     """
     names = set(gone.split())
     twins = {mark for known in seen.values() for mark in known.split()[1:]}
-    marked = _mark_all(items)
+    marked = {name: seen[name] for name in unchanged if name in seen} | _mark_all(items)
     events: list[Event] = []
     past: list[Event] = []
     for item in items:
