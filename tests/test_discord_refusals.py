@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +15,9 @@ from adapters.discord.channels import Channel as Facts
 from adapters.discord.channels import Channels
 from adapters.discord.outcomes import is_closed, outcome_of
 from adapters.discord.settings import DiscordOptions
-from relay.model import Action
+from relay.model import Action, Card, LinkCard, Media, MediaKind
 from relay.ports import Gone, Moved, Outcome, Refused, Sent, TryLater, Unknown
-from relay.testing import delivery
+from relay.testing import author, delivery, in_thread, post, text
 from tests.discord_world import (
     CREATE,
     LOOKS,
@@ -26,7 +27,17 @@ from tests.discord_world import (
     to,
     world,
 )
-from tests.servers.discord import DiscordServer, Global, Permission, Shared, Status
+from tests.servers.discord import (
+    LOST,
+    RESET,
+    DiscordServer,
+    Global,
+    Permission,
+    Shared,
+    Status,
+    buttons_of,
+    text_of,
+)
 
 # --- refusals ---
 
@@ -211,6 +222,70 @@ def test_each_failure_has_its_outcome(
         assert found.after == (None if after is None else timedelta(seconds=after))
     assert isinstance(found, Sent | Moved) or found.reason
     assert is_closed(result) == closed
+
+
+# --- what is in a message ---
+
+
+LOOM = "https://ayllu.example/loom.png"
+AVATAR = "https://ayllu.example/face.png"
+PREVIEW = "https://ayllu.example/preview.png"
+
+
+def woven(**changes: Any) -> Card:
+    """The card of a thread's post with all that has an address of its own."""
+    shown = post(
+        1,
+        author=replace(author(), avatar=AVATAR),
+        media=(Media(url=LOOM, kind=MediaKind.IMAGE, alt="The loom of the village"),),
+        link_card=LinkCard(url="https://ayllu.example/page", title="A page", image=PREVIEW),
+        **changes,
+    )
+    return replace(in_thread(1, 4), post=shown)
+
+
+@pytest.mark.parametrize("style", ["card", "embed", "webhook"])
+@pytest.mark.parametrize("address", [LOOM, AVATAR, PREVIEW, in_thread(1, 4).unroll])
+async def test_whatever_is_refused_in_a_message_its_words_come_once_with_links(style: str, address: str) -> None:
+    async with world(style=style) as (server, adapter):
+        server.bad_urls.add(address)
+        sent = await adapter.deliver(to(server.channel, card=woven()))
+        assert isinstance(sent, Sent)
+        (message,) = server.messages(server.channel)
+        told = text_of(message)
+        assert "The loom of the village" in told
+        if len(buttons_of(message)) == 0:
+            assert all(f"(<{url}>)" in told for url in (LOOM, post(1).url, in_thread(1, 4).unroll))
+        changed = woven(body=text("Changed."))
+        assert isinstance(await adapter.deliver(again(server.channel, sent, Action.EDIT, card=changed)), Sent)
+        (message,) = server.messages(server.channel)
+        assert "Changed." in text_of(message)
+        assert "The loom of the village" in str(message)
+
+
+async def test_a_message_without_what_was_refused_is_found_again_and_not_sent_twice() -> None:
+    async with world() as (server, adapter):
+        server.bad_urls.add(LOOM)
+        card = woven(url="https://ayllu.example/a_(rope)_bridge")
+        first = await adapter.deliver(to(server.channel, card=card))
+        again_ = await adapter.deliver(to(server.channel, card=card, interrupted=True))
+        assert isinstance(first, Sent)
+        assert isinstance(again_, Sent)
+        assert first.messages == again_.messages
+        assert len(server.messages(server.channel)) == 1
+
+
+@pytest.mark.parametrize("fault", [Status(500), Status(403), Status(404), LOST, RESET, Global(9.0)])
+async def test_a_message_is_sent_without_its_pictures_only_where_an_answer_refuses_it(fault: Any) -> None:
+    async with world() as (server, adapter):
+        server.faults.add(CREATE, fault)
+        assert not isinstance(await adapter.deliver(to(server.channel, card=woven())), Sent)
+        assert len(server.asked(CREATE)) == 1
+
+
+async def test_what_is_refused_without_pictures_too_is_refused() -> None:
+    async with refusing("/messages", 400, 240000) as (server, adapter):
+        assert isinstance(await adapter.deliver(to(server.channel)), Refused)
 
 
 # --- what the loopback Discord does not refuse by itself ---

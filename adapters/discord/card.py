@@ -34,7 +34,8 @@ def message(card: Card, look: Look) -> dict[str, Any]:
         return body | embed.parts(card, look) | {"components": _rows(card, look)}
     if look.style == "webhook":
         body["username"] = username(card.post.author, look.relay)
-        body |= {"avatar_url": avatar} if (avatar := address(card.post.author.avatar)) else {}
+        avatar = "" if look.plain else address(card.post.author.avatar)
+        body |= {"avatar_url": avatar} if avatar else {}
     return body | {"flags": V2, "components": _components(card, look)}
 
 
@@ -106,7 +107,7 @@ def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:
     if shown:
         yield {"type": _GALLERY, "items": [_item(one, say, spoiler=folded or post.sensitive) for one in shown]}
     yield from _texts(media, poll)
-    yield from _preview(preview, post.link_card, folded=folded or post.sensitive)
+    yield from _preview(preview, post.link_card, folded=folded or post.sensitive or look.plain)
     yield from _texts(quote)
     yield {"type": _SEPARATOR, "divider": True, "spacing": 1}
     yield _text(foot)
@@ -122,7 +123,7 @@ def _texts(*contents: str) -> Iterator[Component]:
 
 def _head(text: str, post: Post, look: Look) -> Iterator[Component]:
     avatar = address(post.author.avatar)
-    if not (text and avatar):
+    if not (text and avatar) or look.plain:
         yield from _texts(text)
         return
     words = short(look.say("Avatar of {name}").format(name=pieces.name_of(post.author, 80)), 200)
@@ -139,8 +140,8 @@ def _preview(text: str, card: LinkCard | None, *, folded: bool) -> Iterator[Comp
 
 
 def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
-    """What a gallery shows, and what is only linked: all where it is sensitive and the channel is for all ages."""
-    if post.sensitive and not look.age_restricted:
+    """What a gallery shows, and what is linked: all in plain, or of sensitive posts in channels for all ages."""
+    if look.plain or (post.sensitive and not look.age_restricted):
         return [], list(post.media)
     pictures = [media for media in post.media if _picture(media)][:GALLERY]
     return pictures, [media for media in post.media if media not in pictures or media.kind is not MediaKind.IMAGE]
@@ -164,29 +165,28 @@ def _foot(card: Card, look: Look) -> str:
     if look.style == "webhook":
         who = link(short(post.author.handle, 100) or pieces.name_of(post.author, 80), post.author.url)
         lines.insert(0, f"-# {who} · {pieces.times(post, look.say)}")
-    if not address(post.url, BUTTON_URL) and original(card):
-        lines.append(f"-# {link(_leads_to(card, look), post.url, longest=LONGEST)}")
+    if look.plain:
+        lines += [f"-# {one}" for one in pieces.ways(card, look.say)]
+    elif not address(post.url, BUTTON_URL) and original(card):
+        lines.append(f"-# {link(pieces.leads_to(card, look.say), post.url, longest=LONGEST)}")
     return "\n".join(lines)
 
 
 def _long_original(text: str) -> str:
-    """The address in the last line of a foot that has one because it was too long for a button."""
-    found = re.fullmatch(r"-# \[[^\]]*\]\(<([^<>\s]{400,})>\)", text.rpartition("\n")[2])
+    """The address in the last line of a foot that has one in the place of a button."""
+    found = re.fullmatch(r"-# \[[^\]]*\]\(<([^<>\s]+)>\)", text.rpartition("\n")[2])
     return found[1] if found else ""
 
 
 def _rows(card: Card, look: Look) -> list[Component]:
-    buttons = []
+    buttons: list[Component] = []
+    if look.plain:
+        return buttons
     if card.thread and (page := address(card.unroll, BUTTON_URL)):
-        label = look.say("Unroll ({n})").format(n=card.thread.count)
-        buttons.append(_button(label, page) | {"emoji": {"name": "📜"}})
+        buttons.append(_button(pieces.unrolled(card, look.say), page) | {"emoji": {"name": "📜"}})
     if url := address(card.post.url, BUTTON_URL):
-        buttons.append(_button(_leads_to(card, look), url))
+        buttons.append(_button(pieces.leads_to(card, look.say), url))
     return [{"type": _ROW, "components": buttons}] if buttons else []
-
-
-def _leads_to(card: Card, look: Look) -> str:
-    return look.say("All of them") if card.own else look.say("Original")
 
 
 def _button(label: str, url: str) -> Component:

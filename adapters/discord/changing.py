@@ -11,7 +11,7 @@ from adapters.discord.card import edit_of, message
 from adapters.discord.channels import Channel, Channels
 from adapters.discord.manner import Manner
 from adapters.discord.me import Identity, Me
-from adapters.discord.outcomes import ARCHIVED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Failures
+from adapters.discord.outcomes import ARCHIVED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Failures, refuses_body
 from adapters.discord.posted import Posted, first_of
 from adapters.discord.settings import DiscordOptions
 from adapters.discord.webhooks import Webhook, Webhooks
@@ -55,8 +55,16 @@ class Changer:
         if self._failures.breaks(delivery):
             return Refused("Discord failed at this edit too often")
         options = DiscordOptions.read(delivery.options)
-        body = edit_of(message(card, self._manner.look(card, found.posted.style, found.channel, options)))
-        return await self._done(delivery, found, lambda: self._patch(found, body))
+
+        async def change(*, plain: bool) -> Result:
+            look = self._manner.look(card, found.posted.style, found.channel, options, plain=plain)
+            return await self._patch(found, edit_of(message(card, look)))
+
+        async def act() -> Result:
+            result = await change(plain=False)
+            return await change(plain=True) if refuses_body(result) else result
+
+        return await self._done(delivery, found, act)
 
     async def delete(self, delivery: Delivery) -> Outcome:
         """The message, and the post of a forum with the last message in it."""

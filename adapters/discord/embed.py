@@ -21,16 +21,16 @@ _PICTURES = 4
 def parts(card: Card, look: Look) -> dict[str, Any]:
     """Content and embeds of the message."""
     content = f"<@&{look.mention_role}>" if look.mention_role else ""
-    pictures, linked = _sorted_media(card.post)
+    pictures, linked = _sorted_media(card.post, look)
     main = _main(card, look, pictures, linked)
     url = {"url": main["url"]} if "url" in main else {}
     more = [{**url, "image": {"url": address(media.url)}} for media in pictures[1:]] if url else []
     return {"content": content, "embeds": [main, *more]}
 
 
-def _sorted_media(post: Post) -> tuple[list[Media], list[Media]]:
+def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
     """What is shown, and what is linked: an embed knows no spoilers for pictures."""
-    if post.warning or post.sensitive:
+    if post.warning or post.sensitive or look.plain:
         return [], list(post.media)
     pictures = [media for media in post.media if media.kind is MediaKind.IMAGE and address(media.url)][:_PICTURES]
     return pictures, [media for media in post.media if media not in pictures]
@@ -38,7 +38,7 @@ def _sorted_media(post: Post) -> tuple[list[Media], list[Media]]:
 
 def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
     post, room = card.post, Room(EMBEDS - 100, measure=units)
-    main: Embed = {"author": _author(post, room), "timestamp": post.published.isoformat()}
+    main: Embed = {"author": _author(post, look, room), "timestamp": post.published.isoformat()}
     if footer := room.take(short(pieces.foot(card, marked=False), EMBED_FOOTER)):
         main["footer"] = {"text": footer}
     if title := escaped_within(post.title, EMBED_TITLE):
@@ -55,12 +55,12 @@ def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Me
     return main
 
 
-def _author(post: Post, room: Room) -> Embed:
+def _author(post: Post, look: Look, room: Room) -> Embed:
     name = pieces.name_of(post.author, 120)
     handle = short(post.author.handle, 120)
     whole = f"{name} ({handle})" if handle and handle != name else name
     author = {"name": room.take(short(whole, EMBED_AUTHOR))}
-    addresses = {"url": address(post.author.url), "icon_url": address(post.author.avatar)}
+    addresses = {} if look.plain else {"url": address(post.author.url), "icon_url": address(post.author.avatar)}
     return author | {key: value for key, value in addresses.items() if value}
 
 
@@ -78,6 +78,7 @@ def _description(card: Card, look: Look, linked: Sequence[Media], room: Room) ->
     post, say, folded = card.post, look.say, bool(card.post.warning)
     whole = Room(min(DESCRIPTION, room.left) - 20, measure=units)
     warning = whole.lines([pieces.warned(post.warning, say)], 800)
+    ways = whole.lines(pieces.ways(card, say) if look.plain else [], 1500)
     whole.left -= 1500
     media = whole.lines(list(pieces.media_lines(linked, say, folded=folded or post.sensitive)), 1000)
     poll = whole.lines(list(pieces.poll_lines(post.poll, say, folded=folded, small="")), 700) if post.poll else ""
@@ -86,4 +87,4 @@ def _description(card: Card, look: Look, linked: Sequence[Media], room: Room) ->
     quote = whole.lines(list(pieces.quote_lines(post.quote, say, whole, 900, folded=folded)), 900) if post.quote else ""
     whole.left += 1500
     body = whole.text(post.body, DESCRIPTION, more=pieces.continued(card, say), folded=folded)
-    return "\n\n".join(part for part in (warning, body, media, poll, preview, quote) if part)
+    return "\n\n".join(part for part in (warning, body, media, poll, preview, quote, ways) if part)

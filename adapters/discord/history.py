@@ -8,8 +8,10 @@ from typing import Any
 from adapters.discord.api import Api, Reply, Result
 from adapters.discord.card import original, original_in, title
 from adapters.discord.channels import Channel
+from adapters.discord.markdown import target_of
 from adapters.discord.me import Identity, Me
 from adapters.discord.outcomes import is_closed
+from adapters.discord.pieces import LONGEST
 from adapters.discord.posted import Posted, first_of
 from adapters.discord.webhooks import Webhooks
 from relay.model import Card, Delivery
@@ -71,7 +73,7 @@ class History:
         for one in messages:
             if one["id"] in other or not self._is_ours(one, holder, me):
                 continue
-            if (address := original(card)) and original_in(one) == address:
+            if original_in(one) in {original(card), target_of(card.post.url, LONGEST)} - {""}:
                 return Posted.of(one)
         return None
 

@@ -20,6 +20,8 @@ class Look:
     """Sensitive media may be shown there, as spoilers."""
     mention_role: str = ""
     """The id of the one role that a card may call; empty: it calls nobody."""
+    plain: bool = False
+    """Without pictures, avatars and buttons, which are links instead: Discord refused it with them."""
     say: Words
     colour: int | None
     relay: str

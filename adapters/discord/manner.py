@@ -21,11 +21,12 @@ class Manner:
     def crosspost(self, options: DiscordOptions) -> bool:
         return self._settings.crosspost if options.crosspost is None else options.crosspost
 
-    def look(self, card: Card, style: Style, channel: Channel, options: DiscordOptions) -> Look:
+    def look(self, card: Card, style: Style, channel: Channel, options: DiscordOptions, *, plain: bool = False) -> Look:
         return Look(
             style=style,
             age_restricted=channel.age_restricted,
             mention_role=options.mention_role or "",
+            plain=plain,
             say=self.say,
             colour=self._host.colours.get(card.post.source),
             relay=self._host.name,

@@ -54,6 +54,12 @@ def is_closed(result: Result) -> bool:
     )
 
 
+def refuses_body(result: Result) -> bool:
+    """Discord says no to what is in a message (HTTP 400, 413): without pictures and buttons it may take it."""
+    refused = isinstance(result, Reply) and result.status in {400, 413} and result.code != ARCHIVED
+    return refused and isinstance(outcome_of(result), Refused)
+
+
 def outcome_of(result: Result) -> Outcome:
     """The outcome of a failure, as a table; a closed place (:func:`is_closed`) is to be looked at once more."""
     match result:

@@ -189,6 +189,22 @@ def original(card: Card) -> str:
     return address(card.post.url, BUTTON_URL) or target_of(card.post.url, LONGEST)
 
 
+def leads_to(card: Card, say: Words) -> str:
+    """What to call the original."""
+    return say("All of them") if card.own else say("Original")
+
+
+def unrolled(card: Card, say: Words) -> str:
+    """What to call the thread's page; "" where there is no thread."""
+    return say("Unroll ({n})").format(n=card.thread.count) if card.thread else ""
+
+
+def ways(card: Card, say: Words) -> list[str]:
+    """What else would be buttons, as links."""
+    targets = [(unrolled(card, say), card.unroll), (leads_to(card, say), card.post.url)]
+    return [link(name, url, longest=LONGEST) for name, url in targets if name and target_of(url, LONGEST)]
+
+
 def foot(card: Card, *, marked: bool) -> str:
     """Why it is here, and where in its thread it stands; ``marked``: as Markdown."""
     reason = short(card.reason, 160)

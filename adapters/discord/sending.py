@@ -25,6 +25,7 @@ from adapters.discord.outcomes import (
     UNKNOWN_MESSAGE,
     WEBHOOK_GONE,
     Failures,
+    refuses_body,
 )
 from adapters.discord.posted import Posted
 from adapters.discord.settings import DiscordOptions
@@ -66,6 +67,7 @@ class Order:
     thread: str = ""
     style: Style = "card"
     webhook: Webhook | None = None
+    plain: bool = False
 
     @property
     def new_post(self) -> bool:
@@ -137,6 +139,9 @@ class Sender:
         if order.thread and self._threads.failed(order.thread, result):
             order = replace(order, thread="")
             result = await self._create(order)
+        if refuses_body(result):
+            log.info("a message was refused: it goes without pictures and buttons", channel=order.channel.id)
+            result = await self._create(replace(order, plain=True))
         self._failures.count(order.delivery, result)
         if not isinstance(result, Reply):
             return await self._failures.outcome(order.delivery, result, order.channel)
@@ -157,7 +162,7 @@ class Sender:
     # --- the request ---
 
     async def _create(self, order: Order) -> Result:
-        look = self._manner.look(order.card, order.style, order.channel, order.options)
+        look = self._manner.look(order.card, order.style, order.channel, order.options, plain=order.plain)
         body = message(order.card, look)
         if order.webhook is not None:
             return await self._through(order, order.webhook, body)

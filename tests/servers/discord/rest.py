@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tests.servers.discord.buckets import TooMany
 from tests.servers.discord.faults import Drop, Effect, Global, Shared, Slow, Status
-from tests.servers.discord.refusal import Refusal
+from tests.servers.discord.refusal import Refusal, invalid
 from tests.servers.discord.things import Json
 from tests.servers.discord.world import World
 
@@ -160,6 +160,7 @@ class Rest:
 
     def _operate(self, route: Route, ask: Ask) -> Answer:
         try:
+            _refuse_addresses(self.world.bad_urls, ask.body)
             return route.operation(self.world, ask)
         except Refusal as refusal:
             return refusal.status, refusal.body
@@ -170,6 +171,18 @@ class Rest:
         shared = headers.get("X-RateLimit-Scope") == "shared"
         self.invalid += status in (401, 403, 429) and not shared
         self.world.changed()
+
+
+def _refuse_addresses(bad: set[str], body: Any, where: str = "") -> None:
+    """Whatever field has one of these for its value; within a text they are words."""
+    if isinstance(body, str) and body in bad:
+        raise invalid(where.strip("."), "Not a well formed URL.", "URL_TYPE_INVALID_URL")
+    if isinstance(body, dict):
+        for key, one in body.items():
+            _refuse_addresses(bad, one, f"{where}.{key}")
+    if isinstance(body, list):
+        for number, one in enumerate(body):
+            _refuse_addresses(bad, one, f"{where}.{number}")
 
 
 async def _read(request: web.Request) -> Request:

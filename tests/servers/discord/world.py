@@ -40,6 +40,8 @@ class World:
         self.nonce_ttl = nonce_ttl
         self.token = f"loopback.{secrets.token_urlsafe(24)}"
         self.revoked = False
+        self.bad_urls: set[str] = set()
+        """Addresses that are refused wherever one is wanted: of a picture, an avatar, a button."""
         self.api_url = ""
         self.bot = Person(self.ids.next(), "chasqui", bot=True)
         self.bot_id = self.application_id = self.bot.id
