@@ -9,15 +9,18 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import ValidationError
 from yarl import URL
 
 from relay.http import HttpSettings, Unreachable
 from relay.http.client import _plain_headers
+from relay.http.codings import PackedError, unpack
 from tests.fetching import Names, answer, client, reason
 from tests.servers.feeds import Document, FeedServer
 
@@ -61,6 +64,10 @@ def raw_deflate(data: bytes) -> bytes:
     return stream.compress(data) + stream.flush()
 
 
+XML = b"<?xml version='1.0'?><rss><channel><title>The bridge</title></channel></rss>"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "read"),
     [
@@ -74,9 +81,23 @@ def raw_deflate(data: bytes) -> bytes:
         ("gzip", gzip.compress(b"packed", mtime=0) + b"\r\n", b"packed"),
         ("gzip", gzip.compress(b"packed" * 1000, mtime=0)[:-4], b"packed" * 1000),
         ("gzip", b"", b""),
-        ("gzip", b"not packed at all", None),
         ("deflate", b"\x06\x06", None),
-        ("br", b"\x0b\x02\x80", None),
+        ("gzip", b"\x1f\x8b\x08" + bytes(20), None),
+        *[(name, XML, XML) for name in ("UTF-8", "utf8", "none", "binary", "aws-chunked", "iso-8859-1", "ñ", ",, ,")],
+        *[(name, XML, XML) for name in ("gzip", "deflate", "br", "x-gzip, br", "zstd", "gzip, gzip")],
+        *[(name, XML.decode().encode("utf-16"), XML.decode().encode("utf-16")) for name in ("gzip", "utf-16")],
+        *[(name, gzip.compress(XML), XML) for name in ("aws-chunked,gzip", "UTF-8, gzip", "gzip, gzip", "gzip,", "br")],
+        *[(name, gzip.compress(XML), XML) for name in ("", "UTF-8", "none", "deflate", "identity")],
+        *[(name, gzip.compress(gzip.compress(XML)), XML) for name in ("", "gzip", "gzip, gzip", "gzip, aws-chunked")],
+        *[(name, zlib.compress(XML), XML) for name in ("deflate", "gzip", "UTF-8, deflate", "deflate, deflate")],
+        *[(name, gzip.compress(raw_deflate(XML)), raw_deflate(XML)) for name in ("", "gzip")],
+        *[(name, gzip.compress(PNG), PNG) for name in ("", "gzip", "gzip, gzip", "deflate")],
+        *[(name, PNG, PNG) for name in ("", "UTF-8", "binary")],
+        ("deflate, gzip", gzip.compress(zlib.compress(XML)), XML),
+        ("deflate", raw_deflate(XML), XML),
+        ("gzip", gzip.compress(XML[:9]) + gzip.compress(XML[9:]) + bytes(3), XML),
+        ("", gzip.compress(XML)[:-9], XML),
+        ("", PNG + gzip.compress(XML), PNG + gzip.compress(XML)),
     ],
 )
 async def test_packed_answers_are_unpacked(server: FeedServer, coding: str, body: bytes, read: bytes | None) -> None:
@@ -87,6 +108,57 @@ async def test_packed_answers_are_unpacked(server: FeedServer, coding: str, body
         assert "127.0.0.1 " in reason(reply)
     else:
         assert answer(reply).body == read
+
+
+@pytest.mark.parametrize(
+    ("coding", "name"), [("br", "Brotli: br"), ("UTF-8, zstd", "Zstandard: zstd"), ("compress", "compress")]
+)
+async def test_a_packing_that_was_not_asked_for_is_called_by_its_name(
+    server: FeedServer, coding: str, name: str
+) -> None:
+    server.put("/packed", Document(b"\x28\xb5\x2f\xfd\x02\x80\x01", headers={"Content-Encoding": coding}))
+    async with client() as http:
+        told = reason(await http.get(f"{server.url}/packed"))
+    assert told == f"127.0.0.1 packs its answer in a way that was not asked for ({name})"
+
+
+@pytest.mark.parametrize("coding", ["", "gzip", "aws-chunked,gzip", "gzip, gzip"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+async def test_a_bomb_is_one_however_it_is_packed_and_whatever_is_said_of_it(
+    server: FeedServer, coding: str, layers: int
+) -> None:
+    bomb = bytes(5_000_000)
+    for _ in range(layers):
+        bomb = gzip.compress(bomb)
+    server.put("/bomb", Document(bomb, headers={"Content-Encoding": coding} if coding else {}))
+    async with client(max_body="2MB") as http:
+        tracemalloc.start()
+        told = reason(await http.get(f"{server.url}/bomb"))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert told == "127.0.0.1 sends an answer larger than 2 MB"
+    assert peak < 10_000_000
+
+
+def test_many_small_streams_one_behind_the_other_take_little_time() -> None:
+    begun = time.thread_time()
+    unpack(gzip.compress(b"") * 400_000, "gzip", 10_000_000)
+    assert time.thread_time() - begun < 1
+
+
+@given(st.binary(), st.sampled_from(["", "UTF-8", "aws-chunked"]), st.integers(0, 3))
+def test_what_was_packed_with_gzip_comes_out_as_it_was(body: bytes, said: str, packed: int) -> None:
+    assume(not body.startswith(b"\x1f\x8b\x08"))
+    sent = body
+    for _ in range(packed):
+        sent = gzip.compress(sent)
+    assert unpack(sent, said, 10_000) == body
+
+
+@given(st.binary(), st.sampled_from(["gzip", "deflate", "br", "gzip, deflate"]))
+def test_whatever_is_said_of_it_is_read_or_refused(body: bytes, said: str) -> None:
+    with suppress(PackedError, zlib.error):
+        assert len(unpack(body, said, 10_000)) <= 10_000
 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip"])

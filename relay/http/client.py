@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Annotated, Literal
 
@@ -18,6 +20,7 @@ from pydantic import BeforeValidator, Field
 from yarl import URL
 
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable
+from relay.http.codings import PackedError, TooLargeError, is_plain, unpack
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
 from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
 from relay.plugins import Duration, Settings
@@ -27,6 +30,8 @@ _PERMANENT = frozenset({301, 308})
 _SAME_METHOD = frozenset({307, 308})
 _MAX_REDIRECTS = 5
 _HEADER = 16_000
+_SHORT = 4_000
+"""Bytes that are unpacked at once: a few milliseconds, whatever comes out of them."""
 _JSON = "application/json"
 _WEB = {"ws": "http", "wss": "https"}
 _KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
@@ -73,37 +78,23 @@ class _UnusableError(Exception):
     """An answer that is given up half-way; the text continues a sentence that begins with the host."""
 
 
-class _Inflate:
-    """Unpacks gzip and deflate (RFC 9110 8.4.1), the latter zlib-wrapped or, as some servers send it, raw."""
-
-    def __init__(self, coding: str) -> None:
-        self._coding = coding
-        self._stream: zlib._Decompress | None = None
-
-    def __call__(self, data: bytes, room: int) -> bytes:
-        """At most ``room`` bytes; what follows the end of the packed stream is ignored."""
-        if self._stream is None:
-            raw = self._coding == "deflate" and data[0] & 15 != zlib.DEFLATED
-            self._stream = zlib.decompressobj(-zlib.MAX_WBITS if raw else 32 + zlib.MAX_WBITS)
-        return b"" if self._stream.eof else self._stream.decompress(data, room)
-
-
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body, unpacked. Stops as soon as it, or its packed form, passes ``limit`` bytes."""
-    coding = response.headers.get("Content-Encoding", "").strip().lower().removeprefix("x-")
-    if coding not in ("", "identity", "gzip", "deflate"):
-        raise _UnusableError(f"packs its answer in a way that was not asked for ({coding[:20]})")
-    inflate = _Inflate(coding) if coding in ("gzip", "deflate") else None
     too_large = _UnusableError(f"sends an answer larger than {_size_text(limit)}")
     if (response.content_length or 0) > limit:
         raise too_large
-    body, received = bytearray(), 0
+    body = bytearray()
     async for chunk in response.content.iter_any():
-        received += len(chunk)
-        body += inflate(chunk, limit + 1 - len(body)) if inflate else chunk
-        if max(len(body), received) > limit:
+        body += chunk
+        if len(body) > limit:
             raise too_large
-    return bytes(body)
+    work = partial(unpack, bytes(body), ",".join(response.headers.getall("Content-Encoding", ())), limit)
+    try:
+        return work() if len(body) < _SHORT or is_plain(body) else await asyncio.to_thread(work)
+    except TooLargeError:
+        raise too_large from None
+    except PackedError as packed:
+        raise _UnusableError(f"packs its answer in a way that was not asked for ({packed})") from None
 
 
 def _plain_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
