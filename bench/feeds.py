@@ -70,7 +70,7 @@ def _parsing() -> list[Figure]:
     figures, totals = [], [0.0, 0.0, 0.0]
     for habit, write in HABITS.items():
         bodies = [write(f"feed{number}", number * ENTRIES, 50) for number in range(6)]
-        contenders = (_spans, ET.fromstring, lambda body: parse(body, "application/xml"))
+        contenders = (_spans, ET.fromstring, parse)
         costs = interleaved(5, *(_an_entry(bodies, 50, work) for work in contenders))
         totals = [total + cost / len(HABITS) for total, cost in zip(totals, costs, strict=True)]
         figures.append(_parsed(f"an entry from bytes to spans, {habit}", *costs))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.model import Post
-from relay.sources.feed_parse import Document, parse
+from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import Item, read_items, setting_of
+from relay.sources.feed_read import read
 
 FEEDS = Path(__file__).parent / "data" / "feeds"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,8 +30,7 @@ def atom(*entries: str) -> str:
 
 
 def document(body: bytes | str, content_type: str = "") -> Document:
-    """What feedparser makes of it."""
-    return parse(body.encode() if isinstance(body, str) else body, content_type)
+    return read(body.encode() if isinstance(body, str) else body, content_type)
 
 
 def items(body: bytes | str, *, address: str = URL, url: str = "", content_type: str = "") -> tuple[Item, ...]:

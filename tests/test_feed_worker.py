@@ -93,7 +93,7 @@ async def test_entries_become_posts_while_others_go_on() -> None:
     long = "<p>" + "word " * 5_000
     texts = [long if number == 50 else f"<p>{number}" for number in range(400)]
     feed = rss(*[f"<guid>guid {n}</guid><description>{escape(text)}</description>" for n, text in enumerate(texts)])
-    document = parse(feed.encode(), "")
+    document = parse(feed.encode())
     setting = setting_of(document, address=URL, url=URL, now=NOW)
     reading, ticks = asyncio.create_task(items_of(document, setting)), 0
     while not reading.done():

@@ -94,10 +94,10 @@ class Document:
     entries: tuple[Entry, ...] = ()
 
 
-def parse(body: bytes, content_type: str) -> Document:
-    """Read RSS 0.9x to 2.0, RSS 1.0 (RDF) or Atom, well-formed or not, in the encoding that fits best."""
-    parsed = _feedparser(body, content_type)
-    truncated = bool(parsed.bozo) and not _LAST_TAG.search(body[-20_000:].replace(b"\0", b""))
+def parse(body: bytes) -> Document:
+    """Read RSS 0.9x to 2.0, RSS 1.0 (RDF) or Atom in UTF-8 (:mod:`relay.sources.feed_encoding`), well-formed or not."""
+    parsed = _feedparser(body)
+    truncated = bool(parsed.bozo) and not _LAST_TAG.search(body[-20_000:])
     found = parsed.entries[:-1] if truncated else parsed.entries
     alts = _alts(body)
     feed, version = parsed.feed, parsed.get("version") or ""
@@ -129,19 +129,19 @@ def skips(body: bytes) -> tuple[frozenset[int], frozenset[int]]:
     return frozenset(hours), frozenset(_DAYS.index(day) for day in days if day in _DAYS)
 
 
-def _feedparser(body: bytes, content_type: str) -> Any:
+def _feedparser(body: bytes) -> Any:
     import feedparser
 
     try:
         return feedparser.parse(
             io.BytesIO(body),
-            response_headers={"content-type": content_type} if content_type else {},
+            response_headers={"content-type": "application/xml; charset=utf-8"},
             sanitize_html=False,
             resolve_relative_uris=False,
         )
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - it raises all sorts of things, over encodings that do not exist for one
+    except Exception:  # noqa: BLE001 - it raises all sorts of things over what it does not expect
         return feedparser.parse(io.BytesIO())
 
 

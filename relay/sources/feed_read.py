@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relay.sources.feed_encoding import document_of
 from relay.sources.feed_json import is_json, parse_json
 from relay.sources.feed_parse import Document, parse
 
@@ -10,7 +11,9 @@ _SMALL, _OBJECTS = 200_000, 1_000
 
 def read(body: bytes, content_type: str) -> Document:
     """The whole document. May take as long as feedparser takes: not for the event loop."""
-    return parse_json(body) if is_json(body) else parse(body, content_type)
+    if is_json(body):
+        return parse_json(body)
+    return parse(document_of(body, content_type))
 
 
 def is_quick(body: bytes) -> bool:

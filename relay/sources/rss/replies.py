@@ -8,13 +8,19 @@ from urllib.parse import urlsplit
 
 from relay.http import Answer, Forbidden, Unreachable, retry_after
 from relay.ports import Gone, TryLater
+from relay.sources.feed_encoding import ROOT
 from relay.sources.rss.cursor import LOST_AFTER
 from relay.sources.rss.manners import DAY
 
 CLOSED = timedelta(hours=4)
 """Until a door that was shut is tried again, as other readers do."""
 
-_PAGE = re.compile(rb"(?>\s+|<\?[^>]*>|<!--.*?-->)*+(?:<!doctype\s+html|<html)", re.IGNORECASE | re.DOTALL)
+_BESIDE = rb"(?>\s+|<\?[^>]*>|<!--.*?-->)*+"
+# Templates put a page's document type over a feed, too: only what follows tells.
+_PAGE = re.compile(
+    _BESIDE + rb"(?:<html|<!doctype\s+html\b(?:[^>\[]|\[[^\]]*\])*+>" + _BESIDE + rb"(?!<!--|<\?|" + ROOT + rb").)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def without_answer(reply: Forbidden | Unreachable) -> TryLater | Gone:
