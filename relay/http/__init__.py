@@ -11,15 +11,18 @@ from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_afte
 from relay.http.client import Http, HttpSettings
 from relay.http.guard import BarredError, Guard, is_public
 from relay.http.lanes import Manner
+from relay.http.sockets import FloodError, Rate
 
 __all__ = [
     "Answer",
     "BarredError",
+    "FloodError",
     "Forbidden",
     "Guard",
     "Http",
     "HttpSettings",
     "Manner",
+    "Rate",
     "Reply",
     "Unreachable",
     "is_public",

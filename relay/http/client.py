@@ -23,6 +23,7 @@ from relay.http.answers import Answer, Forbidden, Reply, Unreachable
 from relay.http.codings import PackedError, TooLargeError, is_plain, unpack
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
 from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
+from relay.http.sockets import Socket
 from relay.plugins import Duration, Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -297,6 +298,8 @@ class Http:
     def sockets(self) -> aiohttp.ClientSession:
         """A session for websockets; the caller closes it. It reaches what the guard allows, and follows no redirect.
 
+        No flood on one of them holds the event loop (:class:`relay.http.sockets.Socket`).
+
         An address that may not be reached raises :class:`BarredError`, a redirect ``WSServerHandshakeError``.
         """
         return aiohttp.ClientSession(
@@ -305,6 +308,7 @@ class Http:
             timeout=aiohttp.ClientTimeout(total=None),
             headers={"User-Agent": self._user_agent},
             middlewares=(self._guarded,),
+            ws_response_class=Socket,
         )
 
     async def _guarded(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from tests.servers.fediverse_things import Json
+from tests.servers.floods import pour
 
 
 @dataclass(eq=False)
@@ -34,6 +35,8 @@ class Streams:
     """What is said to each subscription."""
     deaf: bool = False
     """Connections stand, and nothing is told on them."""
+    flood: bytes = b""
+    """What each connection is filled with, as it goes over the wire."""
     ears: list[Ear] = field(default_factory=list)
     heard: list[Json] = field(default_factory=list)
     """What the listeners said."""
@@ -74,6 +77,8 @@ class Streams:
             return web.json_response({"error": "no"}, status=self.refuses or 401)
         socket = web.WebSocketResponse(protocols=[protocol] if protocol else [])
         await socket.prepare(request)
+        if self.flood:
+            return await pour(request, socket, self.flood)
         ear = Ear(request, {request.query["tag"].casefold()} if request.query.get("stream") == "hashtag" else set())
         self.ears.append(ear)
         await self._changed()

@@ -14,6 +14,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
+from tests.servers.floods import pour
+
 Json = dict[str, Any]
 
 _START = datetime.now(UTC)
@@ -40,6 +42,8 @@ class Misskey:
     """The status with which its API answers; 0: as it should."""
     shows: Json = field(default_factory=dict)
     """What it shows of an account otherwise than it is."""
+    flood: bytes = b""
+    """What each connection is filled with, as it goes over the wire."""
     ears: list[Ear] = field(default_factory=list)
     asked: list[tuple[str, Json]] = field(default_factory=list)
     """The path and the body of each question."""
@@ -174,6 +178,8 @@ class Misskey:
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        if self.flood:
+            return await pour(request, socket, self.flood)
         ear = Ear(request)
         self.ears.append(ear)
         writing = asyncio.create_task(_write(socket, ear.waiting))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from relay.http import BarredError
+from relay.http import BarredError, FloodError
 from relay.ports import Watched
 from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
@@ -205,6 +205,8 @@ class Connection:
             if idle and now() - set_at > 1.0:  # not with each message: timers are dear
                 set_at = now()
                 limit.reschedule(set_at + idle)
+        if isinstance(message.data, FloodError):
+            return Ended(str(message.data))
         poisoned = isinstance(message.data, aiohttp.WebSocketError)
         return Ended("sends what is no message" if poisoned else "closed the connection", poisoned=poisoned)
 

@@ -16,7 +16,7 @@ from functools import partial
 
 import aiohttp
 
-from relay.http import BarredError
+from relay.http import BarredError, FloodError, Rate
 from relay.ports import Streamed, Watched
 from relay.schedule import backoff
 from relay.sources.mastodon.frames import Complaint
@@ -27,6 +27,8 @@ from relay.sources.mastodon.mailbox import Mailbox
 from relay.sources.off_loop import off_loop
 
 _LARGEST = 2**20
+_MOST = 1_000
+"""Frames within a second; the whole federated network tells a tenth of it."""
 _LONGEST = timedelta(minutes=5)
 _UNKNOWN, _KNOWN = timedelta(minutes=10), timedelta(days=1)
 """How soon to ask an instance again whether it streams."""
@@ -149,6 +151,8 @@ class Listener:
             self._trouble = f"{line.host} closed the stream"
         except BarredError as error:
             self._trouble = f"{line.host} may not be reached: {error}"
+        except FloodError as error:
+            self._trouble = f"{line.host} {error}"
         except (aiohttp.ClientError, OSError) as error:
             self._trouble = f"{line.host} {_reason(error)}"
         finally:
@@ -156,13 +160,17 @@ class Listener:
 
     async def _converse(self, socket: Socket, line: Line, first: str, box: Mailbox) -> None:
         asking = asyncio.create_task(self._ask(socket, line, first, box), name=f"subscriptions {self.base}")
+        now, rate = asyncio.get_running_loop().time, Rate(_MOST)
         try:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.ERROR:
+                    if isinstance(message.data, FloodError):
+                        raise message.data
                     return
+                if rate.exceeded(now()):
+                    raise FloodError(f"tells more than {_MOST} things a second")
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._hear(message.data, line, box)
-                    await asyncio.sleep(0)  # a flood of frames leaves the others their turn
         finally:
             asking.cancel()
             with suppress(asyncio.CancelledError, aiohttp.ClientError, OSError):

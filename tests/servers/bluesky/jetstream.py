@@ -18,6 +18,8 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.test_utils import TestServer
 
+from tests.servers.floods import pour
+
 Json = dict[str, Any]
 
 POSTS = "app.bsky.feed.post"
@@ -164,6 +166,8 @@ class Jetstream:
     """It leaves out what is larger than was asked for."""
     patience: float = 5.0
     """Who does not read for so many seconds is dropped."""
+    flood: bytes = b""
+    """What each connection is filled with, as it goes over the wire."""
     address: str = ""
     asked: list[dict[str, list[str]]] = field(default_factory=list)
     """The query of each connection."""
@@ -200,6 +204,8 @@ class Jetstream:
         socket = web.WebSocketResponse(compress=True)
         await socket.prepare(request)
         self.packed.append(bool(socket.compress))
+        if self.flood:
+            return await pour(request, socket, self.flood)
         wish = _wish(query)
         if query.get("requireHello") == ["true"]:
             wish = await self._hello(socket)
