@@ -129,6 +129,67 @@ async def test_what_cannot_be_fetched_or_shown_stays_a_link(world: World) -> Non
     assert shown["body"] == "A red bridge"
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refuse(413, "M_TOO_LARGE"),
+        Refuse(403, "M_FORBIDDEN", "Media upload limit exceeded"),
+        Refuse(400, "M_ROPE_OF_AN_UNKNOWN_KIND"),
+        Refuse(404, "M_UNRECOGNIZED"),
+    ],
+)
+async def test_a_picture_that_the_homeserver_does_not_keep_is_a_link(world: World, refusal: Refuse) -> None:
+    world.server.faults.add("upload", refusal)
+    await world.send(card=with_pictures(picture(world), picture(world, "river", "blue")))
+    words, shown = world.sent()
+    assert f"{world.pictures.url}/bridge.png" in words["formatted_body"]
+    assert "A red bridge" in words["body"]
+    assert shown["body"] == "A blue river"
+
+
+@pytest.mark.parametrize("fault", [Status(502), Status(500), Garbage(200), RESET])
+async def test_where_nobody_keeps_pictures_any_more_the_words_come_with_links(world: World, fault: Any) -> None:
+    world.server.faults.add("upload", fault, count=None)
+    for attempts in (0, 1):
+        await world.adapter.deliver(delivery(to=world.to, card=with_pictures(picture(world)), attempts=attempts))
+    await world.send(card=with_pictures(picture(world)), attempts=2)
+    [words] = world.sent()
+    assert f"{world.pictures.url}/bridge.png" in words["formatted_body"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refuse(413, "M_TOO_LARGE"),
+        Refuse(403, "M_FORBIDDEN", "This message has been rejected as probable spam"),
+        Refuse(400, "M_ROPE_OF_AN_UNKNOWN_KIND"),
+    ],
+)
+async def test_a_picture_that_the_room_refuses_becomes_a_link_in_the_words(world: World, refusal: Refuse) -> None:
+    card = with_pictures(picture(world), picture(world, "river", "blue"))
+    world.server.faults.add("send", refusal, after=1)
+    sent = await world.send(card=card)
+    words, shown = world.sent()
+    assert len(sent.messages) == 2
+    assert f"{world.pictures.url}/bridge.png" in words["formatted_body"]
+    assert f"{world.pictures.url}/river.png" not in words["formatted_body"]
+    assert shown["body"] == "A blue river"
+    await world.send(2, action=Action.EDIT, messages=sent.messages, card=card)
+    assert f"{world.pictures.url}/bridge.png" in world.sent()[0]["formatted_body"]
+
+
+async def test_words_that_cannot_be_told_of_a_refused_picture_are_there_all_the_same(world: World) -> None:
+    world.server.faults.add("send", Refuse(400, "M_ROPE_OF_AN_UNKNOWN_KIND"), count=2, after=1)
+    sent = await world.send(card=with_pictures(picture(world)))
+    assert len(sent.messages) == len(world.sent()) == 1
+
+
+async def test_a_room_that_shuts_us_out_between_words_and_picture_is_paused(world: World) -> None:
+    world.server.faults.add("send", Refuse(403, "M_FORBIDDEN", "You don't have permission to post that"), after=1)
+    outcome = await world.adapter.deliver(delivery(to=world.to, card=with_pictures(picture(world))))
+    assert isinstance(outcome, Gone)
+
+
 async def test_a_sensitive_picture_is_a_link(world: World) -> None:
     await world.send(card=with_pictures(picture(world), sensitive=True))
     assert len(world.sent()) == 1

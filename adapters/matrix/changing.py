@@ -38,7 +38,8 @@ class Changer:
             return Refused(FOREIGN)
         first = ours[0]
         look = Look(say=self._say, notify=bool(MatrixOptions.read(delivery.options).notify))
-        shown = {media.url for media in pictures(card)[: len(ours) - 1]}
+        there = pictures(card)
+        shown = {media.url for media in there} if len(there) < len(ours) else set()  # which of them came, nobody knows
         content = edited(text_content(message(card, look, shown=shown), notify=look.notify), first.event)
         transaction = f"{delivery.id}-edit"  # Synapse tells transactions apart by their ids alone, not by their paths
         told = await self._calls.paced(first.room, lambda: self._api.send(first.room, transaction, content))

@@ -47,6 +47,18 @@ def vanished(failed: object) -> bool:
     return isinstance(failed, Failed) and (failed.code == "M_NOT_FOUND" or says(failed, UNRELATED))
 
 
+def refuses_picture(failed: object) -> bool:
+    """Whether the homeserver, which took the words a moment ago, said no to a picture beside them.
+
+    A refusal that names no reason why the room would be closed is one, whatever its code.
+    """
+    if not isinstance(failed, Failed) or not failed.code or not 400 <= failed.status < 500:
+        return False
+    if failed.limited or failed.unauthorized or failed.code in _ACCOUNT | {"M_NOT_FOUND", "M_UNRECOGNIZED"}:
+        return False
+    return not any(words in failed.reason.casefold() for words, _ in _CLOSED)
+
+
 def closed(failed: Failed, say: Words, prefix: str) -> str:
     """Why the room is gone or closed to us, in words for people; empty: it is not."""
     if failed.code == "M_NOT_FOUND":

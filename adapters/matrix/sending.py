@@ -15,18 +15,20 @@ from datetime import timedelta
 from adapters.matrix.api import Api, Failed, Json
 from adapters.matrix.calls import Calls
 from adapters.matrix.card import message, pictures
-from adapters.matrix.content import Uploaded, in_thread, picture_content, text_content
+from adapters.matrix.content import Uploaded, edited, in_thread, picture_content, text_content
 from adapters.matrix.history import found
 from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
-from adapters.matrix.outcomes import UNRELATED, outcome_of, says
+from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, says
 from adapters.matrix.places import Places
 from adapters.matrix.posted import Posted, all_of
 from adapters.matrix.settings import MatrixOptions
 from relay.language import Words
-from relay.log import Trouble
+from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Sent, TryLater
+
+log = get_logger(__name__)
 
 MANY = 1_000
 FETCHING = 8.0
@@ -82,6 +84,8 @@ class Sender:
         if isinstance(sent, Failed):
             return outcome_of(sent, delivery, self._say, self._prefix)
         failed = await self._all(order, list(_parts(order, uploaded, self._say)), sent)
+        if failed is None and len(sent) <= len(uploaded):
+            failed = await self._reworded(order, sent)
         if failed is not None:
             self._keep(delivery.id, sent)
             return outcome_of(failed, delivery, self._say, self._prefix)
@@ -135,17 +139,29 @@ class Sender:
     # --- the calls ---
 
     async def _all(self, order: Order, parts: Collection[Part], sent: dict[int, str]) -> Failed | TryLater | None:
-        """Send what is not there yet, in order; what stopped it, or None."""
+        """Send what is not there yet, in order, but for pictures that are refused; what stopped it, or None."""
         for part in parts:
             if part.number in sent:
                 continue
             event = await self._part(order, part, order.root)
             if order.root and says(event, UNRELATED):
                 event = await self._part(order, part, "")
+            if part.number and refuses_picture(event):
+                continue
             if not isinstance(event, str):
                 return event
             sent[part.number] = event
         return None
+
+    async def _reworded(self, order: Order, sent: dict[int, str]) -> Failed | TryLater | None:
+        """Pictures were refused after the words were taken: these link to them now, if the homeserver lets us."""
+        log.info("pictures were refused: links take their place", room=order.room)
+        shown = {media.url for number, media in enumerate(pictures(order.card), 1) if number in sent}
+        written = message(order.card, order.look, shown=shown)
+        content = edited(text_content(written, notify=order.look.notify), sent[0])
+        transaction = order.transaction(0) + "-links"
+        told = await self._calls.paced(order.room, lambda: self._api.send(order.room, transaction, content))
+        return None if isinstance(told, str) or refuses_picture(told) else told
 
     async def _part(self, order: Order, part: Part, root: str) -> str | Failed | TryLater:
         content = in_thread(part.content, root) if root else part.content
