@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_after
 from relay.http.client import Http, HttpSettings
+from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, is_public
 from relay.http.lanes import Manner
 from relay.http.sockets import FloodError, Rate
@@ -16,6 +17,7 @@ from relay.http.sockets import FloodError, Rate
 __all__ = [
     "Answer",
     "BarredError",
+    "Cookies",
     "FloodError",
     "Forbidden",
     "Guard",

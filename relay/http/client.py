@@ -21,12 +21,13 @@ from yarl import URL
 
 from relay.http.answers import Answer, Forbidden, Reply, Unreachable
 from relay.http.codings import PackedError, TooLargeError, is_plain, unpack
+from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
 from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
 from relay.http.sockets import Socket
 from relay.plugins import Duration, Settings
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 _SAME_METHOD = frozenset({307, 308})
 _MAX_REDIRECTS = 5
@@ -98,10 +99,18 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         raise _UnusableError(f"packs its answer in a way that was not asked for ({packed})") from None
 
 
+def _octet(character: str) -> str:
+    """A byte that is no UTF-8, as an address has it."""
+    return f"%{ord(character) - 0xDC00:02X}" if "\udc80" <= character <= "\udcff" else character
+
+
 def _plain_headers(headers: CIMultiDictProxy[str]) -> dict[str, str]:
     """By their names in small letters; what stands behind the first 16 kB of a header is left out."""
     values: dict[str, list[str]] = {}
     for name, value in headers.items():
+        if name.lower() == "location":  # an address: there is one, and its bytes count
+            values.setdefault("location", ["".join(map(_octet, value))])
+            continue
         text = value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
         values.setdefault(name.lower(), []).append(text)
     return {name: ", ".join(texts)[:_HEADER] for name, texts in values.items()}
@@ -139,6 +148,7 @@ class _Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] | bytes | None = None
     manner: Manner = USUAL
+    cookies: Cookies = field(default_factory=Cookies)
 
     def follows(self, status: int) -> bool:
         """A redirect that would turn a POST into a GET is the answer itself."""
@@ -162,7 +172,7 @@ def _written(
 
 
 class Http:
-    """A client for the open web: without cookies, referrer or proxy, within the limits of its settings."""
+    """A client for the open web: without referrer or proxy, and with no cookie but on the way to one document."""
 
     def __init__(self, settings: HttpSettings, *, user_agent: str, resolver: AbstractResolver | None = None) -> None:
         self._settings = settings
@@ -199,16 +209,19 @@ class Http:
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
         manner: Manner = USUAL,
+        cookies: Cookies | None = None,
     ) -> Reply:
         """Fetch one address, following up to 5 redirects; ``Authorization`` is not carried to another origin.
 
-        Each hop has the whole time-out; waiting for the host's turn is not part of it.
+        Each hop has the whole time-out; waiting for the host's turn is not part of it. ``cookies``: those of a way that
+        this is a part of; else what a redirect sets is forgotten with the answer.
         """
         try:
             place = URL(url).extend_query(params) if params else URL(url)
         except ValueError:
             return Forbidden(f"{url[:200]!r} is not a web address")
-        return await self._follow(place, _Request(headers=headers or {}, manner=manner))
+        request = _Request(headers=headers or {}, manner=manner, cookies=cookies or Cookies())
+        return await self._follow(place, request)
 
     async def post(
         self,
@@ -248,18 +261,23 @@ class Http:
 
     async def _follow(self, here: URL, request: _Request) -> Reply:
         hops: list[int] = []
+        asked, start = set[tuple[URL, str]](), here
         while True:
+            asked.add((here, request.cookies.header(here)))
             reply = await self._ask(here, request)
             if not isinstance(reply, Answer):
                 return reply
             target = reply.headers.get("location") if request.follows(reply.status) else None
             if not target:
-                return replace(reply, moved=str(here)) if hops and _PERMANENT.issuperset(hops) else reply
+                moved = here != start and _PERMANENT.issuperset(hops)
+                return replace(reply, moved=str(here)) if moved else reply
             if len(hops) == _MAX_REDIRECTS:
                 return Unreachable(f"{here.host} redirects once too often: {_MAX_REDIRECTS} redirects are followed")
             there = self._redirect(here, target)
             if isinstance(there, Forbidden):
                 return there
+            if (there, request.cookies.header(there)) in asked:
+                return Unreachable(f"{here.host} redirects in a circle")
             if request.body is not None and there.origin() != here.origin():
                 return reply
             hops.append(reply.status)
@@ -267,7 +285,7 @@ class Http:
 
     def _redirect(self, here: URL, target: str) -> URL | Forbidden:
         try:
-            there = here.join(URL(target))
+            there = here.join(URL(target)).with_fragment(None)
             reason = self._guard.refusal(there)
         except ValueError:
             reason = "that is not a web address"
@@ -289,10 +307,14 @@ class Http:
             return Unreachable(f"{url.host} {_trouble(error, self._settings.timeout.total_seconds())}")
 
     async def _fetch(self, url: URL, request: _Request) -> Answer:
+        cookie = request.cookies.header(url)
+        headers = {**request.headers, "Cookie": cookie} if cookie else request.headers
         async with self._session().request(
-            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+            request.method, url, headers=headers, data=request.body, allow_redirects=False
         ) as response:
-            body = b"" if response.status in _REDIRECTS else await _read(response, self._settings.max_body)
+            request.cookies.take(url, response.headers.getall("Set-Cookie", ()))
+            leads_on = response.status in _REDIRECTS and response.headers.get("Location")
+            body = b"" if leads_on else await _read(response, self._settings.max_body)
             return Answer(response.status, str(url), _plain_headers(response.headers), body)
 
     def sockets(self) -> aiohttp.ClientSession:
