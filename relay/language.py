@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from gettext import NullTranslations, translation
 from pathlib import Path
 
 DOMAIN = "relay"
 LOCALES = Path(__file__).with_name("locale")
+_LONGEST = 35
+"""Characters of a language tag that are read."""
+_TAG = re.compile(r"[0-9A-Za-z_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,16 @@ class Words:
         return self._known.ngettext(one, more, count).format(n=count, **values)
 
 
-@cache
+@lru_cache(100)
 def words(language: str) -> Words:
-    """The words of a language tag (``es-419`` is ``es`` where nothing is nearer); English where it is not spoken."""
-    parts = language.replace("_", "-").split("-")
+    """The words of a language tag (``es-419`` is ``es`` where nothing is nearer); English where it is not spoken.
+
+    Of a longer tag than any language has (BCP 47, 4.4.1) only the language itself is read.
+    """
+    tag = language[:_LONGEST]
+    parts = tag.replace("_", "-").split("-") if _TAG.fullmatch(tag) else []  # they become names of files
     nearer = ["_".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    return Words(language, translation(DOMAIN, LOCALES, nearer, fallback=True))
+    return Words(tag, translation(DOMAIN, LOCALES, nearer, fallback=True))
 
 
 @cache

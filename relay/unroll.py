@@ -88,9 +88,22 @@ class _Bag:
         """Whose post it is; a removed one is of the author of what it answered, else of the oldest answer to it."""
         *_, top = uri, *self.removed_above(uri)
         above = self.readable.get(uri) or self.readable.get(self.parent(top))
-        below = (post for post in self.readable.values() if uri in self.removed_above(post.uri))
-        nearest = above or min(below, key=_age, default=None)
+        nearest = above or min(self._answers_below(uri), key=_age, default=None)
         return nearest.author.uri if nearest else ""
+
+    def _answers_below(self, removed: PostUri) -> Iterator[Post]:
+        """The readable posts that answer a removed one, or one of the unbroken lines of removed posts below it."""
+        answers: defaultdict[PostUri, list[PostUri]] = defaultdict(list)
+        for uri in self.refs:
+            answers[self.parent(uri)].append(uri)
+        waiting, seen = [removed], {removed}
+        while waiting:
+            for uri in answers[waiting.pop()]:
+                if uri in self.readable:
+                    yield self.readable[uri]
+                elif uri not in seen:
+                    seen.add(uri)
+                    waiting.append(uri)
 
 
 class _Tree:
@@ -131,9 +144,8 @@ class _Tree:
         if above in seen:  # a cycle: its oldest post is the first, wherever the cycle is entered
             first = min(up[up.index(above) :], key=self._order)
             up, parent = up[: up.index(first) + 1], ""
-        while len(up) > 1 and up[0] not in self._ages:
-            up.pop(0)
-        return up[::-1], parent
+        lowest = next((place for place, uri in enumerate(up) if uri in self._ages), len(up) - 1)
+        return up[lowest:][::-1], parent
 
     def _oldest_chain(self, uri: PostUri, used: set[PostUri]) -> Iterator[PostUri]:
         """The oldest reply that is not used yet, its oldest reply, and so on; they are used then."""

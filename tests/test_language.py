@@ -135,3 +135,20 @@ def test_the_empty_text_stays_empty() -> None:
 )
 def test_a_reader_is_told_in_a_language_that_both_know(asked: str, otherwise: str, language: str) -> None:
     assert preferred(asked, otherwise) == language
+
+
+@pytest.mark.parametrize("tag", ["es" + "-x" * 100_000, "es_" + "a" * 50, "es-419-u-" + "nu-" * 900])
+def test_a_tag_longer_than_any_is_read_by_its_beginning(tag: str) -> None:
+    assert words(tag)("Undo") == words("es")("Undo")
+    assert len(words(tag).tag) <= 35
+
+
+@pytest.mark.parametrize("tag", ["", "../es", "es/../en", "es\0", "-", "\N{ARABIC LETTER ALEF}", "/"])
+def test_what_is_no_tag_is_english_and_leads_to_no_file(tag: str) -> None:
+    assert words(tag)("Done.") == "Done."
+
+
+def test_tags_that_nobody_speaks_do_not_fill_the_memory() -> None:
+    for number in range(300):
+        words(f"x-{number}")
+    assert words.cache_info().currsize <= 100

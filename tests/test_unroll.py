@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -362,3 +362,59 @@ def test_a_parent_comes_first_even_where_its_clock_is_late() -> None:
     late = [post("a1", at=9), post("a2", "a1", at=2), post("b3", "a2", by=BRU), post("c4", at=4)]
     assert [one.uri for one in in_order(late)] == ["a1", "a2", "b3", "c4"]
     assert in_order([]) == []
+
+
+# --- its cost ---
+
+
+class Name(str):
+    """A uri that counts how often it is looked up."""
+
+    __slots__ = ()
+    looks = 0
+
+    def __hash__(self) -> int:
+        Name.looks += 1
+        return super().__hash__()
+
+    __eq__ = str.__eq__
+
+
+def _fan(size: int) -> list[Post | Removed]:
+    """A chain of removed posts, and below it as many answers of others."""
+    gap = [Removed(PostUri(Name(f"r{n}")), reply_to=Name(f"r{n - 1}") if n else "") for n in range(size)]
+    return [*gap, *(post(Name(f"a{n}"), Name(f"r{size - 1}"), at=n) for n in range(size))]
+
+
+def _chain(size: int) -> list[Post | Removed]:
+    """As above, and the answers answer each other."""
+    gap = _fan(size)[:size]
+    return [*gap, *(post(Name(f"a{n}"), Name(f"a{n - 1}" if n else f"r{size - 1}"), at=n) for n in range(size))]
+
+
+def _comb(size: int) -> list[Post | Removed]:
+    """An answer to each of a chain of removed posts."""
+    gap = _fan(size)[:size]
+    return [*gap, *(post(Name(f"a{n}"), Name(f"r{n}"), by=(ANA, BRU)[n % 2], at=n) for n in range(size))]
+
+
+def _circle(size: int) -> list[Post | Removed]:
+    """Removed posts in a circle."""
+    made = [Removed(PostUri(Name(f"r{n}")), reply_to=Name(f"r{(n - 1) % size}")) for n in range(size)]
+    return [*made, *(post(Name(f"a{n}"), Name("r0"), at=n) for n in range(size))]
+
+
+@pytest.mark.parametrize("shape", [_fan, _chain, _comb, _circle])
+@pytest.mark.parametrize("anchor", ["r0", "r9", "a0", "a99"])
+def test_the_work_grows_with_the_number_of_posts_and_no_faster(
+    shape: Callable[[int], list[Post | Removed]], anchor: str
+) -> None:
+    work = []
+    for size in (200, 400, 800):
+        posts = shape(size)
+        Name.looks = 0
+        assert unroll(posts, anchor)
+        in_order(one for one in posts if isinstance(one, Post))
+        work.append(Name.looks)
+    assert work[1] < 2.3 * work[0]
+    assert work[2] < 2.3 * work[1]
