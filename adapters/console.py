@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal, TextIO
 
 from adapters.console_card import UNPRINTABLE, render, to_plain, to_terminal
-from relay.model import Card, Delivery, Destination, MessageId
+from relay.model import Card, Delivery, Destination, MessageId, Quote
 from relay.plugins import Host, Plugin, Settings
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater
 from relay.text import plain
@@ -45,7 +45,7 @@ def to_json(delivery: Delivery) -> str:
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(told, ensure_ascii=False))
 
 
-_CARD_KEYS = ("url", "author", "title", "text", "warning", "media", "published", "reason", "thread")
+_CARD_KEYS = ("url", "author", "title", "text", "warning", "media", "quote", "published", "reason", "thread")
 
 
 def _card_record(card: Card) -> dict[str, object]:
@@ -57,11 +57,18 @@ def _card_record(card: Card) -> dict[str, object]:
         "text": plain(post.body),
         "warning": post.warning,
         "media": [{"url": media.url, "kind": media.kind.value, "alt": media.alt} for media in post.media],
+        "quote": post.quote and _quote_record(post.quote),
         "published": post.published.isoformat(),
         "reason": card.reason,
         "thread": place
         and {"root": place.root, "position": place.position, "count": place.count, "unroll": card.unroll or None},
     }
+
+
+def _quote_record(quote: Quote) -> dict[str, object]:
+    author = quote.author
+    who = author and {"name": author.name, "handle": author.handle, "url": author.url}
+    return {"url": quote.url, "author": who, "text": plain(quote.body), "state": quote.state.value}
 
 
 # --- the adapter ---

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote
+from relay.language import words
+from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote, QuoteState
+from relay.phrases import quoted, turnout
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, isolate, plain
 
+_ENGLISH = words("en")
 LONGEST = 1500
 """Characters of one post on a card."""
 
@@ -159,9 +162,10 @@ def _poll(poll: Poll | None) -> Iterator[Line]:
     if poll is None:
         return
     for option in poll.options:
-        votes = () if option.votes is None else (Piece(f"  {option.votes}", "dim"),)
+        share = poll.share(option)
+        votes = () if share is None else (Piece(f"  {option.votes} ({share} %)", "dim"),)
         yield Line((Piece(option.text), *votes), "☐ " if poll.multiple else "○ ", "  ")
-    facts = [] if poll.votes is None else [f"{poll.votes} votes"]
+    facts = [count] if (count := turnout(poll, _ENGLISH)) else []
     if poll.closes:
         facts.append(f"closes {poll.closes:%Y-%m-%d %H:%M} UTC")
     if facts:
@@ -175,13 +179,12 @@ def _link_card(card: LinkCard | None) -> Iterator[Line]:
 
 def _quoted(quote: Quote) -> list[Line]:
     if quote.author is None:
-        return [Line((Piece("quotes  ", "dim"), _url(quote.url)), "┃ ", "┃ ")]
+        label = "quotes" if quote.state is QuoteState.ACCEPTED else quoted(quote, _ENGLISH)
+        return [Line((Piece(f"{label}  ", "dim"), _url(quote.url)), "┃ ", "┃ ")]
     name = [Piece(_name(quote.author), "author", quote.url), Piece(f"  {quote.author.handle}", "dim")]
     lines = [Line(tuple(name)), *_folded(quote.warning), *_body(cut(quote.body, LONGEST))]
-    return [
-        replace(line, lead=f"┃ {line.lead}", more=f"┃ {line.more}")
-        for line in [*lines, *_media(quote.media, sensitive=bool(quote.warning))]
-    ]
+    beside = [*_media(quote.media, sensitive=bool(quote.warning)), *_poll(quote.poll), *_link_card(quote.link_card)]
+    return [replace(line, lead=f"┃ {line.lead}", more=f"┃ {line.more}") for line in [*lines, *beside]]
 
 
 def _footer(card: Card) -> Iterator[Line]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from enum import StrEnum
 from unicodedata import category, normalize
 from urllib.parse import urlsplit
 
 from relay.address import host_of
-from relay.model import Post
+from relay.model import Post, QuoteState
 
 _WEB = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|\Z)", re.IGNORECASE)
 """Stricter than a browser: with a user name or a backslash in it, nobody can be sure which host is meant."""
@@ -174,6 +175,18 @@ def may_replace(old: Post, new: Post) -> bool:
     if not is_from_home(new):
         return False
     return old.origin == new.origin if is_from_home(old) else is_home(new.uri, new.author.uri)
+
+
+def with_quoted_words(new: Post, old: Post) -> Post:
+    """The new reading of a post; with the words that it quotes as they are known, if whoever told it only may not.
+
+    The author's own host tells what is quoted and whether that is agreed to, but does not speak for the quoted author.
+    """
+    here, known = new.quote, old.quote
+    is_unvouched = here is not None and here.author is None and here.state is QuoteState.ACCEPTED
+    if not (is_unvouched and known and known.author and here and here.url == known.url):
+        return new
+    return replace(new, quote=known)
 
 
 def own_handle(name: str, host: str, uri: str) -> str:

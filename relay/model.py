@@ -12,8 +12,11 @@ from enum import StrEnum
 from typing import NewType
 
 from relay.manner import USUAL, Manner
+from relay.parts import Author, LinkCard, Media, MediaKind, Poll, PollOption, Quote, QuoteState
 from relay.rich import Text
 from relay.sieve import OPEN, Sieve
+
+__all__ = ["Author", "LinkCard", "Media", "MediaKind", "Poll", "PollOption", "Quote", "QuoteState"]
 
 PostUri = NewType("PostUri", str)
 """The network's own, world-wide id of a post (ActivityPub ``uri``, ``at://`` uri, a feed's guid within its feed)."""
@@ -26,81 +29,6 @@ MessageId = NewType("MessageId", str)
 
 
 # --- what people post ---
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
-    """Who wrote a post. ``handle`` is the full address a reader can search for (``@who@host``), or empty."""
-
-    uri: str
-    name: str
-    url: str = ""
-    handle: str = ""
-    avatar: str = ""
-    bot: bool = False
-    indexable: bool | None = None
-    """What the author said of search engines; None: nothing."""
-    created: datetime | None = None
-    """When the account was made; None: nobody says."""
-    discoverable: bool | None = None
-    """What the author said of lists and directories; None: nothing."""
-    refuses: bool = False
-    """The author asks bots or archives to stay away (``#nobot``, ``noindex`` and their kind)."""
-
-
-class MediaKind(StrEnum):
-    IMAGE = "image"
-    VIDEO = "video"
-    ANIMATION = "animation"
-    AUDIO = "audio"
-    FILE = "file"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Media:
-    """A picture, video, sound or file; ``alt`` is its description in words, ``preview`` a small picture of it."""
-
-    url: str
-    kind: MediaKind
-    alt: str = ""
-    preview: str = ""
-    width: int | None = None
-    height: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollOption:
-    text: str
-    votes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
-    options: tuple[PollOption, ...]
-    votes: int | None = None
-    multiple: bool = False
-    closes: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCard:
-    """The preview that the network made of a link in a post."""
-
-    url: str
-    title: str
-    description: str = ""
-    image: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """A quoted post, one level deep. Without ``author`` it may not be shown: only the link is kept."""
-
-    url: str
-    author: Author | None = None
-    body: Text = ()
-    warning: str = ""
-    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

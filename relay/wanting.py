@@ -16,7 +16,7 @@ import regex
 
 from relay.address import host_of, page
 from relay.hashtag import fold_text
-from relay.model import MediaKind, Only, Post
+from relay.model import MediaKind, Only, Post, Quote
 from relay.rich import Role, Text
 from relay.sieve import OPEN, Sieve
 
@@ -110,18 +110,21 @@ class Reading:
 
 def _words(post: Post) -> Iterator[str]:
     yield post.title
-    yield post.warning
-    yield from _lines(post.body)
+    yield from _said(post)
     yield " ".join(f"#{tag}" for tag in post.tags)
-    yield from (media.alt for media in post.media)
-    if post.poll:
-        yield from (option.text for option in post.poll.options)
-    if post.link_card:
-        yield post.link_card.title
-        yield post.link_card.description
     if post.quote:
-        yield post.quote.warning
-        yield from _lines(post.quote.body)
+        yield from _said(post.quote)
+
+
+def _said(one: Post | Quote) -> Iterator[str]:
+    yield one.warning
+    yield from _lines(one.body)
+    yield from (media.alt for media in one.media)
+    if one.poll:
+        yield from (option.text for option in one.poll.options)
+    if one.link_card:
+        yield one.link_card.title
+        yield one.link_card.description
 
 
 def _lines(text: Text) -> Iterator[str]:

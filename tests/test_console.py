@@ -108,6 +108,12 @@ async def test_a_send_is_one_object_on_one_line() -> None:
         "text": "The bridge holds.\n\nread more",
         "warning": "heights",
         "media": [{"url": "https://ayllu.example/1.png", "kind": "image", "alt": "A rope bridge over a river"}],
+        "quote": {
+            "url": "https://ayllu.example/@sami/9",
+            "author": {"name": "Sami", "handle": "@sami@ayllu.example", "url": "https://ayllu.example/@sami"},
+            "text": "Bring rope.",
+            "state": "accepted",
+        },
         "published": "2026-07-01T12:01:00+00:00",
         "reason": "#Qeswachaka · ayllu.example",
         "thread": {

@@ -88,7 +88,7 @@ def test_a_card_piped_is_plain_text() -> None:
         "\n"
         "🖼  A bridge\n"
         "▶  video without description\n"
-        "○ Cross  12\n"
+        "○ Cross  12 (80 %)\n"
         "○ Look\n"
         "15 votes · closes 2026-07-02 12:00 UTC\n"
         "↗ The story  https://valley.example/story\n"

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.model import Quote, QuoteState
 from relay.ports import StreamingSource
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.live import Patience
@@ -87,6 +88,14 @@ async def test_an_edit_is_told_whatever_it_is_called(core: Core, stage: Fedivers
     await core.until(lambda: bool(core.posts))
     stage.edit(made, "#rivers better")
     await core.until(lambda: core.texts() == ["#rivers better"])
+
+
+async def test_a_quote_that_was_taken_back_is_told_without_a_date_of_an_edit(core: Core, stage: Fediverse) -> None:
+    made = stage.post("#rivers", quote={"state": "accepted", "quoted_status": stage.post("The well is dry.", "kofi")})
+    await core.until(lambda: bool(core.posts))
+    made["quote"] = {"state": "revoked", "quoted_status": None}
+    stage.streams.tell("status.update", made)
+    await core.until(lambda: all(post.quote == Quote(state=QuoteState.WITHDRAWN) for post in core.posts.values()))
 
 
 async def test_a_deletion_is_told_by_the_name_that_a_poll_gave_the_post(core: Core, stage: Fediverse) -> None:

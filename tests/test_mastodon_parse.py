@@ -351,28 +351,6 @@ def test_a_post_is_shown_at_its_own_server() -> None:
     assert read.url == read.uri
 
 
-@pytest.mark.parametrize(
-    "state", ["pending", "rejected", "revoked", "deleted", "unauthorized", "blocked_domain", "new"]
-)
-def test_a_quote_that_is_not_accepted_is_not_shown_in_any_way(state: str) -> None:
-    read = quoting({"state": state, "quoted_status": status("secret")})
-    assert (plain(read.body), read.quote) == ("So true", None)
-
-
-@pytest.mark.parametrize(
-    "quote",
-    [
-        None,
-        {"state": "accepted", "quoted_status_id": "5"},  # the shallow form
-        {"id": "5", "content": "a status, as other servers quote"},
-    ],
-)
-def test_the_link_stays_where_nothing_else_shows_the_quote(quote: object) -> None:
-    read = quoting(quote)
-    assert plain(read.body).startswith("RE: ")
-    assert read.quote is None
-
-
 def test_of_a_quoted_author_who_refuses_only_the_link_is_kept() -> None:
     quoted = status("The source", by="kofi")
     quoted["account"] = quoted["account"] | {"note": "#nobot"}
@@ -381,13 +359,16 @@ def test_of_a_quoted_author_who_refuses_only_the_link_is_kept() -> None:
     assert (read.quote.url, read.quote.author, read.quote.body) == (quoted["url"], None, ())
 
 
-def test_a_quoted_post_that_is_not_for_everybody_is_not_shown() -> None:
-    assert quoting({"state": "accepted", "quoted_status": status("hush", visibility="private")}).quote is None
-
-
 def test_quotes_are_one_level_deep() -> None:
     inner = {"state": "accepted", "quoted_status": status("innermost")}
     outer = status("middle", quote=inner)
     read = quoting({"state": "accepted", "quoted_status": outer})
     assert read.quote
     assert plain(read.quote.body) == "middle"
+
+
+def test_the_line_stays_in_a_quoted_post_that_quotes_another_one() -> None:
+    inner = status(content=f"{RE}<p>middle</p>", quote={"state": "accepted", "quoted_status_id": "5"})
+    read = quoting({"state": "accepted", "quoted_status": inner})
+    assert read.quote
+    assert plain(read.quote.body).startswith("RE: ")

@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from urllib.parse import urlsplit
 
 from adapters.discord.limits import ALT, BUTTON_URL, Measure, address, lines_within, size
 from adapters.discord.markdown import escape, fitted, link, target_of, wrapped
 from relay.language import Words, later
-from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, Post, Quote
+from relay.phrases import quoted, turnout
 from relay.rich import Mark, Text
 from relay.text import clean, isolate, plain, short
 
@@ -122,22 +124,15 @@ def media_lines(all_media: Sequence[Media], say: Words, *, folded: bool) -> Iter
 def poll_lines(poll: Poll, say: Words, *, folded: bool, small: str = SMALL) -> Iterator[str]:
     """The options of a poll with their shares, and how many voted until when."""
     for option in poll.options:
-        share = _share(option, poll)
+        share = poll.share(option)
         words = escape(short(option.text, 120))
         words = wrapped(words, Mark.SPOILER) if folded else words
         yield f"{'☐' if poll.multiple else '○'} {words}" if share is None else f"{_bar(share)} **{share} %** {words}"
-    facts = [] if poll.votes is None else [say.many("{n} vote", "{n} votes", poll.votes)]
+    facts = [count] if (count := turnout(poll, say)) else []
     if poll.closes:
         facts.append(say("closing time {when}").format(when=moment(poll.closes, "f")))
     if facts:
         yield f"{small}{' · '.join(facts)}"
-
-
-def _share(option: PollOption, poll: Poll) -> int | None:
-    if option.votes is None:
-        return None
-    total = poll.votes or sum(one.votes or 0 for one in poll.options)
-    return min(100, max(0, round(100 * option.votes / total))) if total else 0
 
 
 def _bar(share: int) -> str:
@@ -166,19 +161,28 @@ def _host(url: str) -> str:
 def quote_lines(quote: Quote, say: Words, room: Room, most: int, *, folded: bool) -> Iterator[str]:
     """A quoted post in a block quote; where it may not be shown, a link to it."""
     if quote.author is None:
-        words = say("A quoted post")
-        yield f"> {link(words, quote.url)}"
+        words = quoted(quote, say)
+        yield f"> {link(words, quote.url) if address(quote.url) else escape(words)}"
         return
     folded = folded or bool(quote.warning)
     head = f"{wrapped(_named(quote.author, quote.url), Mark.BOLD)} {escape(short(quote.author.handle, 100))}"
     above = [f"> {line}" for line in (head.strip(), warned(quote.warning, say)) if line]
-    below = [f"> {line}" for line in media_lines(quote.media, say, folded=folded)][:4]
+    below = [f"> {line}" for line in _below(quote, say, folded=folded)]
     yield from above
     left = min(most, room.left) - room.measure("\n".join([*above, *below])) - 4
     body = tuple(replace(block, quote=1) for block in quote.body)
     if shown := fitted(body, max(0, left), folded=folded, measure=room.measure):
         yield shown
     yield from below
+
+
+def _below(quote: Quote, say: Words, *, folded: bool) -> Iterator[str]:
+    """What a quoted post has beside its text, in a few lines."""
+    yield from islice(media_lines(quote.media, say, folded=folded), 4)
+    if quote.poll:
+        yield from islice(poll_lines(quote.poll, say, folded=folded, small=""), 5)
+    if quote.link_card:
+        yield from islice(link_card_lines(quote.link_card, folded=folded, small=""), 1)
 
 
 # --- the foot ---

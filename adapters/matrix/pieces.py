@@ -15,6 +15,8 @@ from adapters.matrix.prose import bounded, fitted, line, written
 from adapters.matrix.written import Written, stacked, within
 from relay.language import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.phrases import quoted as named
+from relay.phrases import turnout
 from relay.rich import Block, Form, Mark, Role, Span
 from relay.text import isolate, short
 
@@ -123,7 +125,7 @@ def _media(all_media: Sequence[Media], say: Words, *, described: bool) -> Iterat
 
 def poll_lines(poll: Poll, say: Words, most: int, *, hidden: str | None) -> Written:
     """The options of a poll with their shares, and how many voted until when."""
-    facts = [] if poll.votes is None else [say.many("{n} vote", "{n} votes", poll.votes)]
+    facts = [count] if (count := turnout(poll, say)) else []
     if poll.closes:
         facts.append(say("closing time {when}").format(when=f"{poll.closes:%Y-%m-%d %H:%M} UTC"))
     said = line([Span(" · ".join(facts))], _SMALL_LINE)
@@ -139,7 +141,7 @@ def poll_lines(poll: Poll, say: Words, most: int, *, hidden: str | None) -> Writ
 
 def _option(option: PollOption, poll: Poll) -> Block:
     words = Span(short(option.text, _MOST_OPTION))
-    share = _share(option, poll)
+    share = poll.share(option)
     if share is None:
         return _item([words], "☐" if poll.multiple else "○")
     return _item([Span(f"{share} %", marks=_BOLD), Span(" "), words], "•")
@@ -147,13 +149,6 @@ def _option(option: PollOption, poll: Poll) -> Block:
 
 def _item(spans: Sequence[Span], bullet: str) -> Block:
     return Block(tuple(spans), Form.ITEM, depth=1, bullet=bullet)
-
-
-def _share(option: PollOption, poll: Poll) -> int | None:
-    if option.votes is None:
-        return None
-    total = poll.votes or sum(one.votes or 0 for one in poll.options)
-    return min(100, max(0, round(100 * option.votes / total))) if total else 0
 
 
 def link_line(card: LinkCard, *, hidden: str | None) -> Written:
@@ -173,12 +168,17 @@ def links_to(post: Post) -> frozenset[str]:
 def quoted(quote: Quote, say: Words, most: int, *, hidden: str | None) -> Written:
     """A quoted post as a quotation; where it may not be shown, a link to it."""
     if quote.author is None:
-        return _quotation([line([Span(say("A quoted post"), address(quote.url, SHORT_URL))], addresses=True)])
+        return _quotation([line([Span(named(quote, say), address(quote.url, SHORT_URL))], addresses=True)])
     hidden = reason_of(quote.warning) if quote.warning and hidden is None else hidden
     where = Written(spelled(address(quote.url, SHORT_URL)))
     head = [byline(quote.author, quote.url), warned(quote.warning, say)]
     media = media_lines(quote.media[:_MOST_QUOTED], say, most // 3, url=quote.url, hidden=hidden)
-    rest = [media if hidden is None else replace(media, body=""), where]
+    rest = [media if hidden is None else replace(media, body="")]
+    if quote.poll:
+        rest.append(poll_lines(quote.poll, say, most // 4, hidden=hidden))
+    if quote.link_card:
+        rest.append(link_line(quote.link_card, hidden=hidden))
+    rest.append(where)
     room = most - _quotation([*head, *rest]).size
     return _quotation([*head, fitted(quote.body, min(room, _MOST_QUOTE), hidden=hidden), *rest])
 

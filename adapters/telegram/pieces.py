@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from adapters.telegram.entities import Draft, joined
 from adapters.telegram.limits import address
 from adapters.telegram.prose import drafted, fitted, foreign, linked, quotation
 from relay.language import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
+from relay.phrases import quoted as named
+from relay.phrases import turnout
 from relay.rich import Role
 from relay.text import isolate, short, units
 
@@ -119,7 +121,7 @@ def described_units(all_media: Sequence[Media]) -> int:
 def poll_lines(poll: Poll, say: Words, *, folded: bool) -> Draft:
     """The options of a poll with their shares, and how many voted until when."""
     lines = [_option(option, poll, folded=folded) for option in poll.options[:_MOST_OPTIONS]]
-    facts = [] if poll.votes is None else [say.many("{n} vote", "{n} votes", poll.votes)]
+    facts = [count] if (count := turnout(poll, say)) else []
     if poll.closes:
         facts.append(say("closing time {when}").format(when=f"{poll.closes:%Y-%m-%d %H:%M} UTC"))
     return joined([*lines, Draft(" · ".join(facts)).marked("italic")], "\n")
@@ -127,17 +129,10 @@ def poll_lines(poll: Poll, say: Words, *, folded: bool) -> Draft:
 
 def _option(option: PollOption, poll: Poll, *, folded: bool) -> Draft:
     words = hidden(foreign(short(option.text, 120)), folded=folded)
-    share = _share(option, poll)
+    share = poll.share(option)
     if share is None:
         return Draft("☐ " if poll.multiple else "○ ") + words
     return Draft(f"{_bar(share)} ") + Draft(f"{share} %").marked("bold") + " " + words
-
-
-def _share(option: PollOption, poll: Poll) -> int | None:
-    if option.votes is None:
-        return None
-    total = poll.votes or sum(one.votes or 0 for one in poll.options)
-    return min(100, max(0, round(100 * option.votes / total))) if total else 0
 
 
 def _bar(share: int) -> str:
@@ -155,11 +150,21 @@ def link_line(card: LinkCard, *, folded: bool) -> Draft:
 def quoted(quote: Quote, say: Words, *, folded: bool) -> Draft:
     """A quoted post as a quotation; where it may not be shown, a link to it."""
     if quote.author is None:
-        return quotation(linked(say("A quoted post"), quote.url))
+        words = named(quote, say)
+        return quotation(linked(words, quote.url) if address(quote.url) else Draft(words))
     folded = folded or bool(quote.warning)
     body = hidden(fitted(quote.body, _MOST_QUOTE, quoted=True), folded=folded)
-    media = media_lines(quote.media[:4], say, folded=folded)
-    return quotation(joined([byline(quote.author, quote.url), warned(quote.warning, say), body, media], "\n"))
+    head = [byline(quote.author, quote.url), warned(quote.warning, say)]
+    return quotation(joined([*head, body, *_beside(quote, say, folded=folded)], "\n"))
+
+
+def _beside(quote: Quote, say: Words, *, folded: bool) -> Iterator[Draft]:
+    """What a quoted post has beside its text, in a few lines."""
+    yield media_lines(quote.media[:4], say, folded=folded)
+    if quote.poll:
+        yield joined([_option(option, quote.poll, folded=folded) for option in quote.poll.options[:4]], "\n")
+    if quote.link_card:
+        yield link_line(quote.link_card, folded=folded)
 
 
 # --- the foot ---

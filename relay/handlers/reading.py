@@ -10,7 +10,7 @@ from itertools import islice
 from relay.handlers.answers import done, failed
 from relay.handlers.desk import Desk, meaningless, meant, topic_in
 from relay.language import Words
-from relay.model import Card, Post, PostUri, Quote, Thread
+from relay.model import Card, Post, PostUri, Thread
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, Gone, Refused, TryLater
 from relay.rich import Block, Span, Text
@@ -69,7 +69,7 @@ def _without_quote(card: Card, silent: Collection[str]) -> Card:
     quote = card.post.quote
     if quote is None or quote.url not in silent:
         return card
-    return replace(card, post=replace(card.post, quote=Quote(url=quote.url)))
+    return replace(card, post=replace(card.post, quote=quote.silenced()))
 
 
 # --- unroll ---

@@ -9,7 +9,7 @@ from enum import Enum, auto
 import msgspec
 
 from relay.authenticity import is_from_home
-from relay.model import Post
+from relay.model import Poll, Post, Quote
 from relay.rich import Block
 
 _encoder = msgspec.json.Encoder()
@@ -58,8 +58,20 @@ def content(post: Post) -> tuple[object, ...]:
         post.sensitive,
         tuple(_words(block) for block in post.body),
         tuple((media.url, media.alt) for media in post.media),
-        tuple(option.text for option in post.poll.options) if post.poll else (),
+        _options(post.poll),
+        _quoted(post.quote) if post.quote else (),
     )
+
+
+def _options(poll: Poll | None) -> tuple[str, ...]:
+    return tuple(option.text for option in poll.options) if poll else ()
+
+
+def _quoted(quote: Quote) -> tuple[object, ...]:
+    """Not where its pictures are: each server shows its own copies."""
+    who = quote.author and quote.author.uri
+    alts = tuple(media.alt for media in quote.media)
+    return quote.url, quote.state, who, quote.warning, tuple(map(_words, quote.body)), alts, _options(quote.poll)
 
 
 def _unplaced(post: Post) -> Post:

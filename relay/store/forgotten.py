@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published, Quote
+from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake, StopKind
 from relay.store.keyed import digest, get_key
 from relay.store.names import names_of
@@ -116,4 +116,4 @@ def _event_without_quote(event: Event, silent: Collection[Author]) -> Event:
 
 def _without_quote(post: Post, silent: Collection[Author]) -> Post:
     quote = post.quote
-    return replace(post, quote=Quote(url=quote.url)) if quote and quote.author in silent else post
+    return replace(post, quote=quote.silenced()) if quote and quote.author in silent else post

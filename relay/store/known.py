@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from relay.address import host_of, page
-from relay.authenticity import is_from_home, is_home, may_replace
+from relay.authenticity import is_from_home, is_home, may_replace, with_quoted_words
 from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
@@ -231,6 +231,7 @@ def _belongs(name: str, post: Post, other: Post) -> bool:
 def _renew(entry: Entry, post: Post) -> None:
     if not may_replace(entry.post, post):
         return
+    post = with_quoted_words(post, entry.post)
     kind = change(entry.post, post)
     if kind is Change.NONE:
         return

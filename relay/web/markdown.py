@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from relay.language import Words
-from relay.model import Media, MediaKind, Poll, Post, Quote, Removed
+from relay.model import LinkCard, Media, MediaKind, Poll, Post, Quote, Removed
+from relay.phrases import quoted
 from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import clean, honest, safe_url
 from relay.web.markup import DEEPEST
-from relay.web.reading import Reading, byline, share
+from relay.web.reading import Reading, byline
 from relay.web.saying import day, kind, moment, nameless, posts
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&~|]|!$")
@@ -61,7 +62,7 @@ def _post(post: Post | Removed, say: Words) -> Iterator[str]:
     yield from (_media(media, say, folded=bool(post.sensitive or post.warning)) for media in post.media)
     yield _quote(post.quote, say) if post.quote else ""
     yield _poll(post.poll) if post.poll else ""
-    yield link(post.link_card.title, post.link_card.url) if post.link_card else ""
+    yield _link_card(post.link_card) if post.link_card else ""
     yield link(moment(say, post.published), post.url)
 
 
@@ -79,17 +80,23 @@ def _media(media: Media, say: Words, *, folded: bool) -> str:
 
 def _quote(quote: Quote, say: Words) -> str:
     if quote.author is None:
-        return "> " + link(say("A quoted post"), quote.url)
+        words = quoted(quote, say)
+        return "> " + (link(words, quote.url) if quote.url else words)
     warning = _warned(quote.warning, say) if quote.warning else ""
     media = [_media(media, say, folded=bool(quote.warning)) for media in quote.media]
-    parts = [link(byline(quote.author), quote.url), warning, text_markdown(quote.body), *media]
+    beside = [_poll(quote.poll) if quote.poll else "", _link_card(quote.link_card) if quote.link_card else ""]
+    parts = [link(byline(quote.author), quote.url), warning, text_markdown(quote.body), *media, *beside]
     text = "\n\n".join(part for part in parts if part)
     return "\n".join(f"> {each}".rstrip() for each in text.split("\n"))
 
 
+def _link_card(card: LinkCard) -> str:
+    return link(card.title, card.url)
+
+
 def _poll(poll: Poll) -> str:
     votes = (
-        f": {option.votes} ({share(option, poll)} %)" if option.votes is not None else "" for option in poll.options
+        f": {option.votes} ({poll.share(option)} %)" if option.votes is not None else "" for option in poll.options
     )
     return "\n".join(f"- {line(option.text)}{count}" for option, count in zip(poll.options, votes, strict=True))
 

@@ -14,10 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relay.language import Words, words
+from relay.phrases import quoted, turnout
 from relay.text import clean, plain, safe_url
 from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html
-from relay.web.reading import Reading, byline, share
+from relay.web.reading import Reading, byline
 from relay.web.saying import day, kind, moment, nameless, posts, warned
 from relay.web.site import Site
 
@@ -116,7 +117,6 @@ def _environment(language: str) -> Environment:
         "html": html,
         "iso": iso,
         "plain": plain,
-        "share": share,
         "href": safe_url,
     }
     of_language: dict[str, Callable[..., str]] = {
@@ -128,6 +128,7 @@ def _environment(language: str) -> Environment:
         "warned": warned,
     }
     environment.filters |= {name: partial(shown, say) for name, shown in of_language.items()}
+    environment.filters |= {"quoted": partial(quoted, say=say), "turnout": partial(turnout, say=say)}
     environment.globals |= {"rel": REL, "tongue": say.tag, "say": say, "many": say.many, "told": partial(_told, say)}
     return environment
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 
 from relay.language import Words, words
-from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, Quote, Removed, Thread
+from relay.model import Author, Media, MediaKind, Post, Removed, Thread
 from relay.ports import Page
 from relay.text import clean, cut, plain
 from relay.web.saying import kind, warned
@@ -133,12 +133,6 @@ def byline(author: Author) -> str:
     return f"{name} ({clean(author.handle)})" if author.handle else name
 
 
-def share(option: PollOption, poll: Poll) -> int:
-    """How much of a poll's votes an option has, in whole percent."""
-    total = sum(each.votes or 0 for each in poll.options)
-    return round(100 * (option.votes or 0) / total) if total else 0
-
-
 def minutes(text: str) -> int:
     """Reading time in whole minutes, at least one: 265 words a minute, or 500 characters where most are CJK."""
     letters = list(islice(filter(str.isalpha, text), 100))
@@ -161,5 +155,5 @@ def _shown(post: Post | Removed) -> Post | Removed:
 def _kept(post: Post) -> Post:
     """The post without the words of a quoted author who asks not to be kept: the link says where they stand."""
     if post.quote and post.quote.author and post.quote.author.refuses:
-        return replace(post, quote=Quote(url=post.quote.url))
+        return replace(post, quote=post.quote.silenced())
     return post

@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from relay.language import Words
-from relay.model import Media, Poll, Post, Quote, Removed
+from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
+from relay.phrases import quoted
 from relay.text import clean, plain
 from relay.web.markdown import markdown
 from relay.web.markup import html
 from relay.web.pages import page_html
-from relay.web.reading import Reading, byline, share
+from relay.web.reading import Reading, byline
 from relay.web.saying import day, kind, moment, posts, warned
 
 __all__ = ["Format", "Reading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
@@ -64,7 +65,7 @@ def _post_text(post: Post | Removed, say: Words) -> Iterator[str]:
     yield "\n".join(_media_text(media, say) for media in post.media)
     yield _quote_text(post.quote, say) if post.quote else ""
     yield _poll_text(post.poll) if post.poll else ""
-    yield f"[{clean(post.link_card.title)}: {post.link_card.url}]" if post.link_card else ""
+    yield _link_text(post.link_card) if post.link_card else ""
     yield f"({moment(say, post.published)}, {post.url})"
 
 
@@ -72,17 +73,25 @@ def _media_text(media: Media, say: Words) -> str:
     return f"[{kind(say, media.kind)}: {clean(media.alt, limit=2000) or say('no description')} {media.url}]"
 
 
+def _link_text(card: LinkCard) -> str:
+    return f"[{clean(card.title)}: {card.url}]"
+
+
 def _quote_text(quote: Quote, say: Words) -> str:
     if quote.author is None:
-        return f"> {quote.url}"
+        return f"> {quoted(quote, say)}: {quote.url}" if quote.url else f"> {quoted(quote, say)}"
     warning = f"[{warned(say, clean(quote.warning))}]\n\n" if quote.warning else ""
-    text = f"{byline(quote.author)}, {quote.url}\n\n{warning}{plain(quote.body)}"
+    beside = [*(_media_text(media, say) for media in quote.media)]
+    beside += [_poll_text(quote.poll)] if quote.poll else []
+    beside += [_link_text(quote.link_card)] if quote.link_card else []
+    parts = [f"{byline(quote.author)}, {quote.url}", f"{warning}{plain(quote.body)}", "\n".join(beside)]
+    text = "\n\n".join(part for part in parts if part)
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
 
 
 def _poll_text(poll: Poll) -> str:
     options = (
-        f"- {clean(option.text)}" + (f": {option.votes} ({share(option, poll)} %)" if option.votes is not None else "")
+        f"- {clean(option.text)}" + (f": {option.votes} ({poll.share(option)} %)" if option.votes is not None else "")
         for option in poll.options
     )
     return "\n".join(options)
@@ -126,9 +135,9 @@ def _post_json(post: Post | Removed) -> dict[str, object]:
         "edited": _time(post.edited),
         "language": post.language,
         "tags": list(post.tags),
-        "poll": _poll_json(post.poll) if post.poll else None,
+        "poll": _poll_json(post.poll),
         "quote": _quote_json(post.quote) if post.quote else None,
-        "link": {"url": post.link_card.url, "title": post.link_card.title} if post.link_card else None,
+        "link": _link_json(post.link_card),
     }
 
 
@@ -140,9 +149,16 @@ def _media_json(media: Sequence[Media]) -> list[dict[str, str]]:
     return [{"url": each.url, "kind": each.kind.value, "alt": each.alt} for each in media]
 
 
-def _poll_json(poll: Poll) -> dict[str, object]:
+def _link_json(card: LinkCard | None) -> dict[str, str] | None:
+    return {"url": card.url, "title": card.title} if card else None
+
+
+def _poll_json(poll: Poll | None) -> dict[str, object] | None:
+    if poll is None:
+        return None
     options = [{"text": option.text, "votes": option.votes} for option in poll.options]
-    return {"options": options, "votes": poll.votes, "multiple": poll.multiple, "closes": _time(poll.closes)}
+    count = {"votes": poll.votes, "voters": poll.voters}
+    return {"options": options, **count, "multiple": poll.multiple, "closes": _time(poll.closes)}
 
 
 def _quote_json(quote: Quote) -> dict[str, object]:
@@ -152,6 +168,9 @@ def _quote_json(quote: Quote) -> dict[str, object]:
         "text": plain(quote.body),
         "warning": quote.warning,
         "media": _media_json(quote.media),
+        "poll": _poll_json(quote.poll),
+        "link": _link_json(quote.link_card),
+        "state": quote.state.value,
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from relay.authenticity import is_from_home
-from relay.model import Media, MediaKind, Post, PostUri, Quote
+from relay.authenticity import is_from_home, with_quoted_words
+from relay.model import Media, MediaKind, Post, PostUri, Quote, QuoteState
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 _KEPT = timedelta(minutes=10)
@@ -18,6 +18,17 @@ def richer(one: Post, other: Post) -> bool:
     return _wealth(one) > _wealth(other)
 
 
+def is_news(known: Post, post: Post) -> bool:
+    """Whether one server's new reading of a post tells of a change. An older edit comes from a cache on the way.
+
+    No server dates what becomes of a quote: its author agrees, takes it back, or deletes what is quoted.
+    """
+    was, now = known.edited or _OLDEST, post.edited or _OLDEST
+    if post.uri != known.uri or now < was:
+        return False
+    return now > was or with_quoted_words(post, known).quote != known.quote
+
+
 def joined(first: Post, second: Post) -> Post:
     """The better copy of a post under the names of both.
 
@@ -27,7 +38,7 @@ def joined(first: Post, second: Post) -> Post:
     """
     names = tuple(dict.fromkeys((*first.aliases, *second.aliases)))
     if is_from_home(second):
-        return replace(second, aliases=names)
+        return replace(with_quoted_words(second, first), aliases=names)
     if is_from_home(first) or first.author.uri != second.author.uri or not richer(second, first):
         return first
     is_later = (second.edited or _OLDEST) > (first.edited or _OLDEST)
@@ -77,8 +88,12 @@ def _media(post: Post) -> tuple[int, int]:
 
 
 def _told_of_quote(quote: Quote | None) -> int:
-    """Nothing, the link alone, or the words."""
-    return 0 if quote is None else 1 if quote.author is None else 2
+    """Nothing, the link alone, or the words; that it was taken back is told by one server before the others."""
+    if quote is None:
+        return 0
+    if quote.state in {QuoteState.WITHDRAWN, QuoteState.DELETED}:
+        return 3
+    return 1 if quote.author is None else 2
 
 
 def _is_shown(media: Media) -> bool:

@@ -24,7 +24,7 @@ from relay.sources.mastodon import shapes
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api
-from relay.sources.mastodon.parse import alias, body_of, read_author, read_time
+from relay.sources.mastodon.parse import QUOTE_LINE, alias, body_of, read_author, read_time
 from relay.sources.mastodon.place import ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
 from relay.sources.off_loop import off_loop
@@ -205,7 +205,7 @@ def _mention(raw: Raw, base: str, own: str) -> Mention | None:
     return Mention(
         uri=status.uri or alias(base, status.id),
         asker=author,
-        text=spoken(body_of(status, base), others_in(status, own)),
+        text=spoken(body_of(status, base, drop=QUOTE_LINE), others_in(status, own)),
         at=min(at, datetime.now(UTC)),
         about=_about(status, base),
         language=clean(status.language or "", limit=35),

@@ -7,12 +7,14 @@ it says of other servers' people counts only as :mod:`relay.authenticity` allows
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote as percent
 
 from relay.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
-from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
+from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.rich import Text
 from relay.sources.limits import FIELDS, MEDIA, MENTIONS, NAME, NOTE, OPTIONS, RECORD, STATUS, TAGS
 from relay.sources.mastodon import shapes
@@ -69,6 +71,7 @@ def _post(status: Status, instance: str, configured: Collection[str]) -> Post | 
     url = _shown_at(status) or (alias(instance, status.id) if status.id else "")
     if not (uri and url) or published is None or author is None or not _is_open(status):
         return None
+    body, quote = _text_and_quote(status, instance, configured)
     return Post(
         uri=PostUri(uri),
         url=url,
@@ -76,14 +79,14 @@ def _post(status: Status, instance: str, configured: Collection[str]) -> Post | 
         origin=instance,
         author=author,
         published=published,
-        body=body_of(status, instance),
+        body=body,
         warning=clean(status.spoiler_text or ""),
         sensitive=bool(status.sensitive),
         language=clean(status.language or "", limit=35),
         tags=_tags(status),
         media=_media(status),
         poll=_poll(status.poll),
-        quote=_quote(status, instance, configured),
+        quote=quote,
         link_card=_link_card(status.card),
         edited=read_time(status.edited_at),
         aliases=(alias(instance, status.id),) if status.id else (),
@@ -160,43 +163,89 @@ def _answered(status: Status, author: Author, instance: str) -> str:
     return _identity(next(mentioned, "")) or f"{instance}/api/v1/accounts/{percent(str(answered), safe='')}"
 
 
-def body_of(status: Status, instance: str) -> Text:
+def body_of(status: Status, instance: str, *, drop: tuple[str, ...] = ()) -> Text:
     """The text of a status, whoever may read it."""
-    # the "RE: …" line is for programs that know no quotes (docs.joinmastodon.org/client/quotes)
-    drop = ("quote-inline",) if _quote_is_shown_apart(status) else ()
     return from_html(opening(status.content or "", STATUS), base=instance, drop=drop)
 
 
-def _quote_is_shown_apart(status: Status) -> bool:
-    """Or is not to be shown. The link stays where it is all that is known of an accepted quote, or no state is told."""
-    quote = read(status.quote, shapes.Quote)
-    return bool(quote and quote.state) and (_quoted(status) is not None or not _is_accepted(quote))
+# --- quotes ---
+
+# the "RE: …" line is for programs that know no quotes (docs.joinmastodon.org/client/quotes)
+QUOTE_LINE = ("quote-inline",)
+_STATES = {
+    "accepted": QuoteState.ACCEPTED,
+    "pending": QuoteState.PENDING,
+    "rejected": QuoteState.WITHDRAWN,
+    "revoked": QuoteState.WITHDRAWN,
+    "deleted": QuoteState.DELETED,
+}
+_UNTOLD = {QuoteState.WITHDRAWN, QuoteState.DELETED}
+"""Where it stands is not told either: the quoted author wants it so."""
 
 
-def _is_accepted(quote: shapes.Quote | None) -> bool:
-    return quote is not None and quote.state == "accepted"
+def _text_and_quote(status: Status, instance: str, configured: Collection[str]) -> tuple[Text, Quote | None]:
+    """The "RE: …" line is taken out where the quote stands in its place, and is where a quote is that nobody names."""
+    whole = body_of(status, instance)
+    quote = _quote(status, instance, configured)
+    if quote is None:
+        return whole, None
+    text = body_of(status, instance, drop=QUOTE_LINE)
+    if quote.url or quote.state in _UNTOLD:
+        return text, quote
+    cut = Counter(_links(whole)) - Counter(_links(text))
+    return text, replace(quote, url=next(iter(cut), "") or _by_id(status, instance))
 
 
-def _quoted(status: Status) -> Status | None:
-    quote = read(status.quote, shapes.Quote)
-    return read(quote.quoted_status, Status) if quote and _is_accepted(quote) else None
+def _links(text: Text) -> Iterator[str]:
+    return (span.link for block in text for span in block.spans if span.link)
+
+
+def _by_id(status: Status, instance: str) -> str:
+    """Where a server shows a post by its id alone."""
+    told = read(status.quote, shapes.Quote)
+    named = told.quoted_status_id if told else None
+    return safe_url(f"{instance}/statuses/{percent(str(named), safe='')}") if named else ""
 
 
 def _quote(status: Status, instance: str, configured: Collection[str]) -> Quote | None:
-    quoted = _quoted(status)
-    author = read_author(quoted.account, instance) if quoted else None
-    if quoted is None or author is None or not _is_open(quoted):
-        return None
-    url = _shown_at(quoted)
-    if author.refuses or not _may_tell(quoted, author, instance, configured):
-        return Quote(url=url) if url else None
+    """What is quoted; without a word of it, or an address, as far as these are not known or not to be shown."""
+    told = read(status.quote, shapes.Quote)
+    if told is None or not told.state:
+        return _unasked(status)
+    state = _STATES.get(told.state, QuoteState.HIDDEN)
+    quoted = read(told.quoted_status, Status)
+    if state in _UNTOLD:
+        return Quote(state=state)
+    if quoted is not None:
+        return _quoted(quoted, state, instance, configured)
+    is_told = state is not QuoteState.ACCEPTED or told.quoted_status_id
+    return Quote(state=state if is_told else QuoteState.HIDDEN)
+
+
+def _quoted(quoted: Status, state: QuoteState, instance: str, configured: Collection[str]) -> Quote:
+    author, url = read_author(quoted.account, instance), _shown_at(quoted)
+    if author is None or author.refuses or not _is_open(quoted):
+        return Quote(url=url).silenced()
+    if state is not QuoteState.ACCEPTED or not _may_tell(quoted, author, instance, configured):
+        return Quote(url=url, state=state)
     return Quote(
         url=url or alias(instance, quoted.id),
         author=author,
         body=body_of(quoted, instance),
         warning=clean(quoted.spoiler_text or ""),
         media=_media(quoted),
+        poll=_poll(quoted.poll),
+        link_card=_link_card(quoted.card),
     )
+
+
+def _unasked(status: Status) -> Quote | None:
+    """Servers that ask nobody whether they want to be quoted: the link tells where it is, and no more."""
+    pleroma = read(status.pleroma, shapes.Pleroma) or shapes.Pleroma()
+    quoted = read(status.quote, Status) or read(pleroma.quote, Status)
+    is_open = quoted is not None and _is_open(quoted)
+    url = (_shown_at(quoted) if quoted and is_open else "") or safe_url(pleroma.quote_url or "")
+    return Quote(url=url) if url else None
 
 
 def _may_tell(quoted: Status, author: Author, instance: str, configured: Collection[str]) -> bool:
@@ -245,6 +294,7 @@ def _poll(raw: Raw) -> Poll | None:
     return Poll(
         options=tuple(PollOption(text=clean(o.title or "", limit=200), votes=o.votes_count) for o in options),
         votes=poll.votes_count,
+        voters=poll.voters_count,
         multiple=bool(poll.multiple),
         closes=read_time(poll.expires_at),
     )

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from urllib.parse import unquote
 
-from relay.authenticity import Standing, is_from_home, standing
+from relay.authenticity import Standing, is_from_home, standing, with_quoted_words
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
+from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.home import Fate, Homes, Unknown
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
@@ -36,8 +37,8 @@ async def recheck(homes: Homes, posts: Sequence[Post]) -> Batch | TryLater | Gon
 def _settled(known: Post, told: Event | None, fate: Fate, configured: Collection[str]) -> Event | None:
     """What the author's own server says; where it cannot say, what a trusted server told."""
     match fate:
-        case Post():
-            return Edited(fate)  # the store knows whether anything changed
+        case Post():  # the store knows whether anything changed
+            return Edited(with_quoted_words(fate, told.post) if isinstance(told, Edited) else fate)
         case Missing():
             return Deleted(known.uri)
         case Unknown.SILENT if standing(known.origin, known.author.uri, configured) is Standing.TRUSTED:
@@ -91,10 +92,7 @@ def _edits(known: Mapping[str, Post], found: Mapping[str, Raw], configured: Coll
 
 def _edit(known: Post, raw: bytes | Raw, configured: Collection[str]) -> list[Event]:
     post = read_post(raw, known.origin, configured)
-    if post is None or post.uri != known.uri or post.edited is None:
-        return []
-    # An older edit comes from a cache on the way.
-    return [Edited(post)] if known.edited is None or post.edited > known.edited else []
+    return [Edited(post)] if post and is_news(known, post) else []
 
 
 def _fate(known: Post, answer: Told | Trouble, configured: Collection[str]) -> list[Event]:

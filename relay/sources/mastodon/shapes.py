@@ -68,6 +68,7 @@ class Option(msgspec.Struct):
 class Poll(msgspec.Struct):
     options: Raw = Raw()
     votes_count: int | None = None
+    voters_count: int | None = None
     multiple: bool | None = None
     expires_at: str | None = None
 
@@ -80,11 +81,18 @@ class Card(msgspec.Struct):
 
 
 class Quote(msgspec.Struct):
-    """The shallow form has the quoted post's id only."""
+    """The shallow form has the quoted post's id only; other servers give the quoted post itself in its place."""
 
     state: str | None = None
     quoted_status: Raw = Raw()
     quoted_status_id: Id = None
+
+
+class Pleroma(msgspec.Struct):
+    """What Pleroma tells beside the rest."""
+
+    quote: Raw = Raw()
+    quote_url: str | None = None
 
 
 class Tag(msgspec.Struct):
@@ -115,6 +123,7 @@ class Status(msgspec.Struct):
     account: Account | None = None
     reblog: Raw = Raw()
     quote: Raw = Raw()
+    pleroma: Raw = Raw()
     poll: Raw = Raw()
     card: Raw = Raw()
     media_attachments: Raw = Raw()

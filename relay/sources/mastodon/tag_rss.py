@@ -91,7 +91,7 @@ def read_item(raw: bytes | Raw, instance: str) -> Post | None:
         origin=instance,
         author=_author(url),
         published=published,
-        body=from_html(item.content[warned.end() :] if warned else item.content, base=instance, drop=("quote-inline",)),
+        body=from_html(item.content[warned.end() :] if warned else item.content, base=instance),
         warning=clean(" ".join(_words(warned["warning"]))) if warned else "",
         sensitive=item.sensitive,
         tags=item.tags,

@@ -13,6 +13,7 @@ from relay.sources.limits import THREAD
 from relay.sources.mastodon.address import Profile, Status, host_of, notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed, as_list
+from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import local_id
@@ -82,8 +83,7 @@ async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
 def _fate(known: Post, answer: Told | Trouble) -> list[Event]:
     if isinstance(answer, Told):
         post = read_note(answer.body, known.origin)
-        newer = post and post.uri == known.uri and post.edited and (not known.edited or post.edited > known.edited)
-        return [Edited(post)] if post and newer else []
+        return [Edited(post)] if post and is_news(known, post) else []
     return [Deleted(known.uri)] if is_gone(answer) else []
 
 
