@@ -446,10 +446,19 @@ def test_counters_in_the_text_are_no_edit() -> None:
     assert item(words.format(1, 0)).text == item(words.format(1400, 33)).text
 
 
-def test_a_twin_differs_in_its_guid_only() -> None:
-    parts = "<title>T</title><pubDate>1 Mar 2026 09:00:00 GMT</pubDate>" + LINK
-    assert item("<guid>old guid 1</guid>", parts).twin == item("<guid>new guid 1</guid>", parts).twin
-    assert (
-        item("<guid>old guid 1</guid>", parts).twin != item("<guid>old guid 1</guid>", parts.replace("T<", "U<")).twin
-    )
-    assert item("<guid>old guid 1</guid><title>T</title>").twin == ""
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("http://bell.example/1/", "https://www.bell.example/1"),
+        ("https://bell.example/1?utm_source=rss&amp;a=b", "https://bell.example/1?a=b"),
+    ],
+)
+def test_an_address_is_the_same_whatever_does_not_change_the_page(before: str, after: str) -> None:
+    assert item(f"<link>{before}</link>").link == item(f"<link>{after}</link>").link
+
+
+def test_a_picture_is_the_same_whatever_its_scheme_host_and_token() -> None:
+    picture = "<guid>first guid</guid><enclosure url='{0}' type='image/jpeg' length='1'/>"
+    urls = ("http://bell.example/i/1.jpg", "https://cdn.bell.example/i/1.jpg?w=2", "https://bell.example/i/2.jpg")
+    first, same, other = (item(picture.format(url)).text for url in urls)
+    assert first == same != other

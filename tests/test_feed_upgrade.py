@@ -21,7 +21,7 @@ from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, S
 from relay.ports import Store
 from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
-from relay.sources.rss.news import marks
+from relay.sources.rss.former import marks
 from relay.store import open_store
 from relay.store.content import encode
 from relay.store.tables import micros
@@ -51,7 +51,7 @@ def _digest(*parts: str) -> str:
 
 
 def former_cursor(items: Sequence[Item], uris: Sequence[str]) -> str:
-    known = {_digest(uri): " ".join(marks(item, alone=True)) for item, uri in zip(items, uris, strict=True)}
+    known = {_digest(uri): " ".join(marks(item)) for item, uri in zip(items, uris, strict=True)}
     return Cursor(items=known, newest=seconds(NOW), latest=seconds(NOW)).dump()
 
 

@@ -1,8 +1,8 @@
 """What well-known sites put around what people wrote, taken away again. Pure.
 
 A post comes here when it has been told apart and compared (:mod:`relay.sources.feed_posts`): what is done here never
-makes an edit. Known are the tails of WordPress, the heads and tails of Lemmy and Reddit, the prefixes of Nitter, and
-titles that only repeat the text.
+makes an edit. Known are the tails of WordPress and Discourse, the heads and tails of Lemmy and Reddit, the prefixes of
+Nitter, and titles that only repeat the text.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _REDDIT = re.compile(
     r"(?:\[[^\]]{0,200}\] \| )?submitted by\s{1,9}/?u/\S{1,100}.{0,200}\[link\]\s{0,9}\[comments\]", re.DOTALL
 )
 _LEMMY = re.compile(r"submitted by \S.{0,200} to \S.{0,200}\n\d{1,9} points? \| \d{1,9} comments?(?:\n\S{1,2000})?")
+_DISCOURSE = re.compile(r"\d{1,6} posts? - \d{1,6} participants?")
 _PREFIX = re.compile(r"(?:Pinned: )?(?:(?P<kind>RT by|R to) @(?P<who>\w{1,30}): )?")
 _CREATOR = re.compile(r"@(\w{1,30})")
 _CUT = re.compile(r"(?:…|\.\.\.|\[…\])$")
@@ -49,6 +50,10 @@ def as_meant(post: Post, *, creator: str = "", own: Callable[[str], bool] = lamb
         post = _submitted(post)
     elif len(post.body) > 1 and _TAIL.fullmatch(_line(post.body[-1])):
         post = replace(post, body=post.body[:-1])
+    elif (
+        len(post.body) > 2 and _line(post.body[-1]) == "Read full topic" and _DISCOURSE.fullmatch(_line(post.body[-2]))
+    ):
+        post = replace(post, body=post.body[:-2])
     return replace(post, title="") if post.title and _is_repeated(post.title, post.body) else post
 
 

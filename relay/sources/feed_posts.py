@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from relay.authenticity import has_handle, is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
-from relay.rich import Form, Span, Text
+from relay.rich import Text
+from relay.sources.feed_counters import title_without_counters, without_counters
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
 from relay.sources.feed_parse import Document, Enclosure, Entry, Words
@@ -21,20 +22,8 @@ from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import clean, from_html, from_plain, plain, safe_url
 
 _SKEW = timedelta(minutes=15)
+_FRESH = timedelta(hours=1)
 _TRACKING = ("utm_", "fbclid=", "gclid=", "mc_cid=", "mc_eid=")
-# Counters that some sites print into the text (Lemmy: "14 points | 3 comments"; Hacker News: "Points: 7"), within a
-# line or as a line of their own; no edit when they move.
-_COUNTERS = re.compile(r"(?<!\d)\d{1,9} points? \| \d{1,9} comments?")
-_COUNTED = "points? comments? votes? upvotes? views? likes? reblogs? reposts? replies shares? favou?rites?".replace(
-    " ", "|"
-)
-_COUNTER = rf"(?:\d[\d.,]{{0,12}}[kKM]? (?:{_COUNTED})|(?:{_COUNTED}|score): \d[\d.,]{{0,12}}[kKM]?)"
-_COUNTER_LINE = re.compile(
-    rf"(?!.{{0,9}}?{_COUNTERS.pattern})[^\w\n]{{0,9}}{_COUNTER}(?:[^\w\n]{{1,9}}{_COUNTER}){{0,9}}[^\w\n]{{0,9}}",
-    re.IGNORECASE,
-)
-_LONGEST_COUNTER, _DIGIT = 160, re.compile("[0-9]")
-_OTHER_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _BRIDGE_ERROR = "Bridge returned error"  # RSS-Bridge tells of its own trouble as an entry
 
 # Mastodon's feeds name no author; the address of the post does. A content warning is the first paragraph, over a rule.
@@ -52,15 +41,21 @@ _PLAYERS = ("text/html", "application/x-shockwave-flash")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A post, and three short digests by which a later look at the feed knows it again."""
+    """A post, and that by which a later look at the feed knows it again (:mod:`relay.sources.rss.identity`)."""
 
     post: Post
+    raw: Post
+    """As it was before what its site adds to every post was taken away."""
     name: str
-    """Of its mark (:class:`relay.sources.feed_names.Names`)."""
+    """A digest of its mark (:class:`relay.sources.feed_names.Names`)."""
     text: str
-    """Of what it says: it differs when a reader would call the post edited."""
-    twin: str
-    """Of all that it is but its uri: the same entry under a new guid. Empty for undated entries, which may repeat."""
+    """A digest of what it says: it differs when a reader would call the post edited."""
+    link: str = ""
+    """The page that it names, without what changes though the page is the same; empty where it names none."""
+    date: datetime | None = None
+    """The one that it names; that of ``post`` is never missing, nor to come."""
+    fresh: bool = False
+    """That date is the time at which it was read."""
     answers: str = ""
     """The id of the entry that it answers, as the document has it."""
     links: frozenset[str] = frozenset()
@@ -125,7 +120,7 @@ def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
 
 
 def _told(item: Item) -> Told:
-    return Told(post=item.post, dated=bool(item.twin), answers=item.answers, links=item.links)
+    return Told(post=item.post, dated=item.date is not None, answers=item.answers, links=item.links)
 
 
 def _read_item(entry: Entry, name: str, place: str, link: str, setting: Setting) -> Item:
@@ -200,52 +195,34 @@ def _canonical(link: str) -> str:
 
 
 def _item(entry: Entry, place: str, link: str, names: Names, setting: Setting) -> Item:
-    post = _post(entry, place, names.uri, setting)
-    said = _said(post.body)
+    raw = _post(entry, place, names.uri, setting)
+    said = without_counters(_lines(raw.body))
     if "/status/" in link:  # the instances of Nitter name themselves in the text
         said = said.replace(urlsplit(setting.url).netloc, "")
-    text = _digest(post.title, post.warning, said, *[media.url.partition("?")[0] for media in post.media])
     dated = entry.published or entry.updated
-    post = as_meant(post, creator=entry.author, own=setting.speaks_for)
+    post = as_meant(raw, creator=entry.author, own=setting.speaks_for)
     return Item(
         post=post,
+        raw=raw,
         name=_digest(names.mark),
-        text=text,
-        twin=_digest(link, text, dated.isoformat()) if dated else "",
+        text=_digest(title_without_counters(raw.title), raw.warning, said, *map(_path, raw.media)),
+        link=link,
+        date=dated,
+        fresh=dated is not None and abs(setting.now - dated) <= _FRESH,
         answers=entry.reply_to,
         links=links(post),
     )
 
 
-def _said(body: Text) -> str:
-    """The words of a text, without counters and with one space between them."""
-    lines = _lines(body)
-    said = " ".join([line for line in lines if len(line) > _LONGEST_COUNTER or not _is_counter(line)])
-    if "  " in said or said[:1] == " " or said[-1:] == " " or (not said.isascii() and _OTHER_SPACE.search(said)):
-        said = " ".join(said.split())
-    return _COUNTERS.sub("", said) if " | " in said else said
+def _path(media: Media) -> str:
+    """What stays of a file's address where its host, its scheme or a token changes."""
+    return urlsplit(media.url).path
 
 
-def _is_counter(line: str) -> bool:
-    return _DIGIT.search(line) is not None and _COUNTER_LINE.fullmatch(line) is not None
-
-
-def _lines(body: Text) -> list[str]:
-    """The lines of :func:`relay.text.plain` that are not empty, quicker for paragraphs."""
-    lines: list[str] = []
+def _lines(body: Text) -> Iterator[str]:
     for block in body:
-        if block.quote or block.depth or block.form is Form.RULE:
-            return list(filter(None, plain(body).split("\n")))
-        line = _line_of(block.spans)
-        if "\n" in line:
-            lines += filter(None, line.split("\n"))
-        else:
-            lines.append(line)
-    return lines
-
-
-def _line_of(spans: tuple[Span, ...]) -> str:
-    return spans[0].text if len(spans) == 1 else "".join([span.text for span in spans])
+        spans = block.spans
+        yield from (spans[0].text if len(spans) == 1 else "".join([span.text for span in spans])).split("\n")
 
 
 def _digest(*parts: str) -> str:

@@ -44,6 +44,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The newest date in the document, and the seconds that usually lie between two entries."""
     newest: int = 0
     """The newest date that any document had."""
+    stood: bool = False
+    """The last document was answered more than once: it is not made anew for each answer."""
     changed: int = 0
     """When something new was last read."""
     lost: int = 0
@@ -58,7 +60,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried: int = 0
     """When the first address was last asked, while another one serves."""
     items: dict[str, str] = {}
-    """Of each entry the marks by which it is known again: :func:`relay.sources.rss.news.marks`."""
+    """Of each entry the marks by which it is known again: :func:`relay.sources.rss.identity.Mark`."""
     gone: str = ""
     """The names of entries that left the document long ago."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import blake2b
 
 from relay.model import Edited, Event, Published
 from relay.sources.feed_posts import Item
+from relay.sources.rss import former, identity
+from relay.sources.rss.identity import Mark, mark
 
 PLAUSIBLE = timedelta(days=3)
 """How long before the newest entry a new one may be dated: publishers finish drafts, and date them back."""
@@ -54,35 +54,70 @@ def compare(
     newest: datetime | None = None,
     most: int | None = None,
     unchanged: Collection[str] = (),
+    stood: bool = False,
 ) -> News:
     """Tell apart what is new, what is edited, and what was seen before under another name.
 
     ``newest`` is the newest date that was ever read: what is dated long before it is no news. At most the newest
     ``most`` publications are news. Entries that left the document are remembered for a while, as some come back.
-    ``unchanged`` names entries that stand in the document as they were and are not among ``items``.
+    ``unchanged`` names entries that stand in the document as they were and are not among ``items``; ``stood``: the
+    last document was read more than once.
     """
+    present = {item.name for item in items} | (seen.keys() & unchanged)
+    if not present:  # an empty document takes nothing back: what comes next is compared with what was there before
+        return News(events=(), past=(), old=0, folded=0, items=dict(seen), gone=gone)
+    known = {name: Mark.load(text) for name, text in seen.items()}
     names = set(gone.split())
-    twins = {mark for known in seen.values() for mark in known.split()[1:]}
-    marked = {name: seen[name] for name in unchanged if name in seen} | _mark_all(items)
+    marked = {item.name: mark(item, held=item.name in seen) for item in items}
+    new = {item.name: item for item in items if item.name not in seen and item.name not in names}
+    again = _known_again(new, marked, known, seen, present, newest=newest, stood=stood) if new else set()
     events: list[Event] = []
     past: list[Event] = []
     for item in items:
-        known = seen.get(item.name)
-        if known is not None:
-            if known.split(" ", 1)[0] != item.text:
-                events.append(Edited(item.post))
-        elif item.name not in names and twins.isdisjoint(marked[item.name].split()[1:]):
+        if item.name in new and item.name not in again:
             (past if _is_old(item, newest) else events).append(Published(item.post))
+        elif (before := known.get(item.name)) and before.words != item.text:
+            events.append(Edited(item.post))
     old, folded = len(past), _too_many(events, most)
-    left = {name: marks for name, marks in seen.items() if name not in marked}
+    stand = {name: _stands(seen[name], known[name]) for name in seen if name in present and name not in marked}
+    left = {name: _leaves(text, known[name]) for name, text in seen.items() if name not in present}
+    forgotten = [*list(left)[_RECENT:], *gone.split()]
     return News(
         events=tuple(event for event in events if id(event) not in folded),
         past=(*past, *folded.values()),
         old=old,
         folded=len(folded),
-        items=marked | dict(list(left.items())[:_RECENT]),
-        gone=" ".join(_forget(marked, [*list(left)[_RECENT:], *gone.split()])),
+        items=stand | {name: one.dump() for name, one in marked.items()} | dict(list(left.items())[:_RECENT]),
+        gone=" ".join(_forget(present, forgotten, new=len(new))),
     )
+
+
+def _known_again(
+    new: Mapping[str, Item],
+    marked: Mapping[str, Mark],
+    known: Mapping[str, Mark | None],
+    seen: Mapping[str, str],
+    present: Set[str],
+    *,
+    newest: datetime | None,
+    stood: bool,
+) -> set[str]:
+    """The names of new entries that are other names of old ones."""
+    marks = {name: replace(one, held=one.held or stood) for name, one in known.items() if one}
+    found = identity.old_ones({name: marked[name] for name in new}, marks, present)
+    if len(marks) < len(known):
+        older = {name: seen[name] for name, one in known.items() if not one}
+        replaced = not marks and present.isdisjoint(older)
+        found |= former.old_ones(new.values(), older.values(), newest, replaced=replaced)
+    return found
+
+
+def _stands(text: str, one: Mark | None) -> str:
+    return text if one is None or one.held else replace(one, held=True).dump()
+
+
+def _leaves(text: str, one: Mark | None) -> str:
+    return text if one is None or one.gone else replace(one, gone=True).dump()
 
 
 def _too_many(events: Sequence[Event], most: int | None) -> dict[int, Event]:
@@ -92,30 +127,13 @@ def _too_many(events: Sequence[Event], most: int | None) -> dict[int, Event]:
 
 
 def _is_old(item: Item, newest: datetime | None) -> bool:
-    dated = bool(item.twin)
-    return newest is not None and dated and item.post.published < newest - PLAUSIBLE
+    return newest is not None and item.date is not None and item.post.published < newest - PLAUSIBLE
 
 
-def _forget(present: Collection[str], names: Sequence[str]) -> list[str]:
-    return [name for name in dict.fromkeys(names) if name not in present][:_LONG_GONE]
+def _forget(present: Collection[str], names: Sequence[str], *, new: int) -> list[str]:
+    """The names to remember, the last gone first: of more than enough, one is forgotten for each that is new.
 
-
-def _mark_all(items: Sequence[Item]) -> dict[str, str]:
-    """The marks of each entry by its name; an address that several entries have tells nothing."""
-    places = Counter(item.post.url for item in items)
-    return {item.name: " ".join(filter(None, marks(item, alone=places[item.post.url] == 1))) for item in items}
-
-
-def marks(item: Item, *, alone: bool) -> tuple[str, ...]:
-    """Its text, and then each mark of which one is enough: an entry that has it too is the same one.
-
-    The twin that :class:`relay.sources.feed_posts.Item` has; the address with the text (a feed that gives new guids
-    and dates); the date with the text (a feed that moves to another host, and gives new guids and addresses).
+    So what a publisher takes away by mistake, however much, is known when it comes back.
     """
-    place = _digest(item.post.url.partition("#")[0], item.text) if alone else ""
-    date = _digest(item.post.published.isoformat(), item.text) if item.twin else ""
-    return item.text, item.twin, place, date
-
-
-def _digest(*parts: str) -> str:
-    return blake2b("\0".join(parts).encode(), digest_size=5).hexdigest()
+    there = [name for name in dict.fromkeys(names) if name not in present]
+    return there[: max(_LONG_GONE, len(there) - new)]

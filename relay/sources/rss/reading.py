@@ -95,8 +95,8 @@ class Reader:
 
     def _unchanged(self, visit: Visit, answer: Answer, now: datetime) -> Reading:
         cursor = visit.cursor
-        if cursor.lost:
-            cursor = msgspec.structs.replace(cursor, lost=0)
+        if cursor.lost or not cursor.stood:
+            cursor = msgspec.structs.replace(cursor, lost=0, stood=True)
         return Reading(cursor=cursor.follow(answer.moved, now), asked=asked(answer.headers, cursor.minutes, now))
 
     async def _answered(self, visit: Visit, answer: Answer, now: datetime) -> Reading:
@@ -147,6 +147,7 @@ class Reader:
             known.gone,
             newest=moment(known.newest) if known.newest and visit.seeded else None,
             most=self.most if visit.seeded else None,
+            stood=known.stood,
         )
         latest, gap = _dates(items)
         cursor = msgspec.structs.replace(
@@ -161,6 +162,7 @@ class Reader:
             newest=max(known.newest, latest),
             changed=seconds(now) if news.events or not known.changed else known.changed,
             lost=0,
+            stood=False,
             items=news.items,
             gone=news.gone,
         )
@@ -189,6 +191,6 @@ def _refused(visit: Visit, answer: Answer, now: datetime) -> Reading:
 
 def _dates(items: Sequence[Item]) -> tuple[int, int]:
     """The newest date, and the seconds that usually lie between two; 0 where nobody knows."""
-    dates = [item.post.published for item in items if item.twin]
+    dates = [item.post.published for item in items if item.date]
     usual = habit(dates)
     return seconds(max(dates)) if dates else 0, int(usual.total_seconds()) if usual else 0
