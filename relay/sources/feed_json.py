@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from relay.sources.feed_dates import moment
 from relay.sources.feed_parse import BODY, LINE, MANY, Document, Enclosure, Entry, Words
 
 _NAMES = 5
@@ -93,8 +94,8 @@ def _entry(item: _Shape, language: str, author: str) -> Entry:
         body=Words(html or plain, html=bool(html)),
         author=_author(item) or author,
         language=_text(item, "language") or language,
-        published=_moment(_text(item, "date_published")),
-        updated=_moment(_text(item, "date_modified")),
+        published=_date(item, "date_published", language),
+        updated=_date(item, "date_modified", language),
         tags=tuple(_words(item, "tags")),
         enclosures=tuple(_enclosures(item)),
         thumbnail=_text(item, "image") or _text(item, "banner_image"),
@@ -146,11 +147,7 @@ def _cut(text: str, limit: int) -> str:
     return text[:limit].encode(errors="replace").decode().strip()
 
 
-def _moment(text: str) -> datetime | None:
-    """RFC 3339, in any form that Python reads; without a zone it is taken for UTC."""
-    try:
-        read = datetime.fromisoformat(text)
-        moment = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 1970 <= moment.year <= 9000 else None
+def _date(item: _Shape, key: str, language: str) -> datetime | None:
+    """RFC 3339, as the specification has it, or whatever feeds write; a number counts seconds."""
+    value = item.get(key)
+    return moment(str(value) if isinstance(value, int | float) else _text(item, key), language)

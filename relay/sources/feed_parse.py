@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 import re
-from calendar import timegm
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
+
+from relay.sources.feed_dates import moment
 
 MANY = 1000
 """Entries of one document that are looked at: the newest, else the first."""
@@ -115,7 +116,7 @@ def parse(body: bytes) -> Document:
         skip_hours=hours,
         skip_days=days,
         found=len(found),
-        entries=tuple(_entry(entry, version, alts, language) for entry in _newest(found)),
+        entries=tuple(_entry(entry, version, alts, language) for entry in _newest(found, language)),
     )
 
 
@@ -145,11 +146,13 @@ def _feedparser(body: bytes) -> Any:
         return feedparser.parse(io.BytesIO())
 
 
-def _newest(entries: list[Any]) -> list[Any]:
+def _newest(entries: list[Any], language: str) -> list[Any]:
     if len(entries) <= MANY:
         return entries
     never = datetime.min.replace(tzinfo=UTC)
-    return sorted(entries, key=lambda entry: _date(entry, "published", "updated") or never, reverse=True)[:MANY]
+    return sorted(entries, key=lambda entry: _date(entry, language, "published", "updated") or never, reverse=True)[
+        :MANY
+    ]
 
 
 def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str) -> Entry:
@@ -162,8 +165,8 @@ def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str) -> 
         base=_text(detail, "base"),
         author=_author(entry, version),
         language=_text(detail, "language") or language,
-        published=_date(entry, "published", "created"),
-        updated=_date(entry, "updated"),
+        published=_date(entry, language, "published", "created"),
+        updated=_date(entry, language, "updated"),
         tags=tuple(_text(tag, "term") or _text(tag, "label") for tag in entry.get("tags", ())[:50]),
         enclosures=tuple(_enclosures(entry, alts)),
         thumbnail=next((_text(picture, "url") for picture in entry.get("media_thumbnail", ())), ""),
@@ -242,14 +245,8 @@ def _number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value) else None
 
 
-def _date(entry: Any, *names: str) -> datetime | None:
-    """The first date that can be read; none from before 1970, which are mistakes, and none that a clock cannot show."""
-    for name in names:
-        # dict's own get: feedparser's takes the publication for the update, with a warning
-        read = dict.get(entry, f"{name}_parsed")
-        if read is not None and 1970 <= read[0] <= 9000:
-            try:
-                return datetime.fromtimestamp(timegm(read), UTC)
-            except (ValueError, IndexError):
-                continue
-    return None
+def _date(entry: Any, language: str, *names: str) -> datetime | None:
+    """The first date that can be read, by a reader of ours: feedparser's make another day of what they do not know."""
+    # dict's own get: feedparser's takes the publication for the update, with a warning
+    read = (moment(dict.get(entry, name) or "", language) for name in names)
+    return next(filter(None, read), None)
