@@ -39,6 +39,7 @@ from relay.ports import (
     TryLater,
 )
 from relay.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
+from relay.unroll import told_in_order
 
 log = get_logger(__name__)
 
@@ -58,10 +59,11 @@ def digest(
     match answer:
         case Batch():
             sweep: timedelta | None = getattr(source, "sweep", None)  # isinstance() of a protocol costs 20 µs a poll
+            events = tuple(told_in_order(answer.events, lambda event: event))
             return Intake(
                 feed=feed.id,
-                events=answer.past + answer.events,
-                wishes=match(answer.events, feed, subscribed, now),
+                events=answer.past + events,
+                wishes=match(events, feed, subscribed, now),
                 cursor=answer.cursor,
                 next_poll=now if answer.more else next_poll(now, source.interval, answer.wait, _phase(feed)),
                 note=answer.note,

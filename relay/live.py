@@ -24,6 +24,7 @@ from relay.match import Index, match
 from relay.model import Event, Feed, FeedId, Published
 from relay.ports import STREAMS, Intake, Source, Store, Streamed, StreamingSource, Wish
 from relay.schedule import backoff, next_check
+from relay.unroll import told_in_order
 
 log = get_logger(__name__)
 
@@ -63,7 +64,8 @@ def heard(
     """
     events: list[Event] = []
     wishes: list[Wish] = []
-    for address, group in groupby(streamed.events, key=lambda one: one[0]):
+    told = told_in_order(streamed.events, lambda one: one[1])
+    for address, group in groupby(told, key=lambda one: one[0]):
         feed = feeds.get(address) if address else _NO_FEED
         some = tuple(event for _, event in group if feed is not None or not isinstance(event, Published))
         events += some

@@ -7,11 +7,15 @@ hint; what the author wrote under somebody else's comment is not part of it.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
+from typing import TypeVar
 
-from relay.model import Post, PostUri, Removed, Thread
+from relay.model import Event, Post, PostUri, Published, Removed, Thread
+
+Told = TypeVar("Told")
 
 _Age = tuple[datetime, str]
 """When a post was published, and its uri: the order of posts where no reply orders them."""
@@ -34,16 +38,30 @@ def unroll(posts: Iterable[Post | Removed], anchor: str, *, links: Mapping[str, 
 
 
 def in_order(posts: Iterable[Post]) -> list[Post]:
-    """Each post once, oldest first, but none before a post that it answers, whatever their clocks said."""
+    """Each post once, oldest first, but none before a post that it answers, whatever their clocks said.
+
+    What is of one time and answers nothing here stays in its order: a feed may date all its entries alike.
+    """
     bag = _Bag(posts, _NO_LINKS)
     placed: dict[PostUri, Post] = {}
-    for post in sorted(bag.readable.values(), key=_age):
+    for post in sorted(bag.readable.values(), key=lambda one: one.published):
         uri, branch = post.uri, dict[PostUri, Post]()
         while uri in bag.readable and uri not in placed and uri not in branch:
             branch[uri] = bag.readable[uri]
             uri = bag.parent(uri)
         placed.update(reversed(branch.items()))
     return list(placed.values())
+
+
+def told_in_order(told: Iterable[Told], event_of: Callable[[Told], Event]) -> list[Told]:
+    """What was told at once, publications as :func:`in_order` has them; none is moved past an edit or a deletion."""
+    ordered: list[Told] = []
+    with_news = ((one, event.post if isinstance(event := event_of(one), Published) else None) for one in told)
+    for _, group in groupby(with_news, key=lambda one: one[1] is None):
+        run = list(group)
+        ranks = {post.uri: rank for rank, post in enumerate(in_order(post for _, post in run if post))}
+        ordered += [one for one, _ in sorted(run, key=lambda one: ranks[one[1].uri] if one[1] else 0)]
+    return ordered
 
 
 class _Bag:

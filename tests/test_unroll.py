@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.model import Author, Post, PostUri, Removed, Thread
-from relay.unroll import in_order, unroll
+from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published, Removed, Thread
+from relay.unroll import in_order, told_in_order, unroll
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANA = Author(uri="https://ayllu.example/ana", name="Ana")
@@ -344,7 +344,7 @@ def _answers(post: Post, other: Post, posts: Mapping[PostUri, Post]) -> bool:
     return False
 
 
-@given(st.lists(PLAIN_POSTS, max_size=12, unique_by=lambda one: one.uri), st.data())
+@given(st.lists(PLAIN_POSTS, max_size=12, unique_by=(lambda one: one.uri, lambda one: one.published)), st.data())
 @settings(max_examples=200, deadline=None)
 def test_posts_in_order_come_after_what_they_answer(posts: list[Post], data: st.DataObject) -> None:
     ordered = in_order(posts)
@@ -362,6 +362,31 @@ def test_a_parent_comes_first_even_where_its_clock_is_late() -> None:
     late = [post("a1", at=9), post("a2", "a1", at=2), post("b3", "a2", by=BRU), post("c4", at=4)]
     assert [one.uri for one in in_order(late)] == ["a1", "a2", "b3", "c4"]
     assert in_order([]) == []
+
+
+def test_what_is_of_one_time_stays_in_its_order_but_behind_what_it_answers() -> None:
+    same = [post("z", at=1), post("m", at=1), post("c2", "c1", at=1), post("c1", at=1), post("a", at=1)]
+    assert [one.uri for one in in_order(same)] == ["z", "m", "c1", "c2", "a"]
+
+
+@given(st.permutations(["a1", "a2", "a3"]))
+def test_what_is_told_at_once_is_told_as_the_thread_is(names: list[str]) -> None:
+    above = {"a2": "a1", "a3": "a2"}
+    told = [("feed", Published(post(name, above.get(name, "")))) for name in names]
+    assert [event.post.uri for _, event in told_in_order(told, lambda one: one[1])] == ["a1", "a2", "a3"]
+
+
+def test_no_publication_is_moved_past_an_edit_or_a_deletion() -> None:
+    first, second, third = (Published(post(name)) for name in ("a1", "a2", "a3"))
+    told: list[Event] = [third, second, Deleted("a3"), Edited(post("a2")), second, first]
+    assert told_in_order(told, lambda one: one) == [second, third, *told[2:4], first, second]
+
+
+def test_a_post_that_is_told_for_several_feeds_is_told_for_each() -> None:
+    told = [(feed, Published(post(name))) for name in ("a2", "a1") for feed in ("x", "y")]
+    assert [(feed, event.post.uri) for feed, event in told_in_order(told, lambda one: one[1])] == [
+        ("x", "a1"), ("y", "a1"), ("x", "a2"), ("y", "a2")
+    ]  # fmt: skip
 
 
 # --- its cost ---
