@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -122,9 +122,11 @@ class Counting(FeedWorker):
 
     parsed = 0
 
-    async def parse(self, body: bytes, content_type: str) -> Document | None:
+    async def parse(
+        self, body: bytes, content_type: str, around: str = "", known: Collection[str] = ()
+    ) -> Document | None:
         self.parsed += 1
-        return await super().parse(body, content_type)
+        return await super().parse(body, content_type, around, known)
 
 
 def _http() -> Http:

@@ -129,7 +129,7 @@ async def test_the_same_document_without_validators_is_not_parsed_again(server: 
     reader.source = again = RssSource(RssSettings(), http)
     assert (await reader.poll()).events == ()
     assert await reader.poll() == Batch()
-    assert again._reader.worker._process is None
+    assert again._reader.worker._ordinary._process is None
 
 
 async def test_new_validators_of_the_same_document_are_kept(server: FeedServer, source: RssSource) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -71,6 +71,8 @@ class Entry:
     adult: bool = False
     reply_to: str = ""
     """The id of the entry that this one answers (RFC 4685)."""
+    slice: str = ""
+    """A digest of its bytes; empty where it is not known which are its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,21 @@ class Document:
     skip_hours: frozenset[int] = frozenset()
     """Hours of the day, in UTC, and days of the week (Monday is 0) at which the publisher wants nobody to ask."""
     skip_days: frozenset[int] = frozenset()
+    language: str = ""
     found: int = 0
     """Entries in the document, which may be more than ``entries``."""
+    slices: tuple[str, ...] | None = None
+    """Digests of all entries' bytes, in their order, also of those that were not read; None where it was not cut."""
+    around: str = ""
+    """A digest of what the entries' meaning depends on beside their own bytes."""
     entries: tuple[Entry, ...] = ()
 
 
-def parse(body: bytes) -> Document:
-    """Read RSS 0.9x to 2.0, RSS 1.0 (RDF) or Atom in UTF-8 (:mod:`relay.sources.feed_encoding`), well-formed or not."""
+def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
+    """Read RSS 0.9x to 2.0, RSS 1.0 (RDF) or Atom in UTF-8 (:mod:`relay.sources.feed_encoding`), well-formed or not.
+
+    ``slices`` are the digests of its entries, if it was cut: they are handed on where it is as it was thought to be.
+    """
     parsed = _feedparser(body)
     truncated = bool(parsed.bozo) and not _LAST_TAG.search(body[-20_000:])
     found = parsed.entries[:-1] if truncated else parsed.entries
@@ -105,6 +115,7 @@ def parse(body: bytes) -> Document:
     language = _text(feed, "language")
     links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
     hours, days = skips(body)
+    cut = tuple(slices) if slices is not None and not parsed.bozo and len(slices) == len(found) else None
     return Document(
         version=version,
         title=_title(feed),
@@ -116,7 +127,12 @@ def parse(body: bytes) -> Document:
         skip_hours=hours,
         skip_days=days,
         found=len(found),
-        entries=tuple(_entry(entry, version, alts, language) for entry in _newest(found, language)),
+        slices=cut,
+        language=language,
+        entries=tuple(
+            _entry(entry, version, alts, language, digest)
+            for entry, digest in _newest(found, language, cut or [""] * len(found))
+        ),
     )
 
 
@@ -146,16 +162,16 @@ def _feedparser(body: bytes) -> Any:
         return feedparser.parse(io.BytesIO())
 
 
-def _newest(entries: list[Any], language: str) -> list[Any]:
-    if len(entries) <= MANY:
-        return entries
+def _newest(entries: Sequence[Any], language: str, slices: Sequence[str]) -> list[tuple[Any, str]]:
+    cut = list(zip(entries, slices, strict=True))
+    if len(cut) <= MANY:
+        return cut
     never = datetime.min.replace(tzinfo=UTC)
-    return sorted(entries, key=lambda entry: _date(entry, language, "published", "updated") or never, reverse=True)[
-        :MANY
-    ]
+    dates = {id(entry): _date(entry, language, "published", "updated") or never for entry in entries}
+    return sorted(cut, key=lambda one: dates[id(one[0])], reverse=True)[:MANY]
 
 
-def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str) -> Entry:
+def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str, digest: str) -> Entry:
     body, detail = _body(entry, version, alts)
     return Entry(
         guid=_text(entry, "id"),
@@ -172,6 +188,7 @@ def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str) -> 
         thumbnail=next((_text(picture, "url") for picture in entry.get("media_thumbnail", ())), ""),
         adult=_text(entry.get("media_rating") or {}, "content") == "adult",
         reply_to=_text(entry.get("thr_in-reply-to") or {}, "ref"),
+        slice=digest,
     )
 
 

@@ -17,7 +17,7 @@ from relay.rich import Text
 from relay.sources.feed_counters import title_without_counters, without_counters
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
-from relay.sources.feed_parse import Document, Enclosure, Entry, Words
+from relay.sources.feed_parse import MANY, Document, Enclosure, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import clean, from_html, from_plain, plain, safe_url
 
@@ -145,8 +145,8 @@ def note(document: Document) -> str:
     for entry in document.entries:
         if entry.title.text.startswith(_BRIDGE_ERROR):
             return f"the bridge behind this feed has trouble: {clean(entry.title.text, limit=200)}"
-    if document.found > len(document.entries):
-        return f"the feed has {document.found} entries; the newest {len(document.entries)} are read"
+    if document.found > MANY:
+        return f"the feed has {document.found} entries; the newest {MANY} are read, the first where they have no dates"
     return "the feed broke off in the middle; the next poll may bring the rest" if document.truncated else ""
 
 

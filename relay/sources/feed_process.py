@@ -1,7 +1,8 @@
 """The process that parses feeds: a question on standard input, an answer on standard output. Starts quickly.
 
-A question is a content type and a document, an answer a :class:`relay.sources.feed_parse.Document` in MessagePack, each
-with its length before it. The process ends when its input does, so it outlives nobody, and when a document is too much.
+A question is a :class:`Question` and a document, an answer a :class:`relay.sources.feed_parse.Document`, each with its
+length before it. The process ends when its input does, so it outlives nobody, and when a document takes more memory or
+more of the processor's time than it may: what others do on the machine does not count.
 """
 
 from __future__ import annotations
@@ -20,13 +21,25 @@ from relay.sources.feed_read import read
 _QUESTION = struct.Struct("!II")
 _ANSWER = struct.Struct("!I")
 _MEMORY = 1 << 30
-_ORPHANED = 60
 
 
-def ask(questions: IO[bytes], answers: IO[bytes], body: bytes, content_type: str) -> Document:
+class Question(msgspec.Struct, frozen=True, array_like=True):
+    """How to read a document (:func:`relay.sources.feed_read.read`)."""
+
+    seconds: float
+    """Of the processor's time that it may take."""
+    longest: float
+    """Seconds by the clock; if nobody is left who ends this process, it ends itself."""
+    content_type: str
+    around: str = ""
+    known: frozenset[str] = frozenset()
+
+
+def ask(questions: IO[bytes], answers: IO[bytes], question: Question, body: bytes) -> Document:
     """Put one question to a process and wait. Raises ``EOFError`` or ``OSError`` where the process ends over it."""
-    kind = content_type.encode(errors="replace")
-    questions.write(_QUESTION.pack(len(kind), len(body)) + kind + body)
+    head = msgspec.msgpack.encode(question)
+    questions.write(_QUESTION.pack(len(head), len(body)) + head)
+    questions.write(body)
     questions.flush()
     (size,) = _ANSWER.unpack(_take(answers, _ANSWER.size))
     return msgspec.msgpack.decode(_take(answers, size), type=Document)
@@ -44,19 +57,21 @@ def main() -> None:
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(EOFError, BrokenPipeError, MemoryError, RecursionError):
         while True:
-            kind, size = _QUESTION.unpack(_take(questions, _QUESTION.size))
-            content_type, body = _take(questions, kind).decode(), _take(questions, size)
-            _limit_time(_ORPHANED)
-            answer = msgspec.msgpack.encode(read(body, content_type))
-            _limit_time(0)
+            head, size = _QUESTION.unpack(_take(questions, _QUESTION.size))
+            question, body = msgspec.msgpack.decode(_take(questions, head), type=Question), _take(questions, size)
+            _limit_time(question.seconds, question.longest)
+            document = read(body, question.content_type, question.around, question.known)
+            answer = msgspec.msgpack.encode(document)
+            _limit_time(0, 0)
             answers.write(_ANSWER.pack(len(answer)) + answer)
             answers.flush()
 
 
-def _limit_time(seconds: int) -> None:
-    """End this process if nobody is left who does it."""
-    if sys.platform != "win32":
-        signal.alarm(seconds)
+def _limit_time(seconds: float, longest: float) -> None:
+    """End this process by a signal when it has worked, or the clock has run, for so long; 0 for never."""
+    if sys.platform != "win32":  # which has no such signals: there the relay ends it by the clock
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, longest)
 
 
 def _limit_memory() -> None:

@@ -1,0 +1,115 @@
+"""A feed is cut into its entries, so that those that stand there as before need not be read again. Pure.
+
+It knows no element but ``item`` and ``entry``. expat finds where they begin and end; what it does not take, what has a
+document type, and what is built in another way than a list of entries in one place, is not cut.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import blake2b
+from xml.parsers import expat
+
+_ENTRIES = ("item", "entry")
+_DEEPEST = 100
+# For feedparser, a base or a language goes on to hold behind the element that set it.
+_LASTING = (b"xml:base", b"xml:lang")
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """A document, and where its entries stand in it."""
+
+    body: bytes
+    places: tuple[tuple[int, int], ...]
+    digests: tuple[str, ...]
+    """Of each entry's bytes, in their order."""
+    around: bytes
+    """The tags that the entries stand in: what they declare holds for all."""
+
+    def without(self, known: Collection[str]) -> bytes:
+        """The document without the entries that have these digests."""
+        parts, end = list[bytes](), 0
+        for (start, stop), digest in zip(self.places, self.digests, strict=True):
+            if digest in known:
+                parts.append(self.body[end:start])
+                end = stop
+        return b"".join([*parts, self.body[end:]])
+
+    def left(self, known: Collection[str]) -> tuple[str, ...]:
+        """The digests of the entries that are in it still."""
+        return tuple([digest for digest in self.digests if digest not in known])
+
+
+def cut(body: bytes) -> Slices | None:
+    """The document's entries, or None where it is no plain list of them. Takes UTF-8 without a declaration."""
+    finder = _Finder(body)
+    try:
+        finder.find()
+    except (expat.ExpatError, _RefusedError):
+        return None
+    slices = [body[start:stop] for start, stop in finder.places]
+    if not slices or any(mark in one for one in slices for mark in _LASTING):
+        return None
+    digests = tuple([blake2b(one, digest_size=6).hexdigest() for one in slices])
+    return Slices(body, tuple(finder.places), digests, finder.around)
+
+
+class _RefusedError(Exception):
+    """The document is none that can be cut."""
+
+
+class _Finder:
+    """Keeps what the parser tells of: the places of the outermost entries, all within the same elements."""
+
+    def __init__(self, body: bytes) -> None:
+        self.places: list[tuple[int, int]] = []
+        self.around = b""
+        self._body = body
+        self._parser = expat.ParserCreate("utf-8")
+        self._open: list[int] = []
+        """Where the elements begin that are open; in ``_above`` those around the entries."""
+        self._above: list[int] = []
+        self._begun = -1
+        """Where the entry begins that is open, and in how many elements it stands."""
+        self._depth = 0
+
+    def find(self) -> None:
+        parser = self._parser
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.StartDoctypeDeclHandler = _refuse
+        try:
+            parser.ParseFile(io.BytesIO(self._body))
+        finally:
+            parser.StartElementHandler = parser.EndElementHandler = None  # else they would hold each other
+
+    def _start(self, name: str, _: object) -> None:
+        at = self._parser.CurrentByteIndex
+        if self._begun < 0 and name.rpartition(":")[2] in _ENTRIES:
+            self._begun, self._depth = at, len(self._open)
+            if not self.places:
+                self._above, self.around = self._open.copy(), b"".join(map(self._tag, self._open))
+            if self._above != self._open:
+                raise _RefusedError
+        self._open.append(at)
+        if len(self._open) > _DEEPEST:
+            raise _RefusedError
+
+    def _end(self, name: str) -> None:
+        self._open.pop()
+        if self._begun >= 0 and len(self._open) == self._depth:
+            at, tag = self._parser.CurrentByteIndex, b"</" + name.encode()
+            # Of <item/> it is told where it ends, of others where their last tag begins.
+            is_tag = self._body.startswith(tag, at) and self._body[at + len(tag)] in b"> \t\r\n"
+            self.places.append((self._begun, self._body.index(b">", at) + 1 if is_tag else at))
+            self._begun = -1
+
+    def _tag(self, at: int) -> bytes:
+        """A tag, and the text behind it: up to what begins next."""
+        return self._body[at : self._body.find(b"<", at + 1)]
+
+
+def _refuse(*_: object) -> None:
+    raise _RefusedError
