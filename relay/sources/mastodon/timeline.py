@@ -13,6 +13,7 @@ from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon import place, tag_rss, tags
 from relay.sources.mastodon.address import host_of, instance_of, read_notes_feed
+from relay.sources.mastodon.answered import with_answered
 from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.budget import NOTHING
@@ -70,8 +71,12 @@ class Timelines:
         # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
         shown = step.new if feed.seeded else place.ordered(reading.page.items)
         cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
-        found = await off_loop(reading.size(shown), lambda: list(_posts(feed.address, wanted, reading, shown)))
-        told = [(feed.address, Published(post)) for post in found]
+        read = await off_loop(reading.size(shown), lambda: list(_posts(feed.address, wanted, reading, shown)))
+        found = await with_answered(self.homes.about.api, instance_of(feed.address), read, reading)
+        if isinstance(found, TryLater):
+            return found
+        # an account's answers to others are no part of what it has to say to everybody
+        told = [(feed.address, Published(post)) for post in found if wanted or not _answers_others(post)]
         confirmed = await self.homes.confirm(told)
         if not (confirmed.is_whole or wanted):  # who has this hashtag at home brings it; of an account this is all
             return TryLater(f"{host_of(feed.address)} tells of an account whose own server could not be asked")
@@ -144,10 +149,10 @@ def _params(wanted: Tagged | None, kept: Place | None) -> list[tuple[str, str]]:
 
 
 def _posts(feed: str, wanted: Tagged | None, reading: Reading, shown: Iterable[str]) -> Iterator[Post]:
-    """What may be relayed. An account's answers to others are no part of what it has to say to everybody."""
+    """What may be relayed, as far as its server says whom it answers."""
     for identifier in shown:
         post = reading.read(reading.page.items[identifier], instance_of(feed))
-        if post and not post.unlisted and (wanted.wants(post.tags) if wanted else not _answers_others(post)):
+        if post and not post.unlisted and (wanted is None or wanted.wants(post.tags)):
             yield post
 
 
