@@ -204,7 +204,13 @@ class App:
         if on_settled is not None:
             self.outbox.settled = on_settled
         accounts = Accounts(asking=config.mentions.asking())
-        allowance = Allowance(config.outbox.budget, config.outbox.burst)
+        limits = {name: adapter.limits for name, adapter in parts.adapters.items()}
+        allowance = Allowance(
+            config.outbox.budget,
+            config.outbox.burst,
+            unedited=frozenset(name for name, limit in limits.items() if not limit.edits),
+            undeleted=frozenset(name for name, limit in limits.items() if not limit.deletions),
+        )
         self.threads = Threads(
             store=store,
             sources=parts.sources,

@@ -55,7 +55,7 @@ def quiet_of(written: str) -> str | Wrong:
 
 
 def budget_of(written: str) -> int | Wrong:
-    number = int(written) if re.fullmatch(r"[0-9]{1,6}", written.strip()) else -1
+    number = int(written.strip()) if re.fullmatch(r"[0-9]{1,6}", written.strip()) else -1
     return number if 0 <= number <= MOST else Wrong(later("expected a whole number, at most {n}"), {"n": MOST})
 
 
@@ -89,7 +89,7 @@ def quiet(manner: Manner) -> Quiet | None:
 def written(manner: Manner) -> Mapping[str, str]:
     """What is set in it but its mode, by name, as people write it."""
     every = duration_text(manner.every) if manner.every != USUAL.every else ""
-    follow = manner.follow.value if manner.follow is not USUAL.follow else ""
+    follow = manner.follow.value if manner.follow else ""
     numbers = {name: str(value) for name in ("budget", "burst") if (value := getattr(manner, name)) is not None}
     said = {"follow": follow, "every": every, "at": manner.at, "quiet": manner.quiet, **numbers}
     return {name: value for name, value in said.items() if value}

@@ -107,7 +107,7 @@ class SubscriptionConfig(Settings):
     networks: Annotated[tuple[Annotated[str, AfterValidator(_read)], ...], BeforeValidator(_listed)] = ()
     """Empty: all sources that are configured."""
     mode: Mode = Mode.THREADS
-    follow: Follow = Follow.COUNT
+    follow: Follow | None = None
     every: Annotated[Duration, _right(_every)] = USUAL.every
     at: Annotated[str, _right(at_of)] = ""
     quiet: Annotated[str, _right(quiet_of)] = ""

@@ -35,7 +35,8 @@ class Manner:
     """How a subscription's posts are brought."""
 
     mode: Mode = Mode.THREADS
-    follow: Follow = Follow.COUNT
+    follow: Follow | None = None
+    """None: they count; where messages cannot be edited, they are posted under the first one."""
     every: timedelta = timedelta(days=1)
     """Of digests: how long one gathers; an hour or more."""
     at: str = ""

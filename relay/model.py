@@ -297,5 +297,7 @@ class Delivery:
     """An earlier try began and its end was never written down: the platform may or may not have taken it."""
     page: str = ""
     """The unguessable name of the thread's page; the outbox makes ``card.unroll`` of it."""
+    url: str = ""
+    """Of a deletion by its author: where the post was; empty: it is to go for another reason."""
     fold: Fold | None = None
     """The posts that were folded; the outbox makes the card of them."""

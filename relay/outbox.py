@@ -14,15 +14,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from relay.changes import change_card
 from relay.folding import fold_card
 from relay.gather import Gather
 from relay.language import Words, words
 from relay.lease import Tenure, end
 from relay.log import get_logger
-from relay.model import Delivery, Post
+from relay.model import Action, Delivery, Post
 from relay.ports import (
     Adapter,
     Claim,
+    Limits,
     Moved,
     Outcome,
     Refused,
@@ -123,9 +125,10 @@ class Outbox:
         if not flight.cancelled() and (error := flight.exception()) is not None:
             log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
 
-    async def _carry_out(self, delivery: Delivery) -> None:
-        adapter = self.adapters[delivery.destination.adapter]
+    async def _carry_out(self, ordered: Delivery) -> None:
+        adapter = self.adapters[ordered.destination.adapter]
         policy = Policy.of(adapter.limits, self.on_unknown)
+        delivery = self._announced(ordered, adapter.limits)
         if reason := impossible(delivery, policy):
             settlement = Settlement(
                 delivery=delivery.id,
@@ -140,11 +143,20 @@ class Outbox:
             outcome = await self._attempt(adapter, whole)
             self._tell(delivery, outcome)
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
+        if delivery is not ordered and settlement.state is State.SENT:  # what is deleted later goes with its notes
+            settlement = replace(settlement, messages=(*ordered.messages, *settlement.messages))
         self.unknown += settlement.unknown
         self.settled(delivery, settlement, self.tenure.clock())
         await self._settlements.add(settlement)
         if settlement.due > self.tenure.clock():  # else what comes next was claimed with the settlement
             self._woken.set()
+
+    def _announced(self, delivery: Delivery, limits: Limits) -> Delivery:
+        """A change that the platform cannot make becomes a short message below what was sent, which says so."""
+        card = change_card(delivery, limits, name=self.name, say=self.say, now=self.tenure.clock())
+        if card is None:
+            return delivery
+        return replace(delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="")
 
     def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         card = delivery.card

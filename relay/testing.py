@@ -15,6 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from relay.changes import change_card
+from relay.language import words
 from relay.model import (
     Action,
     Author,
@@ -277,6 +279,16 @@ class AdapterContract:
         second = await self.send(adapter, delivery(2, to=self.to, card=in_thread(2, 2), under=first.messages))
         third = await self.send(adapter, delivery(3, to=self.to, card=in_thread(3, 3), under=first.messages))
         assert len({*first.messages, *second.messages, *third.messages}) >= 3
+
+    async def test_the_relay_s_own_word_can_stand_below_a_message(self) -> None:
+        """Where :class:`relay.ports.Limits` says that nothing is edited or deleted, a change is told by such a word."""
+        adapter = self.make()
+        first = await self.send(adapter, delivery(1, to=self.to))
+        change = delivery(1, action=Action.EDIT, to=self.to, messages=first.messages)
+        fixed = Limits(edits=False, deletions=False)
+        card = change_card(change, fixed, name="Chasqui", say=words("en"), now=NOON)
+        told = await self.send(adapter, delivery(2, to=self.to, card=card, under=first.messages))
+        assert {*told.messages}.isdisjoint(first.messages)
 
     async def test_the_count_of_a_thread_changes_where_it_is_shown(self) -> None:
         """Where it is not shown there is nothing to do, and that is done."""

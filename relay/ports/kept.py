@@ -61,6 +61,15 @@ class Allowance:
 
     budget: int = 0
     burst: int = 10
+    unedited: frozenset[str] = frozenset()
+    """The adapters whose messages stay as they were sent (:attr:`relay.ports.Limits.edits`)."""
+    undeleted: frozenset[str] = frozenset()
+    """The adapters whose messages cannot be deleted."""
+
+    @property
+    def fixes(self) -> bool:
+        """Whether there are places where something that was sent cannot be changed."""
+        return bool(self.unedited or self.undeleted)
 
 
 ANY = Allowance()

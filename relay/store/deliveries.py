@@ -102,6 +102,7 @@ _HEADS = Query(
         deliveries.c.reason,
         posts.c.data,
         posts.c.root,
+        (posts.c.deleted & ~posts.c.hidden).label("withdrawn"),
         _root.c.slug,
         case((posts.c.root.is_not(None), _members(_in_thread, _readable, _not_after))).label("position"),
         case((posts.c.root.is_not(None), _members(_in_thread, _readable))).label("length"),
@@ -196,6 +197,7 @@ def _delivery(row: Record, token: str, read: Mapping[str, Post]) -> Delivery:
         attempts=row.attempts,
         interrupted=row.state == State.SENDING,
         page=row.slug,
+        url=decode(row.data).url if action is Action.DELETE and row.withdrawn else "",
     )
 
 

@@ -2,7 +2,7 @@
 
 A fold's deliveries stand in the outbox like those of posts, under its number below zero. One that is a digest, or waits
 for quiet hours to end, becomes a delivery when it is due; one that the budget opened is sent at once and edited as it
-grows, for an hour.
+grows, for an hour; where messages cannot be edited, it is sent when that hour is over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 
 from relay.bringing import at, quiet
 from relay.hours import next_digest
-from relay.manner import Manner, Mode
+from relay.manner import USUAL, Manner, Mode
 from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
 from relay.ports import Allowance, State
 from relay.schedule import spend
@@ -45,7 +45,7 @@ _CONSIDERED = 300
 _BUDGETS = Query(select(budgets.c.name, budgets.c.until).where(among(budgets.c.name, "names")))
 _SPENT = "(name) DO UPDATE SET until = excluded.until"
 _OPEN = Query(
-    select(folds.c.id, folds.c.subscription, folds.c.why, folds.c.destination, folds.c.opened).where(
+    select(folds.c.id, folds.c.subscription, folds.c.why, folds.c.destination, folds.c.opened, folds.c.due).where(
         among(folds.c.subscription, "subscriptions"), folds.c.closed.is_(None)
     )
 )
@@ -128,7 +128,7 @@ class Folding:
             return False
         fold = self._fold(name, subscription, topic, manner, why)
         self._members.append((fold.id, post))
-        if why is Why.BUDGET and not fold.waits:
+        if why is Why.BUDGET and not fold.waits and not self._gathers(name):
             fold.waits = True
             action, version = (Action.SEND, "") if fold.new else (Action.EDIT, f"grew by {post}")
             self.orders.append((name, -fold.id, action, version, topic, subscription))
@@ -140,6 +140,11 @@ class Folding:
         if manner.quiet and (hours := quiet(manner)) and hours.until(self._now):
             return Why.QUIET
         return None if self._may_spend(name, subscription, manner) else Why.BUDGET
+
+    def spends(self, name: str) -> bool:
+        """Whether there is room for one more message of the relay's own at a destination; it is counted then."""
+        self._look()
+        return self._may_spend(name, 0, USUAL)
 
     def _may_spend(self, name: str, subscription: int, manner: Manner) -> bool:
         own = manner.budget is not None
@@ -162,7 +167,7 @@ class Folding:
         keys = self._names | {f"subscription {number}" for number in self._subscribers}
         self._until = {row.name: row.until for row in _BUDGETS(self._connection, names=keys)}
         rows = _OPEN(self._connection, subscriptions=self._subscribers)
-        over = [row for row in rows if row.why == Why.BUDGET and row.opened <= self._now - OPEN_FOR]
+        over = [row for row in rows if row.why == Why.BUDGET and not row.due and row.opened <= self._now - OPEN_FOR]
         if over:
             _CLOSE(self._connection, ids=[row.id for row in over], now=self._now)
         there = [row for row in rows if row not in over]
@@ -182,14 +187,20 @@ class Folding:
                 "tag": (row.tag or "") if row else "",
                 "why": why.value,
                 "opened": self._now,
-                "due": self._due(manner, why),
+                "due": self._due(name, manner, why),
             }
             made = self._connection.execute(insert(folds).values(values)).inserted_primary_key
             assert made is not None  # noqa: S101 - mypy cannot know that one row has one key
             self._open[key] = _Open(made[0], new=True)
         return self._open[key]
 
-    def _due(self, manner: Manner, why: Why) -> datetime | None:
+    def _gathers(self, name: str) -> bool:
+        """Whether the budget's message is sent when it is whole, because it could not grow there."""
+        return Destination.parse(name).adapter in self._allowance.unedited
+
+    def _due(self, name: str, manner: Manner, why: Why) -> datetime | None:
+        if why is Why.BUDGET and self._gathers(name):
+            return self._now + OPEN_FOR
         if why is Why.DIGEST:
             return next_digest(self._now, manner.every, at(manner))
         hours = quiet(manner) if why is Why.QUIET else None

@@ -134,6 +134,6 @@ def read_heads(connection: Connection, roots: Collection[str], gone: Collection[
     return Heads(rows, waiting)
 
 
-def follows(head: Head) -> bool:
-    """Whether the thread's later posts are posted under it."""
-    return head.manner.follow is Follow.REPLIES
+def follows(head: Head, *, fixed: bool) -> bool:
+    """Whether the thread's later posts are posted under it: by default where it cannot count them (``fixed``)."""
+    return (head.manner.follow or (Follow.REPLIES if fixed else Follow.COUNT)) is Follow.REPLIES

@@ -17,6 +17,7 @@ from relay.hashtag import fold
 from relay.manner import Mode
 from relay.model import Action, Destination, Subscription
 from relay.ports import Allowance, Intake, State
+from relay.store.announcements import Announcements
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
 from relay.store.known import Entry, Known, add_neighbours
@@ -46,6 +47,7 @@ _DELIVERIES = Query(
         deliveries.c.reason,
         deliveries.c.note,
         deliveries.c.subscription,
+        deliveries.c.created,
     )
     .where(among(deliveries.c.post, "ids"))
     .order_by(deliveries.c.id)
@@ -79,11 +81,13 @@ def add_deliveries(
     removed = {entry.id for entry in known if entry.removed}
     touched = {e.root for e in known if e.root and (e.new or e.removed or e.uri in wished)}
     heads = read_heads(connection, touched, removed)
-    folding = _folding(connection, intakes, heads, now)
+    allowance = intakes[0].allowance if intakes else Allowance()
+    told = {row.destination for rows in there.values() for row in rows} if allowance.fixes else set()
+    folding = _folding(connection, intakes, heads, told, allowance, now)
     folding.lose(removed)
     held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
     places = _Places(there, read_members(connection, held), known, kin)
-    orders = _Orders(micros(now), heads, places, folding)
+    orders = _Orders(micros(now), heads, places, folding, Announcements(allowance, folding, now))
     for entry in known:
         if entry.removed:
             orders.remove(entry, there.get(entry.id, ()))
@@ -104,11 +108,19 @@ def _related(entry: Entry, known: Known, kin: Kin) -> Iterator[Entry]:
         yield from known.of(uris.get(entry.uri, ()))
 
 
-def _folding(connection: Connection, intakes: Sequence[Intake], heads: Heads, now: datetime) -> Folding:
+def _folding(
+    connection: Connection,
+    intakes: Sequence[Intake],
+    heads: Heads,
+    told: Collection[str],
+    allowance: Allowance,
+    now: datetime,
+) -> Folding:
+    """``told``: the destinations at which a change of what was sent may become a message."""
     subscribers = {one.id for intake in intakes for wish in intake.wishes for one in wish.by.values()}
     names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
-    allowance = intakes[0].allowance if intakes else Allowance()
-    return Folding(connection, subscribers | heads.subscribers(), names | heads.destinations(), allowance, now)
+    names |= heads.destinations() | set(told)
+    return Folding(connection, subscribers | heads.subscribers(), names, allowance, now)
 
 
 def _read(
@@ -191,8 +203,11 @@ class _Places:
 class _Orders:
     """What is to be written to the outbox."""
 
-    def __init__(self, created: int, heads: Heads, places: _Places, folding: Folding) -> None:
+    def __init__(
+        self, created: int, heads: Heads, places: _Places, folding: Folding, announcements: Announcements
+    ) -> None:
         self._created = created
+        self._announcements = announcements
         self._heads = heads
         self._places = places
         self._folding = folding
@@ -290,7 +305,8 @@ class _Orders:
 
     def _follow_up(self, entry: Entry, name: str, head: Head) -> None:
         self._count(name, head, f"count with {entry.id}")
-        if follows(head) and not entry.post.unlisted and (entry.published, entry.id) > head.age:
+        fixed = self._announcements.is_fixed(name)
+        if follows(head, fixed=fixed) and not entry.post.unlisted and (entry.published, entry.id) > head.age:
             self._later.append((entry, name, head))
 
     def _post_under(self, entry: Entry, name: str, head: Head) -> None:
@@ -299,7 +315,7 @@ class _Orders:
 
     def _count(self, name: str, head: Head, version: str) -> None:
         """``version`` tells the occasion: each orders one count at most."""
-        if self._heads.claim_count(name, head):
+        if not self._announcements.is_fixed(name) and self._heads.claim_count(name, head):
             self._order(name, head.post, Action.COUNT, version, head.reason, head.subscription)
 
     def edit(self, entry: Entry, there: Sequence[Record]) -> None:
@@ -309,14 +325,20 @@ class _Orders:
             row.destination for row in there if row.action == Action.DELETE
         }  # taken back: a copy, or undone since
         for row in there:
-            if _was_shown(row) and row.destination not in waiting:
+            if (
+                _was_shown(row)
+                and row.destination not in waiting
+                and self._announcements.allows(row, Action.EDIT, there)
+            ):
                 self._follow(row, Action.EDIT, str(entry.revision))
 
     def remove(self, entry: Entry, there: Sequence[Record]) -> None:
         """Delete the messages of a post, send none of it that was not begun, and count it no more in its thread."""
         for name, head in self._heads.of(entry.root or ""):
             self._count(name, head, f"count without {entry.id}")
-        self._end(there, _CANCELLED)
+        shown = [row for row in there if _was_shown(row)]
+        self._end([row for row in there if row not in shown], _CANCELLED)
+        self._end([row for row in shown if self._announcements.allows(row, Action.DELETE, there)], _CANCELLED)
 
     def _end(self, there: Sequence[Record], note: str) -> None:
         for row in there:

@@ -21,6 +21,8 @@ class Arrival:
     action: str
     destination: str
     uri: str
+    words: str = ""
+    under: str = ""
 
 
 @dataclass
@@ -72,14 +74,21 @@ class Sink:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def wait_for_words(self, *words: str, seconds: float = 20) -> None:
+        """Return when a message has all of these words in it."""
+        async with asyncio.timeout(seconds):
+            while not any(all(part in one.words for part in words) for one in self.messages):
+                self.changed.clear()
+                await self.changed.wait()
+
 
 def install_adapter(folder: Path) -> Path:
-    """Make ``steady`` and ``plain`` installed plugins for whoever has the returned folder on its PYTHONPATH."""
+    """Make its adapters installed plugins for whoever has the returned folder on its PYTHONPATH."""
     shutil.copy(Path(sink_adapter.__file__), folder / "sink_adapter.py")
     info = folder / "sink_adapter-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sink-adapter\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[relay.adapters]\nsteady = sink_adapter:steady\nplain = sink_adapter:plain\n"
+        "[relay.adapters]\nsteady = sink_adapter:steady\nplain = sink_adapter:plain\nfixed = sink_adapter:fixed\n"
     )
     return folder

@@ -1,6 +1,7 @@
 """A third party's adapter: hands each delivery to a server over HTTP. Copied beside a dist-info of its own by tests.
 
-``steady`` promises idempotency (the server honours ``delivery.id``), ``plain`` does not.
+``steady`` promises idempotency (the server honours ``delivery.id``), ``plain`` does not; ``fixed`` can neither edit nor
+delete.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 import aiohttp
 
+from relay import text
 from relay.model import Delivery, Destination, MessageId
 from relay.plugins import Host, Plugin, Settings
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater, Unknown
@@ -36,6 +38,8 @@ class SinkAdapter:
             "action": delivery.action.value,
             "destination": str(delivery.destination),
             "uri": delivery.uri,
+            "words": text.plain(delivery.card.post.body) if delivery.card else "",
+            "under": ",".join(delivery.under),
         }
         try:
             async with self._session.post(f"{self._url}/deliver", json=body) as answer:
@@ -61,5 +65,10 @@ def _plain(settings: SinkSettings, host: Host) -> SinkAdapter:
     return SinkAdapter("plain", settings.url, Limits())
 
 
+def _fixed(settings: SinkSettings, host: Host) -> SinkAdapter:
+    return SinkAdapter("fixed", settings.url, Limits(edits=False, deletions=False))
+
+
+fixed = Plugin(SinkSettings, _fixed)
 steady = Plugin(SinkSettings, _steady)
 plain = Plugin(SinkSettings, _plain)
