@@ -51,6 +51,8 @@ class Post:
     sensitive: bool = False
     """The media are to be folded."""
     language: str = ""
+    other_languages: tuple[str, ...] = ()
+    """Those that its author named besides."""
     tags: tuple[str, ...] = ()
     """Hashtags without ``#``, as the author wrote them."""
     media: tuple[Media, ...] = ()

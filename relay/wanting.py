@@ -149,7 +149,7 @@ def _above(host: str) -> Iterator[str]:
 def objection(one: Choosy, reading: Reading) -> Filter | None:
     """The first filter that keeps the post back; None: it is wanted."""
     post, sieve = reading.post, one.sieve
-    if not _is_in(one.languages, post.language):
+    if not any(_is_in(one.languages, spoken) for spoken in (post.language, *post.other_languages)):
         return Filter.LANGUAGE
     if not _is_kind(one.only, post):
         return Filter.ONLY

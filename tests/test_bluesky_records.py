@@ -111,10 +111,19 @@ def test_outline_tags_count_like_those_in_the_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("langs", "language"), [(["qu", "es"], "qu"), ([], ""), (None, ""), ("es", ""), ([5, "es"], "es")]
+    ("langs", "languages"),
+    [
+        (["qu", "es"], ("qu", ["es"])),
+        (["pt", "", "en", "es-419"], ("pt", ["en", "es-419"])),
+        ([], ("", [])),
+        (None, ("", [])),
+        ("es", ("", [])),
+        ([5, "es"], ("es", [])),
+    ],
 )
-def test_the_first_language_counts(langs: object, language: str) -> None:
-    assert post(said(langs=langs)).language == language
+def test_every_language_is_known_and_the_first_is_the_post_s(langs: object, languages: tuple[str, list[str]]) -> None:
+    read = post(said(langs=langs))
+    assert (read.language, [*read.other_languages]) == languages
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,24 @@ def test_young_accounts_are_not_wanted_and_unknown_ages_are(age: timedelta | Non
 # --- all together ---
 
 
+@pytest.mark.parametrize(
+    ("spoken", "wanted", "comes"),
+    [
+        (("pt", "en"), ("en",), True),
+        (("pt", "en-GB"), ("en",), True),
+        (("pt", "en"), ("pt",), True),
+        (("pt", "en"), ("es", "qu"), False),
+        (("pt", "es", "qu"), ("qu",), True),
+        (("pt", "und"), ("qu",), True),
+    ],
+)
+def test_a_post_in_several_languages_is_in_each_of_them(
+    spoken: tuple[str, ...], wanted: tuple[str, ...], *, comes: bool
+) -> None:
+    said = post(language=spoken[0], other_languages=spoken[1:])
+    assert (why_not(said, languages=wanted) is None) is comes
+
+
 def test_the_first_no_is_the_one_that_is_told() -> None:
     wanted: dict[str, Any] = {"languages": ("qu",), "only": Only.MEDIA, "words": ("rope",)}
     assert why_not(post(language="es"), **wanted) == Filter.LANGUAGE

@@ -134,6 +134,7 @@ def _post_json(post: Post | Removed) -> dict[str, object]:
         "published": _time(post.published),
         "edited": _time(post.edited),
         "language": post.language,
+        "other_languages": list(post.other_languages),
         "tags": list(post.tags),
         "poll": _poll_json(post.poll),
         "quote": _quote_json(post.quote) if post.quote else None,

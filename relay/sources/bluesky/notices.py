@@ -19,7 +19,7 @@ from relay.sources.bluesky import place
 from relay.sources.bluesky.address import POSTS, did_of, read_at
 from relay.sources.bluesky.answers import Odd, Told, Trouble, of_account
 from relay.sources.bluesky.place import Item, Place
-from relay.sources.bluesky.records import read_asker, read_language, read_time
+from relay.sources.bluesky.records import read_asker, read_languages, read_time
 from relay.sources.bluesky.reply import Below, stamp
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Embed, Facet, Feature, Raw, Record, Ref, Reply, read, read_all
@@ -162,7 +162,7 @@ def read_mention(notice: _Notice, did: str) -> Mention | None:
         text=scrub(said.text),
         at=at,
         about=_about(said, reply),
-        language=read_language(said),
+        language="".join(read_languages(said)[:1]),
         reply=str(Below(parent=this, root=(reply.root or reply.parent) if reply else this)),
     )
 

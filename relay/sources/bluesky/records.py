@@ -44,7 +44,7 @@ class Draft:
     """The version; another one means that the record was changed."""
     published: datetime
     body: Text
-    language: str
+    languages: tuple[str, ...]
     tags: tuple[str, ...]
     reply_to: str
     reply_to_author: str
@@ -114,9 +114,9 @@ def read_asker(profile: bytes | Raw) -> Author | None:
     return replace(author, refuses=author.refuses or withheld(read_labels(shown.labels)) is not None)
 
 
-def read_language(said: Record) -> str:
-    """The first of the languages that a record names; empty: it names none."""
-    return clean(next(iter(read_all(said.langs, str, TAGS)), ""), limit=35)
+def read_languages(said: Record) -> tuple[str, ...]:
+    """The languages that a record names, the first of them first."""
+    return tuple(name for one in read_all(said.langs, str, TAGS) if (name := clean(one, limit=35)))
 
 
 def read_time(text: str | None) -> datetime | None:
@@ -145,7 +145,7 @@ def _draft(place: Place, cid: str, said: Record, seen: datetime) -> Draft:
         cid=cid,
         published=_published(said, seen),
         body=_body(said),
-        language=read_language(said),
+        languages=read_languages(said),
         tags=_tags(said),
         reply_to=parent if len(parent) <= _URI_LIMIT else "",
         reply_to_author=did_of(parent),
@@ -195,7 +195,8 @@ def _post(
         body=draft.body,
         warning=warning(labels),
         sensitive=bool(warning((*person, *labels))),
-        language=draft.language,
+        language="".join(draft.languages[:1]),
+        other_languages=draft.languages[1:],
         tags=draft.tags,
         media=found.media,
         quote=found.quote,
