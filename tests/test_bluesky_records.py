@@ -239,7 +239,7 @@ def test_a_wish_in_the_profile_is_heard(bio: str | None, *, refuses: bool) -> No
 
 def test_a_draft_says_what_the_record_says() -> None:
     made = draft(said(tags=["Puente"], labels=own("nudity")))
-    assert (made.uri, made.did, made.cid, made.language) == (URI, ILLA, cid("x"), "es")
+    assert (made.uri, made.did, made.cid, made.languages) == (URI, ILLA, cid("x"), ("es",))
     assert (made.tags, made.labels, plain(made.body)) == (
         ("Qeswachaka", "Puente"),
         ("nudity",),

@@ -254,6 +254,7 @@ def test_json_has_the_names_that_the_console_writes() -> None:
         "published": "2026-07-01T12:02:00+00:00",
         "edited": None,
         "language": "en",
+        "other_languages": [],
         "tags": ["Qeswachaka"],
         "poll": None,
         "quote": ...,
