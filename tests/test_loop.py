@@ -41,6 +41,7 @@ from tests.servers import fediverse
 from tests.servers.bluesky import xrpc
 from tests.servers.feeds import FeedServer
 from tests.telegram_bodies import LOOK as TELEGRAM
+from tests.test_feed_discovery import HOSTILE
 
 LONGEST = 0.25
 """Seconds for which the loop may be held."""
@@ -181,6 +182,18 @@ async def test_feeds_do_not_hold_the_loop() -> None:
             for name, page in pages.items():
                 server.put("/hostile.xml", page)
                 yield name, poll
+
+    await _check(works())
+
+
+async def test_pages_that_lead_to_feeds_do_not_hold_the_loop() -> None:
+    async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
+        async with FeedServer() as server, xrpc.client() as http:
+            source = RssSource(RssSettings(), http)
+            poll = partial(source.poll, _feed("rss", f"{server.url}/hostile.html"))
+            for page in HOSTILE:
+                server.put("/hostile.html", b"<!doctype html><html>" + page)
+                yield f"page: {page[:20]!r}", poll
 
     await _check(works())
 

@@ -75,7 +75,16 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
     "relay.sources.rss.source._BETWEEN": (Attack("", " ", ""), Attack("", " http", "")),
     "relay.hashtag._PLAIN": (Attack("", "1", "-"), Attack("", "a", "-"), Attack("", "a1", "-")),
     "relay.sources.feed_parse.MARKUP": (Attack("", "<a", ""), Attack("", "&", ""), Attack("&", "a", "")),
-    "relay.sources.rss.hints._LINK": (Attack("", "<", ""), Attack("<a>", ";a", ""), Attack("", '<a>;a="', "")),
+    "relay.sources.link_header._LINK": (
+        Attack("", "<", ""),
+        Attack("<a>", ";a", ""),
+        Attack("<a>", "; a = b", ""),
+        Attack("", '<a>;a="', ""),
+    ),
+    "relay.sources.link_header._PARAMETER": (Attack("", ";a", ""), Attack("", '; a="', ""), Attack(";", "a", "")),
+    "relay.sources.feed_discovery._REFRESH": (Attack("", " ", ""), Attack("0", "0.", ""), Attack("0;", " ", "")),
+    "relay.sources.feed_discovery._FEEDLIKE": (Attack("", "feed", "/a"), Attack("", "rss/", "a")),
+    "relay.sources.feed_discovery._ANCHOR": (Attack("", "/feed", "a"), Attack("", ".rss", "a")),
     "relay.sources.mastodon.misskey.mfm._TOKEN": (
         Attack("", "**a", ""),
         Attack("", "**a*", ""),

@@ -291,14 +291,15 @@ async def test_what_is_gone_or_forbidden_is_asked_no_more(
     assert told in answer.reason
 
 
+NO_FEED = "is a web page, not a feed, and names none; give the address of the feed itself"
 UNREADABLE = [
     (b"", "is empty"),
     (b" \n\xef\xbb\xbf", "is empty"),
     (b'{"version": "2.0", "data": []}', "is not a feed"),
     (b"[]", "is JSON, but no feed"),
-    (b"<!DOCTYPE html><p>x", "is a web page, not a feed"),
-    (b"<?xml version='1.0'?>\n<!-- hi -->\n<HTML><body>", "is a web page, not a feed"),
-    ("<!doctype html><p>x".encode("utf-16"), "is a web page, not a feed"),
+    (b"<!DOCTYPE html><p>x", NO_FEED),
+    (b"<?xml version='1.0'?>\n<!-- hi -->\n<HTML><body>", NO_FEED),
+    ("<!doctype html><p>x".encode("utf-16"), NO_FEED),
     (b"<!-- -->" * 500 + b"<a/>", "is not a feed"),
     (b"just words", "is not a feed"),
     (b"<opml version='2.0'><body/></opml>", "is not a feed"),

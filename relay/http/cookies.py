@@ -32,7 +32,7 @@ class Cookies:
         if self._jar:  # nor is a whole top-level domain the host's own
             self._jar.clear(lambda cookie: "." not in cookie["domain"] and cookie["domain"] != url.raw_host)
 
-    def header(self, url: URL) -> str:
+    def header(self, url: URL | str) -> str:
         """What ``Cookie`` says to this address; empty where nothing."""
-        cookies = self._jar.filter_cookies(url).values() if self._jar else ()
+        cookies = self._jar.filter_cookies(URL(url)).values() if self._jar else ()
         return "; ".join(f"{cookie.key}={cookie.coded_value}" for cookie in cookies)

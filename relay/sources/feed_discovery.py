@@ -1,66 +1,169 @@
-"""Where a web page says that its feeds are. Pure.
-
-``feeds_in(page, url)`` → ``list[Offered]``, best first; ``Offered`` has ``url`` (absolute), ``title`` and ``kind``
-("rss", "atom", "json" or "feed", where the page does not say which).
-"""
+"""Where an answer that is no feed leads to: the feeds that it names, and the page that it goes on to. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from selectolax.lexbor import LexborHTMLParser
 
-from relay.text import clean, safe_url
+from relay.address import host_of
+from relay.sources.feed_encoding import to_utf8
+from relay.sources.link_header import links
+from relay.text import safe_url
 
-_HEAD = 500_000
-"""Bytes of a page that are looked through."""
-_MOST = 200
-_LINK = re.compile(rb"<(?:link|base)\b[^<>]{1,2000}>", re.IGNORECASE)
-_KINDS = (
-    ("application/rss+xml", "rss"),
-    ("application/rdf+xml", "rss"),
-    ("application/atom+xml", "atom"),
-    ("application/feed+json", "json"),
-    ("application/x.atom+xml", "atom"),
-    ("text/rss+xml", "rss"),
+_LOOKED_AT = 1_000_000
+"""Bytes of a page. The tags and the links below are counted from its beginning."""
+_TAGS = 8_000
+_LINKS, _LINKED = 200, 3
+_STRETCH = 4_000
+_BREAK = b" \"'>"
+"""Ends a tag, whatever quotation mark is open in it; elsewhere it is text, of which nothing is read here."""
+_SOON = 30
+"""Seconds after which a page goes on to another one that stands in for it; those that wait longer are news sites."""
+
+_FEED = ("rss", "atom+xml", "application/atom", "rdf", "feed+json")
+"""What is in the media type of a feed, however it is misspelt."""
+# Told by many sites for many things, or not at all: a feed only if its address says so.
+_GENERAL = ("", "application/json", "application/xml", "text/xml")
+_FEEDLIKE = re.compile(r"(?:feed|rss|atom)[^/]{0,99}/?$|\.rdf$", re.IGNORECASE)
+_ANCHOR = re.compile(
+    r"(?:^|/)(?:feed|rss2?|atom)/?$|(?:feed|rss|atom)[\w-]{0,20}\.(?:xml|json|php)$|(?:^|/)index\.xml$"
+    r"|\.(?:rss|atom|rdf)(?:\.xml)?$",
+    re.IGNORECASE,
 )
-# Told by many sites for many things: a feed only if its address says so.
-_GENERAL = ("application/json", "application/xml", "text/xml")
-_FEEDLIKE = re.compile(r"(?:feed|rss|atom)[^/]*/?$", re.IGNORECASE)
-_LESSER = re.compile(r"\bcomments?\b|/comments?/|\bcomentarios?\b", re.IGNORECASE)
+_LESSER = re.compile(r"\b(?:comm?ent|kommentar|comentário|comentario)|/comments?/", re.IGNORECASE)
+_REFRESH = re.compile(
+    r"\s*+([0-9]{1,9})[0-9.]*+(?:(?:\s*+[;,]|\s)\s*+(?:url\s*+=)?\s*+(?:\"([^\"]*)|'([^']*)|(.*)))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """A feed that a page names."""
+class Lead:
+    """An address that an answer names."""
 
     url: str
-    title: str
-    kind: str
+    is_feed: bool = True
+    """The page calls it one; else it is where a browser goes on to by itself."""
+    is_guess: bool = False
+    """It is only linked to, and looks like a feed's address."""
 
 
-def feeds_in(page: bytes, url: str) -> list[Offered]:
-    """What the page at ``url`` offers, each feed once, feeds of comments last; empty for a page that offers none."""
-    tags = b"".join(_LINK.findall(page[:_HEAD])[:_MOST])
-    # Only these tags are parsed: a page that nests 40,000 elements would hold up the whole relay for seconds.
-    tree = LexborHTMLParser(tags.decode(errors="replace"))
-    base = tree.css_first("base[href]")
-    root = safe_url(base.attributes.get("href") or "", base=url) if base else ""
-    found: dict[str, Offered] = {}
-    for attributes in (link.attributes for link in tree.css("link[href]")):
-        if offered := _offered(attributes, root or url):
-            found.setdefault(offered.url, offered)
-    return sorted(found.values(), key=lambda offered: bool(_LESSER.search(f"{offered.title} {offered.url}")))
+def leads(body: bytes, url: str, headers: Mapping[str, str]) -> list[Lead]:
+    """What the answer from ``url`` leads to, each address once, in the order in which they are to be tried.
+
+    ``headers`` have lower-case names. The page that stands in for this one comes first, then the feeds that are named,
+    those of comments last; links that look like a feed only where none is named. Takes time in proportion to ``body``.
+    """
+    tree = LexborHTMLParser(_bounded(to_utf8(body[:_LOOKED_AT], headers.get("content-type", ""))).decode())
+    base = next((safe_url(node.attributes["href"] or "", base=url) for node in tree.css("base[href]")), "") or url
+    soon, late = _refreshes(tree, headers, url, base)
+    tree.strip_tags(["noscript"])
+    named = list(_named(tree, headers, url, base))
+    guesses = [] if named else _guesses(tree, url, base)
+    found: dict[str, Lead] = {}
+    for lead in chain(soon, named, guesses, late):
+        if lead.url.startswith("http") and not (lead.is_feed and lead.url == url.partition("#")[0]):
+            found.setdefault(lead.url, lead)
+    return list(found.values())
 
 
-def _offered(attributes: dict[str, str | None], base: str) -> Offered | None:
+def _bounded(page: bytes) -> bytes:
+    """A page that costs no more to parse than its length allows.
+
+    The Standard's tree construction is quadratic in nested elements and in a tag's attributes: there are only so many
+    of either. What is long and without a tag is a script or a picture in an address, and loses its middle.
+    """
+    pieces: list[bytes] = []
+    length = 0
+    for piece in page.split(b"<", _TAGS)[:_TAGS]:
+        pieces.append(piece if len(piece) <= 2 * _STRETCH else piece[:_STRETCH] + piece[-_STRETCH:])
+        length += len(pieces[-1])
+        if length > _STRETCH:
+            pieces[-1] += _BREAK
+            length = 0
+    return b"<".join(pieces)
+
+
+# --- a page that goes on to another one ---
+
+
+def _refreshes(
+    tree: LexborHTMLParser, headers: Mapping[str, str], url: str, base: str
+) -> tuple[list[Lead], list[Lead]]:
+    """Where a browser goes on to: at once, and after a while or without scripts."""
+    soon: list[Lead] = []
+    late: list[Lead] = []
+    for content, whence, beside in _declared(tree, headers, url, base):
+        if found := _REFRESH.match(content[:2_000]):
+            target = (found[2] or found[3] or found[4] or "").strip()
+            lead = Lead(_address(target, whence) if target else url, is_feed=False)
+            (late if beside or int(found[1]) > _SOON else soon).append(lead)
+    return soon, late
+
+
+def _declared(
+    tree: LexborHTMLParser, headers: Mapping[str, str], url: str, base: str
+) -> Iterator[tuple[str, str, bool]]:
+    """What the header and the page say, what it is relative to, and whether it is for browsers without scripts."""
+    if said := headers.get("refresh", ""):
+        yield said, url, False
+    for meta in tree.css("head meta[http-equiv][content]")[:_LINKS]:
+        if (meta.attributes["http-equiv"] or "").strip().lower() == "refresh":
+            yield meta.attributes["content"] or "", base, meta.parent is not None and meta.parent.tag == "noscript"
+
+
+# --- feeds ---
+
+
+def _named(tree: LexborHTMLParser, headers: Mapping[str, str], url: str, base: str) -> Iterable[Lead]:
+    """From the head, the header and the body, in this order; feeds of comments last."""
+    head = [(node.attributes, base) for node in tree.css("head link[href]")[:_LINKS]]
+    body = [(node.attributes, base) for node in tree.css("body link[href]")[:_LINKS]]
+    header: list[tuple[Mapping[str, str | None], str]] = [
+        ({**link.parameters, "href": link.target}, url) for link in links(headers.get("link", ""))
+    ]
+    named = [
+        (attributes, address)
+        for attributes, whence in chain(head, header, body)
+        if (address := _address(attributes.get("href") or "", whence)) and _is_feed(attributes, address)
+    ]
+    named.sort(key=lambda one: bool(_LESSER.search(f"{(one[0].get('title') or '')[:500]} {one[1]}")))
+    return (Lead(address) for _, address in named)
+
+
+def _is_feed(attributes: Mapping[str, str | None], address: str) -> bool:
     relations = (attributes.get("rel") or "").lower().split()
     media = (attributes.get("type") or "").partition(";")[0].strip().lower()
-    link = safe_url((attributes.get("href") or "").strip().removeprefix("feed:"), base=base).partition("#")[0]
-    kind = dict(_KINDS).get(media, "")
-    if not kind and ("feed" in relations or (media in _GENERAL and _FEEDLIKE.search(link.partition("?")[0]))):
-        kind = "feed" if media != "application/json" else "json"
-    if not kind or not link.startswith("http") or not {"alternate", "feed"}.intersection(relations):
-        return None
-    return Offered(link, clean(attributes.get("title") or "", limit=200), kind)
+    if "feed" in relations:
+        return True
+    if "alternate" not in relations or (attributes.get("hreflang") and not media):
+        return False
+    general = media in _GENERAL and _FEEDLIKE.search(address.partition("?")[0])
+    return bool(general) or any(kind in media for kind in _FEED)
+
+
+def _guesses(tree: LexborHTMLParser, url: str, base: str) -> list[Lead]:
+    """Links within the site that look like a feed's address."""
+    found: dict[str, Lead] = {}
+    for node in tree.css("a[href]"):
+        path = (node.attributes["href"] or "").strip()[:2_000].partition("#")[0].partition("?")[0]
+        if _ANCHOR.search(path) and (address := _address(node.attributes["href"] or "", base)) and _same(address, url):
+            found.setdefault(address, Lead(address, is_guess=True))
+        if len(found) == _LINKED:
+            break
+    return sorted(found.values(), key=lambda lead: bool(_LESSER.search(lead.url)))
+
+
+def _same(one: str, other: str) -> bool:
+    """Both are at one host, or one of the hosts is below the other."""
+    here, there = f".{host_of(one)}", f".{host_of(other)}"
+    return len(here) > 1 and len(there) > 1 and (here.endswith(there) or there.endswith(here))
+
+
+def _address(href: str, base: str) -> str:
+    """The absolute address without its fragment; empty where it is none."""
+    return safe_url(href.strip().removeprefix("feed:"), base=base).partition("#")[0] if href.strip() else ""

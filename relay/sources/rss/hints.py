@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from relay.sources.feed_parse import Document
+from relay.sources.link_header import links
 
 _HEAD = 60_000
 _LONGEST = 2000
 _PERIOD = re.compile(rb"<(?:[\w.-]{1,40}:)?updatePeriod[^<>]{0,500}>\s{0,99}(\w{1,20})")
 _FREQUENCY = re.compile(rb"<(?:[\w.-]{1,40}:)?updateFrequency[^<>]{0,500}>\s{0,99}([0-9]{1,6})")
 _MINUTES = {b"hourly": 60, b"daily": 1440, b"weekly": 10_080, b"monthly": 43_200, b"yearly": 525_600}
-_LINK = re.compile(r"""<([^<>]{1,2000})>((?:\s{0,9};\s{0,9}[\w*-]{1,40}(?:=(?:"[^"]{0,500}"|[^\s",;]{1,500}))?)*)""")
-_REL = re.compile(r""";\s*rel=(?:"([^"]*)"|([^\s",;]+))""", re.IGNORECASE)
 
 # Its feeds name no hub, and the hub knows them under another address.
 _YOUTUBE = "https://www.youtube.com/feeds/videos.xml?"
@@ -57,20 +56,13 @@ def _period(head: bytes) -> int:
 
 def _hub(document: Document, header: str, url: str) -> tuple[str, str]:
     """The first hub and the feed's name there; the header counts before the document (WebSub 4)."""
-    beside = dict(reversed(list(_relations(header))))
+    pairs = [(relation, link.target) for link in links(header) for relation in link.relations]
+    beside = dict(reversed(pairs))
     hub = _web(beside.get("hub", ""), url) or next(filter(None, (_web(hub, url) for hub in document.hubs)), "")
     topic = _web(beside.get("self", ""), url) or _web(document.topic, url)
     if not hub and url.startswith(_YOUTUBE):
         return _YOUTUBE_HUB, url.replace(_YOUTUBE, _YOUTUBE_TOPIC, 1)
     return hub, topic
-
-
-def _relations(header: str) -> Iterable[tuple[str, str]]:
-    """Relations and targets of a Link header (RFC 8288)."""
-    for target, rest in _LINK.findall(header[:10_000]):
-        if relation := _REL.search(rest):
-            for one in (relation[1] or relation[2]).lower().split():
-                yield one, target
 
 
 def _web(link: str, base: str) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
+from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.http import Answer, Forbidden, Http
+from relay.http import Answer, Cookies, Forbidden, Http, Manner
 from relay.model import Event
 from relay.ports import Gone, TryLater
-from relay.sources.feed_discovery import feeds_in
+from relay.sources.feed_discovery import Lead, leads
 from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import Item, note, setting_of
 from relay.sources.feed_worker import FeedWorker, items_of
+from relay.sources.off_loop import off_loop
 from relay.sources.rss.cursor import Cursor, moment, seconds
 from relay.sources.rss.hints import hints
 from relay.sources.rss.manners import FEEDS, asked, habit, is_stale
@@ -26,6 +29,11 @@ _ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, "
     "application/rdf+xml, application/xml;q=0.9, */*;q=0.5"
 )
+
+_REQUESTS = 8
+"""Of one poll on the way to a feed, redirects not counted."""
+_LEADS = 5
+"""Addresses that are tried of those that one page names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +47,23 @@ class Visit:
     url: str
     cursor: Cursor
     seeded: bool
+    finds: bool = True
+    """The feeds that a page there names are tried; else only where it goes on to by itself."""
+    manner: Manner = FEEDS
+    cookies: Cookies = field(default_factory=Cookies)
 
     def validators(self) -> Mapping[str, str]:
         return self.cursor.validators() if self.seeded else {}
+
+    def towards(self, lead: Lead, here: str) -> Visit:
+        """The next step, from ``here``. What needs a cookie of this way is not found without the way to it."""
+        cookies = Cookies() if lead.is_feed else self.cookies
+        cursor = self.cursor.leave_home()
+        if not cookies.header(lead.url):
+            cursor = msgspec.structs.replace(cursor, home=lead.url, found=True)
+        manner = self.manner.further(urlsplit(here).hostname or "", urlsplit(lead.url).hostname or "")
+        finds = self.finds and not lead.is_feed
+        return replace(self, url=lead.url, cursor=cursor, finds=finds, manner=manner, cookies=cookies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +75,8 @@ class Reading:
     """Why nothing could be read."""
     astray: bool = False
     """It failed in a way that another address may not."""
+    away: bool = False
+    """Nobody answered: the feed may be there nevertheless."""
     events: tuple[Event, ...] = ()
     past: tuple[Event, ...] = ()
     note: str = ""
@@ -74,24 +98,41 @@ class Reader:
 
     async def read(self, visit: Visit) -> Reading:
         """Read where the feed moved to, or where a page says that it is; if it is not there, at the address itself."""
-        home = visit.cursor.home
-        reading = await self._visit(replace(visit, url=home or visit.url))
-        if home and reading.astray:
-            return await self._visit(replace(visit, cursor=visit.cursor.leave_home()))
-        return reading
+        way = _Way(visit.cursor.home if visit.cursor.found and visit.seeded else "")
+        if not visit.cursor.home:
+            return await self._ask(visit, way)
+        reading = await self._ask(replace(visit, url=visit.cursor.home, finds=False), way)
+        if not reading.astray:
+            return reading
+        again = await self._ask(replace(visit, cursor=visit.cursor.leave_home()), way)
+        if again.failed is None:
+            return again
+        lost = again.cursor.lost or reading.cursor.lost
+        return replace(again, cursor=msgspec.structs.replace(reading.cursor, lost=lost))
 
-    async def _visit(self, visit: Visit) -> Reading:
+    async def _ask(self, visit: Visit, way: _Way) -> Reading:
+        """Each address is asked once on one way, unless there is a new cookie for it."""
+        step = visit.url, visit.cookies.header(visit.url)
+        if step not in way.readings:
+            if len(way.readings) == _REQUESTS:
+                return _fail(visit, TryLater(f"{visit.url} is not asked: {_REQUESTS} pages are looked at"))
+            way.readings[step] = _fail(visit, TryLater(f"{visit.url} leads back to itself"))
+            way.readings[step] = await self._visit(visit, way)
+        return way.readings[step]
+
+    async def _visit(self, visit: Visit, way: _Way) -> Reading:
         headers = {"Accept": _ACCEPT, **visit.validators()}
-        reply = await self.http.get(visit.url, headers=headers, manner=FEEDS)
+        reply = await self.http.get(visit.url, headers=headers, manner=visit.manner, cookies=visit.cookies)
         now = self.clock()
         if not isinstance(reply, Answer):
             astray = isinstance(reply, Forbidden) or not reply.paced
-            return Reading(cursor=visit.cursor, failed=without_answer(reply), astray=astray)
+            away = not isinstance(reply, Forbidden)
+            return Reading(cursor=visit.cursor, failed=without_answer(reply), astray=astray, away=away)
         if reply.status == 304 and visit.validators():
             return self._unchanged(visit, reply, now)
-        if not 200 <= reply.status < 300:
+        if not 200 <= reply.status <= 300:  # 300 names several choices
             return _refused(visit, reply, now)
-        return await self._answered(visit, reply, now)
+        return await self._answered(visit, way, reply, now)
 
     def _unchanged(self, visit: Visit, answer: Answer, now: datetime) -> Reading:
         cursor = visit.cursor
@@ -99,33 +140,40 @@ class Reader:
             cursor = msgspec.structs.replace(cursor, lost=0, stood=True)
         return Reading(cursor=cursor.follow(answer.moved, now), asked=asked(answer.headers, cursor.minutes, now))
 
-    async def _answered(self, visit: Visit, answer: Answer, now: datetime) -> Reading:
+    async def _answered(self, visit: Visit, way: _Way, answer: Answer, now: datetime) -> Reading:
         etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
         body = blake2b(answer.body, digest_size=8).hexdigest()
         if body == visit.cursor.body:
             fresh = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified)
             return self._unchanged(replace(visit, cursor=fresh), answer, now)
-        if is_page(answer.body) and not visit.cursor.home:
-            offered = feeds_in(answer.body, answer.url)
-            if offered:
-                return await self._offered(visit, *(feed.url for feed in offered))
         document = await self._parse(answer)
         if isinstance(document, TryLater):
-            return _fail(visit, document)
+            return await self._led(visit, way, answer, document)
         if document.truncated and not visit.seeded:  # its missing half would be taken for news at the next poll
             return _fail(visit, TryLater(f"{answer.url} broke off in the middle of the feed"))
         whole = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified, body=body)
         none = msgspec.structs.replace(visit.cursor, etag="", modified="", body="")
         return await self._take(replace(visit, cursor=none if document.truncated else whole), answer, document, now)
 
-    async def _offered(self, visit: Visit, feed: str, *others: str) -> Reading:
-        """A web page stands at the address: read the feed that it names first."""
-        cursor = msgspec.structs.replace(visit.cursor.leave_home(), home=feed, found=True)
-        reading = await self._visit(replace(visit, url=feed, cursor=cursor))
-        if reading.failed:
-            return replace(reading, cursor=reading.cursor.leave_home())
-        more = f"the page has more than one feed; {feed} is read, not {', '.join(others[:3])}" if others else ""
-        return replace(reading, note="; ".join(filter(None, (more, reading.note))))
+    async def _led(self, visit: Visit, way: _Way, answer: Answer, failed: TryLater) -> Reading:
+        """No feed stands at the address: read the first one that the answer leads to."""
+        found = await off_loop(len(answer.body), partial(leads, answer.body, answer.url, answer.headers))
+        some = [lead for lead in found if visit.finds or not lead.is_feed]
+        some = [lead for lead in some if not (lead.is_guess and visit.seeded)][:_LEADS]
+        readings: list[Reading] = []
+        for lead in some:
+            reading = await self._ask(visit.towards(lead, answer.url), way)
+            if reading.failed is None:
+                return replace(reading, note="; ".join(filter(None, (_choice(lead, some), reading.note))))
+            if lead.url == way.former and isinstance(reading.failed, TryLater):
+                return reading  # it is named as before, and will come back: another one is not the same
+            if not lead.is_guess:
+                readings.append(reading)
+            if not reading.astray or (reading.away and visit.seeded):
+                break
+        if visit.finds and not readings and is_page(answer.body):
+            failed = replace(failed, reason=f"{failed.reason}, and names none; give the address of the feed itself")
+        return _nowhere(visit, failed, readings)
 
     async def _parse(self, answer: Answer) -> Document | TryLater:
         if what := nature(answer.body):
@@ -173,6 +221,39 @@ class Reader:
             note="; ".join(filter(None, (note(document), news.note))),
             asked=asked(answer.headers, cursor.minutes, now),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One poll's, to a feed."""
+
+    former: str
+    """Where a page named the feed at the last poll."""
+    readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    """What came of each address and the cookies that were sent there."""
+
+
+def _choice(lead: Lead, some: Sequence[Lead]) -> str:
+    others = [one.url for one in some if one.is_feed and one != lead]
+    if lead.is_guess:
+        return f"the page names no feed; {lead.url}, which it links to, is read"
+    if not lead.is_feed or not others:
+        return ""
+    return f"the page has more than one feed; {lead.url} is read, not {', '.join(others[:3])}"
+
+
+def _nowhere(visit: Visit, failed: TryLater, readings: Sequence[Reading]) -> Reading:
+    """What to say where no lead was a feed. The last one that was tried tells when to come back."""
+    if not readings:
+        return _fail(visit, failed)
+    last = readings[-1]
+    reasons = dict.fromkeys(reading.failed.reason for reading in readings if reading.failed)
+    reason = f"{failed.reason}, and where it leads to there is none: {'; '.join(list(reasons)[:3])}"
+    cursor = msgspec.structs.replace(visit.cursor, lost=readings[0].cursor.lost)
+    if all(isinstance(reading.failed, Gone) for reading in readings):
+        return Reading(cursor=cursor, failed=Gone(reason), astray=True)
+    later = last.failed if isinstance(last.failed, TryLater) else TryLater("")
+    return Reading(cursor=cursor, failed=replace(later, reason=reason), astray=last.astray, away=last.away)
 
 
 def _fail(visit: Visit, failed: TryLater | Gone) -> Reading:
