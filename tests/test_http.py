@@ -101,6 +101,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
         ("deflate, gzip", gz(zlib.compress(XML)), XML),
         ("deflate", raw_deflate(XML), XML),
         ("gzip", gz(XML[:9]) + gz(XML[9:]) + bytes(3), XML),
+        *[(name, b"\r\n" + gz(XML), XML) for name in ("", "gzip")],
         ("", gz(XML)[:-9], XML),
         ("", PNG + gz(XML), PNG + gz(XML)),
     ],
@@ -125,6 +126,14 @@ async def test_a_packing_that_was_not_asked_for_is_called_by_its_name(
     async with client() as http:
         told = reason(await http.get(f"{server.url}/packed"))
     assert told == f"127.0.0.1 packs its answer in a way that was not asked for ({name})"
+
+
+@pytest.mark.parametrize("body", [b"\x1f\x8b\x08" + bytes(20), b"\x0b\x02\x80", gz(bytes(2_000_000))])
+async def test_an_error_is_told_however_its_page_is_packed(server: FeedServer, body: bytes) -> None:
+    server.put("/x", Document(body, status=410, headers={"Content-Encoding": "br"}))
+    async with client(max_body="1MB") as http:
+        reply = answer(await http.get(f"{server.url}/x"))
+    assert (reply.status, reply.body) == (410, b"")
 
 
 @pytest.mark.parametrize("coding", ["", "gzip", "aws-chunked,gzip", "gzip, gzip"])

@@ -201,6 +201,7 @@ LOCATIONS: Mapping[str, tuple[str, str]] = {
     "spaces around": ("  /feed.xml ", "/feed.xml"),
     "UTF-8": ("/año/ñandú.xml", "/a%C3%B1o/%C3%B1and%C3%BA.xml"),
     "a fragment": ("/feed.xml#top", "/feed.xml"),
+    "another scheme for feeds": ("feed:/feed.xml", "/feed.xml"),
     "a percent sign": ("/100%.xml", "/100%25.xml"),
     "encoded": ("/a%2Fb%20c.xml?u=a%26b", "/a%2Fb%20c.xml?u=a%26b"),
 }

@@ -285,7 +285,7 @@ class Http:
 
     def _redirect(self, here: URL, target: str) -> URL | Forbidden:
         try:
-            there = here.join(URL(target)).with_fragment(None)
+            there = here.join(URL(target.removeprefix("feed:"))).with_fragment(None)
             reason = self._guard.refusal(there)
         except ValueError:
             reason = "that is not a web address"
@@ -314,7 +314,12 @@ class Http:
         ) as response:
             request.cookies.take(url, response.headers.getall("Set-Cookie", ()))
             leads_on = response.status in _REDIRECTS and response.headers.get("Location")
-            body = b"" if leads_on else await _read(response, self._settings.max_body)
+            try:
+                body = b"" if leads_on else await _read(response, self._settings.max_body)
+            except (_UnusableError, zlib.error):
+                if response.status < 400:
+                    raise
+                body = b""  # an error says what it is without its page
             return Answer(response.status, str(url), _plain_headers(response.headers), body)
 
     def sockets(self) -> aiohttp.ClientSession:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 
 _GZIP = b"\x1f\x8b\x08"
+_BLANK = b" \t\r\n\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 """How a document in UTF-16 begins."""
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
@@ -32,6 +33,8 @@ def unpack(body: bytes, said: str, limit: int) -> bytes:
     :class:`PackedError`, and ``zlib.error`` where the packing is broken.
     """
     names = {name.strip().lower().removeprefix("x-") for name in said.split(",")}
+    if body[:16].lstrip(_BLANK).startswith(_GZIP):  # a script wrote an empty line first
+        body = body.lstrip(_BLANK)
     layers = 0
     while body.startswith(_GZIP) and layers < _LAYERS:
         body = _gunzip(body, limit)
