@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.model import Media, MediaKind, Post, Removed
 from relay.plugins import Hooks
-from relay.ports import Counts, Page, Store
+from relay.ports import Page, Store
 from relay.testing import post
 from relay.web import Web
 from relay.web.previews import Previews
@@ -35,7 +35,7 @@ class Kept:
 
     pages: Sequence[Page] = ()
     trouble: Exception | None = None
-    counts: Counts = field(default_factory=Counts)
+    unwritten: str = ""
     visits: list[str] = field(default_factory=list)
 
     async def get_page(self, slug: str) -> Page | None:
@@ -52,9 +52,9 @@ class Kept:
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         self.visits.append(slug)
 
-    async def get_counts(self) -> Counts:
+    async def get_trouble(self) -> str:
         await self.list_pages(0)
-        return self.counts
+        return self.unwritten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ async def served(
     *pages: Page,
     look: Callable[[Page], Awaitable[Page]] | None = None,
     trouble: Exception | None = None,
-    counts: Counts | None = None,
+    unwritten: str = "",
     public_url: str = "",
     patience: timedelta = timedelta(seconds=5),
     hooks: Hooks | None = None,
@@ -89,7 +89,7 @@ async def served(
     previews: Previews | None = None,
 ) -> AsyncIterator[Get]:
     """A running server over these pages; what it yields fetches a path."""
-    store = Kept(pages, trouble, counts or Counts())
+    store = Kept(pages, trouble, unwritten)
     web = Web(
         cast(Store, store),
         look,

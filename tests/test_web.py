@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 import pytest
 from structlog.testing import capture_logs
 
-from relay.model import Action, Removed
+from relay.model import Removed
 from relay.plugins import Hooks
-from relay.ports import Counts, Page, State, Store, StoreError
+from relay.ports import Page, Store, StoreError
 from relay.testing import author, post, text
 from relay.web import Web
 from relay.web.site import Site
@@ -108,6 +108,16 @@ async def test_what_is_not_there_is_a_friendly_page(path: str) -> None:
     assert urljoin(path, style).startswith("/style.css?")
 
 
+@pytest.mark.parametrize("end", ["%0d%0aX-Evil:%20a", "%0a", "%00", "%1b[31m", "%7f", "%c2%85", "%e2%80%a8"])
+@pytest.mark.parametrize("path", ["/tag/a{}", "/tag/a{}.atom", "/t/a{}", "/{}", "/fold/a{}", "/hook/a{}"])
+async def test_an_address_with_control_characters_leads_nowhere(path: str, end: str) -> None:
+    async with served(page()) as get:
+        response = await get(path.format(end))
+    assert response.status == 404
+    assert one(response.tree, "h1").text() == "Nothing here"
+    assert "Evil" not in response.text
+
+
 @pytest.mark.parametrize("ending", ["", ".md", ".json"])
 async def test_a_page_whose_posts_were_all_removed_is_gone(ending: str) -> None:
     async with served(page(Removed(post(1).uri))) as get:
@@ -150,14 +160,18 @@ async def test_crawlers_are_asked_to_stay_away() -> None:
 
 
 async def test_health_is_told_apart_from_readiness() -> None:
-    counts = Counts(posts=7, unknown=2, deliveries={(Action.SEND, State.SENT): 5, (Action.EDIT, State.SENT): 1})
-    async with served(counts=counts) as get:
+    async with served() as get:
         ready = json.loads((await get("/readyz")).text)
-    async with served(trouble=StoreError("the database is locked")) as get:
-        health, unready = await get("/healthz"), await get("/readyz")
-    assert (ready["ready"], ready["posts"], ready["deliveries"]["sent"], ready["unknown"]) == (True, 7, 6, 2)
+    with capture_logs() as logs:
+        async with served(trouble=StoreError("/home/chaski/relay.sqlite3 is locked (SECRET).", "is locked")) as get:
+            health, unready, _again = await get("/healthz"), await get("/readyz"), await get("/readyz")
+    async with served(unwritten="did not fit on the disk") as get:
+        full = await get("/readyz")
+    assert set(ready) == {"ready", "version", "connections", "bad_requests"}  # nobody's business is how much there is
     assert (health.status, health.text) == (200, "ok\n")
-    assert (unready.status, json.loads(unready.text)["reason"]) == (503, "the database is locked")
+    assert (unready.status, json.loads(unready.text)) == (503, {"ready": False, "reason": "the database is locked"})
+    assert [line["reason"] for line in logs] == ["/home/chaski/relay.sqlite3 is locked (SECRET)."]
+    assert (full.status, json.loads(full.text)["reason"]) == (503, "the database did not fit on the disk")
 
 
 # --- what platforms post ---

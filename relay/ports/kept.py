@@ -34,9 +34,17 @@ STREAMS = "stream"
 class StoreError(Exception):
     """The database did not take it (full disk, locked, gone). Nothing of the transaction was kept; try again later."""
 
+    def __init__(self, message: str, trouble: str = "does not do what was asked") -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        """The rest of a sentence that begins with the database: without its place, and without a driver's words."""
+
 
 class StoreLostError(StoreError):
     """The database's file is no longer where it was: there is no use in trying again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "is no longer where it was")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,5 +396,3 @@ class Counts:
     unknown: int = 0
     """Attempts of which nobody knows whether they arrived."""
     deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)
-    unwritten: str = ""
-    """Why the last transaction that wanted to write could not: a full disk still lets everybody read."""

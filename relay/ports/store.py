@@ -298,7 +298,16 @@ class Store(Protocol):
         """When the account answered lately, oldest first."""
         ...
 
-    async def get_counts(self) -> Counts: ...
+    async def get_counts(self) -> Counts:
+        """How many there are of each; it takes long where there are many."""
+        ...
+
+    async def get_trouble(self) -> str:
+        """Why the last transaction that wanted to write could not: a full disk still lets everybody read.
+
+        The rest of a sentence that begins with the database; empty where it could. Raises where nothing can be read.
+        """
+        ...
 
     async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
         """What ``owner`` noted under ``key``; None of nothing, and of what was over by ``now``."""

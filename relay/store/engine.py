@@ -56,7 +56,7 @@ class Database:
         self._lock: IO[str] | None = None
         self._place = Place(Path(url.database or "")) if _is_file(url) else None
         self._closed = False
-        self.unwritten = ""
+        self.trouble = ""
         """Why the last transaction that wanted to write could not; empty: it could."""
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
@@ -64,9 +64,9 @@ class Database:
         try:
             answer = await self._hop("BEGIN IMMEDIATE", lambda connection: work(connection, *args, **options))
         except StoreError as error:
-            self.unwritten = str(error)
+            self.trouble = error.trouble
             raise
-        self.unwritten = ""
+        self.trouble = ""
         return answer
 
     async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:

@@ -50,7 +50,7 @@ def store_error(error: BaseException, where: str) -> StoreError | None:
 def _of_sqlite(error: sqlite3.Error, where: str) -> StoreError | None:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the upper bits say more than people need
     trouble = _SQLITE.get(code)
-    return StoreError(f"{where} {trouble} ({error}).") if trouble else None
+    return StoreError(f"{where} {trouble} ({error}).", trouble) if trouble else None
 
 
 def _of_postgresql(error: BaseException, where: str) -> StoreError | None:
@@ -61,4 +61,4 @@ def _of_postgresql(error: BaseException, where: str) -> StoreError | None:
     else:
         trouble = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     first = next(iter(str(error).strip().splitlines()), "no reason given")
-    return StoreError(f"{where} {trouble} ({first}).") if trouble else None
+    return StoreError(f"{where} {trouble} ({first}).", trouble) if trouble else None

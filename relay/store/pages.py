@@ -129,6 +129,11 @@ def _shown(root: str, rows: Sequence[Record], read: Sequence[Post]) -> _Shown:
     return thread.posts, (*thread.asides, *astray)  # whose answers go round in a circle is beside the thread
 
 
+def get_nothing(connection: Connection) -> None:
+    """Whether the database answers."""
+    connection.execute(select(1))
+
+
 def get_counts(connection: Connection) -> Counts:
     by = (deliveries.c.action, deliveries.c.state)
     rows = connection.execute(select(*by, func.count()).group_by(*by)).all()

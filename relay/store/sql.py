@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
@@ -268,7 +267,11 @@ class SqlStore:
         return await self._db.read(requests.list_answers, source, account, since)
 
     async def get_counts(self) -> Counts:
-        return replace(await self._db.read(pages.get_counts), unwritten=self._db.unwritten)
+        return await self._db.read(pages.get_counts)
+
+    async def get_trouble(self) -> str:
+        await self._db.read(pages.get_nothing)
+        return self._db.trouble
 
     async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
         return await self._db.read(notes.get_note, owner, key, now)

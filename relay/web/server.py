@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict
@@ -17,9 +16,9 @@ from aiohttp.typedefs import Handler
 from relay import __version__
 from relay.consent import Consent, page_consent, page_has_run_out
 from relay.language import Words, later, preferred, words
-from relay.log import get_logger
+from relay.log import Trouble, get_logger
 from relay.plugins import Hooks
-from relay.ports import Page, State, Store, StoreError
+from relay.ports import Page, Store, StoreError
 from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
 from relay.web.doors import SILENT, Capacity, Doors
 from relay.web.lists import Lists
@@ -29,7 +28,7 @@ from relay.web.previews import Previews
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
 from relay.web.site import Site
-from relay.web.visitors import VisitorLog, described
+from relay.web.visitors import Visitor, VisitorLog, described, has_control_characters
 
 log = get_logger(__name__)
 
@@ -93,6 +92,7 @@ class Web:
         self._lists = Lists(store, site, self._reading, self._say, lambda: self._base)
         self._made = Made()
         self._visitors = VisitorLog()
+        self._trouble = Trouble(log)
         self._visits: set[asyncio.Task[None]] = set()
         self._asked: dict[str, datetime] = {}
         self._looks: set[asyncio.Task[Page]] = set()
@@ -116,13 +116,7 @@ class Web:
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one. Raises ``OSError`` where the address cannot be had."""
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            logger=self._visitors,
-            keepalive_timeout=SILENT,
-            shutdown_timeout=0.3,
-        )
+        runner = web.AppRunner(self._application(), shutdown_timeout=0.3)
         await runner.setup()
         self._runner = runner
         try:
@@ -134,7 +128,15 @@ class Web:
     def _connection(self) -> asyncio.BaseProtocol:
         if self._runner is None or self._runner.server is None:
             raise RuntimeError("the web server does not run")
-        return self._runner.server()
+        return Visitor(self._runner.server, self._refuse, self._visitors, keepalive=SILENT)
+
+    def _refuse(self, status: int) -> web.Response:
+        """What was no HTTP is answered in our words; a library's would say what was sent."""
+        say = words(preferred("", self._site.language))
+        title, told = say("That does not work"), say("The server answers {status} to this request.")
+        page = message_page(title, told.format(status=status), say, site=self._site.name, root="./")
+        headers = {**HEADERS, "X-Robots-Tag": NOBODY, "Cache-Control": "no-store"}
+        return web.Response(status=status, text=page, content_type="text/html", headers=headers)
 
     async def stop(self) -> None:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
@@ -171,7 +173,8 @@ class Web:
         """Every answer carries the same headers, and every error is a page."""
         try:
             with self._serving(request):
-                response = await handler(request)
+                controlled = has_control_characters(request.path)  # they would stand in a title
+                response = self._message(request, 404) if controlled else await handler(request)
         except web.HTTPException as error:
             response = self._message(request, error.status, headers=error.headers)
         except StoreError as error:
@@ -333,20 +336,19 @@ class Web:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        """200 where the store answers in time, with a few figures; 503 where it does not."""
+        """200 where the store answers in time and takes what is new; 503 where it does not. Anybody may ask."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
-                counts = await self._store.get_counts()
-        except (StoreError, TimeoutError) as error:
-            return figures({"ready": False, "reason": str(error) or "the store does not answer"}, status=503)
-        if counts.unwritten:
-            return figures({"ready": False, "reason": counts.unwritten}, status=503)
-        states: Counter[State] = Counter()
-        for (_action, state), count in counts.deliveries.items():
-            states[state] += count
-        deliveries = {state.value: states[state] for state in State}
-        found = {"posts": counts.posts, "deliveries": deliveries, "unknown": counts.unknown}
-        found |= {"clock": told} if (told := self._site.clock_trouble()) else {}
+                details = trouble = await self._store.get_trouble()
+        except StoreError as error:
+            details, trouble = str(error), error.trouble
+        except TimeoutError:
+            details = trouble = "does not answer"
+        if trouble:
+            self._trouble.broke("the database", details)
+            return figures({"ready": False, "reason": f"the database {trouble}"}, status=503)
+        self._trouble.works("the database")
+        found: dict[str, object] = {"clock": told} if (told := self._site.clock_trouble()) else {}
         found |= {"connections": asdict(self._doors.figures), "bad_requests": self._visitors.bad_requests}
         return figures({"ready": True, "version": __version__} | found)
 

@@ -1,9 +1,12 @@
-"""What the web server logs: nothing that a visitor sent, and not who they are. Bad requests are counted instead."""
+"""What becomes of a visitor's words: they are neither logged nor sent back. Bad requests are counted instead."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
+import unicodedata
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -11,6 +14,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from relay.log import get_logger
 
 log = get_logger(__name__)
+
+_CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Kinds of characters that no address of ours holds, and that would end a line where they are shown."""
 
 
 class VisitorLog(logging.Logger):
@@ -29,6 +35,34 @@ class VisitorLog(logging.Logger):
             return  # somebody hung up
         elif record.levelno >= logging.ERROR:
             log.error("the web server met a bug", **described(error))
+
+
+Refuse = Callable[[int], web.Response]
+
+
+class Visitor(web.RequestHandler):
+    """Talks HTTP with one visitor; ``refuse`` makes the answer to what is none."""
+
+    def __init__(self, server: web.Server, refuse: Refuse, logger: VisitorLog, *, keepalive: float) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(server, loop=loop, access_log=None, logger=logger, keepalive_timeout=keepalive)  # type: ignore[arg-type]  # None: nothing is written
+        self._refuse = refuse
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)  # it logs, and raises where an answer is under way
+        answer = self._refuse(status)
+        answer.force_close()
+        return answer
+
+
+def has_control_characters(path: str) -> bool:
+    return any(unicodedata.category(one) in _CONTROL for one in path)
 
 
 def described(error: BaseException | None) -> dict[str, str]:
