@@ -15,7 +15,9 @@ from yarl import URL
 from relay.http import Cookies, Unreachable
 from tests.fetching import Names, answer, client, reason
 
-HOSTS = ("ayllu.example", "feeds.ayllu.example", "other.example", "evilayllu.example", "127.0.0.1")
+HOSTS = ("ayllu.example", "www.ayllu.example", "feeds.ayllu.example", "other.example", "evilayllu.example", "127.0.0.1")
+
+SITE = {"ayllu.example", "www.ayllu.example", "feeds.ayllu.example"}
 
 
 @dataclass
@@ -189,7 +191,7 @@ async def test_no_cookie_reaches_another_host_nor_the_next_poll(
     for host, _, sent in way:
         for cookie in filter(None, sent.split("; ")):
             setter, _ = hops[int(cookie.partition("=")[2].partition("x")[0])]
-            assert setter == host or {setter, host} == {"ayllu.example", "feeds.ayllu.example"}, (host, cookie)
+            assert setter == host or (setter in SITE and host in SITE), (host, cookie)
 
 
 LOCATIONS: Mapping[str, tuple[str, str]] = {
@@ -225,6 +227,15 @@ async def test_a_redirect_without_a_scheme_keeps_the_one_that_is_used_and_the_fi
     async with client(resolver=stage.names()) as http:
         reply = answer(await http.get(stage.at("ayllu.example/old")))
     assert reply.url == f"http://other.example:{stage.port}/feed,%20a.xml"
+
+
+@pytest.mark.parametrize("host", ["ayllu.example", "www.ayllu.example"])
+@pytest.mark.parametrize("written", ["ayllu.example", "www.ayllu.example", "AYLLU.example"])
+async def test_a_host_without_a_scheme_is_no_path(stage: Web, host: str, written: str) -> None:
+    stage.says[f"{host}/old"] = (302, [("Location", f"{written}:{stage.port}/feed.xml")])
+    async with client(resolver=stage.names()) as http:
+        reply = answer(await http.get(stage.at(f"{host}/old")))
+    assert reply.url == f"http://{written.lower()}:{stage.port}/feed.xml"
 
 
 async def test_several_choices_without_a_preferred_one_are_an_answer(stage: Web) -> None:

@@ -99,6 +99,13 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         raise _UnusableError(f"packs its answer in a way that was not asked for ({packed})") from None
 
 
+def _reference(target: str, here: URL) -> str:
+    """Where a redirect leads, as it was meant: a scheme of readers, and a host without one, are left out."""
+    target = target.removeprefix("feed:")
+    first = target.partition("/")[0].lower().removeprefix("www.")
+    return f"//{target}" if first in {here.authority, here.authority.removeprefix("www.")} else target
+
+
 def _octet(character: str) -> str:
     """A byte that is no UTF-8, as an address has it."""
     return f"%{ord(character) - 0xDC00:02X}" if "\udc80" <= character <= "\udcff" else character
@@ -285,7 +292,7 @@ class Http:
 
     def _redirect(self, here: URL, target: str) -> URL | Forbidden:
         try:
-            there = here.join(URL(target.removeprefix("feed:"))).with_fragment(None)
+            there = here.join(URL(_reference(target, here))).with_fragment(None)
             reason = self._guard.refusal(there)
         except ValueError:
             reason = "that is not a web address"

@@ -14,7 +14,7 @@ from relay.sources.feed_encoding import to_utf8
 from relay.sources.link_header import links
 from relay.text import safe_url
 
-_LOOKED_AT = 1_000_000
+_LOOKED_AT = 3_000_000
 """Bytes of a page. The tags and the links below are counted from its beginning."""
 _TAGS = 8_000
 _LINKS, _LINKED = 200, 3

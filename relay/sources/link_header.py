@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _LONGEST = 10_000
-_VALUE = r'(?:"[^"]{0,500}"|[^\s",;]{1,500})'
+_VALUE = r'(?:"(?:[^"\\]|\\.){0,500}"|[^\s",;]{1,500})'
 _LINK = re.compile(rf"<([^<>]{{1,2000}})>((?:\s{{0,9}};\s{{0,9}}[\w*-]{{1,40}}(?:\s?=\s?{_VALUE})?)*)")
 _PARAMETER = re.compile(rf";\s{{0,9}}([\w*-]{{1,40}})\s?=\s?({_VALUE})")
 
