@@ -92,14 +92,14 @@ ZONES = {
     "XQZT": 0,
     "": 0,
 }
-PLACES = {  # where the zone stands, and what stands around the time
+PLACES = [  # where the zone stands, and what stands around the time
     "Wed, 01 Jul 2026 15:04:05 {}",
     "Wed, 01 Jul 2026 15:04:05{}",
     "2026-07-01T15:04:05 {}",
     "2026-07-01 15:04:05.000 {}",
     "Wed Jul 1 15:04:05 {} 2026",
     "July 1, 2026 3:04:05 PM {}",
-}
+]
 ORDERS = {
     "Mar 8, 2026": "2026-03-08 00:00",
     "8 March, 2026": "2026-03-08 00:00",

@@ -354,7 +354,7 @@ def test_a_picture_keeps_its_size() -> None:
 
 
 def test_links_are_resolved_against_where_the_feed_was_found_in_the_end() -> None:
-    (post,) = posts(rss("<link>1</link>"), url="https://moved.example/blog/feed.xml")
+    (post,) = posts(rss("<link>1</link>", channel="<title>x</title>"), url="https://moved.example/blog/feed.xml")
     assert post.url == "https://moved.example/blog/1"
     assert post.uri.startswith("rss:bell.example/feed.xml?:")
 

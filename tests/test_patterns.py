@@ -74,7 +74,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
     "relay.text.prose._BLANK": (Attack("\n", " ", ""), Attack("", "\n ", "a"), Attack("", "\n", "a")),
     "relay.sources.rss.source._BETWEEN": (Attack("", " ", ""), Attack("", " http", "")),
     "relay.hashtag._PLAIN": (Attack("", "1", "-"), Attack("", "a", "-"), Attack("", "a1", "-")),
-    "relay.sources.feed_parse.MARKUP": (Attack("", "<a", ""), Attack("", "&", ""), Attack("&", "a", "")),
+    "relay.sources.feed_parse._TAG": (Attack("", "<a", ""), Attack("", "<", "")),
     "relay.sources.link_header._LINK": (
         Attack("", "<", ""),
         Attack("<a>", ";a", ""),

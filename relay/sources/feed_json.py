@@ -15,6 +15,7 @@ from relay.sources.feed_parse import BODY, LINE, MANY, Document, Enclosure, Entr
 _NAMES = 5
 """Authors of one entry that are named."""
 _TAGS, _FILES = 50, 20
+_WEB = ("http://", "https://")
 _BAD = (msgspec.MsgspecError, ValueError, RecursionError)
 
 _Shape = Mapping[str, Any]
@@ -87,9 +88,10 @@ def _salvaged(text: str) -> tuple[_Shape, bool]:
 def _entry(item: _Shape, language: str, author: str) -> Entry:
     html = _text(item, "content_html", BODY)
     plain = "" if html else _text(item, "content_text", BODY) or _text(item, "summary", BODY)
+    guid = _identity(item.get("id"))
     return Entry(
-        guid=_identity(item.get("id")),
-        link=_text(item, "url") or _text(item, "external_url"),
+        guid=guid,
+        link=_text(item, "url") or _text(item, "external_url") or (guid if guid.startswith(_WEB) else ""),
         title=Words(_text(item, "title")),
         body=Words(html or plain, html=bool(html)),
         author=_author(item) or author,

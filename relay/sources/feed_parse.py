@@ -1,32 +1,39 @@
 """A feed's bytes become its entries, by feedparser; nothing is made of them yet. Pure.
 
-It runs in a process of its own (:mod:`relay.sources.feed_process`), so it imports little. The traps of feedparser that
-are stepped around here: it opens what is no stream as a file; ``media:description`` poses as the entry's content, and
-only one is kept; HTML with tags it does not know is called plain text; a half-sent last entry counts as one.
+It runs in a process of its own (:mod:`relay.sources.feed_process`), so it imports little. What feedparser gets wrong is
+put right in its own handlers (:mod:`relay.sources.feed_parser`), in dates (:mod:`relay.sources.feed_dates`), or here:
+RSS text that is no HTML, escaped sections of CDATA, the choice among links and files, a half-sent last entry.
 """
 
 from __future__ import annotations
 
-import io
+import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from relay.sources.feed_dates import moment
+from relay.sources.feed_media import chosen, number, widest
 
 MANY = 1000
 """Entries of one document that are looked at: the newest, else the first."""
 
 _HTML = ("text/html", "application/xhtml+xml")
-MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]\w*);")
+_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]*>|!)")
+_BLOCK = re.compile(
+    r"</?(?:p|br|div|h[1-6]|[uod]l|li|d[td]|table|t[rhd]|tbody|blockquote|pre|hr|section|article|figure)[\s/>]",
+    re.IGNORECASE,
+)
+_EMPTY_LINE = re.compile(r"\n[ \t\r]{0,200}\n")
+_FILES, _LINKS = 50, 100
 _LAST_TAG = re.compile(rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _HOUR = re.compile(rb"<hour>\s*([0-9]{1,2})\s*</hour>", re.IGNORECASE)
 _DAY = re.compile(rb"<day>\s*([a-z]{6,9})\s*</day>", re.IGNORECASE)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MRSS = ("http://search.yahoo.com/mrss/", "http://search.yahoo.com/mrss")
+_ALTERNATE = ("alternate", "", "http://www.iana.org/assignments/relation/alternate")
+_PICTURES = ("picture", "googleplay_image", "webfeeds_featuredimage", "thumbnail", "featuredimage")
 BODY = 200_000
 LINE = 2_000
 """Characters that are kept of a text, and of anything else."""
@@ -49,6 +56,7 @@ class Enclosure:
     alt: str = ""
     width: int | None = None
     height: int | None = None
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,8 @@ class Entry:
 
     guid: str = ""
     link: str = ""
+    original: str = ""
+    """The page that ``link`` only leads on to, where the feed goes through a counting service."""
     title: Words = Words()
     body: Words = Words()
     base: str = ""
@@ -107,19 +117,19 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
 
     ``slices`` are the digests of its entries, if it was cut: they are handed on where it is as it was thought to be.
     """
-    parsed = _feedparser(body)
+    parsed = _parsed(body)
     truncated = bool(parsed.bozo) and not _LAST_TAG.search(body[-20_000:])
     found = parsed.entries[:-1] if truncated else parsed.entries
-    alts = _alts(body)
     feed, version = parsed.feed, parsed.get("version") or ""
-    language = _text(feed, "language")
+    pictures = (_text(feed.get("image") or {}, "href"), _text(feed, "itunes_picture"))
+    head = _Head(version, _text(feed, "language"), frozenset(pictures))
     links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
     hours, days = skips(body)
     cut = tuple(slices) if slices is not None and not parsed.bozo and len(slices) == len(found) else None
     return Document(
         version=version,
         title=_title(feed),
-        link=_text(feed, "link"),
+        link=page_of(feed),
         ttl=_number(feed.get("ttl")) or 0,
         truncated=truncated,
         hubs=tuple([href for relation, href in links if relation == "hub" and href][:10]),
@@ -128,12 +138,24 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
         skip_days=days,
         found=len(found),
         slices=cut,
-        language=language,
+        language=head.language,
         entries=tuple(
-            _entry(entry, version, alts, language, digest)
-            for entry, digest in _newest(found, language, cut or [""] * len(found))
+            _entry(entry, head, digest) for entry, digest in _newest(found, head.language, cut or [""] * len(found))
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the entries take from the feed around them."""
+
+    version: str
+    language: str
+    pictures: frozenset[str]
+
+    @property
+    def is_atom(self) -> bool:
+        return self.version.startswith("atom")
 
 
 def skips(body: bytes) -> tuple[frozenset[int], frozenset[int]]:
@@ -146,20 +168,15 @@ def skips(body: bytes) -> tuple[frozenset[int], frozenset[int]]:
     return frozenset(hours), frozenset(_DAYS.index(day) for day in days if day in _DAYS)
 
 
-def _feedparser(body: bytes) -> Any:
-    import feedparser
+def _parsed(body: bytes) -> Any:
+    from relay.sources.feed_parser import nothing, parsed  # feedparser takes its time to load
 
     try:
-        return feedparser.parse(
-            io.BytesIO(body),
-            response_headers={"content-type": "application/xml; charset=utf-8"},
-            sanitize_html=False,
-            resolve_relative_uris=False,
-        )
+        return parsed(body)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - it raises all sorts of things over what it does not expect
-        return feedparser.parse(io.BytesIO())
+    except Exception:  # noqa: BLE001 - feedparser raises all sorts of things over what it does not expect
+        return nothing()
 
 
 def _newest(entries: Sequence[Any], language: str, slices: Sequence[str]) -> list[tuple[Any, str]]:
@@ -171,40 +188,59 @@ def _newest(entries: Sequence[Any], language: str, slices: Sequence[str]) -> lis
     return sorted(cut, key=lambda one: dates[id(one[0])], reverse=True)[:MANY]
 
 
-def _entry(entry: Any, version: str, alts: Mapping[str, str], language: str, digest: str) -> Entry:
-    body, detail = _body(entry, version, alts)
+def _entry(entry: Any, head: _Head, digest: str) -> Entry:
+    body, detail = _body(entry, head)
+    media = list(media_of(entry))
     return Entry(
         guid=_text(entry, "id"),
-        link=_text(entry, "link"),
+        link=page_of(entry) or _page_by_guid(entry, head),
+        original=_text(entry, "feedburner_origlink") or _text(entry, "pheedo_origlink"),
         title=_title(entry),
         body=body,
         base=_text(detail, "base"),
-        author=_author(entry, version),
-        language=_text(detail, "language") or language,
-        published=_date(entry, language, "published", "created"),
-        updated=_date(entry, language, "updated"),
+        author=_author(entry, head),
+        language=_text(detail, "language") or head.language,
+        published=_date(entry, head.language, "published", "created"),
+        updated=_date(entry, head.language, "updated"),
         tags=tuple(_text(tag, "term") or _text(tag, "label") for tag in entry.get("tags", ())[:50]),
-        enclosures=tuple(_enclosures(entry, alts)),
-        thumbnail=next((_text(picture, "url") for picture in entry.get("media_thumbnail", ())), ""),
+        enclosures=tuple(media),
+        thumbnail=thumbnail_of(entry, alone=not media, common=head.pictures),
         adult=_text(entry.get("media_rating") or {}, "content") == "adult",
         reply_to=_text(entry.get("thr_in-reply-to") or {}, "ref"),
         slice=digest,
     )
 
 
+def page_of(where: Any) -> str:
+    """The page that a feed or an entry names: of its links the first to a web page, else to anything but a feed.
+
+    feedparser takes the last one, and also one that is another's: the text of an enclosure without an address.
+    """
+    pages = [link for link in where.get("links", ())[:100] if link.get("rel", "alternate") in _ALTERNATE]
+    texts = [link for link in pages if link.get("type") in _HTML]
+    others = [link for link in pages if not str(link.get("type")).endswith(("xml", "json"))]
+    named = (_text(link, "href") or _text(link, "spare") for link in [*texts, *others, *pages])
+    return next(filter(None, named), "")
+
+
+def _page_by_guid(entry: Any, head: _Head) -> str:
+    """The guid where it is an address; in RSS 1.0 an entry is called by its own."""
+    about = _text(entry, "id") if head.version == "rss10" else ""
+    return _text(entry, "page_by_guid") or (about if about.startswith(("http://", "https://")) else "")
+
+
 def _title(where: Any) -> Words:
-    return Words(_text(where, "title"), (where.get("title_detail") or {}).get("type") in _HTML)
+    return Words(unwrapped(_text(where, "title")), (where.get("title_detail") or {}).get("type") in _HTML)
 
 
-def _author(entry: Any, version: str) -> str:
+def _author(entry: Any, head: _Head) -> str:
     """The name, or in RSS whatever stands there: feedparser cuts addresses at the fourth letter of their last label."""
-    name = _text(entry.get("author_detail") or {}, "name") if version.startswith("atom") else ""
+    name = _text(entry.get("author_detail") or {}, "name") if head.is_atom else ""
     return name or _text(entry, "author")
 
 
-def _body(entry: Any, version: str, alts: Mapping[str, str]) -> tuple[Words, Any]:
-    """The fullest text that describes no picture, and where its base and language stand."""
-    atom = version.startswith("atom")
+def _body(entry: Any, head: _Head) -> tuple[Words, Any]:
+    """The fullest text, and where its base and language stand."""
     contents = entry.get("content", ())
     rich = [content for content in contents if content.get("type") in _HTML]
     plain = [content for content in contents if content not in rich]
@@ -212,45 +248,70 @@ def _body(entry: Any, version: str, alts: Mapping[str, str]) -> tuple[Words, Any
     if summary.get("value") != entry.get("summary"):  # it tells of another description
         summary = {"value": entry.get("summary")}
     # In RSS, plain content is a description too many; in Atom it is content.
-    for place in [*rich, *plain, summary] if atom else [*rich, summary, *plain]:
-        value = _text(place, "value", BODY)
-        if value and value not in alts.values():
-            if "yt_videoid" in entry:  # YouTube writes plain text, and does not say so
-                return Words(value, bool(MARKUP.search(value))), place
-            guess = not atom or "type" not in place
-            return Words(value, place.get("type") in _HTML or (guess and bool(MARKUP.search(value)))), place
+    for place in [*rich, *plain, summary] if head.is_atom else [*rich, summary, *plain]:
+        if value := unwrapped(_text(place, "value", BODY)):
+            guess = not head.is_atom or "type" not in place or "yt_videoid" in entry
+            return (as_written(value) if guess else Words(value, place.get("type") in _HTML)), place
     return Words(), {}
 
 
-def _enclosures(entry: Any, alts: Mapping[str, str]) -> Iterator[Enclosure]:
-    for media in entry.get("media_content", ())[:20]:
-        url = _text(media, "url")
+def unwrapped(text: str) -> str:
+    """Without the marks of a CDATA section that was escaped as if it were text, also within another one."""
+    if "<![CDATA[" not in text:
+        return text
+    return text.replace("]]><![CDATA[", "").replace("<![CDATA[", "").replace("]]>", "").strip()
+
+
+def as_written(text: str) -> Words:
+    """RSS does not say whether a text is HTML: it is where there is a tag, and without one its lines are lines.
+
+    Where the only tags are links and the like, an empty line shows that lines were meant, too.
+    """
+    if not _TAG.search(text):
+        return Words(_lines(html.unescape(text)))
+    if _EMPTY_LINE.search(text) and not _BLOCK.search(text):
+        return Words(text.replace("\r\n", "\n").replace("\n", "<br>\n"), html=True)
+    return Words(text, html=True)
+
+
+def _lines(text: str) -> str:
+    """The lines of a text; where all but the first are indented, they are the document's, and an empty one divides."""
+    first, *others = text.split("\n")
+    if not any(others) or any(line[:1] not in {" ", "\t"} for line in others if line.strip()):
+        return text
+    paragraphs = [list[str]()]
+    for line in (first, *others):
+        if line.strip():
+            paragraphs[-1].append(line.strip())
+        else:
+            paragraphs.append([])
+    return "\n\n".join(" ".join(lines) for lines in paragraphs if lines)
+
+
+def media_of(entry: Any) -> Iterator[Enclosure]:
+    """The files of Media RSS, then the enclosures."""
+    for medium, preview in chosen(entry.get("media_content", ())[:_FILES]):
         yield Enclosure(
-            url=url,
-            type=_text(media, "type") or _text(media, "medium"),
-            alt=alts.get(url, ""),
-            width=_number(media.get("width")),
-            height=_number(media.get("height")),
+            url=_text(medium, "url"),
+            type=_text(medium, "type") or _text(medium, "medium"),
+            alt=_text(medium, "description"),
+            width=number(medium, "width") or None,
+            height=number(medium, "height") or None,
+            preview=preview[:LINE],
         )
-    for link in entry.get("links", ())[:20]:
-        if link.get("rel") == "enclosure":
-            yield Enclosure(url=_text(link, "href"), type=_text(link, "type"))
+    enclosures = [link for link in entry.get("links", ())[:_LINKS] if link.get("rel") == "enclosure"]
+    original = _text(entry, "feedburner_origenclosurelink") if len(enclosures) == 1 else ""
+    for link in enclosures:
+        yield Enclosure(url=original or _text(link, "href"), type=_text(link, "type"))
 
 
-def _alts(body: bytes) -> dict[str, str]:
-    """Descriptions of media by address; of a document that is not well-formed, none."""
-    if b"mrss" not in body or b"description" not in body:
-        return {}
-    try:
-        root = ET.fromstring(body)  # noqa: S314 - in the worker: a hostile document costs its time and memory, not ours
-    except (ET.ParseError, ValueError, LookupError):
-        return {}
-    return {
-        media.get("url", ""): text.strip()[:LINE]
-        for space in _MRSS
-        for media in root.iter(f"{{{space}}}content")
-        if (text := media.findtext(f"{{{space}}}description"))
-    }
+def thumbnail_of(entry: Any, *, alone: bool, common: Set[str]) -> str:
+    """The picture that an entry names for itself; the one that all have from the feed is no news by itself."""
+    pictures = (entry.get(name) for name in _PICTURES)
+    named = (_text(one, "href") or _text(one, "url") if isinstance(one, Mapping) else one for one in pictures)
+    own = next((one[:LINE] for one in named if isinstance(one, str) and one), "")
+    picture = widest(entry.get("media_thumbnail", ()))[:LINE] or own
+    return "" if alone and picture in common else picture
 
 
 def _text(where: Mapping[str, Any], key: str, limit: int = LINE) -> str:

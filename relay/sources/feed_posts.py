@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
+from html import escape
 from urllib.parse import urlsplit
 
 from relay.authenticity import has_handle, is_home
@@ -36,6 +37,8 @@ _ENDINGS = (
     (re.compile(r"\.(?:mp4|m4v|mov|webm)$", re.IGNORECASE), MediaKind.VIDEO),
     (re.compile(r"\.(?:mp3|m4a|ogg|opus|flac|wav)$", re.IGNORECASE), MediaKind.AUDIO),
 )
+_NOTE = re.compile(r"\shref\s{0,9}=\s{0,9}[\"']?#")
+_SIZE = re.compile(r"-[0-9]{2,4}x[0-9]{2,4}(?=\.[a-zA-Z]{3,4}$)")
 _PLAYERS = ("text/html", "application/x-shockwave-flash")
 
 
@@ -73,8 +76,11 @@ class Setting:
     page: str = ""
     """The site that the feed belongs to."""
 
+    base: str
+    """What relative addresses are relative to, where an entry says nothing of its own."""
+
     profile: str = ""
-    """The same, where the host says so that the feed was read from: of another's page it can say nothing."""
+    """The site, where the host says so that the feed was read from: of another's page it can say nothing."""
     author: str
     """The uri of who writes where nobody else is named: the feed's own."""
     feed: str
@@ -83,6 +89,10 @@ class Setting:
     def names(self, name: str) -> Names:
         """What an entry is called that the feed calls ``name``."""
         return entry_names(name, address=self.address, feed=self.feed)
+
+    def page_of(self, entry: Entry) -> str:
+        """The page that an entry names, where it names one."""
+        return _web(entry.original) or _web(entry.link, self.base)
 
     def speaks_for(self, link: str) -> bool:
         """Whether the feed is of the link's host: subscribed to there, and read there."""
@@ -100,10 +110,9 @@ def works(document: Document, setting: Setting) -> Iterator[tuple[int, Callable[
     A step takes time in proportion to the length: for who must not be held up, and :func:`arranged` at the end.
     """
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
-    places = [_web(entry.link, setting.url) for entry in entries]
-    links = [_canonical(place) for place in places]
-    for name, place, link, entry in zip(_names(entries, links), places, links, entries, strict=True):
-        yield len(entry.body.text), partial(_read_item, entry, name, place, link, setting)
+    links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
+    for name, entry in zip(_names(entries, links), entries, strict=True):
+        yield len(entry.body.text), partial(_read_item, entry, name, setting)
 
 
 def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
@@ -123,8 +132,8 @@ def _told(item: Item) -> Told:
     return Told(post=item.post, dated=item.date is not None, answers=item.answers, links=item.links)
 
 
-def _read_item(entry: Entry, name: str, place: str, link: str, setting: Setting) -> Item:
-    return _item(entry, place, link, setting.names(name), setting)
+def _read_item(entry: Entry, name: str, setting: Setting) -> Item:
+    return _item(entry, setting.page_of(entry), setting.names(name), setting)
 
 
 def setting_of(document: Document, *, address: str, url: str, now: datetime, feed: str = "") -> Setting:
@@ -133,8 +142,17 @@ def setting_of(document: Document, *, address: str, url: str, now: datetime, fee
     profile = page if is_home(url, page) else ""
     feed = feed or address
     author = author_uri(address=address, feed=feed)
+    by_site = page and not (document.version.startswith("atom") and is_home(url, page))  # RFC 4287, 4.2.7
     setting = Setting(
-        address=address, url=url, now=now, title=title, page=page, profile=profile, author=author, feed=feed
+        address=address,
+        url=url,
+        now=now,
+        title=title,
+        page=page,
+        base=page if by_site else url,
+        profile=profile,
+        author=author,
+        feed=feed,
     )
     known = title and all(map(setting.speaks_for, account_hosts(title)))
     return setting if known else replace(setting, title=urlsplit(address).hostname or address)
@@ -194,10 +212,10 @@ def _canonical(link: str) -> str:
     )
 
 
-def _item(entry: Entry, place: str, link: str, names: Names, setting: Setting) -> Item:
+def _item(entry: Entry, place: str, names: Names, setting: Setting) -> Item:
     raw = _post(entry, place, names.uri, setting)
     said = without_counters(_lines(raw.body))
-    if "/status/" in link:  # the instances of Nitter name themselves in the text
+    if "/status/" in place:  # the instances of Nitter name themselves in the text
         said = said.replace(urlsplit(setting.url).netloc, "")
     dated = entry.published or entry.updated
     post = as_meant(raw, creator=entry.author, own=setting.speaks_for)
@@ -206,7 +224,7 @@ def _item(entry: Entry, place: str, link: str, names: Names, setting: Setting) -
         raw=raw,
         name=_digest(names.mark),
         text=_digest(title_without_counters(raw.title), raw.warning, said, *map(_path, raw.media)),
-        link=link,
+        link=_canonical(place),
         date=dated,
         fresh=dated is not None and abs(setting.now - dated) <= _FRESH,
         answers=entry.reply_to,
@@ -236,24 +254,25 @@ def _digest(*parts: str) -> str:
 def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
     published = _past(entry.published or entry.updated, setting.now)
     updated = _past(entry.updated, setting.now) if entry.updated else published
-    link = place or _web(entry.guid)
-    toot = None if entry.author else _TOOT.fullmatch(link)
+    toot = None if entry.author else _TOOT.fullmatch(place)
     warning, body = _unfold(entry.body) if toot else ("", entry.body)
+    base = _web(entry.base, setting.base) or setting.base
+    media = tuple(_media(entry, base))
     return Post(
         uri=uri,
-        url=link or setting.page or setting.address,
+        url=place or _file(media) or setting.page or setting.address,
         source=SOURCE,
         origin=setting.address,
         author=_tooter(toot, setting) if toot and _is_own(toot, setting) else _author(entry, setting),
         published=published,
         edited=updated if updated > published else None,
         title=_line(entry.title),
-        body=_body(body, entry.base, setting),
+        body=_body(body, base, place),
         warning=warning,
         sensitive=entry.adult,
         language=clean(entry.language, limit=35),
         tags=tuple(_tags(entry.tags)),
-        media=tuple(_media(entry, setting)),
+        media=media,
         reply_to=setting.names(entry.reply_to).uri if entry.reply_to else "",
     )
 
@@ -297,8 +316,13 @@ def _unfold(body: Words) -> tuple[str, Words]:
     return (_line(Words(match[1], html=True)), replace(body, text=body.text[match.end() :])) if match else ("", body)
 
 
-def _body(body: Words, base: str, setting: Setting) -> Text:
-    return from_html(body.text, base=_web(base, setting.url) or setting.url) if body.html else from_plain(body.text)
+def _body(body: Words, base: str, page: str) -> Text:
+    """The text; what leads to a place on its own page, such as a note, leads there and not to the site's first page."""
+    if not body.html:
+        return from_plain(body.text)
+    return from_html(
+        _NOTE.sub(lambda found: f"{found[0][:-1]}{escape(page)}#", body.text) if page else body.text, base=base
+    )
 
 
 def _tags(tags: Iterable[str]) -> Iterator[str]:
@@ -310,26 +334,36 @@ def _tags(tags: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def _media(entry: Entry, setting: Setting) -> Iterator[Media]:
-    preview = _web(entry.thumbnail, setting.url)
+def _file(media: Sequence[Media]) -> str:
+    """What an entry without a page leads to: the first thing to hear or see, but no picture."""
+    return next((one.url for one in media if one.kind is not MediaKind.IMAGE), "")
+
+
+def _media(entry: Entry, base: str) -> Iterator[Media]:
+    preview = _web(entry.thumbnail, base)
     seen = set()
     for enclosure in entry.enclosures:
-        url = _web(enclosure.url, setting.url)
-        if not url or url in seen:
-            continue
+        url = _web(enclosure.url, base)
         kind = _kind(enclosure, url)
-        if kind is not MediaKind.FILE or enclosure.type not in _PLAYERS:
-            seen.add(url)
-            yield Media(
-                url=url,
-                kind=kind,
-                alt=clean(enclosure.alt, limit=1500),
-                preview="" if kind is MediaKind.IMAGE else preview,
-                width=enclosure.width or None,
-                height=enclosure.height or None,
-            )
+        if not url or same_picture(url) in seen or (kind is MediaKind.FILE and enclosure.type in _PLAYERS):
+            continue
+        seen.add(same_picture(url))
+        yield Media(
+            url=url,
+            kind=kind,
+            alt=clean(enclosure.alt, limit=1500),
+            preview="" if kind is MediaKind.IMAGE else _web(enclosure.preview, base) or preview,
+            width=enclosure.width or None,
+            height=enclosure.height or None,
+        )
     if preview and not seen:
         yield Media(url=preview, kind=MediaKind.IMAGE)
+
+
+def same_picture(url: str) -> str:
+    """What the addresses of one picture in several sizes share; the whole address of anything else."""
+    parts = urlsplit(url)
+    return f"{parts.netloc}{_SIZE.sub('', parts.path)}" if _ENDINGS[0][0].search(parts.path) else url
 
 
 def _kind(enclosure: Enclosure, url: str) -> MediaKind:
