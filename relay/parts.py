@@ -17,6 +17,8 @@ class Author:
     name: str
     url: str = ""
     handle: str = ""
+    claim: str = ""
+    """Another handle that was told, which nobody has vouched for: it is looked up, never shown and never kept."""
     avatar: str = ""
     bot: bool = False
     indexable: bool | None = None

@@ -130,7 +130,7 @@ async def test_what_lost_its_parent_is_told_for_who_knows_where_it_stood(
 async def test_a_short_thread_takes_few_requests(source: MastodonSource, stage: Fediverse) -> None:
     posts = chain(stage, 12)
     await fetch(source, posts[0]["url"])
-    assert len(stage.asked) == 3
+    assert sum(one.startswith("/api/v1/") for one in stage.asked) == 3
 
 
 async def test_branches_are_fetched_to_their_ends(source: MastodonSource, stage: Fediverse) -> None:
@@ -169,7 +169,7 @@ async def test_it_ends_after_fifty_requests_however_long_the_thread(source: Mast
     stage.depth = 1
     posts = chain(stage, 80)
     found = await fetch(source, posts[0]["url"])
-    assert len(stage.asked) == 51
+    assert sum(one.startswith("/api/v1/") for one in stage.asked) == 51
     assert len(by_ana(found)) == 51
 
 

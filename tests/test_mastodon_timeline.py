@@ -172,7 +172,7 @@ async def test_an_account_brings_its_threads_but_no_replies_to_others_and_no_boo
     stage.post("", reblog=question)
     stage.post("quietly", visibility="unlisted")
     assert published(await reader.poll()) == ["one", "two"]
-    assert "exclude_reblogs=true" in stage.asked[-1]
+    assert any("exclude_reblogs=true" in one for one in stage.asked)
 
 
 async def test_a_post_that_cannot_be_read_is_passed_over(source: MastodonSource, stage: Fediverse) -> None:
@@ -279,7 +279,7 @@ async def test_of_a_server_that_shows_its_own_posts_only_those_are_read_and_the_
     batch = await reader.poll()
     assert published(batch) == ["#rivers near"]
     assert "only the posts of its own users" in batch.note
-    assert len(stage.asked) == 1
+    assert sum(one.startswith("/api/v1/") for one in stage.asked) == 1
 
 
 async def test_a_server_that_opens_up_is_found_out_and_its_past_is_no_news(

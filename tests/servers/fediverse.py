@@ -61,6 +61,10 @@ class Fediverse:
     """Hashtags are switched off: an empty list."""
     knows_many: bool = True
     """``GET /api/v1/statuses?id[]=`` (4.3)."""
+    domain: str = ""
+    """What it says that its people's handles end in; empty: its host."""
+    fingers: dict[str, Json] = field(default_factory=dict)
+    """What its WebFinger says, by resource."""
     access: Json | None = field(default_factory=lambda: {"local": "public", "remote": "public"})
     ancestors: int = 40
     descendants: int = 60
@@ -149,6 +153,7 @@ class Fediverse:
                 web.get("/.well-known/nodeinfo", self._nodeinfo),
                 web.get("/nodeinfo/2.1", self._nodeinfo),
                 web.get("/api/v2/instance", self._instance),
+                web.get("/.well-known/webfinger", self._finger),
                 web.get("/api/v1/streaming", self._stream),
                 web.get("/tags/{tag}.rss", self._rss),
                 web.get("/api/v1/timelines/tag/{tag}", self._tag),
@@ -216,7 +221,12 @@ class Fediverse:
         configuration: Json = {"timelines_access": {"hashtag_feeds": self.access}} if self.access else {}
         if self.streaming:
             configuration["urls"] = {"streaming": self.streaming}
-        return web.json_response({"domain": "stage", "version": "4.6.4", "configuration": configuration})
+        domain = self.domain or self.base.partition("://")[2]
+        return web.json_response({"domain": domain, "version": "4.6.4", "configuration": configuration})
+
+    async def _finger(self, request: web.Request) -> web.Response:
+        found = self.fingers.get(request.query.get("resource", ""))
+        return web.json_response(found, content_type="application/jrd+json") if found else web.Response(status=404)
 
     async def _tag(self, request: web.Request) -> web.Response:
         local = request.query.get("local") == "true"

@@ -18,6 +18,7 @@ from relay.sources.mastodon.shapes import Configuration, Instance, read
 _DAY = timedelta(days=1)
 _AGAIN = timedelta(minutes=10)
 _MOST = 2000
+_DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}(?::\d{1,5})?")
 _ADDRESS = re.compile(r"(?P<scheme>wss?|https?)://(?P<host>[\w.-]+(?::\d{1,5})?)(?:/.*)?")
 
 
@@ -28,11 +29,12 @@ class _Note(msgspec.Struct):
 
 @dataclass(slots=True)
 class About:
-    """What runs where, by NodeInfo."""
+    """What runs where, by NodeInfo, and whose people's handles end in what."""
 
     api: Api
     notes: Notes = field(default_factory=Notes)
     _known: dict[str, tuple[Software | None, datetime]] = field(default_factory=dict)
+    _domains: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     async def kind(self, base: str) -> Kind:
         """How to ask a server; as if it were Mastodon where it does not say."""
@@ -55,6 +57,19 @@ class About:
             self._known.clear()
         self._known[base] = software, now + (_DAY if software else _AGAIN)
         return software
+
+    async def domain(self, base: str) -> str:
+        """What a server says that its people's handles end in; empty where it does not say."""
+        now = self.api.clock()
+        domain, until = self._domains.get(base, ("", now))
+        if until <= now:
+            told = await instance(self.api, base)
+            said = (told.account_domain or told.domain or "") if isinstance(told, Instance) else ""
+            domain = said.lower() if _DOMAIN.fullmatch(said) else ""
+            if len(self._domains) >= _MOST:
+                self._domains.clear()
+            self._domains[base] = domain, now + (_AGAIN if isinstance(told, TryLater) else _DAY)
+        return domain
 
     async def _noted(self, base: str) -> Software | None:
         note = read((await self.notes.get(f"nodeinfo {base}") or "").encode(), _Note)

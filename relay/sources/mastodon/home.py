@@ -23,6 +23,7 @@ from relay.sources.mastodon.address import Status, host_of, read_link
 from relay.sources.mastodon.answers import Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import Copies, joined
+from relay.sources.mastodon.handles import Handles
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
@@ -71,8 +72,12 @@ class Homes:
     about: About
     copies: Copies = field(default_factory=Copies)
     patience: timedelta = _PATIENCE
+    handles: Handles = field(init=False)
     _silent: dict[str, datetime] = field(default_factory=dict)
     """Until when servers that did not answer are left alone."""
+
+    def __post_init__(self) -> None:
+        self.handles = Handles(self.about)
 
     async def confirm(self, events: Sequence[Happened]) -> Confirmed:
         """The events that count, in their order, each post in the best copy that is known.
@@ -82,8 +87,10 @@ class Homes:
         """
         asked = await self.ask([one.post for _, one in events if not isinstance(one, Deleted) and self._asks(one.post)])
         judged = [(feed, self._judged(one, asked)) for feed, one in events]
+        counting = [(feed, event) for feed, event in judged if event is not None]
+        named = await self.handles.named([event for _, event in counting])
         return Confirmed(
-            events=tuple((feed, event) for feed, event in judged if event is not None),
+            events=tuple((feed, event) for (feed, _), event in zip(counting, named, strict=True)),
             is_whole=all(
                 event is not None or not isinstance(asked.get(_uri(one)), Unknown)
                 for (_, event), (_, one) in zip(judged, events, strict=True)

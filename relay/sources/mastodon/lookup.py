@@ -12,6 +12,7 @@ from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import Profile
 from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.handles import find_actor
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.parse import SOURCE, read_author
@@ -54,8 +55,8 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     answers: list[Told | Trouble] = []
     for base, name in asks.items():
         found = await _find(api, base, name)
-        if not isinstance(found, str) and base == profile.base and (await about.kind(base)).speech is Speech.MISSKEY:
-            found = await misskey.find_account(api, profile)
+        if not isinstance(found, str) and base == profile.base:
+            found = await _find_elsewhere(about, profile, found)
         if isinstance(found, str):
             return Resolved(feeds=(found,), title=str(profile), account=True)
         answers.append(found)
@@ -63,10 +64,25 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     return await _pointed(about, profile, verdict) if isinstance(verdict, Refused) else verdict
 
 
-async def _find(api: Api, base: str, name: str) -> str | Told | Trouble:
-    """The address of the account's feed, or why there is none."""
+async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble) -> str | Told | Trouble:
+    """By Misskey's API; or at the server that the domain's WebFinger names, which may have another address."""
+    if (await about.kind(profile.base)).speech is Speech.MISSKEY:
+        return await misskey.find_account(about.api, profile)
+    scheme = profile.base.partition("://")[0]
+    uri = await find_actor(about.api, scheme, profile.who, profile.home) or ""
+    host = address.host_of(uri)
+    base = f"{uri.partition('://')[0]}://{host}"
+    if not host or base == profile.base:
+        return found
+    if (await about.kind(base)).speech is Speech.MISSKEY:
+        return await misskey.find_account(about.api, Profile(profile.who, host, base))
+    return await _find(about.api, base, f"{profile.who}@{profile.home}", uri=uri)
+
+
+async def _find(api: Api, base: str, name: str, *, uri: str = "") -> str | Told | Trouble:
+    """The address of the account's feed, or why there is none; ``uri``: it has to be this account."""
     answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
-    if isinstance(answer, Told) and (identifier := _identifier(api, answer)):
+    if isinstance(answer, Told) and (identifier := _identifier(api, answer, uri)):
         return address.account_feed(address.instance_of(answer.url), identifier)
     return answer
 
@@ -80,11 +96,12 @@ async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:
     return Refused(f"{refused.reason}; {profile.home} runs {software.kind.label}: perhaps its feed helps, {feed}")
 
 
-def _identifier(api: Api, answer: Told) -> str:
+def _identifier(api: Api, answer: Told, uri: str) -> str:
     """The account's id; empty where the answer is about none, or about one that the server does not speak for."""
     account, base = read(answer.body, Account), address.instance_of(answer.url)
     who = read_author(account, base)
     is_believed = who is not None and standing(base, who.uri, api.instances) is not Standing.STRANGER
+    is_believed = is_believed and (not uri or (who is not None and who.uri == uri))
     return str(account.id or "") if account and is_believed else ""
 
 

@@ -24,6 +24,7 @@ from relay.sources.mastodon import shapes
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.handles import Handles
 from relay.sources.mastodon.parse import QUOTE_LINE, alias, body_of, read_author, read_time
 from relay.sources.mastodon.place import ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
@@ -66,6 +67,7 @@ class Voice:
     """The accounts behind the tokens of some instances."""
 
     api: Api
+    handles: Handles
     _own: dict[str, str] = field(default_factory=dict)
     """The id of the account at an instance, once it was asked."""
 
@@ -74,6 +76,7 @@ class Voice:
         author = await self._who(base)
         if not isinstance(author, Author):
             return author
+        author = await self.handles.of_author(author, base)
         marked = author.bot or await self._mark(base)
         return Account(uri=author.uri, handle=author.handle, url=author.url, note="" if marked else _NO_BOT)
 
@@ -204,7 +207,7 @@ def _mention(raw: Raw, base: str, own: str) -> Mention | None:
         return None
     return Mention(
         uri=status.uri or alias(base, status.id),
-        asker=author,
+        asker=replace(author, claim=""),
         text=spoken(body_of(status, base, drop=QUOTE_LINE), others_in(status, own)),
         at=min(at, datetime.now(UTC)),
         about=_about(status, base),

@@ -127,6 +127,7 @@ def read_author(account: Account | None, instance: str) -> Author | None:
         name=name if handle else clean(uri, limit=100),  # with no handle beside it a name may be anybody's
         url=safe_url(own_address(safe_url(account.url or ""), uri)),
         handle=handle,
+        claim=_claim(account.acct or "", handle),
         avatar=safe_url(account.avatar_static or account.avatar or "", base=instance),
         bot=bool(account.bot),
         created=read_time(account.created_at),
@@ -140,6 +141,12 @@ def _handle(acct: str, uri: str) -> str:
     """The name is as it is told, the host is the author's."""
     name, _, host = acct.partition("@")
     return own_handle(name, host, uri) if len(acct) <= NAME and _HANDLE.fullmatch(acct) else ""
+
+
+def _claim(acct: str, handle: str) -> str:
+    """The handle as it is told, where its domain is not the author's host."""
+    is_other = "@" in acct and len(acct) <= NAME and _HANDLE.fullmatch(acct) and f"@{acct}".lower() != handle.lower()
+    return f"@{acct}" if handle and is_other else ""
 
 
 def _refuses(account: Account) -> bool:

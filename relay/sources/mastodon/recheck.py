@@ -31,7 +31,7 @@ async def recheck(homes: Homes, posts: Sequence[Post]) -> Batch | TryLater | Gon
     for post in posts:
         if post.uri in fates:
             told[post.uri] = _settled(post, told[post.uri], fates[post.uri], homes.about.api.instances)
-    return Batch(events=tuple(event for event in told.values() if event))
+    return Batch(events=tuple(await homes.handles.named([event for event in told.values() if event])))
 
 
 def _settled(known: Post, told: Event | None, fate: Fate, configured: Collection[str]) -> Event | None:

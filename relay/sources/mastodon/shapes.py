@@ -176,6 +176,10 @@ class Configuration(msgspec.Struct):
 
 
 class Instance(msgspec.Struct):
+    """``domain`` is that of its people's handles; GoToSocial calls it ``account_domain``."""
+
+    domain: str | None = None
+    account_domain: str | None = None
     version: str | None = None
     urls: Urls | None = None
     configuration: Raw = Raw()

@@ -61,7 +61,7 @@ class MastodonSource:
         self._patience = patience or Patience()
         self.listen, self.posting = min(LISTEN, settings.interval), POSTING
         self._mentions = settings.mentions
-        self._voice = Voice(self._api)
+        self._voice = Voice(self._api, self._homes.handles)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         return await lookup.resolve(self._about, topic)
@@ -73,7 +73,8 @@ class MastodonSource:
         return await recheck.recheck(self._homes, posts)
 
     async def fetch_thread(self, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
-        return await thread.fetch_thread(self._about, ref)
+        found = await thread.fetch_thread(self._about, ref)
+        return await self._homes.handles.of_posts(found) if isinstance(found, Sequence) else found
 
     async def check(self) -> Sequence[Check]:
         instances = (instance.check(self._about, address) for address in self._api.instances)
