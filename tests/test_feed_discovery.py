@@ -97,6 +97,8 @@ def test_a_feed_is_found(html: str, address: str) -> None:
         '<link rel="alternate" type="application/rss+xml" href="https://who:secret@ayllu.example/feed">',
         '<link rel="alternate" type="application/rss+xml">',
         '<link rel="self hub" type="application/rss+xml" href="/feed">',
+        '{"html": "<link rel=feed href=/feed>"}',
+        ' ["<a href=/feed.xml>"]',
         '<a href="https://other.example/feed.xml">theirs</a>',
         '<a href="/feedback">write to us</a><a href="/index">x</a><a href="/about/press">y</a>',
         '<a href="mailto:feed@ayllu.example">feed</a><a>feed</a><a href="">feed.xml</a>',

@@ -171,7 +171,7 @@ async def test_no_more_than_five_feeds_are_tried(server: FeedServer) -> None:
         answer = await reader.ask()
     assert isinstance(answer, TryLater)
     assert answer.reason == (
-        f"{server.url}/page is a web page, not a feed, and where it leads to there is none: "
+        f"{server.url}/page is a web page, not a feed, and none of the addresses that it names is one: "
         "127.0.0.1 answered 404: there is no feed at this address"
     )
     assert paths(server) == ["/page", *(f"/{number}" for number in range(5))]

@@ -18,6 +18,7 @@ _LOOKED_AT = 3_000_000
 """Bytes of a page. The tags and the links below are counted from its beginning."""
 _TAGS = 8_000
 _LINKS, _LINKED = 200, 3
+_JSON = (b"{", b"[")
 _STRETCH = 4_000
 _BREAK = b" \"'>"
 """Ends a tag, whatever quotation mark is open in it; elsewhere it is text, of which nothing is read here."""
@@ -58,7 +59,8 @@ def leads(body: bytes, url: str, headers: Mapping[str, str]) -> list[Lead]:
     ``headers`` have lower-case names. The page that stands in for this one comes first, then the feeds that are named,
     those of comments last; links that look like a feed only where none is named. Takes time in proportion to ``body``.
     """
-    tree = LexborHTMLParser(_bounded(to_utf8(body[:_LOOKED_AT], headers.get("content-type", ""))).decode())
+    page = to_utf8(body[:_LOOKED_AT], headers.get("content-type", ""))
+    tree = LexborHTMLParser("" if page.lstrip().startswith(_JSON) else _bounded(page).decode())
     base = next((safe_url(node.attributes["href"] or "", base=url) for node in tree.css("base[href]")), "") or url
     soon, late = _refreshes(tree, headers, url, base)
     tree.strip_tags(["noscript"])

@@ -248,7 +248,7 @@ def _nowhere(visit: Visit, failed: TryLater, readings: Sequence[Reading]) -> Rea
         return _fail(visit, failed)
     last = readings[-1]
     reasons = dict.fromkeys(reading.failed.reason for reading in readings if reading.failed)
-    reason = f"{failed.reason}, and where it leads to there is none: {'; '.join(list(reasons)[:3])}"
+    reason = f"{failed.reason}, and none of the addresses that it names is one: {'; '.join(list(reasons)[:3])}"
     cursor = msgspec.structs.replace(visit.cursor, lost=readings[0].cursor.lost)
     if all(isinstance(reading.failed, Gone) for reading in readings):
         return Reading(cursor=cursor, failed=Gone(reason), astray=True)
