@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -139,6 +140,13 @@ async def test_a_page_without_end_is_left_after_eight_requests(server: FeedServe
         answer = await reader.ask()
     assert isinstance(answer, TryLater)
     assert paths(server) == [f"/{number}" for number in range(8)]
+
+
+async def test_servers_that_are_slow_do_not_make_a_poll_last(server: FeedServer) -> None:
+    async with Reader(page(server, "/page", head=feeds(*(f"/{number}" for number in range(9))))) as reader:
+        reader.source._reader = replace(reader.source._reader, patience=timedelta(0))
+        assert isinstance(await reader.ask(), TryLater)
+    assert paths(server) == ["/page", "/0", "/1"]
 
 
 async def test_pages_that_name_each_other_are_asked_eight_times_at_most(server: FeedServer) -> None:

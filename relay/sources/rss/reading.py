@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -95,6 +96,8 @@ class Reader:
     worker: FeedWorker
     clock: Callable[[], datetime]
     most: int
+    patience: timedelta = timedelta(seconds=30)
+    """After which no further page is asked on the way to a feed."""
 
     async def read(self, visit: Visit) -> Reading:
         """Read where the feed moved to, or where a page says that it is; if it is not there, at the address itself."""
@@ -114,8 +117,8 @@ class Reader:
         """Each address is asked once on one way, unless there is a new cookie for it."""
         step = visit.url, visit.cookies.header(visit.url)
         if step not in way.readings:
-            if len(way.readings) == _REQUESTS:
-                return _fail(visit, TryLater(f"{visit.url} is not asked: {_REQUESTS} pages are looked at"))
+            if len(way.readings) == _REQUESTS or (len(way.readings) > 2 and way.lasted() > self.patience):
+                return _fail(visit, TryLater(f"{visit.url} is not asked: enough was asked on the way there"))
             way.readings[step] = _fail(visit, TryLater(f"{visit.url} leads back to itself"))
             way.readings[step] = await self._visit(visit, way)
         return way.readings[step]
@@ -231,6 +234,10 @@ class _Way:
     """Where a page named the feed at the last poll."""
     readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
     """What came of each address and the cookies that were sent there."""
+    begun: float = field(default_factory=time.monotonic)
+
+    def lasted(self) -> timedelta:
+        return timedelta(seconds=time.monotonic() - self.begun)
 
 
 def _choice(lead: Lead, some: Sequence[Lead]) -> str:
