@@ -180,3 +180,33 @@ async def test_a_deleted_post_keeps_its_place_also_where_the_next_one_forgot_it(
     page = await store.get_page_of(uri(3))
     assert page
     assert [one.uri for one in page.posts] == [uri(1), uri(2), uri(3)]
+
+
+def thread(length: int, last: Author | None = None) -> list[Post]:
+    chain = [post(n, reply_to=uri(n - 1) if n > 1 else "", tags=("bridge",)) for n in range(1, length + 1)]
+    return [*chain[:-1], replace(chain[-1], author=last or chain[-1].author)]
+
+
+async def test_of_a_long_thread_a_list_reads_the_beginning_and_tells_how_long_it_is(store: Store) -> None:
+    """A server can tell of ten thousand posts of each of thirty threads; nobody who opens a list waits for them."""
+    await publish(store, *thread(50), tagged(100))
+    for pages in (await store.list_pages(10), (await store.list_tagged("bridge", 10)).pages):
+        long = next(page for page in pages if page.root == uri(1))
+        assert [one.uri for one in long.posts] == [uri(n) for n in range(1, 21)]
+        assert long.more == 30
+    whole = await store.get_page_of(uri(1))
+    assert whole is not None
+    assert (len(whole.posts), whole.more) == (50, 0)
+    assert (long.updated, long.seen, long.listed) == (whole.updated, whole.seen, whole.listed)
+
+
+async def test_a_no_to_lists_at_the_end_of_a_long_thread_counts_in_a_digest(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    chain = thread(50, replace(author(), discoverable=None))
+    await bring(store, tagged(100), tagged(101), *chain, to=here, allowance=Allowance(30, 2))
+    [*_, fold] = await carry(store)
+    leaf = await store.list_folded(fold.page, 10)
+    assert leaf
+    page = next(page for page in leaf.pages if page.root == uri(1))
+    assert len(page.posts) == 20
+    assert showing(page, Audience.RECIPIENTS, timedelta(0), NOON) is Showing.LINK

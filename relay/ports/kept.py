@@ -277,6 +277,8 @@ class Page:
     """Its author has not said no to lists since."""
     seen: datetime | None = None
     """When a source last published something of it, to within a day: a feed may bring what was written long ago."""
+    more: int = 0
+    """Posts of it besides these, where it was read for a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, Boolean, Connection, Select, bindparam, func, or_, select, update
 
 from relay.ports import Leaf
-from relay.store.pages import pages_of
+from relay.store.pages import beginnings_of
 from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
 from relay.store.tags import PUBLIC_TAGS
 
@@ -82,7 +82,7 @@ def _leaf(
     connection: Connection, listed: Select[Any], limit: int, skip: int, asked: dict[str, Any], topic: str = ""
 ) -> Leaf:
     roots = connection.execute(listed, {**asked, "skip": skip, "limit": limit + 1}).scalars().all()
-    return Leaf(pages=tuple(pages_of(connection, roots[:limit])), more=len(roots) > limit, topic=topic)
+    return Leaf(pages=tuple(beginnings_of(connection, roots[:limit])), more=len(roots) > limit, topic=topic)
 
 
 def list_followed(connection: Connection) -> Sequence[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Connection, Text, bindparam, case, func, or_, select
 
 from relay.address import page
 from relay.authenticity import is_home
@@ -42,23 +43,42 @@ _LATEST = (
     .order_by(posts.c.grown.desc(), posts.c.uri)
     .limit(bindparam("limit", type_=BigInteger))
 )
-_MEMBERS = (
-    select(
-        posts.c.uri,
-        posts.c.root,
-        posts.c.slug,
-        posts.c.data,
-        posts.c.deleted,
-        posts.c.listed,
-        posts.c.looked,
-        posts.c.reply_to,
-        posts.c.asked,
-        posts.c.visited,
-        posts.c.seen,
-    )
-    .where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots")))
-    .order_by(posts.c.published, posts.c.uri)
+_LISTED = 20
+"""So many posts of a thread are read for a list, which shows how it begins."""
+_is_member = or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots"))
+_age = (posts.c.published, posts.c.uri)
+_ranked = (
+    select(posts.c.id, posts.c.uri, func.row_number().over(partition_by=_thread, order_by=_age).label("place"))
+    .where(_is_member)
+    .subquery()
 )
+_BEGINNINGS = select(_ranked.c.id).where(or_(_ranked.c.place <= _LISTED, among(_ranked.c.uri, "roots")))
+_WHOLE = (
+    select(
+        _thread.label("thread"),
+        func.count().label("length"),
+        func.max(posts.c.published).label("published"),
+        func.max(posts.c.seen).label("seen"),
+        func.min(case((or_(posts.c.deleted, posts.c.listed), 1), else_=0)).label("listed"),
+    )
+    .where(_is_member)
+    .group_by(_thread)
+    .having(func.count() > _LISTED)
+)
+_MEMBERS = select(
+    posts.c.uri,
+    posts.c.root,
+    posts.c.slug,
+    posts.c.data,
+    posts.c.deleted,
+    posts.c.listed,
+    posts.c.looked,
+    posts.c.reply_to,
+    posts.c.asked,
+    posts.c.visited,
+    posts.c.seen,
+).order_by(*_age)
+_OF_ROOTS, _OF_IDS = _MEMBERS.where(_is_member), _MEMBERS.where(among(posts.c.id, "ids"))
 
 
 def get_page(connection: Connection, slug: str) -> Page | None:
@@ -83,12 +103,34 @@ def _named(connection: Connection, ref: str) -> str | None:
 
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:
-    return pages_of(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
+    return beginnings_of(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
 
 
 def pages_of(connection: Connection, roots: Sequence[str]) -> list[Page]:
+    return _pages(connection, roots, connection.execute(_OF_ROOTS, {"roots": roots}))
+
+
+def beginnings_of(connection: Connection, roots: Sequence[str]) -> list[Page]:
+    """The threads for a list: of a long one the first posts. What holds of all its posts is told of all."""
+    chosen = connection.execute(_BEGINNINGS, {"roots": roots}).scalars().all()
+    pages = _pages(connection, roots, connection.execute(_OF_IDS, {"ids": chosen}))
+    whole = {row.thread: row for row in connection.execute(_WHOLE, {"roots": roots})}
+    return [_as_whole(page, whole[page.root]) if page.root in whole else page for page in pages]
+
+
+def _as_whole(page: Page, whole: Record) -> Page:
+    return replace(
+        page,
+        more=whole.length - _LISTED,
+        updated=max(page.updated, whole.published),
+        seen=whole.seen,
+        listed=bool(whole.listed),
+    )
+
+
+def _pages(connection: Connection, roots: Sequence[str], rows: Iterable[Record]) -> list[Page]:
     threads: defaultdict[str, list[Record]] = defaultdict(list)
-    for row in connection.execute(_MEMBERS, {"roots": roots}):
+    for row in rows:
         threads[row.root or row.uri].append(row)
     return [_page(connection, root, threads[root]) for root in roots]
 

@@ -30,6 +30,8 @@ class Reading:
     """Where this page itself is to be found; empty for a file."""
     looked: datetime | None = None
     updated: datetime | None = None
+    more: int = 0
+    """Posts besides these, in a list."""
     site: str = "Chasqui"
     """What the relay is called."""
     language: str = "en"
@@ -49,6 +51,7 @@ class Reading:
             address=address,
             looked=page.looked,
             updated=page.updated,
+            more=page.more,
             site=site,
             language=language,
             say=say or words("en"),
@@ -72,6 +75,11 @@ class Reading:
     def written(self) -> tuple[Post, ...]:
         """The posts that are there to be read."""
         return tuple(post for post in self.posts if isinstance(post, Post))
+
+    @property
+    def length(self) -> int:
+        """How many posts the thread has."""
+        return len(self.written) + self.more
 
     @property
     def first(self) -> Post:
