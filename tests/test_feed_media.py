@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from relay.model import MediaKind
 from relay.sources.feed_media import chosen
-from relay.sources.feed_posts import same_picture
 from relay.text import plain
+from relay.text.pictures import same_picture
 from tests.feed_samples import posts
 from tests.test_feed_values import FILE, in_rss, rss
 

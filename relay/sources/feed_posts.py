@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from html import escape
 from urllib.parse import urlsplit
 
 from relay.authenticity import has_handle, is_home
@@ -18,9 +17,10 @@ from relay.rich import Text
 from relay.sources.feed_counters import title_without_counters, without_counters
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
-from relay.sources.feed_parse import MANY, Document, Enclosure, Entry, Words
+from relay.sources.feed_parse import MANY, Document, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
-from relay.text import clean, from_html, from_plain, plain, safe_url
+from relay.text import Content, clean, from_html, from_plain, plain, read_html, safe_url, with_shown
+from relay.text.pictures import kind_of, same_picture
 
 _SKEW = timedelta(minutes=15)
 _FRESH = timedelta(hours=1)
@@ -31,14 +31,6 @@ _BRIDGE_ERROR = "Bridge returned error"  # RSS-Bridge tells of its own trouble a
 _TOOT = re.compile(r"(?P<page>https://(?P<host>[^/]+)/@(?P<user>[\w.-]+)(?:@(?P<home>[\w.-]+))?)/\d+")
 _WARNING = re.compile(r"\s*<p><strong>[^<]{1,60}</strong>(.{1,2000}?)</p>\s*<hr\s*/?>", re.DOTALL)
 
-_KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
-_ENDINGS = (
-    (re.compile(r"\.(?:jpe?g|png|gif|webp|avif)$", re.IGNORECASE), MediaKind.IMAGE),
-    (re.compile(r"\.(?:mp4|m4v|mov|webm)$", re.IGNORECASE), MediaKind.VIDEO),
-    (re.compile(r"\.(?:mp3|m4a|ogg|opus|flac|wav)$", re.IGNORECASE), MediaKind.AUDIO),
-)
-_NOTE = re.compile(r"\shref\s{0,9}=\s{0,9}[\"']?#")
-_SIZE = re.compile(r"-[0-9]{2,4}x[0-9]{2,4}(?=\.[a-zA-Z]{3,4}$)")
 _PLAYERS = ("text/html", "application/x-shockwave-flash")
 
 
@@ -93,6 +85,9 @@ class Setting:
     def page_of(self, entry: Entry) -> str:
         """The page that an entry names, where it names one."""
         return _web(entry.original) or _web(entry.link, self.base)
+
+    def base_of(self, entry: Entry) -> str:
+        return _web(entry.base, self.base) or self.base
 
     def speaks_for(self, link: str) -> bool:
         """Whether the feed is of the link's host: subscribed to there, and read there."""
@@ -223,13 +218,21 @@ def _item(entry: Entry, place: str, names: Names, setting: Setting) -> Item:
         post=post,
         raw=raw,
         name=_digest(names.mark),
-        text=_digest(title_without_counters(raw.title), raw.warning, said, *map(_path, raw.media)),
+        text=_digest(title_without_counters(raw.title), raw.warning, said, *_media_told(raw, entry, setting)),
         link=_canonical(place),
         date=dated,
         fresh=dated is not None and abs(setting.now - dated) <= _FRESH,
         answers=entry.reply_to,
         links=links(post),
     )
+
+
+def _media_told(raw: Post, entry: Entry, setting: Setting) -> Iterator[str]:
+    """What of the media makes an entry another one: its files, and of the pictures in its text the words and number."""
+    own = tuple(_media(entry, setting.base_of(entry), shown=raw.media))
+    yield from map(_path, own)
+    if within := raw.media[len(own) :]:
+        yield from (str(len(within)), *(media.alt for media in within))
 
 
 def _path(media: Media) -> str:
@@ -256,8 +259,9 @@ def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
     updated = _past(entry.updated, setting.now) if entry.updated else published
     toot = None if entry.author else _TOOT.fullmatch(place)
     warning, body = _unfold(entry.body) if toot else ("", entry.body)
-    base = _web(entry.base, setting.base) or setting.base
-    media = tuple(_media(entry, base))
+    base = setting.base_of(entry)
+    content = read_html(body.text, base=base, page=place) if body.html else Content(from_plain(body.text), ())
+    media = with_shown(tuple(_media(entry, base, shown=content.media)), content.media)
     return Post(
         uri=uri,
         url=place or _file(media) or setting.page or setting.address,
@@ -267,7 +271,7 @@ def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
         published=published,
         edited=updated if updated > published else None,
         title=_line(entry.title),
-        body=_body(body, base, place),
+        body=content.text,
         warning=warning,
         sensitive=entry.adult,
         language=clean(entry.language, limit=35),
@@ -316,15 +320,6 @@ def _unfold(body: Words) -> tuple[str, Words]:
     return (_line(Words(match[1], html=True)), replace(body, text=body.text[match.end() :])) if match else ("", body)
 
 
-def _body(body: Words, base: str, page: str) -> Text:
-    """The text; what leads to a place on its own page, such as a note, leads there and not to the site's first page."""
-    if not body.html:
-        return from_plain(body.text)
-    return from_html(
-        _NOTE.sub(lambda found: f"{found[0][:-1]}{escape(page)}#", body.text) if page else body.text, base=base
-    )
-
-
 def _tags(tags: Iterable[str]) -> Iterator[str]:
     seen = set()
     for tag in tags:
@@ -339,12 +334,13 @@ def _file(media: Sequence[Media]) -> str:
     return next((one.url for one in media if one.kind is not MediaKind.IMAGE), "")
 
 
-def _media(entry: Entry, base: str) -> Iterator[Media]:
+def _media(entry: Entry, base: str, *, shown: Sequence[Media]) -> Iterator[Media]:
+    """The files of an entry; its thumbnail stands for what it has no better picture of, also ``shown`` in its text."""
     preview = _web(entry.thumbnail, base)
     seen = set()
     for enclosure in entry.enclosures:
         url = _web(enclosure.url, base)
-        kind = _kind(enclosure, url)
+        kind = kind_of(url, enclosure.type) or MediaKind.FILE
         if not url or same_picture(url) in seen or (kind is MediaKind.FILE and enclosure.type in _PLAYERS):
             continue
         seen.add(same_picture(url))
@@ -356,20 +352,8 @@ def _media(entry: Entry, base: str) -> Iterator[Media]:
             width=enclosure.width or None,
             height=enclosure.height or None,
         )
-    if preview and not seen:
+    if preview and not seen and not shown:
         yield Media(url=preview, kind=MediaKind.IMAGE)
-
-
-def same_picture(url: str) -> str:
-    """What the addresses of one picture in several sizes share; the whole address of anything else."""
-    parts = urlsplit(url)
-    return f"{parts.netloc}{_SIZE.sub('', parts.path)}" if _ENDINGS[0][0].search(parts.path) else url
-
-
-def _kind(enclosure: Enclosure, url: str) -> MediaKind:
-    said = _KINDS.get(enclosure.type.partition("/")[0].lower())
-    path = urlsplit(url).path
-    return said or next((kind for ending, kind in _ENDINGS if ending.search(path)), MediaKind.FILE)
 
 
 def _line(words: Words) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from relay.text.addresses import honest, safe_url, web_address
 from relay.text.characters import clean, graphemes, isolate, scrub, short, units
-from relay.text.html import from_html
+from relay.text.html import Content, from_html, read_html
 from relay.text.layout import cut, plain
 from relay.text.limits import brief, opening, within
+from relay.text.pictures import with_shown
 from relay.text.prose import from_plain, paragraphs
 
 __all__ = [
+    "Content",
     "brief",
     "clean",
     "cut",
@@ -26,10 +28,12 @@ __all__ = [
     "opening",
     "paragraphs",
     "plain",
+    "read_html",
     "safe_url",
     "scrub",
     "short",
     "units",
     "web_address",
+    "with_shown",
     "within",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from typing import NamedTuple
 
 from relay.rich import Block, Form, Mark, Role, Span
@@ -12,7 +11,6 @@ from relay.text.characters import clean, scrub
 
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _NOTHING = (" ", "\n", "\n\n")
-_SHORTCODE = re.compile(r":[\w+-]+:")
 _NAME = re.compile(r"[@＠#＃][^\s/]*")
 
 
@@ -29,6 +27,8 @@ class Look(NamedTuple):
     form: Form = Form.PARAGRAPH
     quote: int = 0
     depth: int = 0
+    lines: bool = False
+    """Line breaks in the source are seen."""
 
 
 class Page:
@@ -43,8 +43,25 @@ class Page:
         self.at_space = True
         """Space that comes now is not seen: a line begins, or a space was the last character."""
         self._between = ""
+        self._mark = ""
         self._linked = -1
         """Where in the pieces the text of the present link begins; -1: there is none."""
+        self._before_link = 0
+
+    @property
+    def last(self) -> str:
+        """The character before what comes next in the line; "" where it begins one."""
+        return self.pieces[-1][0][-1] if self._is_within_line() and not self._between else ""
+
+    def text(self, text: str, look: Look) -> None:
+        """Text, whose line breaks may be meant as they stand."""
+        if not look.lines or "\n" not in text or look.form is Form.CODE:
+            self.add(text, look)
+            return
+        for count, row in enumerate(text.split("\n")):
+            if count:
+                self.line(look)
+            self.add(row, look)
 
     def add(self, text: str, look: Look) -> None:
         """Text within a line; white space collapses as in CSS 2.2, 16.6.1, also over the borders of elements."""
@@ -63,6 +80,9 @@ class Page:
             self.at_space = text[-1] == " "
             if self._between:
                 self._part(look)
+            if self._mark:
+                self.pieces.append((f"{self._mark} ", look._replace(link="", role=Role.TEXT, marks=())))
+                self._mark = ""
             self.pieces.append((text, look))
 
     def line(self, look: Look) -> None:
@@ -110,19 +130,36 @@ class Page:
         self.block()
         self.blocks.append(Block((), Form.RULE, look.quote))
 
-    def picture(self, alt: str, classes: Collection[str], look: Look) -> None:
-        """A picture is its description in words; an emoji is its name, and part of the text."""
-        alt = clean(alt)
-        if _SHORTCODE.fullmatch(alt) or any("emoji" in name or "smiley" in name for name in classes):
-            self.add(alt, look._replace(role=Role.EMOJI))
-        elif alt:
+    def picture(self, alt: str, look: Look) -> None:
+        """A picture is its description in words, if it has one."""
+        if alt := clean(alt):
             self.add(f"[{alt}]", look)
+
+    def emoji(self, name: str, look: Look) -> None:
+        """A picture that is a character: its name is part of the text."""
+        self.add(clean(name), look._replace(role=Role.EMOJI))
+
+    def begin_mark(self, mark: str, look: Look) -> None:
+        """A box that can be checked stands before what comes next, also in another block; or ends its line."""
+        if self._is_within_line():
+            self.add(f" {mark} ", look)
+        else:
+            self._mark = mark
+
+    def end_mark(self, look: Look) -> None:
+        """Nothing stands behind the box."""
+        mark, self._mark = self._mark, ""
+        self.add(mark, look)
 
     def begin_link(self, look: Look) -> None:
         """``look`` is that of the text around the link."""
         self.end_link()
         self._part(look)
-        self._linked = len(self.pieces)
+        self._linked, self._before_link = len(self.pieces), len(self.blocks)
+
+    def link_is_empty(self) -> bool:
+        """Whether the present link has no words yet."""
+        return len(self.blocks) == self._before_link and all(text.isspace() for text, _ in self.pieces[self._linked :])
 
     def end_link(self) -> None:
         if self._linked >= 0:
