@@ -78,6 +78,8 @@ def test_a_feed_is_read() -> None:
         ({"summary": "short"}, "short"),
         ({"content_text": 7, "summary": "short"}, "short"),
         ({"content_text": None}, ""),
+        ({"content_text": "One\nTwo\n\nThree"}, "One\nTwo\n\nThree"),
+        ({"content_html": "One &amp; two\nThree"}, "One & two\nThree"),
     ],
 )
 def test_the_body_is_the_richest_text(item: dict[str, object], body: str) -> None:
@@ -90,7 +92,13 @@ def test_the_body_is_the_richest_text(item: dict[str, object], body: str) -> Non
         ({"author": {"name": "Illa"}}, "Illa"),
         ({"authors": [{"url": "https://illa.example"}]}, "https://illa.example"),
         ({"authors": [], "author": {"name": "Illa"}}, "Illa"),
-        ({"authors": "Illa"}, "The Village Bell"),
+        ({"authors": "Illa"}, "Illa"),
+        ({"authors": ["Illa", {"name": "Sami"}]}, "Illa, Sami"),
+        ({"authors": {"name": "Illa"}}, "Illa"),
+        ({"authors": {"0": {"name": "Illa"}, "1": {"name": "Sami"}}}, "Illa, Sami"),
+        ({"author": "Illa"}, "Illa"),
+        ({"author": [{"name": "Illa"}]}, "Illa"),
+        ({"authors": [7, None], "author": {"name": "Illa"}}, "Illa"),
         ({}, "The Village Bell"),
     ],
 )
@@ -134,7 +142,7 @@ def test_items_that_cannot_be_read_do_not_hide_the_others() -> None:
         b"{" * 100_000,
         b'{"items": [{"id": "1"}]}',
         b'{"version": 1.1, "items": [{"id": "1"}]}',
-        b'{"version": "https://jsonfeed.org/version/1.1", "items": {"id": "1"}}',
+        b'{"version": "https://jsonfeed.org/version/1.1", "items": "1"}',
         b"\xff\xfe{",
     ],
 )
@@ -145,9 +153,78 @@ def test_what_is_no_feed_has_no_entries(body: bytes) -> None:
 def test_what_is_not_quite_json_is_read_all_the_same() -> None:
     item = {"id": "1", "title": "año"}
     assert posts(b"\xef\xbb\xbf" + feed(item))[0].title == "año"
-    assert posts(feed(item).replace(b"\\u00f1", b"\xff"))[0].title == "a\ufffdo"
+    assert posts(feed(item).replace(b"\\u00f1", b"\xc3\xb1\xff"))[0].title == "a\u00f1\ufffdo"
     assert posts(feed(item).replace(b"\\u00f1", b"\\ud83d"))[0].title == "a?o"
     assert posts(feed(item).replace(b"\\u00f1", b"\t"))[0].title == "a o"
+
+
+WHOLE = '{"version": "%s", "items": [{"id": "1", "title": "a // b, ] /* c */", "tags": ["x"]}]}' % VERSION  # noqa: UP031
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WHOLE.replace("}]}", "},]}"),
+        WHOLE.replace("}]}", "}]\n,\n}"),
+        WHOLE.replace('["x"]', '["x", ]'),
+        WHOLE.replace('"items"', '// "items": []\n"items"'),
+        WHOLE.replace('"items"', '/* "items": [ */"items"'),
+        "// by hand\n/* { */ " + WHOLE,
+        "\ufeff" + WHOLE,
+        "\0" + WHOLE + "\0",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_what_people_write_by_hand_is_read_whole(text: str, encoding: str) -> None:
+    body = text.encode(encoding)
+    document = parse_json(body)
+    assert is_json(body)
+    assert not document.truncated
+    (entry,) = document.entries
+    assert (entry.title.text, entry.tags) == ("a // b, ] /* c */", ("x",))
+
+
+def test_items_may_stand_in_an_object() -> None:
+    body = json.dumps({"version": VERSION, "items": {"0": {"id": "1", "title": "x"}, "7": {"id": "2", "title": "y"}}})
+    assert [entry.guid for entry in parse_json(body.encode()).entries] == ["1", "2"]
+    body = json.dumps({"version": VERSION, "items": {"id": "1", "title": "x"}})
+    assert [entry.guid for entry in parse_json(body.encode()).entries] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("date", "read"),
+    [
+        ("Sun, 01 Mar 2026 09:00:00 CET", datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ("2026-03-01 09:00", datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        (1772355600, datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        (1772355600000, datetime(2026, 3, 1, 9, tzinfo=UTC)),
+        (1772355600.5, datetime(2026, 3, 1, 9, tzinfo=UTC)),
+    ],
+)
+def test_a_date_may_be_written_as_elsewhere(date: object, read: datetime) -> None:
+    assert only(title="x", date_published=date).published.replace(microsecond=0) == read
+
+
+def test_tags_may_stand_in_one_line() -> None:
+    assert only(title="x", tags="rope, snow").tags == ("rope", "snow")
+
+
+def test_of_the_files_of_one_title_one_is_taken() -> None:
+    files = [
+        {"url": "/1.mp3", "mime_type": "audio/mpeg", "title": "One", "size_in_bytes": 9_000_000},
+        {"url": "/2.mp3", "mime_type": "audio/mpeg", "title": "Two"},
+        {"url": "/1.opus", "mime_type": "audio/ogg", "title": "One", "size_in_bytes": 90_000_000},
+        {"url": "/3.mp3", "mime_type": "audio/mpeg"},
+        {"url": "/4.mp3", "mime_type": "audio/mpeg"},
+    ]
+    names = [media.url.rpartition("/")[2] for media in only(title="x", attachments=files).media]
+    assert names == ["1.mp3", "2.mp3", "3.mp3", "4.mp3"]
+    assert len(only(title="x", attachments=files[0]).media) == 1
+
+
+@pytest.mark.parametrize(("guid", "page"), [("https://bell.example/1", "https://bell.example/1"), ("1", URL)])
+def test_an_id_is_a_page_where_it_is_an_address(guid: str, page: str) -> None:
+    assert posts(feed({"id": guid, "title": "x"}))[0].url == page
 
 
 def test_of_a_feed_that_breaks_off_the_whole_items_are_read() -> None:

@@ -27,6 +27,15 @@ from relay.sources.date_names import AFTERNOON, LINKING, MORNING, OFFSETS, REGIO
 LONGEST = 120
 """Characters; what is longer is no date."""
 
+# The two standards as nearly everybody writes them, which need no more.
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_RFC_822 = re.compile(
+    r"[A-Z][a-z]{2}, ([0-9]{1,2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) (?:GMT|UTC|Z|([+-][0-9]{4}))"
+)
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
 _STAMP = re.compile(r"([0-9]{9,16})(?:\.[0-9]{0,9})?")
 _DIGITS = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})[t ]?(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(?![0-9])")
 _WEEK = re.compile(r"([0-9]{4})-?w([0-9]{2})-?([1-7])(?![0-9])")
@@ -75,10 +84,22 @@ def moment(text: str, language: str = "") -> datetime | None:
     if not text or len(text) > LONGEST:
         return None
     try:
-        read = _read(_plain(text), language.replace("_", "-").lower()).astimezone(UTC)
+        read = (_standard(text) or _read(_plain(text), language.replace("_", "-").lower())).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return read if 1970 <= read.year <= 9000 else None
+
+
+def _standard(text: str) -> datetime | None:
+    if found := _RFC_822.fullmatch(text):
+        day, name, year, clock, offset = found.groups()
+        text = f"{year}-{_MONTHS.find(name) // 3 + 1:02}-{day:0>2}T{clock}{offset or 'Z'}"
+    elif not _RFC_3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # 24:00, a leap second, another language
+        return None
 
 
 def _read(line: str, language: str) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import msgspec
 
 from relay.sources.feed_dates import moment
-from relay.sources.feed_parse import BODY, LINE, MANY, Document, Enclosure, Entry, Words
+from relay.sources.feed_encoding import to_utf8
+from relay.sources.feed_media import chosen
+from relay.sources.feed_parse import BODY, LINE, MANY, Document, Enclosure, Entry, Words, as_written
 
 _NAMES = 5
 """Authors of one entry that are named."""
@@ -18,19 +21,24 @@ _TAGS, _FILES = 50, 20
 _WEB = ("http://", "https://")
 _BAD = (msgspec.MsgspecError, ValueError, RecursionError)
 
+_START, _UNSEEN = 2_000, b"\0\xef\xbb\xbf\xfe\xff"
+_OBJECT = re.compile(rb"(?:\s|//[^\n]*+|/\*.*?\*/)*+\{", re.DOTALL)
+# What programmers write and JSON has not: comments, and a comma behind the last of something. Strings stay.
+_LOOSE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|//[^\n]*+|/\*.*?(?:\*/|\Z)|,(?=\s*+[]}])', re.DOTALL)
+
 _Shape = Mapping[str, Any]
 
 
 def is_json(body: bytes) -> bool:
-    """Whether the document looks like a JSON object."""
-    return body[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    """Whether the document looks like a JSON object, in any encoding and behind comments."""
+    return _OBJECT.match(body[:_START].translate(None, _UNSEEN)) is not None
 
 
 def parse_json(body: bytes) -> Document:
     """Read a JSON Feed; an empty document where it is none. Of one that breaks off the whole items are read."""
     feed, truncated = _decoded(body)
     version = _text(feed, "version")
-    items = [item for item in _list(feed, "items") if isinstance(item, dict)]
+    items = _shapes(feed, "items")
     if "jsonfeed.org/version/" not in version:
         return Document()
     language = _text(feed, "language")
@@ -55,14 +63,15 @@ def _is_websub(hub: _Shape) -> bool:
 
 def _decoded(body: bytes) -> tuple[_Shape, bool]:
     try:
-        feed = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        feed = msgspec.json.decode(body)
     except _BAD:
-        return _salvaged(body.decode("utf-8-sig", "replace"))
+        return _salvaged(to_utf8(body, "").decode())
     return (feed if isinstance(feed, dict) else {}), False
 
 
 def _salvaged(text: str) -> tuple[_Shape, bool]:
     """The document by a reader that takes more, else its head and the items that are whole."""
+    text = _LOOSE.sub(lambda found: found[0] if found[0][0] == '"' else " ", text)
     try:
         feed = json.loads(text, strict=False)
         return (feed if isinstance(feed, dict) else {}), False
@@ -93,7 +102,7 @@ def _entry(item: _Shape, language: str, author: str) -> Entry:
         guid=guid,
         link=_text(item, "url") or _text(item, "external_url") or (guid if guid.startswith(_WEB) else ""),
         title=Words(_text(item, "title")),
-        body=Words(html or plain, html=bool(html)),
+        body=as_written(html) if html else Words(plain),
         author=_author(item) or author,
         language=_text(item, "language") or language,
         published=_date(item, "date_published", language),
@@ -112,32 +121,55 @@ def _identity(value: object) -> str:
 
 
 def _author(shape: _Shape) -> str:
-    """The names of 1.1's ``authors``, else of 1.0's ``author``."""
-    names = [_text(author, "name") or _text(author, "url") for author in _shapes(shape, "authors")[:_NAMES]]
-    single = shape.get("author")
-    if not any(names) and isinstance(single, dict):
-        names = [_text(single, "name") or _text(single, "url")]
-    return ", ".join(filter(None, names))
+    """The names of 1.1's ``authors``, else of 1.0's ``author``; either may be a list, an object or a name."""
+    for key in ("authors", "author"):
+        names = [_named(one) for one in _several(shape, key)[:_NAMES]]
+        if any(names):
+            return ", ".join(filter(None, names))
+    return ""
+
+
+def _named(author: object) -> str:
+    if isinstance(author, dict):
+        return _text(author, "name") or _text(author, "url")
+    return _cut(author, LINE) if isinstance(author, str) else ""
 
 
 def _enclosures(item: _Shape) -> Iterator[Enclosure]:
-    for file in _shapes(item, "attachments")[:_FILES]:
-        yield Enclosure(url=_text(file, "url"), type=_text(file, "mime_type"))
+    """The files; those of one title are one thing in several forms (1.1, "attachments")."""
+    files = _shapes(item, "attachments")[:_FILES]
+    titles = [_text(file, "title") for file in files]
+    media = [
+        {
+            "url": _text(file, "url"),
+            "type": _text(file, "mime_type"),
+            "filesize": file.get("size_in_bytes"),
+            "group": titles.index(title) + 1 if title else 0,
+            "place": titles.index(title) if title else place,
+        }
+        for place, (file, title) in enumerate(zip(files, titles, strict=True))
+    ]
+    for medium, preview in chosen(sorted(media, key=lambda medium: medium["place"])):
+        yield Enclosure(url=medium["url"], type=medium["type"], preview=preview)
 
 
 def _words(item: _Shape, key: str) -> Iterator[str]:
-    for word in _list(item, key)[:_TAGS]:
+    """The tags, which some write in one line."""
+    for word in _several(item, key)[:_TAGS]:
         if isinstance(word, str):
-            yield _cut(word, LINE)
+            yield from (_cut(part, LINE) for part in word.split(",")[:_TAGS])
 
 
 def _shapes(shape: _Shape, key: str) -> list[_Shape]:
-    return [value for value in _list(shape, key) if isinstance(value, dict)]
+    return [value for value in _several(shape, key) if isinstance(value, dict)]
 
 
-def _list(shape: _Shape, key: str) -> list[Any]:
+def _several(shape: _Shape, key: str) -> list[Any]:
+    """What a list holds, or the one that stands there without a list, or a list that PHP wrote as an object."""
     value = shape.get(key)
-    return value if isinstance(value, list) else []
+    if isinstance(value, dict) and value.keys() and all(name.isdecimal() for name in value):
+        return list(value.values())
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _text(shape: _Shape, key: str, limit: int = LINE) -> str:

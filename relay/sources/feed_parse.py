@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +103,8 @@ class Document:
     """Hours of the day, in UTC, and days of the week (Monday is 0) at which the publisher wants nobody to ask."""
     skip_days: frozenset[int] = frozenset()
     language: str = ""
+    pictures: tuple[str, ...] = ()
+    """What the feed shows for all of its entries, by address."""
     found: int = 0
     """Entries in the document, which may be more than ``entries``."""
     slices: tuple[str, ...] | None = None
@@ -122,7 +124,7 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
     found = parsed.entries[:-1] if truncated else parsed.entries
     feed, version = parsed.feed, parsed.get("version") or ""
     pictures = (_text(feed.get("image") or {}, "href"), _text(feed, "itunes_picture"))
-    head = _Head(version, _text(feed, "language"), frozenset(pictures))
+    head = _Head(version, _text(feed, "language"), pictures)
     links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
     hours, days = skips(body)
     cut = tuple(slices) if slices is not None and not parsed.bozo and len(slices) == len(found) else None
@@ -139,6 +141,7 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
         found=len(found),
         slices=cut,
         language=head.language,
+        pictures=pictures,
         entries=tuple(
             _entry(entry, head, digest) for entry, digest in _newest(found, head.language, cut or [""] * len(found))
         ),
@@ -151,7 +154,7 @@ class _Head:
 
     version: str
     language: str
-    pictures: frozenset[str]
+    pictures: tuple[str, ...]
 
     @property
     def is_atom(self) -> bool:
@@ -305,7 +308,7 @@ def media_of(entry: Any) -> Iterator[Enclosure]:
         yield Enclosure(url=original or _text(link, "href"), type=_text(link, "type"))
 
 
-def thumbnail_of(entry: Any, *, alone: bool, common: Set[str]) -> str:
+def thumbnail_of(entry: Any, *, alone: bool, common: Collection[str]) -> str:
     """The picture that an entry names for itself; the one that all have from the feed is no news by itself."""
     pictures = (entry.get(name) for name in _PICTURES)
     named = (_text(one, "href") or _text(one, "url") if isinstance(one, Mapping) else one for one in pictures)
