@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal, TextIO
 
 from adapters.console_card import UNPRINTABLE, render, to_plain, to_terminal
-from relay.model import Card, Delivery, Destination, MessageId, Quote
+from relay.model import Card, Delivery, Destination, LinkCard, Media, MessageId, Quote
 from relay.plugins import Host, Plugin, Settings
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater
 from relay.text import plain
@@ -45,7 +45,7 @@ def to_json(delivery: Delivery) -> str:
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(told, ensure_ascii=False))
 
 
-_CARD_KEYS = ("url", "author", "title", "text", "warning", "media", "quote", "published", "reason", "thread")
+_CARD_KEYS = ("url", "author", "title", "text", "warning", "media", "quote", "link", "published", "reason", "thread")
 
 
 def _card_record(card: Card) -> dict[str, object]:
@@ -56,8 +56,9 @@ def _card_record(card: Card) -> dict[str, object]:
         "title": post.title,
         "text": plain(post.body),
         "warning": post.warning,
-        "media": [{"url": media.url, "kind": media.kind.value, "alt": media.alt} for media in post.media],
+        "media": [_media_record(media) for media in post.media],
         "quote": post.quote and _quote_record(post.quote),
+        "link": post.link_card and _link_record(post.link_card),
         "published": post.published.isoformat(),
         "reason": card.reason,
         "thread": place
@@ -65,10 +66,25 @@ def _card_record(card: Card) -> dict[str, object]:
     }
 
 
+def _media_record(media: Media) -> dict[str, str]:
+    return {"kind": media.kind.value, "alt": media.alt, **media.addresses()}
+
+
 def _quote_record(quote: Quote) -> dict[str, object]:
     author = quote.author
     who = author and {"name": author.name, "handle": author.handle, "url": author.url}
-    return {"url": quote.url, "author": who, "text": plain(quote.body), "state": quote.state.value}
+    return {
+        "url": quote.url,
+        "author": who,
+        "text": plain(quote.body),
+        "media": [_media_record(media) for media in quote.media],
+        "link": quote.link_card and _link_record(quote.link_card),
+        "state": quote.state.value,
+    }
+
+
+def _link_record(card: LinkCard) -> dict[str, str]:
+    return {"url": card.url, "title": card.title}
 
 
 # --- the adapter ---

@@ -152,7 +152,7 @@ def _media(all_media: Sequence[Media], *, sensitive: bool) -> Iterator[Line]:
         sign, word = _MEDIA[media.kind]
         caution = "sensitive: " if sensitive else ""
         yield Line(
-            (Piece(caution, "warning"), Piece(media.alt or f"{word} without description", "media", media.url)),
+            (Piece(caution, "warning"), Piece(media.alt or f"{word} without description", "media", media.link)),
             f"{sign}  ",
             "   ",
         )
@@ -233,7 +233,8 @@ def to_plain(lines: Iterable[Line]) -> str:
 
 
 def _words(line: Line) -> str:
-    return "".join(piece.text for piece in line.pieces).replace("\n", f"\n{line.more}")
+    told = (f"{one.text} ({one.link})" if one.look == "media" and one.link else one.text for one in line.pieces)
+    return "".join(told).replace("\n", f"\n{line.more}")
 
 
 def to_terminal(lines: Iterable[Line], action: Action, width: int) -> str:

@@ -31,6 +31,10 @@ class Author:
     """The author asks bots or archives to stay away (``#nobot``, ``noindex`` and their kind)."""
 
 
+_MOVING = (".gif", ".webp", ".apng", ".avif")
+"""The pictures that move."""
+
+
 class MediaKind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
@@ -49,6 +53,31 @@ class Media:
     preview: str = ""
     width: int | None = None
     height: int | None = None
+    page: str = ""
+    """Where a person sees it, if ``url`` is no file for that (a playlist, a player); empty: at ``url``."""
+
+    @property
+    def link(self) -> str:
+        """Where a person sees it."""
+        return self.page or self.url
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether its address is that of a picture, moving or not."""
+        path = self.url.partition("#")[0].partition("?")[0].lower()
+        return self.kind is MediaKind.IMAGE or (self.kind is MediaKind.ANIMATION and path.endswith(_MOVING))
+
+    @property
+    def picture(self) -> str:
+        """The address of a picture that shows it: itself, or a still of it; empty: there is none."""
+        if self.is_picture:
+            return self.url
+        return self.preview if self.kind in {MediaKind.ANIMATION, MediaKind.VIDEO} else ""
+
+    def addresses(self) -> dict[str, str]:
+        """Where all of it is, by name; what is empty or the same is left out."""
+        more = {"preview": self.preview, "page": self.page}
+        return {"url": self.url, **{name: url for name, url in more.items() if url and url != self.url}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from relay.model import Post, Quote
+from relay.model import Post, Quote, QuoteState
 from relay.sources.bluesky.address import Place
 from relay.sources.bluesky.records import read_bare, read_record, read_view
 from relay.sources.bluesky.repository import fetch_thread, has
@@ -66,7 +66,7 @@ def test_a_quote_of_which_author_and_repository_disagree_is_a_link() -> None:
     assert true
     assert true.author
     assert plain(true.body) == "Bring rope."
-    assert forged == Quote(url=true.url)
+    assert forged == Quote(url=true.url, state=QuoteState.HIDDEN)
 
 
 def test_another_person_s_profile_gives_a_record_no_author() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import LinkCard, Media, MediaKind, Post, Quote
+from relay.model import LinkCard, Media, MediaKind, Post, Quote, QuoteState
 from relay.sources.bluesky.embeds import UNKNOWN, read_embed
 from relay.sources.bluesky.records import read_view
 from relay.sources.bluesky.shapes import Raw
@@ -75,10 +75,11 @@ def test_a_video_has_a_playlist_and_a_still() -> None:
         "video#view", cid=CID, playlist=f"{VIDEOS}/playlist.m3u8", thumbnail=f"{VIDEOS}/thumbnail.jpg", alt="Rain"
     )
     (video,) = post(shown).media
-    assert (video.kind, video.url, video.preview, video.alt) == (
+    assert (video.kind, video.url, video.picture, video.link, video.alt) == (
         MediaKind.VIDEO,
         f"{VIDEOS}/playlist.m3u8",
         f"{VIDEOS}/thumbnail.jpg",
+        HERE,
         "Rain",
     )
     assert post(shown | {"presentation": "gif"}).media[0].kind is MediaKind.ANIMATION
@@ -118,8 +119,11 @@ def test_a_file_with_an_unsound_name_has_no_address(cid: str) -> None:
 # --- links ---
 
 
+LINK = "https://river.example/news"
+
+
 def external(**more: Any) -> Json:
-    return {"uri": "https://river.example/news", "title": "High water", "description": "Again."} | more
+    return {"uri": LINK, "title": "High water", "description": "Again."} | more
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,60 @@ def external(**more: Any) -> Json:
 def test_a_link_has_a_card(thumb: object, picture: str) -> None:
     card = LinkCard(url="https://river.example/news", title="High water", description="Again.", image=picture)
     assert post(embed("external#view", external=external(thumb=thumb))).link_card == card
+
+
+@pytest.mark.parametrize(
+    ("url", "sizes"),
+    [
+        ("https://media.tenor.com/AbCdEfGhAAAAC/llama-dances.gif?hh=280&ww=498", (498, 280)),
+        ("https://media1.tenor.com/m/AbCdEfGhAAAAC/llama.gif", (None, None)),
+        ("https://static.klipy.com/ii/4e7b/84/ef/1ocFw0eI.gif?hh=200&ww=356&mp4=xYz&webm=aBc", (356, 200)),
+        ("https://static2.klipy.com/ii/4e7b/84/ef/1ocFw0eI.webp", (None, None)),
+        ("https://k.gifs.bsky.app/ii/4e7b/84/ef/1ocFw0eI.gif?ww=99999&hh=2", (None, None)),
+        ("https://t.gifs.bsky.app/AbCdEfGhAAAAC/llama.gif?ww=x&hh=2", (None, None)),
+        ("https://media4.giphy.com/media/v1.Y2lk/3oEjI6/giphy.gif", (None, None)),
+        ("https://i.giphy.com/3oEjI6.GIF", (None, None)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("title", "description", "alt"),
+    [
+        ("Llama Dances GIF", "ALT: a llama dances on a rope bridge", "a llama dances on a rope bridge"),
+        ("Llama Dances GIF", "Alt: A llama.\nIt dances.", "A llama. It dances."),
+        ("Llama Dances GIF", "Alt text: a llama", "a llama"),
+        ("Llama Dances GIF", "a llama", "a llama"),
+        ("Llama Dances GIF", "ALT: ", "Llama Dances GIF"),
+        ("Llama Dances GIF", "", "Llama Dances GIF"),
+        ("", "", ""),
+    ],
+)
+def test_an_animation_of_the_picker_is_one_with_its_description(
+    url: str, sizes: tuple[int | None, int | None], title: str, description: str, alt: str
+) -> None:
+    told = {"uri": url, "title": title, "description": description, "thumb": "https://cdn.example/t/9"}
+    read = post(embed("external#view", external=told))
+    width, height = sizes
+    still = "https://cdn.example/t/9"
+    moving = Media(url=url, kind=MediaKind.ANIMATION, alt=alt, preview=still, width=width, height=height)
+    assert (read.media, read.link_card) == ((moving,), None)
+    assert moving.picture == moving.link == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tenor.com/view/llama-dances-gif-123",
+        "https://media.tenor.com/AbC/llama.html",
+        "https://tenor.com.evil.example/a.gif",
+        "https://eviltenor.com/a.gif",
+        "https://blog.example/pictures/llama.gif",
+    ],
+)
+def test_other_addresses_stay_links(url: str) -> None:
+    read = post(embed("external#view", external=external(uri=url)))
+    assert read.media == ()
+    assert read.link_card
+    assert read.link_card.url == url
 
 
 def test_a_link_without_a_title_is_called_by_its_address() -> None:
@@ -153,6 +211,7 @@ def quoted(text: str = "Bring rope.", *, by: Json | None = None, **more: Any) ->
     return shown | {"indexedAt": said["createdAt"], "labels": []} | more
 
 
+QUOTED_BY_IT = f"https://bsky.app/profile/{ILLA}/post/{tid(AT - 5)}"
 THERE = f"https://bsky.app/profile/{SAMI}/post/{tid(AT - 5)}"
 
 
@@ -165,6 +224,62 @@ def test_a_quote_shows_who_wrote_what_with_the_pictures_in_it() -> None:
     assert (quote.media, quote.warning) == ((image(1),), "")
 
 
+GIF = "https://media.tenor.com/AbCdEfGhAAAAC/llama-dances.gif?hh=280&ww=498"
+
+
+@pytest.mark.parametrize(
+    ("inner", "media", "card"),
+    [
+        (
+            embed("external#view", external={"uri": GIF, "title": "Llama Dances GIF", "description": "Alt: a llama"}),
+            (Media(url=GIF, kind=MediaKind.ANIMATION, alt="a llama", width=498, height=280),),
+            None,
+        ),
+        (
+            embed("external#view", external={"uri": LINK, "title": "High water", "description": "Again."}),
+            (),
+            LinkCard(url=LINK, title="High water", description="Again."),
+        ),
+        (embed("images#view", images=[picture(1)]), (image(1),), None),
+        (
+            embed("video#view", playlist=f"{VIDEOS}/playlist.m3u8", thumbnail=f"{VIDEOS}/thumbnail.jpg", alt="Rain"),
+            (
+                Media(
+                    url=f"{VIDEOS}/playlist.m3u8",
+                    kind=MediaKind.VIDEO,
+                    alt="Rain",
+                    preview=f"{VIDEOS}/thumbnail.jpg",
+                    page=THERE,
+                ),
+            ),
+            None,
+        ),
+        (
+            embed("record#view", record=quoted(by=profile("illa"))),
+            (),
+            LinkCard(url=QUOTED_BY_IT, title=QUOTED_BY_IT),
+        ),
+        (embed("hologram#view"), (), LinkCard(url=THERE, title=UNKNOWN)),
+    ],
+)
+@pytest.mark.parametrize("words", ["", "Bring rope."])
+def test_a_quoted_post_keeps_whatever_it_holds(
+    words: str, inner: Json, media: tuple[Media, ...], card: LinkCard | None
+) -> None:
+    quote = post(embed("record#view", record=quoted(words, embeds=[inner]))).quote
+    assert quote
+    assert quote.author
+    assert (plain(quote.body), quote.media, quote.link_card) == (words, media, card)
+
+
+def test_a_quoted_post_whose_view_shows_nothing_keeps_what_its_record_holds() -> None:
+    shown = quoted("")
+    shown["value"]["embed"] = embed("external", external={"uri": GIF, "title": "", "description": "ALT: a llama"})
+    quote = post(embed("record#view", record=shown)).quote
+    assert quote
+    assert [(one.kind, one.alt) for one in quote.media] == [(MediaKind.ANIMATION, "a llama")]
+
+
 def test_a_quote_is_folded_behind_its_own_labels() -> None:
     quote = post(embed("record#view", record=quoted(labels=[label("nudity")]))).quote
     assert quote
@@ -172,27 +287,41 @@ def test_a_quote_is_folded_behind_its_own_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "shown",
+    ("shown", "state"),
     [
-        {"$type": "app.bsky.embed.record#viewNotFound", "uri": quoted()["uri"], "notFound": True},
-        {
-            "$type": "app.bsky.embed.record#viewBlocked",
-            "uri": quoted()["uri"],
-            "blocked": True,
-            "author": {"did": SAMI},
-        },
-        {"$type": "app.bsky.embed.record#viewDetached", "uri": quoted()["uri"], "detached": True},
-        quoted(by=profile("sami", labels=[label("!no-unauthenticated")])),
-        quoted(by=profile("sami", description="#nobot")),
-        quoted(labels=[label("!hide")]),
-        quoted(value=5),
-        quoted(author={"did": "x"}),
-        {"$type": "app.bsky.embed.record#viewNew", "uri": quoted()["uri"]},
+        (
+            {"$type": "app.bsky.embed.record#viewNotFound", "uri": quoted()["uri"], "notFound": True},
+            QuoteState.DELETED,
+        ),
+        (
+            {
+                "$type": "app.bsky.embed.record#viewBlocked",
+                "uri": quoted()["uri"],
+                "blocked": True,
+                "author": {"did": SAMI},
+            },
+            QuoteState.HIDDEN,
+        ),
+        (
+            {"$type": "app.bsky.embed.record#viewDetached", "uri": quoted()["uri"], "detached": True},
+            QuoteState.WITHDRAWN,
+        ),
+        (quoted(by=profile("sami", labels=[label("!no-unauthenticated")])), QuoteState.HIDDEN),
+        (quoted(by=profile("sami", description="#nobot")), QuoteState.HIDDEN),
+        (quoted(labels=[label("!hide")]), QuoteState.HIDDEN),
+        (quoted(value=5), QuoteState.HIDDEN),
+        (quoted(author={"did": "x"}), QuoteState.HIDDEN),
+        ({"$type": "app.bsky.embed.record#viewNew", "uri": quoted()["uri"]}, QuoteState.ACCEPTED),
     ],
 )
-def test_of_a_quote_that_is_not_to_be_seen_only_the_link_is_kept(shown: Json) -> None:
-    read = post(embed("record#view", record=shown))
-    assert (read.quote, read.link_card) == (Quote(url=THERE), None)
+@pytest.mark.parametrize("media", [None, picture(1)])
+def test_of_a_quote_that_is_not_to_be_seen_there_is_the_link_and_why(
+    shown: Json, state: QuoteState, media: Json | None
+) -> None:
+    beside = embed("recordWithMedia#view", record={"record": shown}, media=embed("images#view", images=[media]))
+    read = post(beside if media else embed("record#view", record=shown))
+    assert (read.quote, read.link_card) == (Quote(url=THERE, state=state), None)
+    assert read.media == ((image(1),) if media else ())
 
 
 def test_a_bare_record_quotes_by_link() -> None:

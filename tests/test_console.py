@@ -112,8 +112,11 @@ async def test_a_send_is_one_object_on_one_line() -> None:
             "url": "https://ayllu.example/@sami/9",
             "author": {"name": "Sami", "handle": "@sami@ayllu.example", "url": "https://ayllu.example/@sami"},
             "text": "Bring rope.",
+            "media": [],
+            "link": None,
             "state": "accepted",
         },
+        "link": None,
         "published": "2026-07-01T12:01:00+00:00",
         "reason": "#Qeswachaka · ayllu.example",
         "thread": {

@@ -153,7 +153,7 @@ def test_pictures_are_shown_and_all_else_is_linked() -> None:
     assert ("Picture", picture.url) in check(message(many, LOOK)).links
 
 
-@pytest.mark.parametrize("kind", ["warning", "sensitive", "plain", "video with a preview"])
+@pytest.mark.parametrize("kind", ["warning", "sensitive", "plain"])
 def test_no_picture_is_shown_of_what_is_folded_or_has_none(kind: str) -> None:
     assert pictures(card(POSTS[kind])) == ()
 

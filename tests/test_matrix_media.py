@@ -311,19 +311,30 @@ async def test_the_addresses_that_were_asked_for_last_are_remembered(world: Worl
 
 
 @pytest.mark.parametrize(
-    ("kind", "has_preview", "path"),
+    ("kind", "url", "has_preview", "path"),
     [
-        (MediaKind.IMAGE, True, "/media"),
-        (MediaKind.VIDEO, True, "/preview"),
-        (MediaKind.ANIMATION, True, "/preview"),
-        (MediaKind.ANIMATION, False, "/media"),
-        (MediaKind.AUDIO, True, "/preview"),
-        (MediaKind.VIDEO, False, ""),
-        (MediaKind.FILE, False, ""),
+        (MediaKind.IMAGE, "/media", True, "/media"),
+        (MediaKind.VIDEO, "/media", True, "/preview"),
+        (MediaKind.ANIMATION, "/media.mp4", True, "/preview"),
+        (MediaKind.ANIMATION, "/media.gif", True, "/media.gif"),
+        (MediaKind.ANIMATION, "/media.gif", False, "/media.gif"),
+        (MediaKind.AUDIO, "/media", True, "/preview"),
+        (MediaKind.VIDEO, "/media", False, ""),
+        (MediaKind.FILE, "/media", False, ""),
     ],
 )
-async def test_which_picture_shows_a_media(world: World, kind: MediaKind, path: str, *, has_preview: bool) -> None:
-    media, preview = (world.web.put(where, picture()) for where in ("/media", "/preview"))
+async def test_which_picture_shows_a_media(
+    world: World, kind: MediaKind, url: str, path: str, *, has_preview: bool
+) -> None:
+    media, preview = (world.web.put(where, picture()) for where in (url, "/preview"))
     found = await world.start().uploaded(image(media, kind, preview if has_preview else ""))
     assert [path for path, _ in world.web.requests] == ([path] if path else [])
     assert isinstance(found, Uploaded) if path else found == Unfit("there is no picture of it")
+
+
+async def test_of_an_animation_that_is_too_large_a_still_is_shown(world: World) -> None:
+    still = world.web.put("/still.png", picture())
+    moving = image(f"{world.web.url}/status/404/moving.gif", MediaKind.ANIMATION, still)
+    found = await world.start().uploaded(moving)
+    assert isinstance(found, Uploaded)
+    assert found.mime == "image/png"

@@ -58,11 +58,19 @@ def test_the_count_can_be_left_to_the_button() -> None:
     assert album.words.text.endswith("🧵 1\nUnroll thread · Original")
 
 
-def test_a_video_that_only_pages_can_play_is_a_link() -> None:
+def test_of_a_video_that_only_pages_can_play_there_is_its_picture_and_a_link() -> None:
     """Bluesky's are lists of pieces."""
-    part = one(post(media=(replace(VIDEO, url="https://ayllu.example/1/playlist.m3u8"),)))
-    assert part.method == "sendMessage"
-    assert "https://ayllu.example/1/playlist.m3u8" in [url for _, url in links(part.words)]
+    page = "https://ayllu.example/@illa/1"
+    film = replace(VIDEO, url="https://ayllu.example/1/playlist.m3u8", page=page)
+    part = one(post(media=(film,)))
+    assert part.method == "sendPhoto"
+    assert [item.url for item in part.media] == [film.preview]
+    assert page in [url for _, url in links(part.words)]
+    assert film.alt in part.words.text
+    assert "m3u8" not in str(part)
+    bare = one(post(media=(replace(film, preview=""),)))
+    assert bare.method == "sendMessage"
+    assert page in [url for _, url in links(bare.words)]
 
 
 def test_a_post_that_nobody_can_open_has_no_buttons() -> None:

@@ -13,7 +13,7 @@ from adapters.discord.markdown import in_markdown, is_blank, link
 from adapters.discord.names import username
 from adapters.discord.pieces import LONGEST, Room, original
 from relay.language import Words
-from relay.model import Card, LinkCard, Media, MediaKind, Post
+from relay.model import Card, LinkCard, Media, Post
 from relay.text import clean, short
 
 __all__ = ["edit_of", "in_markdown", "message", "original", "original_in", "title"]
@@ -143,19 +143,12 @@ def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
     """What a gallery shows, and what is linked: all in plain, or of sensitive posts in channels for all ages."""
     if look.plain or (post.sensitive and not look.age_restricted):
         return [], list(post.media)
-    pictures = [media for media in post.media if _picture(media)][:GALLERY]
-    return pictures, [media for media in post.media if media not in pictures or media.kind is not MediaKind.IMAGE]
-
-
-def _picture(media: Media) -> str:
-    """The address of what can be seen of it; "" where nothing can."""
-    if media.kind is MediaKind.IMAGE:
-        return address(media.url)
-    return address(media.preview) if media.kind in {MediaKind.VIDEO, MediaKind.ANIMATION} else ""
+    pictures = [media for media in post.media if address(media.picture)][:GALLERY]
+    return pictures, [media for media in post.media if media not in pictures or not media.is_picture]
 
 
 def _item(media: Media, say: Words, *, spoiler: bool) -> Component:
-    item: Component = {"media": {"url": _picture(media)}, "description": pieces.described(media, say)}
+    item: Component = {"media": {"url": address(media.picture)}, "description": pieces.described(media, say)}
     return item | ({"spoiler": True} if spoiler else {})
 
 

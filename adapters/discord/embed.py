@@ -10,7 +10,7 @@ from adapters.discord.limits import DESCRIPTION, EMBED_AUTHOR, EMBED_FOOTER, EMB
 from adapters.discord.look import Look
 from adapters.discord.markdown import escaped_within
 from adapters.discord.pieces import Room
-from relay.model import Card, Media, MediaKind, Post
+from relay.model import Card, Media, Post
 from relay.text import short, units
 
 Embed = dict[str, Any]
@@ -24,7 +24,7 @@ def parts(card: Card, look: Look) -> dict[str, Any]:
     pictures, linked = _sorted_media(card.post, look)
     main = _main(card, look, pictures, linked)
     url = {"url": main["url"]} if "url" in main else {}
-    more = [{**url, "image": {"url": address(media.url)}} for media in pictures[1:]] if url else []
+    more = [{**url, "image": {"url": address(media.picture)}} for media in pictures[1:]] if url else []
     return {"content": content, "embeds": [main, *more]}
 
 
@@ -32,8 +32,8 @@ def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
     """What is shown, and what is linked: an embed knows no spoilers for pictures."""
     if post.warning or post.sensitive or look.plain:
         return [], list(post.media)
-    pictures = [media for media in post.media if media.kind is MediaKind.IMAGE and address(media.url)][:_PICTURES]
-    return pictures, [media for media in post.media if media not in pictures]
+    pictures = [media for media in post.media if address(media.picture)][:_PICTURES]
+    return pictures, [media for media in post.media if media not in pictures or not media.is_picture]
 
 
 def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
@@ -48,7 +48,7 @@ def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Me
     if look.colour is not None:
         main["color"] = look.colour
     if pictures:
-        main["image"] = {"url": address(pictures[0].url)}
+        main["image"] = {"url": address(pictures[0].picture)}
         main["fields"] = [_descriptions(pictures, look, room)]
     if description := _description(card, look, linked, room):
         main["description"] = description

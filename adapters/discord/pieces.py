@@ -112,7 +112,7 @@ def media_lines(all_media: Sequence[Media], say: Words, *, folded: bool) -> Iter
     """Media as links with their descriptions; ``folded``: behind spoilers."""
     for media in all_media:
         sign, kind = _SIGNS[media.kind]
-        url, alt = address(media.url, 700), short(media.alt, 160)
+        url, alt = address(media.link, 700), short(media.alt, 160)
         if url or alt:
             words = f"{link(say(kind), url)}{': ' if alt else ''}{escape(alt)}"
             yield f"{sign} {wrapped(words, Mark.SPOILER) if folded else words}"

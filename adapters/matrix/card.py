@@ -10,7 +10,7 @@ from adapters.matrix.limits import PICTURES, address
 from adapters.matrix.look import Look
 from adapters.matrix.prose import answer, fitted
 from adapters.matrix.written import Room, Written, stacked
-from relay.model import Card, Media, MediaKind, Post
+from relay.model import Card, Media, Post
 
 __all__ = ["Written", "answer", "message", "pictures"]
 
@@ -22,8 +22,8 @@ def pictures(card: Card) -> tuple[Media, ...]:
     """The media that are to be shown as pictures of their own; none of a post whose media are to be folded."""
     if card.post.warning or card.post.sensitive:
         return ()  # Matrix has no spoiler for media: these stay links
-    found = {media.url: media for media in card.post.media if media.kind is MediaKind.IMAGE}
-    return tuple(media for media in found.values() if address(media.url))[:PICTURES]
+    found = {media.url: media for media in card.post.media if address(media.picture)}
+    return tuple(found.values())[:PICTURES]
 
 
 def message(card: Card, look: Look, *, shown: Collection[str] = (), count: bool = True) -> Written:
@@ -75,8 +75,9 @@ def _link(post: Post, room: Room, *, hidden: str | None) -> Written:
 
 
 def _media(post: Post, look: Look, shown: Collection[str], most: int) -> Written:
-    """What is not shown; of a post with a warning nothing in plain."""
-    rest = [media for media in post.media if media.url not in shown]
+    """What is not shown, or by a still alone, which is described; of a post with a warning nothing in plain."""
+    stills = [replace(media, alt="") if media.url in shown else media for media in post.media]
+    rest = [media for media in stills if media.url not in shown or not media.is_picture]
     if post.warning:
         return replace(pieces.media_lines(rest, look.say, most, url=post.url, hidden=""), body="")
     hidden = look.say("sensitive") if post.sensitive else None

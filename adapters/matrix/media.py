@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapters.matrix import pictures
@@ -16,7 +17,7 @@ from adapters.matrix.api import Failed
 from adapters.matrix.content import Uploaded
 from adapters.matrix.pictures import Ready, Unfit
 from relay.http import Answer
-from relay.model import Media, MediaKind
+from relay.model import Media
 
 if TYPE_CHECKING:
     from relay.http import Http
@@ -64,12 +65,14 @@ class Pictures:
         self._uploading: dict[str, asyncio.Task[str | Failed]] = {}
 
     async def uploaded(self, media: Media) -> Found:
-        """The media's picture on the homeserver: itself, or of a video or sound the picture that stands for it."""
-        url = _address(media)
-        if not url:
-            return Unfit("there is no picture of it")
-        known = self._remembered(url)
-        return await _shared(self._coming, url, lambda: self._bring(url)) if known is None else known
+        """The media's picture on the homeserver: itself, or the still that stands for what is none, or too large."""
+        found: Found = Unfit("there is no picture of it")
+        for url in dict.fromkeys(one for one in (media.picture, media.preview) if one):
+            known = self._remembered(url)
+            found = await _shared(self._coming, url, partial(self._bring, url)) if known is None else known
+            if not isinstance(found, Unfit):
+                break
+        return found
 
     async def close(self) -> None:
         """End what is under way; who waits for it is cancelled."""
@@ -120,12 +123,6 @@ class Pictures:
         if not isinstance(address, Failed):
             await self._notes.save(key, address, KEEP)
         return address
-
-
-def _address(media: Media) -> str:
-    if media.kind is MediaKind.IMAGE:
-        return media.url
-    return media.preview or (media.url if media.kind is MediaKind.ANIMATION else "")
 
 
 def _name(ready: Ready) -> str:

@@ -99,7 +99,7 @@ def media_lines(all_media: Sequence[Media], say: Words, most: int, *, url: str, 
 
     ``hidden``: behind a spoiler for this reason; in plain they are links without descriptions then.
     """
-    lines = [media for media in all_media if address(media.url, SHORT_URL) or not is_blank(media.alt)]
+    lines = [media for media in all_media if address(media.link, SHORT_URL) or not is_blank(media.alt)]
 
     def write(kept: Sequence[Media]) -> Written:
         left = len(lines) - len(kept)
@@ -116,7 +116,7 @@ def _media(all_media: Sequence[Media], say: Words, *, described: bool) -> Iterat
         sign, kind = _SIGNS[media.kind]
         alt = short(media.alt, _MOST_ALT) if described else ""
         yield Span(f"\n{sign} " if index else f"{sign} ")
-        yield Span(say(kind), address(media.url, SHORT_URL))
+        yield Span(say(kind), address(media.link, SHORT_URL))
         yield Span(f": {alt}" if alt else "")
 
 

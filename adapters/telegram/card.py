@@ -42,8 +42,8 @@ _BY_ADDRESS = (".pdf", ".zip")
 _NO_PHOTO = (".svg", ".avif", ".heic", ".tif", ".tiff")
 _PLAYLIST = (".m3u8", ".mpd")
 _LARGEST, _LONGEST_RATIO = 10_000, 20
-_BESIDE = 250
-"""What descriptions are worth in a caption: where they find no such room, the text becomes a message of its own."""
+_BESIDE, _EACH = 250, 45
+"""What descriptions, all and each, are worth in a caption: without that room the text becomes a message of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,8 @@ def message(card: Card, look: Look, *, count: bool = True, media: bool = True, w
         return (Part("sendMessage", words, (), keyboard(card, look), _preview(card)),)
     buttons = () if len(shown.items) > 1 else keyboard(card, look)
     size = _composed(card, look, shown, count=count, links=not buttons).size
-    if size + min(pieces.described_units(shown.media), _BESIDE) + 2 <= CAPTION:
+    worth = max(_BESIDE, _EACH * len(shown.media))
+    if size + min(pieces.described_units(shown.media), worth) + 2 <= CAPTION:
         told = _described(shown, card.post, CAPTION - size - 2)
         return (_of_media(shown, _composed(card, look, shown, told, count=count, links=not buttons), buttons),)
     words = finished(_composed(card, look, shown, count=count))
@@ -180,8 +181,8 @@ def _composed(
 
 def _around(card: Card, look: Look, shown: _Shown, *, count: bool, links: bool) -> Mapping[str, Draft]:
     post, say, folded = card.post, look.say, bool(card.post.warning)
-    rest = [media for media in post.media if media not in shown.media]
-    beyond = [media for media in rest if len(shown.media) == ALBUM and _is_seen(media)]
+    rest = [media for media in post.media if media not in shown.media or _is_still(media)]
+    beyond = [media for media in rest if len(shown.media) == ALBUM and media not in shown.media and _is_seen(media)]
     lines = [media for media in rest if media not in beyond]
     ways = [linked(label, url) for label, url in _ways(card, look, count=count)] if links else []
     more = [pieces.media_lines(lines, say, folded=_is_hidden(post)), pieces.more_media(len(beyond), post.url, say)]
@@ -277,11 +278,18 @@ def _item(media: Media, *, hidden: bool) -> Item | None:
     path = urlsplit(url).path.lower()
     if kind in _UNSEEN and (hidden or (kind == "document" and not path.endswith(_BY_ADDRESS))):
         return None  # Telegram hides neither sounds nor files
-    if kind == "video" and path.endswith(_PLAYLIST):
-        return None  # a list of pieces, for players on pages
-    if kind == "photo" and (path.endswith(_NO_PHOTO) or not _is_fit(media)):
+    if _is_still(media):
+        kind, url = "photo", address(media.preview)
+    elif kind == "photo" and (path.endswith(_NO_PHOTO) or not _is_fit(media)):
         url = address(media.preview) if media.preview != media.url else ""
     return Item(kind, url, hidden) if url else None
+
+
+def _is_still(media: Media) -> bool:
+    """Whether only a picture of it can be shown: its address is that of a page, or a list of pieces for players."""
+    if media.kind not in {MediaKind.VIDEO, MediaKind.ANIMATION}:
+        return False
+    return media.url == media.page or urlsplit(media.url).path.lower().endswith(_PLAYLIST)
 
 
 def _is_fit(media: Media) -> bool:

@@ -81,9 +81,9 @@ def media_lines(all_media: Sequence[Media], say: Words, *, folded: bool) -> Draf
 def _media_line(media: Media, say: Words, *, folded: bool) -> Draft:
     sign, kind = _SIGNS[media.kind]
     alt = short(media.alt, 160)
-    if not address(media.url) and not alt:
+    if not address(media.link) and not alt:
         return Draft()
-    words = linked(say(kind), media.url)
+    words = linked(say(kind), media.link)
     return Draft(f"{sign} ") + hidden(words + ": " + foreign(alt) if alt else words, folded=folded)
 
 

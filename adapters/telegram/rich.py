@@ -94,14 +94,14 @@ def _inner(post: Post, look: Look) -> Iterator[_Piece]:
 
 
 def _media(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
-    tag = {MediaKind.IMAGE: "img", MediaKind.VIDEO: "video"}.get(media.kind, "")
-    url = address(media.url)
-    if not tag or not url or hidden:
+    is_file = media.kind is MediaKind.VIDEO and not media.page
+    tag, url = ("video", address(media.url)) if is_file else ("img", address(media.picture))
+    if not url or hidden:
         yield from _paragraph(pieces.media_lines([media], look.say, folded=hidden))
         return
     source = escape(url)
     yield _Piece(f'<img src="{source}">' if tag == "img" else f'<video src="{source}"></video>', 1, 0)
-    if media.alt:
+    if media.alt or not (is_file or media.is_picture):
         yield from _paragraph(pieces.media_lines([media], look.say, folded=False))
 
 

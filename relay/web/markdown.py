@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from relay.language import Words
-from relay.model import LinkCard, Media, MediaKind, Poll, Post, Quote, Removed
+from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
 from relay.phrases import quoted
 from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import clean, honest, safe_url
@@ -73,9 +73,11 @@ def _warned(warning: str, say: Words) -> str:
 def _media(media: Media, say: Words, *, folded: bool) -> str:
     """A picture, or a link where the author asked to fold it or it is none."""
     name = kind(say, media.kind)
-    if media.kind is MediaKind.IMAGE and not folded:
-        return link(media.alt or nameless(say, media.kind), media.url, sign="!")
-    return link(f"{name}: {media.alt}" if media.alt else name, media.url)
+    told = link(f"{name}: {media.alt}" if media.alt else name, media.link)
+    if not media.picture or folded:
+        return told
+    picture = link(media.alt or nameless(say, media.kind), media.picture, sign="!")
+    return picture if media.is_picture else f"{picture}\n\n{told}"
 
 
 def _quote(quote: Quote, say: Words) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 
 from relay.language import Words, words
-from relay.model import Author, Media, MediaKind, Post, Removed, Thread
+from relay.model import Author, Media, Post, Removed, Thread
 from relay.ports import Page
 from relay.text import clean, cut, plain
 from relay.web.saying import kind, warned
@@ -121,7 +121,7 @@ class Reading:
     def picture(self) -> Media | None:
         """What a link preview may show: the first picture that nobody asked to fold."""
         shown = (post for post in self.written if not (post.sensitive or post.warning))
-        return next((media for post in shown for media in post.media if media.kind is MediaKind.IMAGE), None)
+        return next((media for post in shown for media in post.media if media.picture), None)
 
     @property
     def answers(self) -> str:

@@ -70,7 +70,7 @@ def _post_text(post: Post | Removed, say: Words) -> Iterator[str]:
 
 
 def _media_text(media: Media, say: Words) -> str:
-    return f"[{kind(say, media.kind)}: {clean(media.alt, limit=2000) or say('no description')} {media.url}]"
+    return f"[{kind(say, media.kind)}: {clean(media.alt, limit=2000) or say('no description')} {media.link}]"
 
 
 def _link_text(card: LinkCard) -> str:
@@ -147,7 +147,7 @@ def _author(post: Post) -> Mapping[str, str]:
 
 
 def _media_json(media: Sequence[Media]) -> list[dict[str, str]]:
-    return [{"url": each.url, "kind": each.kind.value, "alt": each.alt} for each in media]
+    return [{"kind": each.kind.value, "alt": each.alt, **each.addresses()} for each in media]
 
 
 def _link_json(card: LinkCard | None) -> dict[str, str] | None:

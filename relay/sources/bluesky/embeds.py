@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from relay.model import LinkCard, Media, MediaKind, Quote
+from relay.model import LinkCard, Media, MediaKind, Quote, QuoteState
 from relay.sources.bluesky.address import POSTS, read_at, record_url
+from relay.sources.bluesky.animations import animation_sizes, spoken
 from relay.sources.bluesky.shapes import Blob, Embed, External, Image, Pack, Ratio, Raw, Shown, read, read_all
 from relay.sources.limits import MEDIA
 from relay.text import clean, safe_url
@@ -24,6 +25,13 @@ _NAMES = {
     "app.bsky.graph.starterpack": "Starter pack",
     "app.bsky.labeler.service": "Labeler",
 }
+
+_STATES = {
+    "viewNotFound": QuoteState.DELETED,
+    "viewBlocked": QuoteState.HIDDEN,
+    "viewDetached": QuoteState.WITHDRAWN,
+}
+"""Why a quoted post is not to be seen; of a bare record nobody says whether it is."""
 
 QuoteReader = Callable[[Shown], Quote | None]
 """Reads the quoted post of a view; None where it is none."""
@@ -70,9 +78,9 @@ def _read(embed: Embed, did: str, url: str, quoted: QuoteReader) -> Embedded:
         case "gallery":
             found = Embedded(media=_images(embed.items, did) or _images(embed.media, did))
         case "video":
-            found = Embedded(media=tuple(_video(embed, did)))
+            found = Embedded(media=tuple(_video(embed, did, url)))
         case "external":
-            found = Embedded(card=_external(embed.external, did))
+            found = _external(embed.external, did)
         case "record":
             found = _record(embed.record, url, quoted)
         case "recordWithMedia":
@@ -94,15 +102,16 @@ def _image(image: Image, did: str) -> Media | None:
     return _sized(Media(url=full or small, kind=MediaKind.IMAGE, alt=_alt(image.alt), preview=small), image.ratio)
 
 
-def _video(embed: Embed, did: str) -> Iterator[Media]:
-    """The address of a video is an HLS playlist, which browsers play and chat platforms do not fetch."""
+def _video(embed: Embed, did: str, page: str) -> Iterator[Media]:
+    """The address of a video is an HLS playlist, which neither most browsers nor chats show: it is seen in its post."""
     cid = _cid(embed.video)
     made = f"{_VIDEOS}/{quote(did, safe='')}/{cid}/" if cid else ""
-    url = safe_url(embed.playlist or "") or (made and f"{made}playlist.m3u8")
-    if url:
+    playlist = safe_url(embed.playlist or "") or (made and f"{made}playlist.m3u8")
+    if playlist:
         preview = safe_url(embed.thumbnail or "") or (made and f"{made}thumbnail.jpg")
         kind = MediaKind.ANIMATION if embed.presentation == "gif" else MediaKind.VIDEO
-        yield _sized(Media(url=url, kind=kind, alt=_alt(embed.alt), preview=preview), embed.ratio)
+        film = Media(url=playlist, kind=kind, alt=_alt(embed.alt), preview=preview, page=page)
+        yield _sized(film, embed.ratio)
 
 
 def _sized(media: Media, ratio: Raw) -> Media:
@@ -121,17 +130,18 @@ def _cid(raw: Raw) -> str:
     return cid if cid.isalnum() and cid.isascii() else ""
 
 
-def _external(raw: Raw, did: str) -> LinkCard | None:
+def _external(raw: Raw, did: str) -> Embedded:
+    """A link, or one of the animations for which clients offer a search: those are links to known places."""
     external = read(raw, External)
     url = safe_url(external.uri) if external else ""
     if external is None or not url:
-        return None
-    return LinkCard(
-        url=url,
-        title=clean(external.title or "") or clean(url),
-        description=clean(external.description or ""),
-        image=safe_url(read(external.thumb, str) or "") or blob_image(did, external.thumb, "feed_thumbnail"),
-    )
+        return NOTHING
+    title, about = clean(external.title or ""), clean(external.description or "", limit=2000)
+    picture = safe_url(read(external.thumb, str) or "") or blob_image(did, external.thumb, "feed_thumbnail")
+    if (sizes := animation_sizes(url)) is not None:
+        alt = spoken(about) or title
+        return Embedded(media=(Media(url=url, kind=MediaKind.ANIMATION, alt=alt, preview=picture, **sizes),))
+    return Embedded(card=LinkCard(url=url, title=title or clean(url), description=clean(about), image=picture))
 
 
 def _both(embed: Embed, did: str, url: str, quoted: QuoteReader) -> Embedded:
@@ -148,17 +158,22 @@ def _record(raw: Raw, url: str, quoted: QuoteReader) -> Embedded:
     shown = read(raw, Shown)
     if shown is None:
         return NOTHING
-    quote = quoted(shown) if shown.type == "app.bsky.embed.record#viewRecord" else None
-    return Embedded(quote=quote) if quote else _linked(shown, url)
+    is_shown = shown.type == "app.bsky.embed.record#viewRecord"
+    quote = quoted(shown) if is_shown else None
+    return Embedded(quote=quote) if quote else _linked(shown, url, QuoteState.HIDDEN if is_shown else _state(shown))
 
 
-def _linked(shown: Shown, url: str) -> Embedded:
+def _state(shown: Shown) -> QuoteState:
+    return _STATES.get((shown.type or "").rpartition("#")[2], QuoteState.ACCEPTED)
+
+
+def _linked(shown: Shown, url: str, state: QuoteState) -> Embedded:
     place = read_at(shown.uri)
     target = safe_url(record_url(place)) if place else ""
     if place is None or not target:
         return _unknown(url)
     if place.collection == POSTS:
-        return Embedded(quote=Quote(url=target))  # deleted, blocked, detached, or known by its name only
+        return Embedded(quote=Quote(url=target, state=state))  # not to be seen, or known by its name only
     pack = read(shown.record, Pack) or Pack()
     title = clean(shown.title or shown.name or pack.name or "") or _NAMES[place.collection]
     description = clean(shown.description or pack.description or "")

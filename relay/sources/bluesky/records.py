@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from relay.authenticity import has_handle, has_host, is_home
-from relay.model import Author, Post, PostUri, Quote
+from relay.model import Author, LinkCard, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.bluesky import embeds
 from relay.sources.bluesky.address import POSTS, WEB, Place, did_of, is_did, post_url, profile_url, read_at
@@ -253,9 +253,20 @@ def _quote(shown: Shown) -> Quote | None:
     if author.refuses or withheld((*read_labels(profile.labels), *labels)):
         return None
     found = _beside(shown, draft)
-    return Quote(url=draft.url, author=author, body=draft.body, warning=warning(labels), media=found.media)
+    return Quote(
+        url=draft.url,
+        author=author,
+        body=draft.body,
+        warning=warning(labels),
+        media=found.media,
+        link_card=found.card,
+    )
 
 
 def _beside(shown: Shown, draft: Draft) -> Embedded:
-    first = next(iter(read_all(shown.embeds, Raw)), Raw())
-    return embeds.read_embed(first, draft.did, draft.url, lambda _: None)
+    """What is attached to a quoted post; of a post that this one quotes there is the link."""
+    told = next(iter(read_all(shown.embeds, Raw)), Raw())
+    found = embeds.read_embed(told if read(told, dict[str, Raw]) else draft.embed, draft.did, draft.url, lambda _: None)
+    if found.card is None and found.quote is not None:
+        return replace(found, card=LinkCard(url=found.quote.url, title=found.quote.url))
+    return found
