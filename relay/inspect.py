@@ -125,8 +125,9 @@ async def _check_topic(topic: Wanted, parts: Parts) -> Check:
     late = [
         f"{source}: {answer.reason}" for source, answer in answers.items() if not isinstance(answer, Resolved | Refused)
     ]
-    read = [source for source, answer in answers.items() if isinstance(answer, Resolved)]
-    return Check(name=name, ok=not late, note="; ".join(late) or f"read from {', '.join(read)}")
+    found = {source: answer for source, answer in answers.items() if isinstance(answer, Resolved)}
+    notes = [*late, *(f"{source}: {answer.note}" for source, answer in found.items() if answer.note)]
+    return Check(name=name, ok=not notes, note="; ".join(notes) or f"read from {', '.join(found)}")
 
 
 # --- preview ---

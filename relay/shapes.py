@@ -76,7 +76,7 @@ def is_batch(value: object) -> bool:
 def is_resolved(value: object) -> bool:
     if not isinstance(value, Resolved):
         return is_later(value) and not isinstance(value, Gone)
-    return _all(value.feeds, str) and _texts(value.tag, value.title)
+    return _all(value.feeds, str) and _texts(value.tag, value.title, value.note)
 
 
 def is_thread(value: object) -> bool:

@@ -95,6 +95,14 @@ async def test_a_bug_is_told_with_its_traceback_in_the_log(house: House) -> None
 # --- subscribe ---
 
 
+async def test_subscribing_to_an_account_that_has_moved_says_so(house: House) -> None:
+    moved = "@illa@ayllu.example has moved to @illa@plaza.example"
+    house.sources["fake"] = Scripted(
+        "fake", Resolved(feeds=("f1",), title="@illa@ayllu.example", account=True, note=moved)
+    )
+    assert moved in plain((await house.ask("subscribe @illa@ayllu.example networks=fake")).text)
+
+
 async def test_subscribing_says_what_it_understood_and_links_at_once(house: House) -> None:
     house.sources["other"] = Scripted("other", Resolved(feeds=("o1",), title="Bridges of the Andes"))
     answer = await house.ask("subscribe #Qeswachaka language=es,qu only=media")

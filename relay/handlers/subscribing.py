@@ -182,6 +182,7 @@ def _subscribed(one: Subscription, answers: Answers, say: Words) -> Answer:
     late = {name: answer for name, answer in answers.items() if isinstance(answer, TryLater)}
     blocks = [line(say("Done: {topic} is brought to the channel from now on."), topic=bold(one.topic))]
     blocks += [item("{source}: {title}", source=name, title=answer.title or one.topic) for name, answer in read.items()]
+    blocks += [item("⚠️ {note}", note=answer.note) for answer in read.values() if answer.note]
     blocks += [
         item(
             say("{source} does not answer just now ({reason}); it will be read as soon as it does"),

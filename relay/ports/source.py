@@ -25,6 +25,8 @@ class Resolved:
     """What was understood, for people."""
     account: bool = False
     """It is somebody's account, which is more than a page that has a feed."""
+    note: str = ""
+    """What is to be done about it, for people, though it can be read: the account has moved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,14 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The address of an account's feed, and what is to be done about it, for people."""
+
+    feed: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A post by its id at the server ``base``."""
 

@@ -9,12 +9,13 @@ from relay.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import address, tags
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.address import Profile
+from relay.sources.mastodon.address import Found, Profile
 from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.handles import find_actor
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.moved import moved
 from relay.sources.mastodon.parse import SOURCE, read_author
 from relay.sources.mastodon.shapes import Account, read
 from relay.sources.mastodon.tags import Tagged, Wrong
@@ -55,16 +56,16 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     answers: list[Told | Trouble] = []
     for base, name in asks.items():
         found = await _find(api, base, name)
-        if not isinstance(found, str) and base == profile.base:
+        if not isinstance(found, Found) and base == profile.base:
             found = await _find_elsewhere(about, profile, found)
-        if isinstance(found, str):
-            return Resolved(feeds=(found,), title=str(profile), account=True)
+        if isinstance(found, Found):
+            return Resolved(feeds=(found.feed,), title=str(profile), account=True, note=found.note)
         answers.append(found)
     verdict = _verdict(profile, answers)
     return await _pointed(about, profile, verdict) if isinstance(verdict, Refused) else verdict
 
 
-async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble) -> str | Told | Trouble:
+async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble) -> Found | Told | Trouble:
     """By Misskey's API; or at the server that the domain's WebFinger names, which may have another address."""
     if (await about.kind(profile.base)).speech is Speech.MISSKEY:
         return await misskey.find_account(about.api, profile)
@@ -79,12 +80,16 @@ async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble)
     return await _find(about.api, base, f"{profile.who}@{profile.home}", uri=uri)
 
 
-async def _find(api: Api, base: str, name: str, *, uri: str = "") -> str | Told | Trouble:
+async def _find(api: Api, base: str, name: str, *, uri: str = "") -> Found | Told | Trouble:
     """The address of the account's feed, or why there is none; ``uri``: it has to be this account."""
     answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
-    if isinstance(answer, Told) and (identifier := _identifier(api, answer, uri)):
-        return address.account_feed(address.instance_of(answer.url), identifier)
-    return answer
+    account = read(answer.body, Account) if isinstance(answer, Told) else None
+    if account is None or not isinstance(answer, Told):
+        return answer
+    there = address.instance_of(answer.url)
+    if not account.id or not _is_believed(api, account, there, uri):
+        return answer
+    return Found(address.account_feed(there, str(account.id)), moved(account, there))
 
 
 async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:
@@ -96,13 +101,12 @@ async def _pointed(about: About, profile: Profile, refused: Refused) -> Refused:
     return Refused(f"{refused.reason}; {profile.home} runs {software.kind.label}: perhaps its feed helps, {feed}")
 
 
-def _identifier(api: Api, answer: Told, uri: str) -> str:
-    """The account's id; empty where the answer is about none, or about one that the server does not speak for."""
-    account, base = read(answer.body, Account), address.instance_of(answer.url)
+def _is_believed(api: Api, account: Account, base: str, uri: str) -> bool:
+    """Whether the account is the one that is looked for, and one that the server may speak for."""
     who = read_author(account, base)
-    is_believed = who is not None and standing(base, who.uri, api.instances) is not Standing.STRANGER
-    is_believed = is_believed and (not uri or (who is not None and who.uri == uri))
-    return str(account.id or "") if account and is_believed else ""
+    if who is None or standing(base, who.uri, api.instances) is Standing.STRANGER:
+        return False
+    return not uri or who.uri == uri
 
 
 def _verdict(profile: Profile, answers: Sequence[Told | Trouble]) -> Refused | TryLater:

@@ -40,6 +40,7 @@ class Account(msgspec.Struct):
     noindex: bool | None = None
     created_at: str | None = None
     fields: Raw = Raw()
+    moved: Raw = Raw()
 
 
 class Size(msgspec.Struct):

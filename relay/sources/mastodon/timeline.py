@@ -21,9 +21,11 @@ from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import UNKNOWN, Kind, Speech, refusal
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
+from relay.sources.mastodon.moved import moved
 from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.place import PAGE, How, Place
 from relay.sources.mastodon.reading import Reading
+from relay.sources.mastodon.shapes import Status, read
 from relay.sources.mastodon.tags import Tagged
 from relay.sources.off_loop import off_loop
 
@@ -87,7 +89,7 @@ class Timelines:
             cursor=cursor if cursor != feed.cursor else None,
             wait=max(waits, default=None),
             more=step.more and reading.page.wait is None,
-            note=_NOTES[reading.how].format(host=host_of(feed.address)),
+            note=_NOTES[reading.how].format(host=host_of(feed.address)) or ("" if wanted else _moved(feed, reading)),
         )
 
 
@@ -154,6 +156,13 @@ def _posts(feed: str, wanted: Tagged | None, reading: Reading, shown: Iterable[s
         post = reading.read(reading.page.items[identifier], instance_of(feed))
         if post and not post.unlisted and (wanted is None or wanted.wants(post.tags)):
             yield post
+
+
+def _moved(feed: Feed, reading: Reading) -> str:
+    """Whether the account has moved, as the server says beside its newest post."""
+    newest = max(reading.page.items, key=place.age, default=None)
+    status = read(reading.page.items[newest], Status) if newest and reading.read is not read_note else None
+    return moved(status.account, instance_of(feed.address)) if status else ""
 
 
 def _answers_others(post: Post) -> bool:

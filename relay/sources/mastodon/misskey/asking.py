@@ -10,12 +10,13 @@ from relay.authenticity import counts_unasked
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
 from relay.sources.limits import THREAD
-from relay.sources.mastodon.address import Profile, Status, host_of, notes_feed
+from relay.sources.mastodon.address import Found, Profile, Status, host_of, notes_feed
 from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed, as_list
 from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.notes import read_note
+from relay.sources.mastodon.moved import moved_uri
 from relay.sources.mastodon.parse import local_id
 from relay.sources.mastodon.place import PAGE, Place, age
 from relay.sources.mastodon.shapes import Raw, identified, read
@@ -48,12 +49,13 @@ async def read_account(
     return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else await as_list(answer)
 
 
-async def find_account(api: Api, profile: Profile) -> str | Trouble:
+async def find_account(api: Api, profile: Profile) -> Found | Trouble:
     """The address of the feed of an account at its own server, as it shows itself to visitors."""
     answer = await api.post(f"{profile.base}/api/users/show", {"username": profile.who})
     user = read(answer.body, shapes.User) if isinstance(answer, Told) else None
     if user and user.id and not user.host and (user.username or "").lower() == profile.who.lower():
-        return notes_feed(profile.base, user.id)
+        note = moved_uri(str(profile), user.moved_to or "", profile.base, f"{profile.base}/users/{user.id}")
+        return Found(notes_feed(profile.base, user.id), note)
     return Missing(host_of(profile.base), 404, sure=True) if isinstance(answer, Told) else answer
 
 

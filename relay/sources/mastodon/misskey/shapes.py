@@ -27,6 +27,7 @@ class User(msgspec.Struct, rename="camel"):
     description: str | None = None
     no_crawle: bool | None = None
     is_explorable: bool | None = None
+    moved_to: str | None = None
 
 
 class Size(msgspec.Struct):
