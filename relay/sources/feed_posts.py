@@ -55,6 +55,8 @@ class Item:
     """The id of the entry that it answers, as the document has it."""
     links: frozenset[str] = frozenset()
     """The pages of its own site that it links to."""
+    slice: str = ""
+    """A digest of its bytes, if nothing but these makes it what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,9 @@ def works(document: Document, setting: Setting) -> Iterator[tuple[int, Callable[
     """
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
     links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
-    for name, entry in zip(_names(entries, links), entries, strict=True):
+    names = _names(entries, links)
+    entries = _told_apart(entries, names, _own_names(entries, links))
+    for name, entry in zip(names, entries, strict=True):
         yield len(entry.body.text), partial(_read_item, entry, name, setting)
 
 
@@ -171,14 +175,23 @@ def _names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
 
     A name that entries share tells nothing (there are sites that give all of them one guid): link and words are added.
     """
-    own = zip(entries, links, strict=True)
-    names = [_own_name(entry) or link or _words(entry) for entry, link in own]
+    names = _own_names(entries, links)
     additions: tuple[Callable[[int], str], ...] = (links.__getitem__, lambda index: _words(entries[index]))
     for addition in additions:
         count = Counter(names)
         if len(count) < len(names):
             names = [f"{name}|{addition(index)}" if count[name] > 1 else name for index, name in enumerate(names)]
     return names
+
+
+def _own_names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
+    return [_own_name(entry) or link or _words(entry) for entry, link in zip(entries, links, strict=True)]
+
+
+def _told_apart(entries: Sequence[Entry], names: Sequence[str], own: Sequence[str]) -> list[Entry]:
+    """What others make an entry to be is not told by its bytes."""
+    named = zip(entries, names, own, strict=True)
+    return [entry if name == alone else replace(entry, slice="") for entry, name, alone in named]
 
 
 def _own_name(entry: Entry) -> str:
@@ -224,6 +237,7 @@ def _item(entry: Entry, place: str, names: Names, setting: Setting) -> Item:
         fresh=dated is not None and abs(setting.now - dated) <= _FRESH,
         answers=entry.reply_to,
         links=links(post),
+        slice=entry.slice,
     )
 
 

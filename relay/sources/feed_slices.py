@@ -53,8 +53,10 @@ def cut(body: bytes) -> Slices | None:
     slices = [body[start:stop] for start, stop in finder.places]
     if not slices or any(mark in one for one in slices for mark in _LASTING):
         return None
-    digests = tuple([blake2b(one, digest_size=6).hexdigest() for one in slices])
-    return Slices(body, tuple(finder.places), digests, finder.around)
+    digests = [blake2b(one, digest_size=6).hexdigest() for one in slices]
+    if len(set(digests)) < len(digests):  # which of them is it?
+        return None
+    return Slices(body, tuple(finder.places), tuple(digests), finder.around)
 
 
 class _RefusedError(Exception):

@@ -23,6 +23,25 @@ class Moving(msgspec.Struct, frozen=True, array_like=True):
     polls: int
 
 
+class Slice(msgspec.Struct, frozen=True, array_like=True):
+    """An entry that was read: its name, a digest of its page, and when it was published, 0 where it does not say."""
+
+    name: str
+    page: str = ""
+    date: int = 0
+
+
+class Slices(msgspec.Struct, frozen=True, array_like=True):
+    """The entries of the last document by digests of their bytes (:mod:`relay.sources.rss.standing`)."""
+
+    place: str = ""
+    around: str = ""
+    """Digests of the address, and of all that entries' meaning depends on beside their bytes."""
+    read: dict[str, Slice] = {}
+    passed: str = ""
+    """Those that were too many to be looked at, one digest after the other."""
+
+
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the last poll left behind. Times are seconds of Unix time, 0 for none."""
 
@@ -63,6 +82,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of each entry the marks by which it is known again: :func:`relay.sources.rss.identity.Mark`."""
     gone: str = ""
     """The names of entries that left the document long ago."""
+    slices: Slices | None = None
 
     @classmethod
     def load(cls, text: str) -> Cursor:

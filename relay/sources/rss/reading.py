@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +20,8 @@ from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import Item, note, setting_of
 from relay.sources.feed_worker import FeedWorker, items_of
 from relay.sources.off_loop import off_loop
-from relay.sources.rss.cursor import Cursor, moment, seconds
+from relay.sources.rss import standing
+from relay.sources.rss.cursor import Cursor, Slice, moment, seconds
 from relay.sources.rss.hints import hints
 from relay.sources.rss.manners import FEEDS, asked, habit, is_stale
 from relay.sources.rss.news import compare
@@ -88,6 +89,15 @@ class Reading:
         return is_stale(moment(self.cursor.latest), timedelta(seconds=self.cursor.gap), now)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """What was read of a document, and what stands in it as before."""
+
+    document: Document
+    items: Sequence[Item]
+    others: Mapping[str, Slice]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """Reads addresses; at most the newest ``most`` publications of one reading are news."""
@@ -145,18 +155,19 @@ class Reader:
 
     async def _answered(self, visit: Visit, way: _Way, answer: Answer, now: datetime) -> Reading:
         etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
-        body = blake2b(answer.body, digest_size=8).hexdigest()
+        body = await off_loop(len(answer.body) // 10, partial(_digest, answer.body))
         if body == visit.cursor.body:
             fresh = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified)
             return self._unchanged(replace(visit, cursor=fresh), answer, now)
-        document = await self._parse(answer)
-        if isinstance(document, TryLater):
-            return await self._led(visit, way, answer, document)
+        read = await self._read(visit, answer, now)
+        if isinstance(read, TryLater):
+            return await self._led(visit, way, answer, read)
+        document = read.document
         if document.truncated and not visit.seeded:  # its missing half would be taken for news at the next poll
             return _fail(visit, TryLater(f"{answer.url} broke off in the middle of the feed"))
         whole = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified, body=body)
         none = msgspec.structs.replace(visit.cursor, etag="", modified="", body="")
-        return await self._take(replace(visit, cursor=none if document.truncated else whole), answer, document, now)
+        return self._take(replace(visit, cursor=none if document.truncated else whole), answer, read, now)
 
     async def _led(self, visit: Visit, way: _Way, answer: Answer, failed: TryLater) -> Reading:
         """No feed stands at the address: read the first one that the answer leads to."""
@@ -178,19 +189,33 @@ class Reader:
             failed = replace(failed, reason=f"{failed.reason}, and names none; give the address of the feed itself")
         return _nowhere(visit, failed, readings)
 
-    async def _parse(self, answer: Answer) -> Document | TryLater:
+    async def _read(self, visit: Visit, answer: Answer, now: datetime) -> _Entries | TryLater:
+        """What of the document does not stand there as before; all of it where that has to do with the rest."""
+        before = standing.known(visit.cursor.slices, answer.url, visit.cursor.items) if visit.cursor.slices else {}
+        while True:
+            document = await self._parse(answer, visit.cursor.slices.around if visit.cursor.slices else "", before)
+            if isinstance(document, TryLater):
+                return document
+            setting = setting_of(document, address=visit.name, url=answer.url, now=now, feed=visit.feed)
+            items = await items_of(document, setting)
+            others = standing.others(document, before)
+            if not others or standing.are_apart(items, others.values()):
+                return _Entries(document, items, others)
+            before = {}
+
+    async def _parse(self, answer: Answer, around: str, before: Collection[str]) -> Document | TryLater:
         if what := nature(answer.body):
             return TryLater(f"{answer.url} is {what}")
-        document = await self.worker.parse(answer.body, answer.headers.get("content-type", ""))
+        content_type = answer.headers.get("content-type", "")
+        document = await self.worker.parse(answer.body, content_type, around, before)
         if document is None:
             return TryLater(f"{answer.url} is too large or too tangled to be read", CLOSED)
-        if not document.version and not document.entries:
+        if not document.version and not document.found:
             return TryLater(f"{answer.url} is not a feed")
         return document
 
-    async def _take(self, visit: Visit, answer: Answer, document: Document, now: datetime) -> Reading:
-        setting = setting_of(document, address=visit.name, url=answer.url, now=now, feed=visit.feed)
-        items = await items_of(document, setting)
+    def _take(self, visit: Visit, answer: Answer, read: _Entries, now: datetime) -> Reading:
+        document, items = read.document, read.items
         known, said = visit.cursor, hints(document, answer.body, answer.headers, answer.url)
         news = compare(
             items,
@@ -198,9 +223,10 @@ class Reader:
             known.gone,
             newest=moment(known.newest) if known.newest and visit.seeded else None,
             most=self.most if visit.seeded else None,
+            unchanged=[one.name for one in read.others.values()],
             stood=known.stood,
         )
-        latest, gap = _dates(items)
+        latest, gap = _dates(standing.dates(items, read.others.values()))
         cursor = msgspec.structs.replace(
             known,
             minutes=said.minutes,
@@ -216,6 +242,7 @@ class Reader:
             stood=False,
             items=news.items,
             gone=news.gone,
+            slices=standing.remembered(document, items, read.others, answer.url),
         )
         return Reading(
             cursor=cursor.follow(answer.moved, now),
@@ -277,8 +304,11 @@ def _refused(visit: Visit, answer: Answer, now: datetime) -> Reading:
     return Reading(cursor=cursor, failed=refused(answer, lost, now), astray=not overloaded)
 
 
-def _dates(items: Sequence[Item]) -> tuple[int, int]:
+def _dates(dates: Sequence[int]) -> tuple[int, int]:
     """The newest date, and the seconds that usually lie between two; 0 where nobody knows."""
-    dates = [item.post.published for item in items if item.date]
-    usual = habit(dates)
-    return seconds(max(dates)) if dates else 0, int(usual.total_seconds()) if usual else 0
+    usual = habit([moment(date) for date in dates])
+    return max(dates, default=0), int(usual.total_seconds()) if usual else 0
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=8).hexdigest()

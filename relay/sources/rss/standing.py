@@ -1,0 +1,86 @@
+"""Entries that stand in a feed with the same bytes as before: known without being read again. Pure.
+
+What is read of the others must be the same as if all were read. So an entry is remembered by its bytes only if it means
+the same wherever it stands, and where one that is read has to do with those that are not, all are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import blake2b
+
+from relay.address import page
+from relay.sources.feed_parse import MANY, Document
+from relay.sources.feed_posts import Item
+from relay.sources.rss.cursor import Slice, Slices, seconds
+
+_SIZE = 12
+"""Characters of a digest."""
+
+
+def known(slices: Slices, url: str, names: Collection[str]) -> Mapping[str, Slice]:
+    """What is remembered of entries, by their bytes, as they were read at this address; ``names``: of known ones."""
+    if slices.place != _digest(url):
+        return {}
+    read = {digest: one for digest, one in slices.read.items() if one.name in names}
+    return read | {digest: Slice("") for digest in _split(slices.passed)}
+
+
+def others(document: Document, before: Mapping[str, Slice]) -> dict[str, Slice]:
+    """What is in the document and was not read again."""
+    again = {entry.slice for entry in document.entries}
+    return {digest: before[digest] for digest in document.slices or () if digest in before and digest not in again}
+
+
+def are_apart(items: Sequence[Item], rest: Iterable[Slice]) -> bool:
+    """Whether the entries that were read have nothing to do with the rest, nor with each other.
+
+    They neither answer nor name one, and share no name.
+    """
+    names, pages = set[str](), {_place(item) for item in items}
+    for one in rest:
+        names.add(one.name)
+        pages.add(one.page)
+    return all(item.slice and item.name not in names and not item.answers for item in items) and not any(
+        _digest(there) in pages for item in items for there in item.links
+    )
+
+
+def remembered(document: Document, items: Sequence[Item], rest: Mapping[str, Slice], url: str) -> Slices | None:
+    """What is in the document, for the next time."""
+    if not document.slices:
+        return None
+    read = {item.slice: _slice(item) for item in items if item.slice and _is_lasting(item)}
+    read |= {digest: one for digest, one in rest.items() if one.name}
+    passed = ""
+    if document.found > MANY:
+        looked_at = {entry.slice for entry in document.entries} | read.keys()
+        passed = "".join(digest for digest in document.slices if digest not in looked_at)
+    return Slices(_digest(url), document.around, read, passed)
+
+
+def dates(items: Iterable[Item], rest: Iterable[Slice]) -> list[int]:
+    """When the entries were published, as far as they say so; seconds."""
+    said = [seconds(item.post.published) for item in items if item.date]
+    return said + [one.date for one in rest if one.date]
+
+
+def _slice(item: Item) -> Slice:
+    return Slice(item.name, _place(item), seconds(item.post.published) if item.date else 0)
+
+
+def _is_lasting(item: Item) -> bool:
+    """A date to come counts as now until it has come."""
+    return item.date is None or item.date == item.post.published
+
+
+def _place(item: Item) -> str:
+    return _digest(page(item.post.url))
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="replace"), digest_size=4).hexdigest()
+
+
+def _split(digests: str) -> list[str]:
+    return [digests[start : start + _SIZE] for start in range(0, len(digests), _SIZE)]
