@@ -251,6 +251,10 @@ def names(kind: Kind) -> Mapping[str, EntryPoint]:
 
 def load(kind: Kind, name: str) -> Plugin[Any, Any]:
     """Import one plugin. Raises :class:`PluginError` with the entry point and the distribution that brought it."""
+    points = {point.value: point for point in entry_points(group=f"relay.{kind}", name=name)}
+    if len(points) > 1:
+        told = " and ".join(sorted(f"{point.value} ({_where(point)})" for point in points.values()))
+        raise PluginError(f"{kind[:-1]} {name!r} is brought by {told}; uninstall all but one")
     point = names(kind)[name]
     try:
         plugin = point.load()

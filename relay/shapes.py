@@ -6,9 +6,9 @@ Python checks no annotation at run time; what is wrong here would otherwise fail
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from relay.model import Deleted, Destination, Edited, Post, Published
+from relay.model import Author, Deleted, Destination, Edited, Post, Published
 from relay.ports import (
     Account,
     Adapter,
@@ -29,10 +29,15 @@ from relay.ports import (
 )
 
 _LONGEST = timedelta(days=366)
+_LONGEST_GAP = timedelta(days=1)
 
 
 def _all(values: object, *kinds: type) -> bool:
     return isinstance(values, tuple) and all(isinstance(value, kinds) for value in values)
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind)
 
 
 def _texts(*values: object) -> bool:
@@ -92,11 +97,21 @@ def is_checks(value: object) -> bool:
 def is_mentions(value: object) -> bool:
     if not isinstance(value, Mentions):
         return is_later(value)
-    return _all(value.mentions, Mention) and _cursor(value.cursor) and _span(value.wait)
+    told = _all(value.mentions, Mention) and all(map(_is_mention, value.mentions))
+    return told and _cursor(value.cursor) and _span(value.wait)
+
+
+def _is_mention(mention: Mention) -> bool:
+    if not (_is(mention.at, datetime) and mention.at.tzinfo and _is(mention.asker, Author)):
+        return False
+    asker, told = mention.asker, (mention.text, mention.about, mention.language, mention.reply)
+    return _texts(asker.uri, asker.name, asker.handle, asker.url, mention.uri, *told)
 
 
 def is_account(value: object) -> bool:
-    return isinstance(value, Account) or is_later(value)
+    if not isinstance(value, Account):
+        return is_later(value)
+    return _texts(value.uri, value.handle, value.url, value.note)
 
 
 def is_answered(value: object) -> bool:
@@ -110,8 +125,28 @@ def misfit(plugin: object, kind: type[Adapter] | type[Source]) -> str:
     missing = [name for name in methods if not callable(getattr(plugin, name, None))]
     if missing:
         return f"no {' and no '.join(missing)}"
-    if adapter:
-        return "" if isinstance(getattr(plugin, "limits", None), Limits) else "limits that are no Limits"
-    interval = getattr(plugin, "interval", None)
-    sound = isinstance(interval, timedelta) and timedelta(0) < interval <= _LONGEST
-    return "" if sound else "an interval that is no time span"
+    return _misfit_adapter(plugin) if adapter else _misfit_source(plugin)
+
+
+def _misfit_adapter(plugin: object) -> str:
+    limits = getattr(plugin, "limits", None)
+    if not isinstance(limits, Limits):
+        return "limits that are no Limits"
+    sizes = all(size is None or (_is(size, int) and size > 0) for size in (limits.text, limits.media))
+    flags = (limits.threads, limits.edits, limits.deletions, limits.idempotent)
+    gap = _is(limits.gap, timedelta) and timedelta(0) <= limits.gap <= _LONGEST_GAP
+    fits = sizes and gap and all(_is(flag, bool) for flag in flags)
+    return "" if fits and limits.on_unknown in {None, "resend", "skip"} else f"limits that make no sense ({limits})"
+
+
+def _misfit_source(plugin: object) -> str:
+    spans = {"interval": "an interval", "listen": "a listen", "sweep": "a sweep"}
+    for name, told in spans.items():
+        span = getattr(plugin, name, None if name == "interval" else _LONGEST)
+        if not isinstance(span, timedelta) or not timedelta(0) < span <= _LONGEST:
+            return f"{told} that is no time span"
+    match getattr(plugin, "posting", (1, _LONGEST)):
+        case (int(most), timedelta() as span) if most > 0 and span > timedelta(0):
+            return ""
+        case _:
+            return "a posting that is no number of answers in a time span"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ import pytest
 
 from relay.config import ConfigError, load
 from relay.fence import Bug, apart, fenced_adapter, fenced_source
-from relay.model import Feed, FeedId, MessageId
-from relay.plugins import PluginError
+from relay.model import Author, Feed, FeedId, MessageId
+from relay.plugins import Kind, PluginError
+from relay.plugins import load as load_plugin
 from relay.ports import (
     Batch,
     Gone,
+    Limits,
+    Mention,
     MentionedSource,
+    Mentions,
     RecheckingSource,
     Refused,
     Resolved,
@@ -27,8 +32,9 @@ from relay.ports import (
     TryLater,
     Unknown,
 )
+from relay.shapes import is_mentions
 from relay.stage import Draft, Stage
-from relay.testing import FakeAdapter, FakeInbox, FakeSource, delivery, post
+from relay.testing import NOON, FakeAdapter, FakeInbox, FakeSource, author, delivery, post
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import CONFIG, ILLA, actions, database
 from tests.third_party import MODULE, installed
@@ -221,7 +227,78 @@ def test_what_is_no_adapter_is_refused_at_the_start(built: Any) -> None:
         fenced_adapter("smoke", lambda: built)
 
 
+NONSENSE = [
+    Limits(text=0),
+    Limits(text=-5),
+    Limits(text="4000"),  # type: ignore[arg-type]  # these are the faults
+    Limits(media=-1),
+    Limits(gap=timedelta(seconds=-1)),
+    Limits(gap=timedelta.max),
+    Limits(gap=5),  # type: ignore[arg-type]  # these are the faults
+    Limits(edits="yes"),  # type: ignore[arg-type]  # these are the faults
+    Limits(on_unknown="perhaps"),  # type: ignore[arg-type]  # these are the faults
+]
+
+
+@pytest.mark.parametrize("limits", NONSENSE, ids=str)
+def test_limits_that_make_no_sense_are_refused_at_the_start(limits: Limits) -> None:
+    adapter = FakeAdapter(name="smoke")
+    adapter.limits = limits
+    with pytest.raises(PluginError, match="limits that make no sense"):
+        fenced_adapter("smoke", lambda: adapter)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("interval", 5),
+        ("interval", timedelta(0)),
+        ("listen", 5),
+        ("listen", timedelta.max),
+        ("sweep", None),
+        ("posting", 5),
+        ("posting", (0, timedelta(hours=1))),
+        ("posting", ("9", timedelta(hours=1))),
+        ("posting", (9, timedelta(0))),
+    ],
+)
+def test_a_source_whose_pauses_make_no_sense_is_refused_at_the_start(name: str, value: object) -> None:
+    source = FakeSource(name="smoke")
+    setattr(source, name, value)
+    with pytest.raises(PluginError, match=f"a.? {name} that is no"):
+        fenced_source("smoke", lambda: source)
+
+
+MENTION = Mention(uri="https://ayllu.example/1", asker=author(), text="@relay unroll", at=NOON)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": NOON.replace(tzinfo=None)},
+        {"at": "now"},
+        {"uri": 5},
+        {"asker": "illa"},
+        {"asker": Author(uri="illa", name="Illa", handle=None)},  # type: ignore[arg-type]  # that is the fault
+        {"text": None},
+        {"about": None},
+    ],
+)
+def test_a_mention_that_fits_nowhere_is_none(changes: dict[str, Any]) -> None:
+    assert is_mentions(Mentions(mentions=(MENTION,)))
+    assert not is_mentions(Mentions(mentions=(MENTION, replace(MENTION, **changes))))
+
+
 # --- the configuration ---
+
+
+@pytest.mark.parametrize(("kind", "name"), [("adapters", "discord"), ("sources", "mastodon")])
+def test_a_name_that_two_plugins_claim_is_nobody_s(tmp_path: Path, kind: Kind, name: str) -> None:
+    """Else whoever installs something that calls itself like a part of the relay would have taken its place."""
+    claimed = installed(tmp_path / "plugins", "1/0", group=f"relay.{kind}", points=f"{name} = {MODULE}:plugin")
+    with claimed, pytest.raises(PluginError, match=rf"{MODULE}:plugin \(smoke-signals 1.2\).*uninstall all but one"):
+        load_plugin(kind, name)
+
 
 SETTINGS = """
 from pydantic import field_validator
