@@ -215,6 +215,23 @@ async def test_a_feed_that_is_away_is_not_exchanged_for_another_one_while_its_pa
     assert "/feed.xml" not in paths(server)
 
 
+async def test_nor_is_one_that_the_page_names_by_an_address_from_which_it_moved(server: FeedServer) -> None:
+    server.put("/main", server._rss())
+    moved = "/redirect?status=301&amp;to=/main"
+    async with Reader(page(server, "/page", head=feeds(moved, "/feed.xml"))) as reader:
+        for _ in range(3):
+            await reader.poll()
+            reader.now += DAY
+        assert Cursor.load(reader.feed.cursor).home == f"{server.url}/main"
+        server.put("/main", Document(b"", status=404))
+        for _ in range(2):
+            assert isinstance(await reader.ask(), TryLater)
+        server.add_item("second")
+        server.put("/main", server._rss())
+        assert await reader.read() == [("Published", "second")]
+    assert "/feed.xml" not in paths(server)
+
+
 @pytest.mark.parametrize("how", ["gone", "lost for a week", "not named any more"])
 async def test_a_feed_that_will_not_come_back_is_exchanged_for_the_next_one(server: FeedServer, how: str) -> None:
     server.put("/main", server._rss())

@@ -77,6 +77,8 @@ class Reading:
     """Why nothing could be read."""
     astray: bool = False
     """It failed in a way that another address may not."""
+    place: str = ""
+    """Where it failed, after redirects."""
     away: bool = False
     """Nobody answered: the feed may be there nevertheless."""
     events: tuple[Event, ...] = ()
@@ -111,7 +113,7 @@ class Reader:
 
     async def read(self, visit: Visit) -> Reading:
         """Read where the feed moved to, or where a page says that it is; if it is not there, at the address itself."""
-        way = _Way(visit.cursor.home if visit.cursor.found and visit.seeded else "")
+        way = _Way(visit.cursor.home if visit.seeded else "")
         if not visit.cursor.home:
             return await self._ask(visit, way)
         reading = await self._ask(replace(visit, url=visit.cursor.home, finds=False), way)
@@ -179,7 +181,7 @@ class Reader:
             reading = await self._ask(visit.towards(lead, answer.url), way)
             if reading.failed is None:
                 return replace(reading, note="; ".join(filter(None, (_choice(lead, some), reading.note))))
-            if lead.url == way.former and isinstance(reading.failed, TryLater):
+            if way.former and way.former in (lead.url, reading.place) and isinstance(reading.failed, TryLater):
                 return reading  # it is named as before, and will come back: another one is not the same
             if not lead.is_guess:
                 readings.append(reading)
@@ -187,7 +189,7 @@ class Reader:
                 break
         if visit.finds and not readings and is_page(answer.body):
             failed = replace(failed, reason=f"{failed.reason}, and names none; give the address of the feed itself")
-        return _nowhere(visit, failed, readings)
+        return replace(_nowhere(visit, failed, readings), place=answer.url)
 
     async def _read(self, visit: Visit, answer: Answer, now: datetime) -> _Entries | TryLater:
         """What of the document does not stand there as before; all of it where that has to do with the rest."""
@@ -258,7 +260,7 @@ class _Way:
     """One poll's, to a feed."""
 
     former: str
-    """Where a page named the feed at the last poll."""
+    """Where else than at its address the feed was read before."""
     readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
     """What came of each address and the cookies that were sent there."""
     begun: float = field(default_factory=time.monotonic)
@@ -301,7 +303,7 @@ def _refused(visit: Visit, answer: Answer, now: datetime) -> Reading:
         cursor = msgspec.structs.replace(cursor, lost=seconds(now))
     lost = now - moment(cursor.lost) if cursor.lost else timedelta(0)
     overloaded = answer.status >= 500 or answer.status == 429  # the place is right
-    return Reading(cursor=cursor, failed=refused(answer, lost, now), astray=not overloaded)
+    return Reading(cursor=cursor, failed=refused(answer, lost, now), astray=not overloaded, place=answer.url)
 
 
 def _dates(dates: Sequence[int]) -> tuple[int, int]:
