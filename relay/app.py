@@ -248,7 +248,7 @@ class App:
             above=self.threads.above,
             is_request=accounts.is_request,
         )
-        self.erasing = Erasing(store=store, tenure=self.tenure)
+        self.erasing = Erasing(store=store, tenure=self.tenure, sure=lambda: self.timekeeper.is_sure)
         self.folding = Folding(store=store, tenure=self.tenure)
         self.growth = Growth(
             store=store,

@@ -63,6 +63,8 @@ class Timekeeper:
     longest: timedelta
     _offset: timedelta = field(default=timedelta(0), init=False)
     _disturbed: float | None = field(default=None, init=False)
+    _doubted: float | None = field(default=None, init=False)
+    """When the relay started with a clock that is far ahead of what the database has seen."""
     _swept: float = field(default=0.0, init=False)
     started: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set once it is known whether the clock was set while the relay was off."""
@@ -73,6 +75,11 @@ class Timekeeper:
     def is_settled(self) -> bool:
         """Whether what is old by this clock may be erased."""
         return self._disturbed is None or self.clock.steady() - self._disturbed >= SETTLED.total_seconds()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether what was appointed may be erased: a jump moved that along, but a start ahead may be a wrong clock."""
+        return self._doubted is None or self.clock.steady() - self._doubted >= SETTLED.total_seconds()
 
     async def run(self) -> None:
         """Look on until cancelled."""
@@ -90,6 +97,8 @@ class Timekeeper:
             self._tell(f"it is {_span(away)} behind what the database has seen; what waits is brought in line with it")
         elif away > LONG_AWAY:
             self._disturbed = self.clock.steady()
+        if away > SETTLED:
+            self._doubted = self.clock.steady()
         await self._bring_in_line(away if is_behind else timedelta(0), self.clock())
         self.started.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +20,8 @@ class Erasing:
 
     store: Store
     tenure: Tenure
+    sure: Callable[[], bool] = lambda: True
+    """Whether the clock can be believed: what is erased does not come back."""
     every: timedelta = timedelta(minutes=1)
     compact_every: timedelta = timedelta(hours=6)
     """The database's file is written anew so often at most: of a large one that takes seconds."""
@@ -27,12 +30,18 @@ class Erasing:
         time = asyncio.get_running_loop().time
         compact = time()
         while True:
-            count = await self.tenure.persist(lambda: self.store.save_erased(self.tenure.clock()))
+            count = await self.erase()
             if count:
                 log.info("what authors took back was erased", posts=count)
             if time() >= compact and await self._compact():
                 compact = time() + self.compact_every.total_seconds()
             await asyncio.sleep(self.every.total_seconds())
+
+    async def erase(self) -> int | None:
+        """Erase what one stop hides, where one is due: how many posts."""
+        if not self.sure():
+            return None
+        return await self.tenure.persist(lambda: self.store.save_erased(self.tenure.clock()))
 
     async def _compact(self) -> bool:
         """Whether the file was written anew."""

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import BigInteger, Connection, insert, select, type_coerce, update
 
 from relay.clock import SETTLED, Clock, Timekeeper
+from relay.erasing import Erasing
 from relay.lease import Tenure
 from relay.log import Trouble
 from relay.sources.mastodon.budget import Budget
@@ -314,10 +315,35 @@ async def test_after_a_long_absence_nothing_is_erased_at_once(store_url: str, st
         await other.write(lambda connection: connection.execute(insert(feeds).values(values)))
     finally:
         await other.close()
-    time, _ = keeper(store, Machine())
+    machine = Machine()
+    time, _ = keeper(store, machine)
     await time.start()
     assert time.started.is_set()
     assert not time.is_settled
+    assert not time.is_sure
+    machine.pass_by(SETTLED)
+    assert time.is_sure
+
+
+async def test_a_stop_that_fell_due_while_the_relay_was_off_is_not_made_final_by_a_clock_that_is_doubted(
+    store_url: str, store: SqlStore
+) -> None:
+    """What an author may undo for three days is not erased because a machine woke up in the wrong week."""
+    await store.save_author_stop("https://ayllu.example/illa", START, START + 3 * DAY)
+    other = connect(store_url, timedelta(seconds=5))
+    try:
+        await other.write(lambda connection: connection.execute(insert(feeds).values(_row(feeds.c.polled, START))))
+    finally:
+        await other.close()
+    machine = Machine(wall=START + 5 * DAY)
+    time, _ = keeper(store, machine)
+    await time.start()
+    erasing = Erasing(store=store, tenure=time.tenure, sure=lambda: time.is_sure)
+    for passes, stands in ((timedelta(0), True), (SETTLED, False)):
+        machine.pass_by(passes)
+        await erasing.erase()
+        (stop,) = await store.list_stops()
+        assert (stop.erased is not None) is stands
 
 
 # --- what waits in memory ---
