@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -10,10 +11,20 @@ from hypothesis import strategies as st
 
 from relay.rich import Form, Mark, Role, Span
 from relay.sources.mastodon.misskey.mfm import from_mfm
+from relay.sources.mastodon.misskey.notes import read_note
 from relay.text import plain
+from tests.servers.misskey import Misskey
 
 HOME = "https://ayllu.example"
-BOLD, ITALIC, STRIKE, CODE = ((mark,) for mark in (Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.CODE))
+BOLD, ITALIC, STRIKE, CODE, HIDDEN = (
+    (mark,) for mark in (Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.CODE, Mark.SPOILER)
+)
+FILM = "https://a.example/"
+DANCES = [
+    *("x2", "x3", "x4", "tada", "jelly", "twitch", "shake", "spin.left", "jump", "bounce", "flip.h,v", "rainbow"),
+    *("sparkle", "rotate.deg=30", "position.x=0.8,y=0.5", "scale.x=4", "fg.color=f00", "bg.color=00f", "font.serif"),
+    *("border.style=solid,width=4", "crop.top=5", "fade.out", "followmouse", "tilt", "made_up_tomorrow"),
+]
 
 
 @pytest.mark.parametrize(
@@ -44,11 +55,49 @@ BOLD, ITALIC, STRIKE, CODE = ((mark,) for mark in (Mark.BOLD, Mark.ITALIC, Mark.
         ("@sami@lakes.example", [Span("@sami@lakes.example", f"{HOME}/@sami@lakes.example", Role.MENTION)]),
         ("who@lakes.example", [Span("who@lakes.example")]),
         (":qeswachaka: hi", [Span(":qeswachaka: hi")]),
+        ("***big***", [Span("big", marks=BOLD)]),
+        ("_it_", [Span("it", marks=ITALIC)]),
+        ("snake_case_name", [Span("snake_case_name")]),
+        ("at $[unixtime 1700000000].", [Span("at "), Span("2023-11-14 22:13 UTC"), Span(".")]),
+        ("$[unixtime -1]", [Span("1969-12-31 23:59 UTC")]),
+        ("$[unixtime soon]", [Span("soon")]),
+        ("$[unixtime 99999999999999999999999]", [Span("99999999999999999999999")]),
+        ("**$[unixtime 0]**", [Span("1970-01-01 00:00 UTC", marks=BOLD)]),
+        ("$[ruby 橋 はし]", [Span("橋"), Span(" (はし)")]),
+        ("$[ruby $[x2 橋] はし]", [Span("橋"), Span(" (はし)")]),
+        ("$[ruby 橋]", [Span("橋")]),
+        ("$[blur the **end**]", [Span("the ", marks=HIDDEN), Span("end", marks=(*HIDDEN, *BOLD))]),
+        *((f"$[{name} so **so**]", [Span("so "), Span("so", marks=BOLD)]) for name in DANCES),
+        ("\\(a^2 + b\\) is", [Span("a^2 + b", marks=CODE), Span(" is")]),
+        ("\\[\na = b\n\\]", [Span("a = b", marks=CODE)]),
+        ("\\(open", [Span("\\(open")]),
+        ("[the **film**](https://a.example/)", [Span("the ", FILM), Span("film", FILM, marks=BOLD)]),
+        ("[$[x2 film]](https://a.example/)", [Span("film", FILM)]),
+        ("[see #rivers @sami](https://a.example/)", [Span(one, FILM) for one in ("see ", "#rivers", " ", "@sami")]),
+        ("[a [b] c](https://a.example/)", [Span("a [b] c", FILM)]),
+        ("[**b.example**](https://a.example/)", [Span("b.example (a.example)", FILM, marks=BOLD)]),
     ],
 )
 def test_marks(text: str, spans: list[Span]) -> None:
     (block,) = from_mfm(text, base=HOME)
     assert list(block.spans) == spans
+
+
+@pytest.mark.parametrize(
+    ("cw", "warning"),
+    [
+        ("$[x2 **spoiler**] of [the film](https://film.example/)", "spoiler of the film"),
+        ("$[blur ends] at $[unixtime 0]", "ends at 1970-01-01 00:00 UTC"),
+        ("politics, ~~pol~~", "politics, pol"),
+        ("line\n\nline", "line line"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_warning_is_read_as_the_text_is(cw: str | None, warning: str) -> None:
+    read = read_note(json.dumps(Misskey(HOME).note("hm", cw=cw)).encode(), HOME)
+    assert read
+    assert read.warning.replace(" (https://film.example/)", "") == warning
 
 
 def test_blocks() -> None:
@@ -77,6 +126,12 @@ PIECES = [
     "]",
     "[",
     "[a](",
+    "](https://a.aa/",
+    "$[ruby ",
+    "$[blur ",
+    "\\(",
+    "\\)",
+    "_",
     "<b>",
     "</b>",
     "<plain>",
@@ -94,7 +149,28 @@ def test_any_text_is_read_and_no_letter_of_it_is_made_up(parts: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    "piece", ["<b>", "**", "$[a ", "[", "```\n", "> ", ">", "~~", "<plain>", "*a", "[a](", "`", "@a", "#"]
+    "piece",
+    [
+        "<b>",
+        "**",
+        "$[a ",
+        "[",
+        "```\n",
+        "> ",
+        ">",
+        "~~",
+        "<plain>",
+        "*a",
+        "[a](",
+        "`",
+        "@a",
+        "#",
+        "\\(",
+        "\\[a",
+        "[a]",
+        "_a",
+        "***",
+    ],
 )
 def test_no_markup_makes_it_slow(piece: str) -> None:
     since = time.process_time()

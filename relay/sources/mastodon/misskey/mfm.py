@@ -1,7 +1,8 @@
 """MFM, Misskey's markup, to spans. Pure, total, and in time that grows with the length of the text.
 
-Read are the everyday marks (bold, italic, strike, code, quotes, links, hashtags, mentions, and what ``$[fn …]`` holds);
-what dances or shines there is plain text here. https://misskey-hub.net/docs/for-users/features/mfm
+Read are the everyday marks (bold, italic, strike, code, formulas, quotes, links, hashtags, mentions), and of
+``$[fn …]`` what means something: a time, a reading beside its characters, what is blurred. What dances or shines there
+is plain text here. https://misskey-hub.net/docs/for-users/features/mfm
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from relay.rich import Block, Form, Mark, Role, Span, Text
@@ -24,12 +26,15 @@ _URL = r"https?://[^\s<>\"'`{}|\\^「」（）()\[\]]+(?:\([^\s()]*\)[^\s<>\"'`{
 _TOKEN = re.compile(
     rf"""
     (?P<plain><plain>(?P<inner>(?:(?!<plain>).){{0,1000}}?)</plain>)
+  | \*\*\*(?P<big>[^\n*]+)\*\*\*
   | \*\*(?P<bold>[^\n*]+(?:\*[^\n*]+)*)\*\* | <b>(?P<b>(?:(?!<b>).){{0,1000}}?)</b> | __(?P<under>[A-Za-z0-9 ]+)__
   | <i>(?P<i>(?:(?!<i>).){{0,1000}}?)</i> | (?<![\w*])\*(?P<italic>[A-Za-z0-9 ]+)\*(?!\w)
+  | (?<![\w])_(?P<slant>[A-Za-z0-9 ]+)_(?!\w)
+  | \\\((?P<math>(?:(?!\\\().){{1,1000}}?)\\\) | \\\[(?P<formula>(?:(?!\\\[).){{1,1000}}?)\\\]
   | ~~(?P<strike>[^\n~]+)~~ | <s>(?P<s>(?:(?!<s>).){{0,1000}}?)</s>
   | `(?P<code>[^`\n]+)`
   | \$\[(?P<fn>[a-z0-9_]+(?:\.[A-Za-z0-9_,.=-]+)?)[ ]
-  | \??\[(?P<label>[^\[\]\n]+)\]\((?P<target>https?://[^\s()]+(?:\([^\s()]*\)[^\s()]*)*)\)
+  | \??\[(?P<label>(?:[^\[\]\n]|\[[^\[\]\n]*\])+)\]\((?P<target>https?://[^\s()]+(?:\([^\s()]*\)[^\s()]*)*)\)
   | <(?P<angle>https?://[^\s<>]+)>
   | (?<![A-Za-z0-9])(?P<url>{_URL})
   | (?<![\w/.@])(?P<mention>@[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?(?:@[A-Za-z0-9][A-Za-z0-9.-]*[A-Za-z0-9])?)
@@ -39,11 +44,13 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MARKS = {
+    "big": Mark.BOLD,
     "bold": Mark.BOLD,
     "b": Mark.BOLD,
     "under": Mark.BOLD,
     "i": Mark.ITALIC,
     "italic": Mark.ITALIC,
+    "slant": Mark.ITALIC,
     "strike": Mark.STRIKE,
     "s": Mark.STRIKE,
 }
@@ -119,7 +126,7 @@ def _spans(text: str, look: _Look) -> Iterator[Span]:
         done = found.end()
         if found["fn"]:
             inner, done = _function(text, done)
-            yield from _inside(inner, replace(look, depth=look.depth + 1))
+            yield from _called(found["fn"].partition(".")[0], inner, replace(look, depth=look.depth + 1))
         else:
             yield from _token(found, look)
     yield from _text(text[done:], look)
@@ -135,6 +142,29 @@ def _function(text: str, start: int) -> tuple[str, int]:
     return text[start:], len(text)
 
 
+def _called(name: str, inner: str, look: _Look) -> Iterator[Span]:
+    """What a function makes of its text; of those that only move or colour it, the text."""
+    match name:
+        case "unixtime":
+            yield from _text(_time(inner), look)
+        case "ruby":  # the characters and how they are read; with markup in it the reading stands last
+            base, _, reading = inner.rpartition(" ") if "[" in inner else inner.strip().partition(" ")
+            yield from _inside(base or reading, look)
+            yield from _text(f" ({reading.strip()})" if base and reading.strip() else "", look)
+        case "blur":
+            yield from _inside(inner, look.marked(Mark.SPOILER))
+        case _:
+            yield from _inside(inner, look)
+
+
+def _time(seconds: str) -> str:
+    """A date and time, of seconds since 1970; as it is where it is no such number."""
+    try:
+        return f"{datetime.fromtimestamp(int(seconds[:20]), UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return seconds
+
+
 def _inside(text: str, look: _Look) -> Iterator[Span]:
     yield from _spans(text, look) if look.depth < _DEEPEST else _text(text, look)
 
@@ -146,8 +176,8 @@ def _token(found: re.Match[str], look: _Look) -> Iterator[Span]:
             return
     if found["plain"] is not None:
         yield from _text(found["inner"], look)
-    elif found["code"] is not None:
-        yield Span(found["code"], marks=(*look.marks, Mark.CODE))
+    elif (code := found["code"] or found["math"] or found["formula"]) is not None:
+        yield Span(code.strip(), marks=(*look.marks, Mark.CODE))
     elif found["label"] is not None:
         yield from _link(found["label"], found["target"], look)
     elif (address := found["angle"] or found["url"]) is not None:
@@ -160,9 +190,14 @@ def _token(found: re.Match[str], look: _Look) -> Iterator[Span]:
 
 
 def _link(label: str, target: str, look: _Look) -> Iterator[Span]:
-    """A link's text is text: what else would be marked in it is not."""
+    """A link's text may be marked, and leads nowhere else."""
     link = safe_url(target)
-    yield Span(honest(label, link) if link else label, link, marks=look.marks)
+    spans = [replace(span, link=link, role=Role.TEXT) for span in _inside(label, replace(look, depth=look.depth + 1))]
+    words = "".join(span.text for span in spans)
+    yield from spans[:-1]
+    yield from (
+        replace(span, text=span.text + (honest(words, link)[len(words) :] if link else "")) for span in spans[-1:]
+    )
 
 
 def _bare(address: str, look: _Look) -> Iterator[Span]:

@@ -13,7 +13,7 @@ from relay.sources.mastodon.misskey.mfm import from_mfm
 from relay.sources.mastodon.misskey.shapes import Note, User
 from relay.sources.mastodon.parse import SOURCE, alias, read_time
 from relay.sources.mastodon.shapes import Raw, read, read_all
-from relay.text import clean, safe_url
+from relay.text import clean, plain, safe_url
 
 _NAME = re.compile(r"[\w.-]{1,100}")
 _HOST = re.compile(r"[\w.-]+(?::\d+)?")
@@ -48,7 +48,7 @@ def _post(note: Note, instance: str) -> Post | None:
         author=author,
         published=published,
         body=from_mfm(note.text or "", base=instance),
-        warning=clean(note.cw or ""),
+        warning=clean(plain(from_mfm(note.cw or "", base=instance))),
         sensitive=any(file.is_sensitive for file in read_all(note.files, shapes.File, MEDIA)),
         tags=_tags(note),
         media=tuple(_media(note)),
