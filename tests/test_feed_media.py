@@ -99,6 +99,14 @@ def test_two_groups_are_two_things_and_files_without_a_group_stand_for_themselve
     assert [media.url[-5:] for media in post.media] == ["a.png", "b.png", "l.png", "e.png", "f.png"]
 
 
+def test_sizes_without_a_group_are_one_picture_where_their_addresses_say_so() -> None:
+    sizes = "".join(
+        medium(f"a.jpg?width={width}&amp;amp;s=x", width=width, medium="image") for width in (140, 700, 460)
+    )
+    (picture,) = in_rss(f"<title>x</title>{sizes}").media
+    assert (picture.url, picture.width) == ("https://files.example/a.jpg?width=700&s=x", 700)
+
+
 def test_the_description_of_a_medium_is_its_own_also_in_a_feed_that_is_not_well_formed() -> None:
     described = (
         "<media:content url='/a.png' type='image/png'><media:description>A bridge</media:description></media:content>"

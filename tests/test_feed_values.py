@@ -100,6 +100,8 @@ def links(post: Post) -> list[str]:
             "https://bell.example/1",
         ),
         ("<link>https://bell.example/1</link><feedburner:origLink>1</feedburner:origLink>", "https://bell.example/1"),
+        ("<link>https://bell.example/?a=1&amp;amp;b=2</link>", "https://bell.example/?a=1&b=2"),
+        ("<guid>HTTPS://bell.example/1</guid>", "https://bell.example/1"),
         # a bare & stays what it is
         (
             "<link>https://bell.example/?a=1&copy=2&para=3&lang=en</link>",
@@ -166,6 +168,21 @@ def test_a_feed_has_the_page_that_it_names() -> None:
         "<image><url>/a.png</url><link>https://other.example/</link></image><link>https://bell.example/</link>": SITE,
     }.items():
         assert document(rss("<title>x</title>", head)).link == page
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ("<link>/2026/1</link>", "//feeds.example/2026/1"),
+        ("<link>https://count.example/x</link><pheedo:origLink>/1</pheedo:origLink>", "//count.example/x"),
+        ("<guid>4de5</guid><link>/2026/1</link>", "4de5"),
+        ("<guid>4de5</guid>", "4de5"),
+    ],
+)
+def test_what_an_entry_is_called_does_not_depend_on_how_its_page_is_read(item: str, name: str) -> None:
+    """As it was called before relative addresses were the site's: nothing comes again."""
+    (post,) = posts(rss(f"<title>x</title>{item}"), address="https://feeds.example/bell")
+    assert post.uri.endswith(f":{name}")
 
 
 # --- bases ---

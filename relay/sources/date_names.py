@@ -167,6 +167,7 @@ OFFSETS = {
 """Minutes east of Greenwich."""
 
 REGIONS = {
+    "at": "America/Halifax",
     "et": "America/New_York",
     "ct": "America/Chicago",
     "mt": "America/Denver",

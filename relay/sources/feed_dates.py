@@ -59,6 +59,7 @@ _HOUR = re.compile(rf"(?<![0-9.:/-])(?P<hour>[0-9]{{1,2}}) ?(?P<late>{_HALVES}|h
 _DOTTED = re.compile(
     r"(?<=[0-9]{4}[ ,])(?:[ ,]|kl|klo|um|alle|ore)*[. ]*(?P<hour>[0-9]{1,2})\.(?P<minute>[0-9]{2})(?![0-9.])"
 )
+_ALONE = re.compile(r"(?<=[0-9]{4} )(?P<hour>[0-9]{2})(?= [+-][0-9]{2}:?[0-9]{2}$)")
 
 _ZONE = re.compile(
     r"(?: ?(?:uhr|uur|hrs?|h)(?![a-z]))?[ (\[]*"
@@ -108,7 +109,7 @@ def _read(line: str, language: str) -> datetime:
     for pattern, written in _REWRITTEN:
         line = pattern.sub(written, line)
     line = _ORDINAL.sub(_ordinal, _WEEK.sub(_week, _DIGITS.sub(_spread, line)))
-    clock = _CLOCK.search(line) or _HOUR.search(line) or _DOTTED.search(line)
+    clock = _CLOCK.search(line) or _HOUR.search(line) or _DOTTED.search(line) or _ALONE.search(line)
     if clock is None:
         rest, zone = _last_zone(line)
         return datetime.combine(_day(rest, language), time(), zone)

@@ -100,7 +100,7 @@ def _entry(item: _Shape, language: str, author: str) -> Entry:
     guid = _identity(item.get("id"))
     return Entry(
         guid=guid,
-        link=_text(item, "url") or _text(item, "external_url") or (guid if guid.startswith(_WEB) else ""),
+        link=_text(item, "url") or _text(item, "external_url") or (guid if guid.lower().startswith(_WEB) else ""),
         title=Words(_text(item, "title")),
         body=as_written(html) if html else Words(plain),
         author=_author(item) or author,

@@ -123,7 +123,7 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
     truncated = bool(parsed.bozo) and not _LAST_TAG.search(body[-20_000:])
     found = parsed.entries[:-1] if truncated else parsed.entries
     feed, version = parsed.feed, parsed.get("version") or ""
-    pictures = (_text(feed.get("image") or {}, "href"), _text(feed, "itunes_picture"))
+    pictures = tuple(filter(None, (_text(feed.get("image") or {}, "href"), _text(feed, "itunes_picture"))))
     head = _Head(version, _text(feed, "language"), pictures)
     links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
     hours, days = skips(body)
@@ -197,7 +197,7 @@ def _entry(entry: Any, head: _Head, digest: str) -> Entry:
     return Entry(
         guid=_text(entry, "id"),
         link=page_of(entry) or _page_by_guid(entry, head),
-        original=_text(entry, "feedburner_origlink") or _text(entry, "pheedo_origlink"),
+        original=_address(entry, "feedburner_origlink") or _address(entry, "pheedo_origlink"),
         title=_title(entry),
         body=body,
         base=_text(detail, "base"),
@@ -222,14 +222,14 @@ def page_of(where: Any) -> str:
     pages = [link for link in where.get("links", ())[:100] if link.get("rel", "alternate") in _ALTERNATE]
     texts = [link for link in pages if link.get("type") in _HTML]
     others = [link for link in pages if not str(link.get("type")).endswith(("xml", "json"))]
-    named = (_text(link, "href") or _text(link, "spare") for link in [*texts, *others, *pages])
+    named = (_address(link, "href") or _address(link, "spare") for link in [*texts, *others, *pages])
     return next(filter(None, named), "")
 
 
 def _page_by_guid(entry: Any, head: _Head) -> str:
     """The guid where it is an address; in RSS 1.0 an entry is called by its own."""
     about = _text(entry, "id") if head.version == "rss10" else ""
-    return _text(entry, "page_by_guid") or (about if about.startswith(("http://", "https://")) else "")
+    return _text(entry, "page_by_guid") or (about if about.lower().startswith(("http://", "https://")) else "")
 
 
 def _title(where: Any) -> Words:
@@ -295,23 +295,23 @@ def media_of(entry: Any) -> Iterator[Enclosure]:
     """The files of Media RSS, then the enclosures."""
     for medium, preview in chosen(entry.get("media_content", ())[:_FILES]):
         yield Enclosure(
-            url=_text(medium, "url"),
+            url=_address(medium, "url"),
             type=_text(medium, "type") or _text(medium, "medium"),
             alt=_text(medium, "description"),
             width=number(medium, "width") or None,
             height=number(medium, "height") or None,
-            preview=preview[:LINE],
+            preview=preview[:LINE].replace("&amp;", "&"),
         )
     enclosures = [link for link in entry.get("links", ())[:_LINKS] if link.get("rel") == "enclosure"]
-    original = _text(entry, "feedburner_origenclosurelink") if len(enclosures) == 1 else ""
+    original = _address(entry, "feedburner_origenclosurelink") if len(enclosures) == 1 else ""
     for link in enclosures:
-        yield Enclosure(url=original or _text(link, "href"), type=_text(link, "type"))
+        yield Enclosure(url=original or _address(link, "href"), type=_text(link, "type"))
 
 
 def thumbnail_of(entry: Any, *, alone: bool, common: Collection[str]) -> str:
     """The picture that an entry names for itself; the one that all have from the feed is no news by itself."""
     pictures = (entry.get(name) for name in _PICTURES)
-    named = (_text(one, "href") or _text(one, "url") if isinstance(one, Mapping) else one for one in pictures)
+    named = (_address(one, "href") or _address(one, "url") if isinstance(one, Mapping) else one for one in pictures)
     own = next((one[:LINE] for one in named if isinstance(one, str) and one), "")
     picture = widest(entry.get("media_thumbnail", ()))[:LINE] or own
     return "" if alone and picture in common else picture
@@ -320,6 +320,11 @@ def thumbnail_of(entry: Any, *, alone: bool, common: Collection[str]) -> str:
 def _text(where: Mapping[str, Any], key: str, limit: int = LINE) -> str:
     value = where.get(key)
     return value[:limit].encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def _address(where: Mapping[str, Any], key: str) -> str:
+    """An address, some of which are escaped twice."""
+    return _text(where, key).replace("&amp;", "&")
 
 
 def _number(value: object) -> int | None:

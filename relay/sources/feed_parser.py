@@ -84,7 +84,7 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
         spare = [attrs.pop(name, "") for name in ("uri", "url")]
         if not attrs.get("href", "x").strip():
             del attrs["href"]
-        attrs["spare"] = next((address for address in spare if address.startswith(_WEB)), "")
+        attrs["spare"] = next((address for address in spare if address.lower().startswith(_WEB)), "")
         super()._start_link(attrs)
 
     def _start_guid(self, attrs: Any) -> None:
@@ -98,7 +98,7 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
         """A guid is a page where it is an address by itself, not where one can be made of it with a base."""
         text = self._open_text("id")
         super()._end_guid()
-        if self.guidislink and text.startswith(_WEB):
+        if self.guidislink and text.lower().startswith(_WEB):
             self._get_context()["page_by_guid"] = text
 
     _end_id = _end_guid

@@ -16,6 +16,7 @@ from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Text
 from relay.sources.feed_counters import title_without_counters, without_counters
 from relay.sources.feed_habits import STATUS, as_meant
+from relay.sources.feed_media import WIDE
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
 from relay.sources.feed_parse import MANY, Document, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
@@ -351,14 +352,13 @@ def _file(media: Sequence[Media]) -> str:
 def _media(entry: Entry, base: str, *, shown: Sequence[Media]) -> Iterator[Media]:
     """The files of an entry; its thumbnail stands for what it has no better picture of, also ``shown`` in its text."""
     preview = _web(entry.thumbnail, base)
-    seen = set()
+    media = dict[str, Media]()
     for enclosure in entry.enclosures:
         url = _web(enclosure.url, base)
         kind = kind_of(url, enclosure.type) or MediaKind.FILE
-        if not url or same_picture(url) in seen or (kind is MediaKind.FILE and enclosure.type in _PLAYERS):
+        if not url or (kind is MediaKind.FILE and enclosure.type in _PLAYERS):
             continue
-        seen.add(same_picture(url))
-        yield Media(
+        one = Media(
             url=url,
             kind=kind,
             alt=clean(enclosure.alt, limit=1500),
@@ -366,8 +366,18 @@ def _media(entry: Entry, base: str, *, shown: Sequence[Media]) -> Iterator[Media
             width=enclosure.width or None,
             height=enclosure.height or None,
         )
-    if preview and not seen and not shown:
+        key = same_picture(url)
+        media[key] = _wider(media[key], one) if key in media else one
+    yield from media.values()
+    if preview and not media and not shown:
         yield Media(url=preview, kind=MediaKind.IMAGE)
+
+
+def _wider(known: Media, other: Media) -> Media:
+    """One of two that are the same picture in two sizes: many feeds name all sizes, and no group."""
+    wider = (known.width or 0) < (other.width or 0) <= WIDE
+    first, second = (other, known) if wider else (known, other)
+    return replace(first, alt=first.alt or second.alt)
 
 
 def _line(words: Words) -> str:
