@@ -21,7 +21,7 @@ from relay.unroll import unroll
 
 THREAD = "thread:"
 """How the address of such a feed begins; the rest is the uri of the thread's first post."""
-_ADDRESS = re.compile(r"(?:https?|at)://\S+")
+_ADDRESS = re.compile(r"(?:https?|at)://\S+", re.IGNORECASE)
 
 
 class _Place(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,7 @@ ILLA = did("illa")
         (f"https://bsky.app/profile/{ILLA}/post/3kabc?ref=x#y", Place(ILLA, "3kabc")),
         ("https://bsky.app/profile/did%3Aweb%3Aayllu.example/post/3kabc", Place("did:web:ayllu.example", "3kabc")),
         ("https://bsky.app/profile/illa.ayllu.example/post/3kabc/liked-by", Place("illa.ayllu.example", "3kabc")),
+        ("AT://illa.ayllu.example/app.bsky.feed.post/3kabc/?x#y", Place("illa.ayllu.example", "3kabc")),
         ("@illa", None),
         ("@illa@ayllu.example", None),
         ("@-illa.example", None),
@@ -63,9 +66,113 @@ def test_what_is_meant(text: str, meant: Actor | Place | None) -> None:
     assert read_topic(text) == meant
 
 
+KEY = "3lmw5ouvgc22a"
+
+
+@pytest.mark.parametrize("who", [ILLA, "illa.ayllu.example", "did:web:ayllu.example"])
+@pytest.mark.parametrize("after", ["", "/", "?ref=x&lang=es", "#replies", "/?x#y"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "https://bsky.app/profile/{who}/post/{key}",
+        "http://bsky.app/profile/{who}/post/{key}",
+        "HTTPS://BSKY.App/Profile/{who}/Post/{key}",
+        "https://www.bsky.app/profile/@{who}/post/{key}",
+        "https://bsky.app:443/profile/{who}/post/{key}/liked-by",
+        "bsky.app/profile/{who}/post/{key}",
+        "https://main.bsky.dev/profile/{who}/post/{key}",
+        "https://staging.bsky.app/profile/{who}/post/{key}",
+        "https://fxbsky.app/profile/{who}/post/{key}",
+        "https://fxbsky.app/profile/{who}/post/{key}/es",
+        "https://d.fxbsky.app/profile/{who}/post/{key}",
+        "https://fxbsky.app/https://bsky.app/profile/{who}/post/{key}",
+        "https://fxbsky.app/https:/bsky.app/profile/{who}/post/{key}",
+        "https://vxbsky.app/profile/{who}/post/{key}/photo/1",
+        "https://bskx.app/profile/{who}/post/{key}/json",
+        "https://r.bskx.app/profile/{who}/post/{key}",
+        "https://bskyx.app/profile/{who}/post/{key}",
+        "https://c.bskyx.app/c/profile/{who}/post/{key}",
+        "https://bskye.app/profile/{who}/post/{key}",
+        "https://bsyy.app/profile/{who}/post/{key}",
+        "https://xbsky.app/profile/{who}/post/{key}",
+        "https://g.xbsky.app/profile/{who}/post/{key}",
+        "https://cbsky.app/profile/{who}/post/{key}",
+        "https://deer.social/profile/{who}/post/{key}",
+        "https://zeppelin.social/profile/{who}/post/{key}",
+        "https://blacksky.community/profile/{who}/post/{key}",
+        "https://witchsky.app/profile/{who}/post/{key}",
+        "https://catsky.social/profile/{who}/post/{key}",
+        "https://reddwarf.app/profile/{who}/post/{key}",
+        "https://a-client-of-tomorrow.example/profile/{who}/post/{key}",
+        "https://embed.bsky.app/embed/{who}/app.bsky.feed.post/{key}",
+        "https://embed.bsky.app/embed/{who}/post/{key}",
+        "https://pdsls.dev/at://{who}/app.bsky.feed.post/{key}",
+        "https://pdsls.dev/at/{who}/app.bsky.feed.post/{key}",
+        "https://records.example/at:/{who}/app.bsky.feed.post/{key}",
+        "at://{who}/app.bsky.feed.post/{key}",
+    ],
+)
+def test_a_post_has_many_addresses(form: str, after: str, who: str) -> None:
+    assert read_topic(form.format(who=who, key=KEY) + after) == Place(who, KEY)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "https://skyview.social/?url={url}",
+        "https://www.skyview.social/?viewtype=tree&url={url}&x=1#top",
+        "https://skyview.social/?url={bare}",
+        "https://skythread.mackuba.eu/?q={url}",
+        "https://skythread.mackuba.eu/?author=illa.ayllu.example&post=3lmw5ouvgc22a",
+        "https://blue.mackuba.eu/skythread/?q={url}",
+        "https://blue.mackuba.eu/skythread/?author=@illa.ayllu.example&post=3lmw5ouvgc22a",
+        "https://skyview.social/?url={uri}",
+    ],
+)
+@pytest.mark.parametrize("quoted", [True, False])
+def test_readers_are_told_in_a_parameter(form: str, *, quoted: bool) -> None:
+    bare = f"bsky.app/profile/illa.ayllu.example/post/{KEY}"
+    told = {"url": f"https://{bare}", "bare": bare, "uri": f"at://illa.ayllu.example/{POSTS}/{KEY}"}
+    there = {name: quote(value, safe="") if quoted else value for name, value in told.items()}
+    assert read_topic(form.format(**there)) == Place("illa.ayllu.example", KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://somewhere.example/profile/illa.ayllu.example",
+        "https://somewhere.example/profile/illa/post/3lmw5ouvgc22a",
+        "https://somewhere.example/profile/illa.ayllu.example/post/12345",
+        "https://somewhere.example/profile/illa.ayllu.example/post/3lmw5ouvgc22A",
+        "https://bsky.app@somewhere.example/profile/illa.ayllu.example/post/3lmw5ouvgc22a",
+        "https://bsky.app:8443/profile/illa.ayllu.example/post/3lmw5ouvgc22a",
+        "https://bsky.app:x/profile/illa.ayllu.example/post/3lmw5ouvgc22a",
+        "https://notskyview.social/?url=https://bsky.app/profile/illa.ayllu.example/post/3lmw5ouvgc22a",
+        "https://skyview.social/?url=https://skyview.social/?url=https://bsky.app/profile/illa.ayllu.example/post/3l",
+        "https://skyview.social/?url=",
+        "https://skyview.social/?" + "&" * 40,
+        "https://pdsls.dev/at://illa.ayllu.example/app.bsky.graph.list/3lmw5ouvgc22a",
+        "https://bsky.app/profile/illa.ayllu.example/post/" + "3" * 3000,
+        "ftp://bsky.app/profile/illa.ayllu.example/post/3lmw5ouvgc22a",
+        "somewhere.example/@illa/7",
+    ],
+)
+def test_what_is_no_address_of_a_post_is_none(text: str) -> None:
+    assert read_topic(text) is None
+
+
 @given(st.text(max_size=80))
 def test_anything_may_be_written(text: str) -> None:
-    for start in ("", "@", "at://", "https://bsky.app/profile/", "did:plc:"):
+    starts = (
+        "",
+        "@",
+        "at://",
+        "https://bsky.app/profile/",
+        "did:plc:",
+        "https://skyview.social/?url=",
+        "https://fxbsky.app/",
+    )
+    for start in starts:
         read_topic(start + text)
         read_at(start + text)
         is_did(start + text)
