@@ -331,3 +331,26 @@ async def test_who_was_deleted_is_not_looked_for_elsewhere(api: Api, stage: Stag
     stage.world.unknown.update(uris)
     assert isinstance(await fetch_thread(api, uris[0]), Gone)
     assert stage.count("home") == 0
+
+
+# --- a server that tells of ever more ---
+
+
+async def test_an_appview_is_asked_no_more_once_it_told_thirty_megabytes(source: BlueskySource, stage: Stage) -> None:
+    stage.say("listRecords", status=500)
+    uris = [stage.world.post("1", junk="x" * 400_000)]
+    for number in range(2, 201):
+        uris.append(stage.world.post(str(number), reply_to=uris[-1], junk="x" * 400_000))
+    told = await unrolled(source, uris[0])
+    assert told == numbers(len(told))
+    assert 75 <= len(told) < 100
+
+
+async def test_an_author_s_server_is_asked_no_more_once_it_told_thirty_megabytes(api: Api, stage: Stage) -> None:
+    uris = [stage.world.post("1", junk="x" * 90_000)]
+    for number in range(2, 1_001):
+        uris.append(stage.world.post(str(number), reply_to=uris[0], junk="x" * 90_000))
+    stage.say("getPost", status=500)
+    found = posts(await fetch_thread(api, uris[0]))
+    assert 333 <= len(found) < 500
+    assert stage.count("listRecords") == 4

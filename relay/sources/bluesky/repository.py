@@ -24,7 +24,7 @@ from relay.sources.bluesky.records import read_bare, read_record
 from relay.sources.bluesky.session import home
 from relay.sources.bluesky.shapes import Raw, Record, Reply, read, read_all
 from relay.sources.bluesky.xrpc import Api
-from relay.sources.limits import RECORD
+from relay.sources.limits import RECORD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
 
 _PAGES = 20
@@ -123,6 +123,7 @@ async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dic
     Behind a page without any of them, beyond the post that was asked for, nothing more is looked for.
     """
     found: dict[str, _Kept] = {}
+    size = 0
     cursor = since[:-1]  # the list begins behind it: this key sorts right before the one that is to be the first
     for _ in range(_PAGES):
         params = [("repo", where.who), ("collection", POSTS), ("limit", "100"), ("reverse", "true")]
@@ -131,7 +132,9 @@ async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dic
         listing, records, here = await off_loop(len(body), partial(_listed, body, where.who, root))
         found |= here
         cursor = (listing.cursor or "") if listing else ""
-        if not cursor or len(records) < _SHORT or len(found) >= _MOST or (not here and cursor > where.rkey):
+        size += sum(len(kept.value) for kept in here.values())
+        is_full = len(found) >= _MOST or size >= THREAD_BYTES
+        if not cursor or len(records) < _SHORT or is_full or (not here and cursor > where.rkey):
             break
     return found
 

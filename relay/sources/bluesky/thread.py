@@ -23,7 +23,7 @@ from relay.sources.bluesky.records import BRIDGE, read_view
 from relay.sources.bluesky.repository import root_of
 from relay.sources.bluesky.shapes import PostView, Raw, Record, Reply, read
 from relay.sources.bluesky.xrpc import Api, portions
-from relay.sources.limits import RECORD
+from relay.sources.limits import RECORD, THREAD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
 
 _CALLS = 50
@@ -55,6 +55,10 @@ class _Bag:
     def size(self) -> int:
         """Bytes of what was found."""
         return sum(map(len, self.views.values()))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.views) >= THREAD or self.size >= THREAD_BYTES
 
     def read(self, body: bytes) -> str | None:
         """Take in an answer of the AppView; None where it is none."""
@@ -143,6 +147,8 @@ async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
     views: list[Raw] = []
     untold: list[str] = []
     for some in portions([uri for uri in uris if uri not in bag.views]):
+        if sum(map(len, views)) >= THREAD_BYTES:
+            break
         answer = TryLater("") if untold else await api.get_posts(some)
         if isinstance(answer, dict):
             views += answer.values()
@@ -155,7 +161,7 @@ async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
 async def _fill(api: Api, bag: _Bag, start: str) -> None:
     """Ask for what stands around the ends of the author's chains until they do not move any more."""
     asked: set[str] = {start}
-    while (anchor := next_anchor(bag.nodes, start, asked)) and len(asked) < _CALLS:
+    while (anchor := next_anchor(bag.nodes, start, asked)) and len(asked) < _CALLS and not bag.is_full:
         if not isinstance(await _look(api, bag, anchor), str | Missing):
             return
         asked.add(anchor)
