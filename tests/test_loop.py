@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -182,6 +183,18 @@ async def test_feeds_do_not_hold_the_loop() -> None:
             for name, page in pages.items():
                 server.put("/hostile.xml", page)
                 yield name, poll
+
+    await _check(works())
+
+
+async def test_packed_answers_do_not_hold_the_loop() -> None:
+    bomb = gzip.compress(bytes(30_000_000))
+    packed = {"a bomb": bomb, "a bomb in a bomb": gzip.compress(bomb), "streams": gzip.compress(bytes(9_000)) * 20_000}
+
+    async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
+        async with FeedServer() as server, xrpc.client() as http:
+            for name, body in packed.items():
+                yield name, partial(http.get, server.put("/packed", body))
 
     await _check(works())
 
