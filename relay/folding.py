@@ -20,7 +20,7 @@ from relay.ports import Store
 from relay.rich import Block, Span
 from relay.text import clean, cut, plain
 
-MOST: Mapping[Why, int] = {Why.BUDGET: 3, Why.QUIET: 5, Why.DIGEST: 10}
+MOST: Mapping[Why, int] = {Why.BUDGET: 3, Why.QUIET: 5, Why.DIGEST: 10, Why.MANY: 5, Why.LATE: 5}
 """How many of the posts are named."""
 BEGINNING = 140
 """Characters of each."""
@@ -87,6 +87,12 @@ def _title(fold: Fold, say: Words) -> str:
             )
         case Why.DIGEST:
             return say.many("{topic}: {n} post", "{topic}: the best of {n} posts", count, topic=topic)
+        case Why.MANY:
+            return say.many("{n} more entry at {topic}", "{n} more entries at {topic}", count, topic=topic)
+        case Why.LATE:
+            return say.many(
+                "{n} older entry was added at {topic}", "{n} older entries were added at {topic}", count, topic=topic
+            )
 
 
 def _entry(card: Card, address: Address, say: Words) -> Block:
@@ -115,6 +121,9 @@ def _rest(fold: Fold, shown: int, page: str, address: Address, say: Words) -> It
     if count > 0:
         more = say.many("and {n} more", "and {n} more", count)
         yield line("{more}", more=Span(more, page) if page else more)
+    if fold.listed > fold.count and page:
+        every = say.many("all {n} on one page", "all {n} on one page", fold.listed)
+        yield line("{every}", every=Span(every, page))
     if fold.tag and (there := address(f"tag/{quote(fold.tag)}")):
         yield line("{page}", page=Span(say("Everything on {topic}").format(topic=clean(fold.topic, limit=100)), there))
 

@@ -62,8 +62,12 @@ def digest(
             events = tuple(told_in_order(answer.events, lambda event: event))
             return Intake(
                 feed=feed.id,
-                events=answer.past + events,
-                wishes=match(events, feed, subscribed, now),
+                events=answer.past + answer.late + events,
+                wishes=(
+                    *(replace(wish, late=True) for wish in match(answer.late, feed, subscribed, now)),
+                    *match(events, feed, subscribed, now),
+                ),
+                at_once=answer.at_once,
                 cursor=answer.cursor,
                 next_poll=now if answer.more else next_poll(now, source.interval, answer.wait, _phase(feed)),
                 note=answer.note,

@@ -254,6 +254,10 @@ class Why(StrEnum):
     """They came while it was to be quiet."""
     DIGEST = "digest"
     """That was asked for."""
+    MANY = "many"
+    """More came at once than the source gives messages of their own."""
+    LATE = "late"
+    """They were published long before they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +272,8 @@ class Fold:
     """The folded hashtag, where the topic is one that is followed in public: its page has them too."""
     count: int
     """How many posts it stands for."""
+    listed: int = 0
+    """How many stand on its page, with those that came along and have messages of their own."""
     since: datetime
     best: tuple[Card, ...] = ()
     """Some of them, the best first; of a thread only the first."""

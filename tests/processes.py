@@ -81,7 +81,7 @@ class RelayProcess:
     @property
     def pages(self) -> tuple[str, int]:
         """Where it serves its pages; it must be running."""
-        (told,) = [line for line in self.log if "the relay runs" in line]
+        told = [line for line in self.log if "the relay runs" in line][-1]
         url = next(part.removeprefix("pages=") for part in told.split() if part.startswith("pages="))
         host, _, port = url.removeprefix("http://").partition(":")
         return host, int(port)

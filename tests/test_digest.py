@@ -32,6 +32,14 @@ def test_what_is_past_is_kept_and_sent_to_nobody() -> None:
     assert intake.cursor == "8"
 
 
+def test_what_comes_late_is_wanted_as_such_and_what_comes_at_once_is_limited() -> None:
+    late, new = Published(post(1)), Published(post(2))
+    intake = meant(Batch(late=(late,), events=(new,), at_once=20))
+    assert intake.events == (late, new)
+    assert [(wish.uri, wish.late) for wish in intake.wishes] == [(post(1).uri, True), (post(2).uri, False)]
+    assert intake.at_once == 20
+
+
 @pytest.mark.parametrize("wait", [None, 2 * HOUR, 7.3 * HOUR])
 def test_a_feed_is_polled_next_in_its_own_slot(wait: timedelta | None) -> None:
     assert meant(Batch(wait=wait)).next_poll == next_poll(NOON, HOUR, wait, phase("fake fake:a"))

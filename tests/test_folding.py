@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -88,6 +89,10 @@ def test_the_best_are_some_of_the_posts_each_once(some: list[tuple[str, int, boo
         (Why.QUIET, "en", "37 posts on #bridge while it was quiet"),
         (Why.DIGEST, "en", "#bridge: the best of 37 posts"),
         (Why.BUDGET, "es", "37 más sobre #bridge"),
+        (Why.MANY, "en", "37 more entries at #bridge"),
+        (Why.MANY, "es", "37 entradas más en #bridge"),
+        (Why.LATE, "en", "37 older entries were added at #bridge"),
+        (Why.LATE, "es", "Se añadieron 37 entradas anteriores en #bridge"),
     ],
 )
 def test_its_title_says_what_it_is(why: Why, language: str, title: str) -> None:
@@ -105,6 +110,15 @@ def test_it_names_the_best_and_leads_to_all() -> None:
     assert links[:1] == ["https://relay.example/t/slug20"]
     assert links[-2:] == ["https://relay.example/fold/abc", "https://relay.example/tag/bridge"]
     assert (told.post.url, told.own) == ("https://relay.example/fold/abc", True)
+
+
+@pytest.mark.parametrize(("listed", "there"), [(60, True), (40, False)])
+def test_it_leads_to_a_page_that_has_also_what_came_along(listed: int, there: bool) -> None:
+    one = replace(fold(card(1), why=Why.MANY, count=40), listed=listed)
+    lines = plain(shown(one).post.body).split("\n")
+    assert "and 39 more" in lines
+    assert ("all 60 on one page" in lines) is there
+    assert "on one page" not in plain(shown(one, base="").post.body)
 
 
 def test_what_has_a_warning_is_named_by_the_warning() -> None:

@@ -79,47 +79,46 @@ def test_what_vanished_long_ago_is_remembered_by_name_and_forgotten_first() -> N
 @pytest.mark.parametrize(
     ("age", "news"), [(timedelta(0), True), (2 * DAY, True), (3 * DAY, True), (4 * DAY, False), (4000 * DAY, False)]
 )
-def test_what_is_dated_back_a_little_is_news_and_what_is_dated_long_ago_is_kept(age: timedelta, news: bool) -> None:
+def test_what_is_dated_back_a_little_is_news_and_what_is_dated_long_ago_is_late(age: timedelta, news: bool) -> None:
     known = after(dated(1, NOON)).items
     found = compare([dated(2, NOON - age), dated(1, NOON)], known, newest=NOON)
-    assert told(found.events if news else found.past) == [("Published", "2")]
-    assert found.events == () or found.past == ()
-    assert ("old entries" in found.note) is not news
+    assert told(found.events if news else found.late) == [("Published", "2")]
+    assert found.events == () or found.late == ()
+    assert found.note(20) == ("" if news else "1 older entries were added; they share one message")
 
 
-def test_what_has_no_date_is_never_old() -> None:
+def test_what_has_no_date_is_never_late() -> None:
     assert told(compare([seen(2)], {}, newest=NOON + 90 * DAY).events) == [("Published", "2")]
 
 
-def test_of_too_many_new_entries_the_newest_are_news_and_all_are_kept() -> None:
+def test_it_is_told_that_more_came_at_once_than_has_messages_of_its_own() -> None:
     items = [dated(number, NOON + timedelta(minutes=number)) for number in range(75)]
     edited = seen(99)
     known = after(seen(99, "before")).items
-    found = compare([*items, edited], known, newest=NOON, most=20)
-    assert told(found.events) == [*(("Published", str(number)) for number in range(55, 75)), ("Edited", "99")]
-    assert told(found.past) == [("Published", str(number)) for number in range(55)]
-    assert found.note == "75 new entries came at once; the newest 20 are sent, the others kept"
-    assert compare([*items, edited], found.items, newest=NOON, most=20).events == ()
+    found = compare([*items, edited], known, newest=NOON)
+    assert told(found.events) == [*(("Published", str(number)) for number in range(75)), ("Edited", "99")]
+    assert found.note(20) == "75 new entries came at once; at most 20 have messages of their own, the rest one"
+    assert found.note(75) == found.note(None) == ""
+    assert compare([*items, edited], found.items, newest=NOON).events == ()
 
 
 changes = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3), st.integers(-9, 9)), max_size=40)
 
 
-@given(st.lists(changes, min_size=1, max_size=6), st.none() | st.integers(1, 5))
-def test_whatever_a_feed_does_nothing_is_news_twice_or_lost(polls: list[list[tuple[int, int, int]]], most: int) -> None:
-    """Every entry is published once, or kept once, or was there under another name; edits follow what is known."""
+@given(st.lists(changes, min_size=1, max_size=6))
+def test_whatever_a_feed_does_nothing_is_news_twice_or_lost(polls: list[list[tuple[int, int, int]]]) -> None:
+    """Every entry is published once, now or late, or was there under another name; edits follow what is known."""
     known: dict[str, str] = {}
     gone = ""
     names: set[str] = set()
     for document in polls:
         items = {number: dated(number, NOON + day * DAY, text=f"{number}-{text}") for number, text, day in document}
-        found = compare(list(items.values()), known, gone, newest=NOON, most=most)
-        fresh = [event.post.title for event in (*found.past, *found.events) if isinstance(event, Published)]
+        found = compare(list(items.values()), known, gone, newest=NOON)
+        fresh = [event.post.title for event in (*found.late, *found.events) if isinstance(event, Published)]
         assert not names & set(fresh)
         assert len(fresh) == len(set(fresh))
         names |= {str(number) for number in items}
         assert set(fresh) <= names
-        assert sum(isinstance(event, Published) for event in found.events) <= (most or 99)
         known, gone = found.items, found.gone
 
 

@@ -282,7 +282,7 @@ def test_an_upgrade_brings_nothing_again_and_loses_nothing(shape: str) -> None:
     numbers = (3, 2, 1)
     same = [entry(number, shape) for number in numbers]
     first = compare(read(*same), FORMER[shape], newest=NOON)
-    assert first.events == first.past == ()
+    assert first.events == first.late == ()
     edited = compare(read(entry(3, shape, words="Other words of"), *same[1:]), first.items)
     assert [word(event) for event in edited.events] == ["edited Entry 3"]
     renamed = [entry(number, shape, guid="b") for number in numbers]

@@ -242,7 +242,9 @@ async def test_a_mirror_does_not_take_over_from_one_whose_turn_is_yet_to_come(
 # --- floods ---
 
 
-async def test_old_entries_that_turn_up_and_too_many_at_once_are_kept_and_not_sent(server: FeedServer) -> None:
+async def test_old_entries_that_turn_up_come_late_and_of_too_many_at_once_it_is_said_how_many(
+    server: FeedServer,
+) -> None:
     bell(server, NOW)
     async with Reader(server.feed, at_once=3) as reader:
         await reader.poll()
@@ -251,12 +253,15 @@ async def test_old_entries_that_turn_up_and_too_many_at_once_are_kept_and_not_se
         for number in range(10):
             server.add_item(f"new {number}", guid=f"urn:new:{number}", published=NOW + timedelta(minutes=number))
         batch = await reader.poll()
-        assert told(batch.events) == [("Published", "new 7"), ("Published", "new 8"), ("Published", "new 9")]
-        assert len(batch.past) == 507
-        assert "500 old entries turned up" in batch.note
-        assert "10 new entries came at once; the newest 3 are sent" in batch.note
+        assert told(batch.events) == [("Published", f"new {number}") for number in range(10)]
+        assert told(batch.late) == [("Published", f"old {number}") for number in reversed(range(500))]
+        assert (batch.past, batch.at_once) == ((), 3)
+        assert batch.note == (
+            "500 older entries were added; they share one message; "
+            "10 new entries came at once; at most 3 have messages of their own, the rest one"
+        )
         again = await reader.poll()
-        assert (again.events, again.past, again.note) == ((), (), "")
+        assert (again.events, again.late, again.at_once, again.note) == ((), (), None, "")
 
 
 async def test_a_feed_that_was_never_read_brings_its_whole_past_to_who_looks_at_it(server: FeedServer) -> None:

@@ -56,7 +56,7 @@ class Polls:
 
     async def poll(self, body: str | bytes) -> Reading:
         self.body = body.encode() if isinstance(body, str) else body
-        reader = Reader(http=cast("Http", self), worker=self.worker, clock=lambda: self.now, most=20)
+        reader = Reader(http=cast("Http", self), worker=self.worker, clock=lambda: self.now, at_once=20)
         cursor = Cursor.load(self.cursor.dump())
         reading = await reader.read(Visit(name=ADDRESS, feed=ADDRESS, url=self.url, cursor=cursor, seeded=self.seeded))
         self.cursor, self.seeded = reading.cursor, self.seeded or reading.failed is None
@@ -226,7 +226,7 @@ def _said(polls: Polls, reading: Reading) -> dict[str, Any]:
     marks = {name: text.rpartition(".")[0] for name, text in cursor.items.items()}
     return {
         "events": reading.events,
-        "past": reading.past,
+        "late": reading.late,
         "note": reading.note,
         "failed": reading.failed,
         "dates": (cursor.latest, cursor.gap, cursor.newest),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.manner import Follow, Manner, Mode
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription, Why
-from relay.ports import Allowance, Intake, Resolved, Store, Wanted, Wish
+from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, Store, Wanted, Wish
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri
 
@@ -27,10 +29,20 @@ async def subscribe(
     return one
 
 
-async def bring(store: Store, *posts: Post, to: Subscription, minute: float = 0, allowance: Allowance = TIGHT) -> None:
-    events = tuple(map(Published, posts))
-    wishes = tuple(Wish(uri=one.uri, by={str(to.destination): to}) for one in posts)
-    await store.add_intakes([Intake(feed=None, events=events, wishes=wishes, allowance=allowance)], lease(now=minute))
+async def bring(
+    store: Store,
+    *posts: Post,
+    to: Subscription,
+    late: Sequence[Post] = (),
+    minute: float = 0,
+    allowance: Allowance = TIGHT,
+    at_once: int | None = None,
+) -> None:
+    events = tuple(map(Published, (*late, *posts)))
+    by = {str(to.destination): to}
+    wishes = tuple(Wish(uri=one.uri, by=by, late=one in late) for one in (*late, *posts))
+    intake = Intake(feed=None, events=events, wishes=wishes, allowance=allowance, at_once=at_once)
+    await store.add_intakes([intake], lease(now=minute))
 
 
 async def carry(store: Store, minute: float = 0) -> list[Delivery]:
@@ -135,6 +147,87 @@ async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
     assert folds(done) == [(Action.EDIT, 2)]
     assert done[0].fold
     assert uri(5) not in [card.post.uri for card in done[0].fold.best]
+
+
+# --- too many at once, and late ---
+
+
+def names(leaf: Leaf | None) -> list[str]:
+    assert leaf
+    return [page.root for page in leaf.pages]
+
+
+async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_has_all(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=ANY, at_once=20)
+    done = await carry(store)
+    assert sends(done) == [uri(number) for number in range(41, 61)]
+    assert folds(done) == [(Action.SEND, 40)]
+    fold = done[-1].fold
+    assert fold
+    assert (fold.why, fold.listed) == (Why.MANY, 60)
+    assert {card.post.uri for card in fold.best} == {uri(number) for number in range(1, 41)}
+    assert names(await store.list_folded(fold.slug, 99)) == [uri(number) for number in range(60, 0, -1)]
+    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=ANY, at_once=20, minute=1)
+    assert await carry(store, 2) == []
+
+
+async def test_what_came_at_once_and_is_deleted_leaves_the_message_or_the_page_alone(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 7)), to=here, allowance=ANY, at_once=2)
+    slug = next(one.fold.slug for one in await carry(store) if one.fold)
+    await delete(store, uri(6))
+    assert [one.action for one in await carry(store)] == [Action.DELETE]
+    await delete(store, uri(2))
+    assert folds(await carry(store)) == [(Action.EDIT, 3)]
+    assert names(await store.list_folded(slug, 99)) == [uri(number) for number in (5, 4, 3, 1)]
+
+
+async def test_what_the_budget_does_not_take_joins_what_came_at_once(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 21)), to=here, at_once=5)
+    done = await carry(store)
+    assert (sends(done), folds(done)) == ([uri(16), uri(17), uri(18)], [(Action.SEND, 17)])
+    assert done[-1].fold
+    assert done[-1].fold.listed == 20
+
+
+async def test_each_destination_has_its_newest(store: Store) -> None:
+    """What its filters leave counts, not what the source brought."""
+    one, other = await subscribe(store, Manner()), await subscribe(store, Manner(), HALL, name="b")
+    posts = [post(number) for number in range(1, 9)]
+    both = {str(ROOM): one, str(HALL): other}
+    wishes = tuple(Wish(uri=each.uri, by=both if n % 4 == 0 else {str(ROOM): one}) for n, each in enumerate(posts))
+    intake = Intake(feed=None, events=tuple(map(Published, posts)), wishes=wishes, at_once=2)
+    await store.add_intakes([intake], lease())
+    done = await carry(store)
+    assert sends([each for each in done if each.destination == HALL]) == [uri(1), uri(5)]
+    assert sends([each for each in done if each.destination == ROOM]) == [uri(7), uri(8)]
+    assert folds(done) == [(Action.SEND, 6)]
+
+
+async def test_what_comes_late_shares_a_message_that_grows(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, post(9), to=here, late=[post(1), post(2)])
+    done = await carry(store)
+    assert (sends(done), folds(done)) == ([uri(9)], [(Action.SEND, 2)])
+    assert done[-1].fold
+    assert (done[-1].fold.why, done[-1].fold.listed) == (Why.LATE, 2)
+    await bring(store, to=here, late=[post(3)], minute=10)
+    assert folds(await carry(store, 10)) == [(Action.EDIT, 3)]
+    await bring(store, to=here, late=[post(4)], minute=71)
+    assert folds(await carry(store, 71)) == [(Action.SEND, 1)]
+
+
+@pytest.mark.parametrize("manner", [QUIET, DIGEST], ids=["quiet", "digest"])
+async def test_many_and_late_ones_wait_with_the_others_for_their_hour(store: Store, manner: Manner) -> None:
+    here = await subscribe(store, manner)
+    await bring(store, *(post(number) for number in range(4, 9)), to=here, late=[post(1), post(2)], at_once=2)
+    assert await carry(store) == []
+    due = await store.save_due_folds(at(0))
+    assert due
+    await store.save_due_folds(due)
+    assert folds(await carry(store, 999)) == [(Action.SEND, 7)]
 
 
 # --- quiet hours and digests ---

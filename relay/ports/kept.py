@@ -24,7 +24,6 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports.mentions import Mention
 from relay.sieve import OPEN, Sieve
 
 STREAMS = "stream"
@@ -56,6 +55,8 @@ class Wish:
     """For each destination, as it is written, the subscription that wants the post there."""
     place: str = ""
     """Where the post was read, for people."""
+    late: bool = False
+    """It was published long before it came, and shares a message with others of its kind."""
 
     def reason(self, subscription: Subscription) -> str:
         """Why the post is there, for people: the topic, and the place where the topic does not name it."""
@@ -108,6 +109,8 @@ class Intake:
     """Posts that were re-checked, with the next time (None: never again)."""
     looked: PostUri | None = None
     """The root of the thread that was looked at."""
+    at_once: int | None = None
+    """So many of the posts that a destination is to get, the newest, have messages of their own there; None: all."""
     allowance: Allowance = ANY
     """What a destination takes, where a subscription says nothing of its own."""
     looks: tuple[timedelta, ...] = ()
@@ -333,61 +336,6 @@ class Stop:
     at: datetime
     erased: datetime | None
     """When that happens; None: it has happened."""
-
-
-class RequestState(StrEnum):
-    """The life of what somebody asked in a mention: new → answering → answered, or one of the others."""
-
-    NEW = "new"
-    ANSWERING = "answering"
-    """An answer was begun; until it is settled nobody knows whether it stands there."""
-    ANSWERED = "answered"
-    REPEATED = "repeated"
-    """The same person has an answer about the same thread."""
-    IGNORED = "ignored"
-    """It asks for nothing, or a bot asks."""
-    FAILED = "failed"
-    """It could not be answered; the reason was logged."""
-
-
-class Effect(StrEnum):
-    """What became of a stop, or of its undoing, before it is answered."""
-
-    DONE = "done"
-    NOTHING = "nothing"
-    """There was nothing to undo."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """A mention to be kept. ``urgent``: a stop, or its undoing, which waits behind nothing else.
-
-    ``host`` is where the thread that it asks about is read; empty where that is not known by its address.
-    """
-
-    mention: Mention
-    urgent: bool = False
-    host: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """How many mentions are looked at at once: in all, about threads of one host, and by one asker."""
-
-    total: int
-    host: int
-    asker: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A mention that waits to be looked at, and how often it was put off."""
-
-    mention: Mention
-    state: RequestState
-    tries: int = 0
-    effect: Effect | None = None
-    """Of a stop, or its undoing: None until it was carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from relay.model import Author
@@ -99,3 +100,61 @@ class MentionedSource(Source, Protocol):
         to us; the mention stays open.
         """
         ...
+
+
+# --- what the store keeps of them ---
+
+
+class RequestState(StrEnum):
+    """The life of what somebody asked in a mention: new → answering → answered, or one of the others."""
+
+    NEW = "new"
+    ANSWERING = "answering"
+    """An answer was begun; until it is settled nobody knows whether it stands there."""
+    ANSWERED = "answered"
+    REPEATED = "repeated"
+    """The same person has an answer about the same thread."""
+    IGNORED = "ignored"
+    """It asks for nothing, or a bot asks."""
+    FAILED = "failed"
+    """It could not be answered; the reason was logged."""
+
+
+class Effect(StrEnum):
+    """What became of a stop, or of its undoing, before it is answered."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    """There was nothing to undo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A mention to be kept. ``urgent``: a stop, or its undoing, which waits behind nothing else.
+
+    ``host`` is where the thread that it asks about is read; empty where that is not known by its address.
+    """
+
+    mention: Mention
+    urgent: bool = False
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many mentions are looked at at once: in all, about threads of one host, and by one asker."""
+
+    total: int
+    host: int
+    asker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A mention that waits to be looked at, and how often it was put off."""
+
+    mention: Mention
+    state: RequestState
+    tries: int = 0
+    effect: Effect | None = None
+    """Of a stop, or its undoing: None until it was carried out."""

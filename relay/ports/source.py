@@ -39,7 +39,12 @@ class Batch:
 
     events: tuple[Event, ...] = ()
     past: tuple[Event, ...] = ()
-    """What is no news though it was never seen (too old, or too much at once): kept for the pages, sent to nobody."""
+    """What was there before anybody asked for it: kept for the pages, sent to nobody."""
+    late: tuple[Event, ...] = ()
+    """What is new here and was published long ago: at each destination it shares one message."""
+    at_once: int | None = None
+    """So many of ``events``, the newest, have messages of their own at a destination; the rest shares one. None: all.
+    """
     cursor: str | None = None
     wait: timedelta | None = None
     more: bool = False

@@ -9,7 +9,6 @@ from typing import Protocol
 from relay.model import Delivery, Destination, Feed, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.ports.kept import (
     Added,
-    Asked,
     Audit,
     By,
     Claim,
@@ -18,22 +17,19 @@ from relay.ports.kept import (
     FeedState,
     Forgotten,
     Full,
-    Heard,
     Intake,
     Leaf,
     Lease,
     Page,
     Quota,
-    RequestState,
     Settlement,
-    Share,
     Stop,
     StopKind,
     Taken,
     Undone,
     Wanted,
 )
-from relay.ports.mentions import Mention
+from relay.ports.mentions import Asked, Heard, Mention, RequestState, Share
 from relay.ports.source import Resolved
 
 

@@ -48,12 +48,18 @@ _BETWEEN = re.compile(
     rf"[|·•;/()\[\]{{}}–—#*]|(?<=\s)-(?=\s)|,(?=\s)|(?<=\s)(?:and|y|und|et|e)(?=\s)|(?<=\s)(?={_SYMBOL} ?\d)"
 )
 _WITHIN = re.compile(rf"(?<!\d)\d{{1,9}} points? \| \d{{1,9}} comments?|(?<!\w){_UPDATED}{_AGO}(?!\w)", re.IGNORECASE)
-_HEAD = re.compile(rf"(?:[(\[]([^()\[\]]{{1,80}})[)\]]|({_SYMBOL} ?{_NUMBER}))[ :|·-]{{1,3}}(?=\S)")
+_HEAD = re.compile(
+    rf"(?:[(\[]([^()\[\]]{{1,80}})[)\]]|({_SYMBOL} ?{_NUMBER}|{_NUMBER} (?:new|unread)(?=:)))[ :|·-]{{1,3}}(?=\S)"
+)
 _BRACKETS = re.compile(r"\s?([(\[{])([^()\[\]{}]{1,80})[)\]}]$")
 _BEHIND = re.compile(rf"\s?(?:[|·•]|[-–—]\s|(?={_SYMBOL} ?\d))(?=[^|·•–—]{{1,80}}$)")
-_DISPUTED = re.compile(rf"\d (?:{_GIVEN.replace(' ', '|')})", re.IGNORECASE)
+_NAKED = re.compile(r"(?!(?:19|20)\d\d)\d{1,6}")
+"""In brackets: a number that is no year."""
+_DISPUTED = re.compile(r"\d (?:votes?|votos?|stimmen)", re.IGNORECASE)
+"""Behind a dash, this may be what the title is about."""
 _FURNITURE = frozenset({"read full topic"})
 """What Discourse writes below a topic once it has answers."""
+_ENDS = 3
 _LONGEST, _DIGIT = 160, re.compile("[0-9]")
 
 
@@ -86,15 +92,20 @@ def title_without_counters(title: str) -> str:
     head = _HEAD.match(title)
     if head and (head[2] or head[1].isdigit() or _counts(head[1])):
         title = title[head.end() :]
-    start = max(len(title) - _LONGEST, 0)
-    return title[:start] + _without_tail(title[start:])
+    for _ in range(_ENDS):
+        start = max(len(title) - _LONGEST, 0)
+        shorter = title[:start] + _without_tail(title[start:])
+        if shorter == title:
+            break
+        title = shorter
+    return title
 
 
 def _without_tail(title: str) -> str:
     brackets = _BRACKETS.search(title, 1)
     if brackets:
         inside = brackets[2].strip()
-        return title[: brackets.start()] if _counts(inside) or (brackets[1] == "[" and inside.isdigit()) else title
+        return title[: brackets.start()] if _counts(inside) or _NAKED.fullmatch(inside) else title
     for behind in _BEHIND.finditer(title, 1):
         tail = title[behind.start() :].strip()
         if _counts(tail.lstrip("-")) and not (tail[0] in "-–—" and _DISPUTED.search(tail)):

@@ -1,8 +1,8 @@
-"""Folds: posts that share one message, because it is quiet, a digest was asked for, or the budget is used up.
+"""Folds: posts that share one message, because it is quiet, a digest was asked for, or there are too many or late.
 
 A fold's deliveries stand in the outbox like those of posts, under its number below zero. One that is a digest, or waits
-for quiet hours to end, becomes a delivery when it is due; one that the budget opened is sent at once and edited as it
-grows, for an hour; where messages cannot be edited, it is sent when that hour is over.
+for quiet hours to end, becomes a delivery when it is due; any other is sent at once and edited as it grows, for an
+hour; where messages cannot be edited, it is sent when that hour is over.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ from relay.store.tables import (
 from relay.store.tags import PUBLIC_TAGS
 
 OPEN_FOR = timedelta(hours=1)
-"""How long the budget's message takes more posts."""
+"""How long a message that is sent at once takes more posts."""
+_AT_ONCE = frozenset({Why.BUDGET, Why.MANY, Why.LATE})
 _CONSIDERED = 300
 """So many of a fold's latest posts are looked at when the best are chosen."""
 
@@ -61,14 +62,16 @@ _TOPIC = (
 _MEMBERS = Query(
     select(folded.c.post, folds.c.destination)
     .join(folds, folds.c.id == folded.c.fold)
-    .where(among(folded.c.post, "ids"))
+    .where(among(folded.c.post, "ids"), ~folded.c.own)
 )
 _SHOWN = Query(
     select(folds.c.id, folds.c.destination, folds.c.subscription, folds.c.topic)
     .distinct()
     .join(folded, folded.c.fold == folds.c.id)
     .join(deliveries, deliveries.c.post == -folds.c.id)
-    .where(among(folded.c.post, "ids"), deliveries.c.version == "", deliveries.c.state == State.SENT.value)
+    .where(
+        among(folded.c.post, "ids"), ~folded.c.own, deliveries.c.version == "", deliveries.c.state == State.SENT.value
+    )
 )
 _DROP = delete(folded).where(
     folded.c.post == bindparam("member"),
@@ -114,32 +117,43 @@ class Folding:
         self._until: dict[str, datetime] = {}
         self._spent: set[str] = set()
         self._open: dict[tuple[int, str, str], _Open] = {}
-        self._members: list[tuple[int, int]] = []
+        self._members: dict[tuple[int, int], bool] = {}
+        self._own: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+        """What has messages of its own, by subscription and destination."""
         self._subscribers, self._names = set(subscribers), set(names)
         self._read = False
         self.orders: list[tuple[str, int, Action, str, str, int]] = []
         """What folds ask of the outbox: destination, post (below zero), action, version, reason, subscription."""
 
-    def hold(self, name: str, post: int, subscription: int, topic: str, manner: Manner) -> bool:
-        """Whether the post goes into a fold instead of a message of its own; it is kept there then."""
+    def hold(
+        self, name: str, post: int, subscription: int, topic: str, manner: Manner, *, shared: Why | None = None
+    ) -> bool:
+        """Whether the post goes into a fold instead of a message of its own; it is kept there then.
+
+        ``shared``: it is to have none for this reason, whatever the budget.
+        """
         self._look()
-        why = self._why(name, subscription, manner)
+        why = self._why(name, subscription, manner, shared)
         if why is None:
+            self._own[subscription, name].append(post)
             return False
         fold = self._fold(name, subscription, topic, manner, why)
-        self._members.append((fold.id, post))
-        if why is Why.BUDGET and not fold.waits and not self._gathers(name):
+        self._members[fold.id, post] = False
+        if why in _AT_ONCE and not fold.waits and not self._gathers(name):
             fold.waits = True
             action, version = (Action.SEND, "") if fold.new else (Action.EDIT, f"grew by {post}")
             self.orders.append((name, -fold.id, action, version, topic, subscription))
         return True
 
-    def _why(self, name: str, subscription: int, manner: Manner) -> Why | None:
+    def _why(self, name: str, subscription: int, manner: Manner, shared: Why | None) -> Why | None:
         if manner.mode is Mode.DIGEST:
             return Why.DIGEST
         if manner.quiet and (hours := quiet(manner)) and hours.until(self._now):
             return Why.QUIET
-        return None if self._may_spend(name, subscription, manner) else Why.BUDGET
+        if shared or self._may_spend(name, subscription, manner):
+            return shared
+        many = self._open.get((subscription, name, Why.MANY))
+        return Why.MANY if many and many.new else Why.BUDGET
 
     def spends(self, name: str) -> bool:
         """Whether there is room for one more message of the relay's own at a destination; it is counted then."""
@@ -167,7 +181,7 @@ class Folding:
         keys = self._names | {f"subscription {number}" for number in self._subscribers}
         self._until = {row.name: row.until for row in _BUDGETS(self._connection, names=keys)}
         rows = _OPEN(self._connection, subscriptions=self._subscribers)
-        over = [row for row in rows if row.why == Why.BUDGET and not row.due and row.opened <= self._now - OPEN_FOR]
+        over = [row for row in rows if row.why in _AT_ONCE and not row.due and row.opened <= self._now - OPEN_FOR]
         if over:
             _CLOSE(self._connection, ids=[row.id for row in over], now=self._now)
         there = [row for row in rows if row not in over]
@@ -195,11 +209,11 @@ class Folding:
         return self._open[key]
 
     def _gathers(self, name: str) -> bool:
-        """Whether the budget's message is sent when it is whole, because it could not grow there."""
+        """Whether such a message is sent when it is whole, because it could not grow there."""
         return Destination.parse(name).adapter in self._allowance.unedited
 
     def _due(self, name: str, manner: Manner, why: Why) -> datetime | None:
-        if why is Why.BUDGET and self._gathers(name):
+        if why in _AT_ONCE and self._gathers(name):
             return self._now + OPEN_FOR
         if why is Why.DIGEST:
             return next_digest(self._now, manner.every, at(manner))
@@ -221,7 +235,13 @@ class Folding:
     def write(self) -> None:
         spent = [(name, micros(self._until[name])) for name in sorted(self._spent)]
         insert_rows(self._connection, budgets, ("name", "until"), spent, _SPENT)
-        insert_rows(self._connection, folded, ("fold", "post"), self._members)
+        touched = {fold for fold, _ in self._members}
+        for (subscription, name, why), fold in self._open.items():
+            if why == Why.MANY and fold.id in touched:
+                for post in self._own[subscription, name]:
+                    self._members.setdefault((fold.id, post), True)
+        members = [(*key, own) for key, own in self._members.items()]
+        insert_rows(self._connection, folded, ("fold", "post", "own"), members)
 
 
 # --- when one is due ---
@@ -236,7 +256,7 @@ _DUE = (
 _THERE = Query(
     select(folded.c.fold, folded.c.post)
     .join(posts, posts.c.id == folded.c.post)
-    .where(among(folded.c.fold, "ids"), ~posts.c.deleted)
+    .where(among(folded.c.fold, "ids"), ~folded.c.own, ~posts.c.deleted)
     .order_by(folded.c.post)
 )
 _COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "created")
@@ -276,6 +296,11 @@ def _send(connection: Connection, due: Sequence[Any], now: datetime) -> None:
 
 # --- what one says ---
 
+_there = (
+    select(func.count())
+    .select_from(folded.join(posts, posts.c.id == folded.c.post))
+    .where(folded.c.fold == folds.c.id, ~posts.c.deleted)
+)
 _FOLDS = Query(
     select(
         folds.c.id,
@@ -284,12 +309,8 @@ _FOLDS = Query(
         folds.c.topic,
         case((folds.c.tag.in_(PUBLIC_TAGS), folds.c.tag), else_="").label("tag"),
         folds.c.opened,
-        select(func.count())
-        .select_from(folded)
-        .join(posts, posts.c.id == folded.c.post)
-        .where(folded.c.fold == folds.c.id, ~posts.c.deleted)
-        .scalar_subquery()
-        .label("length"),
+        _there.where(~folded.c.own).scalar_subquery().label("length"),
+        _there.scalar_subquery().label("listed"),
     ).where(among(folds.c.id, "ids"))
 )
 _root = posts.alias("root")
@@ -311,7 +332,7 @@ _POSTS = (
             _root, _root.c.uri == func.coalesce(posts.c.root, posts.c.uri)
         )
     )
-    .where(folded.c.fold == bindparam("fold"), ~posts.c.deleted)
+    .where(folded.c.fold == bindparam("fold"), ~folded.c.own, ~posts.c.deleted)
     .order_by(posts.c.id.desc())
     .limit(_CONSIDERED)
 )
@@ -326,6 +347,7 @@ def read_folds(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
             topic=row.topic,
             tag=row.tag,
             count=row.length,
+            listed=row.listed,
             since=row.opened,
             best=tuple(_card(one) for one in connection.execute(_POSTS, {"fold": row.id})),
         )

@@ -187,9 +187,10 @@ folded = Table(
     metadata,
     Column("fold", Number, ForeignKey("folds.id", ondelete="CASCADE"), primary_key=True),
     Column("post", Number, primary_key=True),
+    Column("own", Boolean, nullable=False, server_default=false()),  # it has a message of its own as well
     sqlite_with_rowid=False,
 )
-"""Which posts share the message of a fold."""
+"""Which posts share the message of a fold, and which others came along: those stand on its page alone."""
 
 budgets = Table(
     "budgets",

@@ -7,7 +7,7 @@ done, and seen, or has not begun.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +15,14 @@ from sqlalchemy import Connection, or_, select
 
 from relay.hashtag import fold
 from relay.manner import Mode
-from relay.model import Action, Destination, Subscription
+from relay.model import Action, Destination, Subscription, Why
 from relay.ports import Allowance, Intake, State
 from relay.store.announcements import Announcements
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
 from relay.store.known import Entry, Known, add_neighbours
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
+from relay.store.shown import Places
 from relay.store.tables import deliveries, destinations, micros, subscriptions, tagged
 from relay.store.twins import Kin
 
@@ -86,7 +87,7 @@ def add_deliveries(
     folding = _folding(connection, intakes, heads, told, allowance, now)
     folding.lose(removed)
     held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
-    places = _Places(there, read_members(connection, held), known, kin)
+    places = Places(there, read_members(connection, held), known, kin)
     orders = _Orders(micros(now), heads, places, folding, Announcements(allowance, folding, now))
     for entry in known:
         if entry.removed:
@@ -138,73 +139,11 @@ def _read(
     return there
 
 
-class _Places:
-    """Which posts were asked for where, and which of them, or of their kin, a reader finds there."""
-
-    def __init__(
-        self,
-        there: Mapping[int, Sequence[Record]],
-        members: Collection[tuple[int, str]],
-        known: Known,
-        kin: Kin,
-    ) -> None:
-        self.there = there
-        self._known = known
-        self._kin = kin
-        rows = [row for rows in there.values() for row in rows]
-        taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
-        self.asked = {(row.post, row.destination) for row in rows} | set(members)
-        shown = {(row.post, row.destination) for row in rows if row.action == Action.SEND and row.state in _STANDING}
-        self._shown = shown - taken_back
-        self._folded = set(members)
-        self._expected: set[tuple[int, str]] = set()
-
-    def expect(self, intakes: Iterable[Intake]) -> None:
-        """What will be brought by this batch counts before its turn comes."""
-        for intake in intakes if self._kin.originals else ():
-            for wish in intake.wishes:
-                entry = self._known.find(wish.uri)
-                if entry and not entry.deleted:
-                    self._expected |= {(entry.id, name) for name in wish.by}
-
-    def is_related(self, entry: Entry) -> bool:
-        """Whether there are copies of it, or originals, or what reads alike."""
-        return any(entry.uri in uris for uris in (self._kin.originals, self._kin.copies, self._kin.alike))
-
-    def show(self, entry: Entry, name: str) -> None:
-        """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
-        self._shown.add((entry.id, name))
-
-    def take_back(self, entry: Entry, name: str) -> None:
-        self._shown.discard((entry.id, name))
-        self._folded.discard((entry.id, name))
-
-    def has_original(self, entry: Entry, name: str) -> bool:
-        """Whether what this is a copy of was brought there, or is about to be."""
-        uris = self._kin.originals.get(entry.uri)
-        if not uris:
-            return False
-        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._known.of(uris))
-
-    def has_alike(self, entry: Entry, name: str) -> bool:
-        """Whether a reader finds the same there already."""
-        uris = self._kin.alike.get(entry.uri, ())
-        return any((one.id, name) in self._shown and not one.deleted for one in self._known.of(uris))
-
-    def copies(self, entry: Entry, name: str) -> list[Entry]:
-        """The copies of it that were brought there before."""
-        uris = self._kin.copies.get(entry.uri)
-        if not uris:
-            return []
-        brought = self._shown | self._folded
-        return [one for one in self._known.of(uris) if (one.id, name) in brought]
-
-
 class _Orders:
     """What is to be written to the outbox."""
 
     def __init__(
-        self, created: int, heads: Heads, places: _Places, folding: Folding, announcements: Announcements
+        self, created: int, heads: Heads, places: Places, folding: Folding, announcements: Announcements
     ) -> None:
         self._created = created
         self._announcements = announcements
@@ -222,6 +161,7 @@ class _Orders:
 
     def send(self, intake: Intake, known: Known) -> None:
         """Send what the intake wishes for, unless that was asked for before, or something stands there for it."""
+        many = self._too_many(intake, known) if intake.at_once else frozenset()
         for wish in intake.wishes:
             entry = known.find(wish.uri)
             if entry is None or entry.deleted:
@@ -235,11 +175,24 @@ class _Orders:
                     if related and self._places.has_alike(entry, name):
                         self._hold_back(entry, name, subscription, reason)
                     else:
-                        self._bring(entry, subscription, reason)
+                        shared = Why.LATE if wish.late else Why.MANY if (entry.id, name) in many else None
+                        self._bring(entry, subscription, reason, shared)
             if len(self._places.asked) > before:
                 self._tagged |= {(tag, entry.id): None for each in entry.post.tags if (tag := fold(each, entry.source))}
                 if intake.next_check and not entry.next_check:
                     entry.next_check, entry.checked = intake.next_check, True
+
+    def _too_many(self, intake: Intake, known: Known) -> frozenset[tuple[int, str]]:
+        """What shares a message with others that came at once: all but the newest, at each destination."""
+        coming: defaultdict[str, list[int]] = defaultdict(list)
+        for wish in intake.wishes:
+            entry = known.find(wish.uri)
+            if entry and not entry.deleted and not wish.late:
+                for name in wish.by:
+                    if (entry.id, name) not in self._places.asked:
+                        coming[name].append(entry.id)
+        most = intake.at_once or 0
+        return frozenset((one, name) for name, there in coming.items() for one in there[:-most])
 
     def _yields(self, entry: Entry, name: str) -> bool:
         """Whether the original is there instead of this copy; the copies of an original make way for it."""
@@ -277,13 +230,14 @@ class _Orders:
                 self._adapters.setdefault(row.destination, Destination.parse(row.destination).adapter)
                 self._released.append((_DUE, "", None, row.id))
 
-    def _bring(self, entry: Entry, subscription: Subscription, reason: str) -> None:
+    def _bring(self, entry: Entry, subscription: Subscription, reason: str, shared: Why | None) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
         name = str(subscription.destination)
         threaded = subscription.manner.mode is Mode.THREADS
         head = self._heads.at(entry.root, name) if threaded else None
         if head is None:
-            if self._folding.hold(name, entry.id, subscription.id, subscription.topic, subscription.manner):
+            manner, topic = subscription.manner, subscription.topic
+            if self._folding.hold(name, entry.id, subscription.id, topic, manner, shared=shared):
                 return
             self._order(name, entry.id, Action.SEND, "", reason, subscription.id)
             self._places.show(entry, name)
@@ -380,10 +334,6 @@ class _Orders:
         insert_rows(connection, deliveries, _HELD, self._held)
         insert_rows(connection, deliveries, _COLUMNS, self._rows)
         return set(self._adapters)
-
-
-_STANDING = {State.DUE, State.SENDING, State.SENT}
-"""The states of a send that a reader finds, or soon will."""
 
 
 def _waits(row: Record) -> bool:

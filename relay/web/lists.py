@@ -18,6 +18,8 @@ from relay.web.reading import Reading
 from relay.web.site import Site
 
 LATEST = 30
+_TOGETHER = 100
+"""Of what shares a message so much is on one page."""
 """Threads on one page of a list."""
 _KINDS = {"atom": "application/atom+xml", "json": "application/feed+json"}
 
@@ -67,7 +69,8 @@ class Lists:
             raise web.HTTPNotFound
         leaf = await self._store.list_tagged(tag, LATEST, _skipped(request))
         path = f"tag/{quote(tag)}"
-        lead = self._say(request)("What was relayed on this hashtag, the latest first.")
+        say = self._say(request)
+        lead = say("What was relayed on this hashtag, the latest first.")
         return self._listing(request, leaf, f"#{tag}", lead, path, feed=path)
 
     async def _by_author(self, request: web.Request) -> Listing:
@@ -130,10 +133,11 @@ class Lists:
 
     async def _fold(self, request: web.Request) -> web.Response:
         slug = request.match_info["slug"]
-        leaf = await self._store.list_folded(slug, LATEST, _skipped(request))
+        leaf = await self._store.list_folded(slug, _TOGETHER, _skipped(request, _TOGETHER))
         if leaf is None:
             raise web.HTTPNotFound
-        lead = self._say(request)("What came in one message, the latest first.")
+        say = self._say(request)
+        lead = say("What came together, the latest first.")
         listing = self._listing(request, leaf, leaf.topic, lead, f"fold/{slug}")
         return answer(request, list_page(listing, root=root_of(request)), "text/html")
 
@@ -151,9 +155,9 @@ def _number(request: web.Request) -> int:
     return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
 
 
-def _skipped(request: web.Request) -> int:
+def _skipped(request: web.Request, each: int = LATEST) -> int:
     """The threads on the pages before."""
-    return (_number(request) - 1) * LATEST
+    return (_number(request) - 1) * each
 
 
 def _feed(request: web.Request, listing: Listing) -> web.Response:

@@ -23,26 +23,20 @@ class News:
 
     events: tuple[Event, ...]
     """What is new or reads differently, oldest first."""
-    past: tuple[Event, ...]
-    """What was never seen and is no news all the same, oldest first."""
-    old: int
-    """How many of ``past`` were published long ago."""
-    folded: int
-    """How many of ``past`` are too many at once."""
+    late: tuple[Event, ...]
+    """What is new here and was published long ago, oldest first."""
     items: dict[str, str]
     gone: str
     """What is seen now, for the next time: see :class:`relay.sources.rss.cursor.Cursor`."""
 
-    @property
-    def note(self) -> str:
-        """What people should know of what is not sent; empty where all is."""
+    def note(self, at_once: int | None) -> str:
+        """What people should know of what has no message of its own; empty where all has."""
         notes = []
-        if self.old:
-            notes.append(f"{self.old} old entries turned up that were never seen; they are kept, not sent")
-        if self.folded:
-            sent = sum(isinstance(event, Published) for event in self.events)
-            many = self.folded + sent
-            notes.append(f"{many} new entries came at once; the newest {sent} are sent, the others kept")
+        if self.late:
+            notes.append(f"{len(self.late)} older entries were added; they share one message")
+        new = sum(isinstance(event, Published) for event in self.events)
+        if at_once and new > at_once:
+            notes.append(f"{new} new entries came at once; at most {at_once} have messages of their own, the rest one")
         return "; ".join(notes)
 
 
@@ -52,41 +46,37 @@ def compare(
     gone: str = "",
     *,
     newest: datetime | None = None,
-    most: int | None = None,
     unchanged: Collection[str] = (),
     stood: bool = False,
 ) -> News:
     """Tell apart what is new, what is edited, and what was seen before under another name.
 
-    ``newest`` is the newest date that was ever read: what is dated long before it is no news. At most the newest
-    ``most`` publications are news. Entries that left the document are remembered for a while, as some come back.
+    ``newest`` is the newest date that was ever read: what is dated long before it comes late. Entries
+    that left the document are remembered for a while, as some come back.
     ``unchanged`` names entries that stand in the document as they were and are not among ``items``; ``stood``: the
     last document was read more than once.
     """
     present = {item.name for item in items} | (seen.keys() & unchanged)
     if not present:  # an empty document takes nothing back: what comes next is compared with what was there before
-        return News(events=(), past=(), old=0, folded=0, items=dict(seen), gone=gone)
+        return News(events=(), late=(), items=dict(seen), gone=gone)
     known = {name: Mark.load(text) for name, text in seen.items()}
     names = set(gone.split())
     marked = {item.name: mark(item, held=item.name in seen) for item in items}
     new = {item.name: item for item in items if item.name not in seen and item.name not in names}
     again = _known_again(new, marked, known, seen, present, newest=newest, stood=stood) if new else set()
     events: list[Event] = []
-    past: list[Event] = []
+    late: list[Event] = []
     for item in items:
         if item.name in new and item.name not in again:
-            (past if _is_old(item, newest) else events).append(Published(item.post))
+            (late if _is_late(item, newest) else events).append(Published(item.post))
         elif (before := known.get(item.name)) and before.words != item.text:
             events.append(Edited(item.post))
-    old, folded = len(past), _too_many(events, most)
     stand = {name: _stands(seen[name], known[name]) for name in seen if name in present and name not in marked}
     left = {name: _leaves(text, known[name]) for name, text in seen.items() if name not in present}
     forgotten = [*list(left)[_RECENT:], *gone.split()]
     return News(
-        events=tuple(event for event in events if id(event) not in folded),
-        past=(*past, *folded.values()),
-        old=old,
-        folded=len(folded),
+        events=tuple(events),
+        late=tuple(late),
         items=stand | {name: one.dump() for name, one in marked.items()} | dict(list(left.items())[:_RECENT]),
         gone=" ".join(_forget(present, forgotten, new=len(new))),
     )
@@ -120,13 +110,7 @@ def _leaves(text: str, one: Mark | None) -> str:
     return text if one is None or one.gone else replace(one, gone=True).dump()
 
 
-def _too_many(events: Sequence[Event], most: int | None) -> dict[int, Event]:
-    """All publications but the newest ``most``."""
-    published = [event for event in events if isinstance(event, Published)]
-    return {id(event): event for event in published[:-most]} if most and len(published) > most else {}
-
-
-def _is_old(item: Item, newest: datetime | None) -> bool:
+def _is_late(item: Item, newest: datetime | None) -> bool:
     return newest is not None and item.date is not None and item.post.published < newest - PLAUSIBLE
 
 

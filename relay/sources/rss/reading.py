@@ -82,7 +82,7 @@ class Reading:
     away: bool = False
     """Nobody answered: the feed may be there nevertheless."""
     events: tuple[Event, ...] = ()
-    past: tuple[Event, ...] = ()
+    late: tuple[Event, ...] = ()
     note: str = ""
     asked: timedelta = timedelta(0)
     """How long the publisher wants to be left alone."""
@@ -102,12 +102,13 @@ class _Entries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Reads addresses; at most the newest ``most`` publications of one reading are news."""
+    """Reads addresses."""
 
     http: Http
     worker: FeedWorker
     clock: Callable[[], datetime]
-    most: int
+    at_once: int
+    """So many entries of one reading have messages of their own at a destination."""
     patience: timedelta = timedelta(seconds=30)
     """After which no further page is asked on the way to a feed."""
 
@@ -224,7 +225,6 @@ class Reader:
             known.items,
             known.gone,
             newest=moment(known.newest) if known.newest and visit.seeded else None,
-            most=self.most if visit.seeded else None,
             unchanged=[one.name for one in read.others.values()],
             stood=known.stood,
         )
@@ -249,8 +249,8 @@ class Reader:
         return Reading(
             cursor=cursor.follow(answer.moved, now),
             events=news.events,
-            past=news.past,
-            note="; ".join(filter(None, (note(document), news.note))),
+            late=news.late,
+            note="; ".join(filter(None, (note(document), news.note(self.at_once if visit.seeded else None)))),
             asked=asked(answer.headers, cursor.minutes, now),
         )
 

@@ -31,7 +31,7 @@ class RssSettings(Settings):
     interval: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=10)
     """How often a feed is asked; less often where its publisher says so, and while nothing new comes."""
     at_once: Annotated[int, Field(ge=1)] = 20
-    """How many new entries of one poll are relayed at most: the newest; the others are only kept."""
+    """How many new entries of one poll have messages of their own at a destination: the newest; the rest shares one."""
 
 
 class RssSource:
@@ -52,7 +52,7 @@ class RssSource:
         self.push = Push(http, hooks or Hooks(), notes or Notes(), clock)
         self._http = http
         self._clock = clock
-        self._reader = Reader(http=http, worker=worker or FeedWorker(), clock=clock, most=settings.at_once)
+        self._reader = Reader(http=http, worker=worker or FeedWorker(), clock=clock, at_once=settings.at_once)
 
     # --- topics ---
 
@@ -100,7 +100,8 @@ class RssSource:
         now = self._clock()
         return Batch(
             events=reading.events,
-            past=reading.past,
+            late=reading.late,
+            at_once=self._reader.at_once if len(reading.events) > self._reader.at_once else None,
             cursor=cursor,
             wait=await self._pause(feed, reading, now),
             note="; ".join(filter(None, (reading.note, _standing(feed, reading, now)))),
