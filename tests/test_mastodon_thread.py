@@ -11,7 +11,7 @@ from relay.model import Post, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.limits import THREAD
 from relay.sources.mastodon import MastodonSource
-from relay.sources.mastodon.address import Profile, Status, read_handle, read_link
+from relay.sources.mastodon.address import Led, Profile, Status, read_handle, read_link
 from relay.sources.mastodon.conversation import After, Around, Asked, is_cut, next_question
 from relay.sources.mastodon.shapes import Account
 from relay.sources.mastodon.shapes import Status as Entity
@@ -365,6 +365,24 @@ async def test_other_answers(
     assert isinstance(await source.fetch_thread(f"{stage.base}/@ana/5"), kind)
 
 
+async def test_a_name_that_only_its_server_can_read_is_followed_to_the_post(
+    source: MastodonSource, stage: Fediverse
+) -> None:
+    post = stage.post("one")
+    stage.say("/objects/", status=302, headers={"location": f"/notice/{post['id']}"})
+    stage.say("/notice/", b"<html>")
+    assert [p.uri for p in await fetch(source, f"{stage.base}/objects/{UUID}")] == [post["uri"]]
+
+
+@pytest.mark.parametrize("location", ["/about", "https://else.invalid/notice/5", "http://127.0.0.1:9/notice/5", ""])
+async def test_a_name_that_leads_elsewhere_is_refused(source: MastodonSource, stage: Fediverse, location: str) -> None:
+    stage.say(
+        "/objects/", b"<html>", status=302 if location else 200, headers={"location": location} if location else {}
+    )
+    stage.say("/about", b"<html>")
+    assert isinstance(await source.fetch_thread(f"{stage.base}/objects/{UUID}"), Refused)
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"ancestors": 5}', b'{"descendants": [{"id": 1}, 5, null]}'])
 async def test_a_context_of_another_shape_leaves_the_post(
     source: MastodonSource, stage: Fediverse, body: bytes
@@ -386,6 +404,27 @@ async def test_trouble_at_the_start_is_told_and_on_the_way_leaves_what_was_found
 # --- pure: addresses, and what to ask next ---
 
 
+UUID = "5b1f0c9e-0000-4000-8000-00000000abcd"
+ASKING = "https://c.example/authorize_interaction"
+PATHS = [
+    *("/@ana/5", "/@ana@b.example/5", "/web/@ana/5", "/deck/@ana/5", "/deck/@ana@b.example/5", "/web/statuses/5"),
+    *("/statuses/5", "/redirect/statuses/5", "/interact/5", "/users/ana/statuses/5", "/ap/users/7/statuses/5"),
+    *("/users/ana/statuses/5/activity", "/@ana/5/embed", "/@ana/5/reblogs", "/@ana/5/favourites", "/@ana/5/quotes"),
+    *("/@ana/statuses/5", "/@ana/posts/5/", "/@ana@b.example/posts/5/", "/notice/5", "/notes/5", "/p/ana/5"),
+    *("/i/web/post/5", "/deck/statuses/5"),
+]
+CLIENTS = [
+    *("https://elk.zone/a.example/@ana/5", "https://main.elk.zone/a.example/@ana@b.example/5"),
+    *("https://elk.zone/A.example/status/5/", "https://elk.example/a.example/@ana/5?x#y"),
+    *("https://phanpy.social/#/a.example/s/5", "https://phanpy.social#/A.example/s/5?view=full"),
+    *(f"{ASKING}?uri=https%3A%2F%2Fa.example%2F%40ana%2F5", f"{ASKING}/?a=1&uri=https://a.example/@ana/5/"),
+    *(
+        "https://c.example/lookup?uri=https://a.example/@ana/5",
+        "https://c.example/ostatus_subscribe?acct=https://a.example/@ana/5",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("url", "read"),
     [
@@ -398,6 +437,29 @@ async def test_trouble_at_the_start_is_told_and_on_the_way_leaves_what_was_found
         ("https://127.0.0.1:3000/@ana", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
         ("https://a.example/@ana@127.0.0.1:3000", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
         ("https://a.example/@a%6Ea", Profile("ana", "a.example", "https://a.example")),
+        *((f"https://a.example{path}", Status("https://a.example", "5", "/notes/" in path)) for path in PATHS),
+        *(
+            (f"https://A.EXAMPLE{path.rstrip('/')}/?lang=qu#top", read_link(f"https://a.example{path}", []))
+            for path in PATHS
+        ),
+        *((link, Status("https://a.example", "5")) for link in CLIENTS),
+        ("https://phanpy.social/#/127.0.0.1:3000/s/5", Status("http://127.0.0.1:3000", "5")),
+        ("https://phanpy.social/#/b.127.0.0.1:3000/s/5", Status("https://b.127.0.0.1:3000", "5")),
+        ("https://elk.zone/127.0.0.1:3000/@ana/5", Status("http://127.0.0.1:3000", "5")),
+        ("https://elk.zone/a.example/@ana", Profile("ana", "a.example", "https://a.example")),
+        ("https://elk.zone/a.example/@ana@b.example", Profile("ana", "b.example", "https://b.example")),
+        (f"https://a.example/objects/{UUID}", Led("https://a.example", f"https://a.example/objects/{UUID}")),
+        (f"https://a.example/activities/{UUID}/", Led("https://a.example", f"https://a.example/activities/{UUID}/")),
+        (f"{ASKING}?uri=https%3A%2F%2Fb.example%2F%40ana", Profile("ana", "b.example", "https://b.example")),
+        (f"{ASKING}?acct=ana@b.example", Profile("ana", "b.example", "https://b.example")),
+        (f"{ASKING}?uri=acct:ana", None),
+        (f"{ASKING}?uri=ftp://b.example/@ana/5", None),
+        (f"{ASKING}?uri={ASKING}%3Furi%3Dhttps://b.example/@ana/5", None),
+        (ASKING, None),
+        ("https://a.example/@ana/posts/five", None),
+        ("https://a.example/@ana/articles/5", None),
+        ("https://phanpy.social/#/s/5", None),
+        ("https://elk.zone/settings/@ana/5", None),
         ("https://me@a.example/@ana", None),
         ("https://a.example/@ana.rss", None),
         ("https://a.example/@ana/videos", None),
@@ -407,7 +469,7 @@ async def test_trouble_at_the_start_is_told_and_on_the_way_leaves_what_was_found
         ("a.example/@ana", None),
     ],
 )
-def test_links_are_read_by_their_looks(url: str, read: Profile | Status | None) -> None:
+def test_links_are_read_by_their_looks(url: str, read: Profile | Status | Led | None) -> None:
     assert read_link(url, ["http://127.0.0.1:3000"]) == read
 
 

@@ -5,24 +5,47 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 _HOST = r"[\w-]+(?:\.[\w-]+)*(?::\d+)?"
+_HOST_NAME = r"[\w-]+(?:\.[\w-]+)+"
 _WHO = r"(?P<who>\w(?:[\w.-]*\w)?)"
 _HOME = rf"(?:@(?P<home>{_HOST}))?"
 _ID = r"(?P<id>(?=[A-Za-z]*\d)[0-9A-Za-z]{1,64})"  # a number, a ULID, a Flake: opaque, but never a word
 
 _HANDLE = re.compile(rf"@?{_WHO}@(?P<home>{_HOST})")
-_PROFILES = (re.compile(rf"/(?:web/|deck/)?@{_WHO}{_HOME}/?"), re.compile(rf"/users/{_WHO}/?"))
-_POSTS = (
-    re.compile(rf"/(?:web/|deck/)?@{_WHO}{_HOME}/(?:statuses/)?{_ID}(?:/embed)?/?"),
-    re.compile(rf"/(?:ap/)?users/[^/]+/statuses/{_ID}(?:/activity)?/?"),
-    re.compile(rf"/(?:api/v1/|web/|deck/)?statuses/{_ID}/?"),
-    re.compile(rf"/notice/{_ID}/?"),  # Pleroma, Akkoma
-    re.compile(rf"/notes/{_ID}/?"),  # Misskey
+_UI = "(?:web/|deck/|redirect/)?"
+_VIEW = "(?:/(?:embed|activity|reblogs|favourites|quotes|history))?/?"  # of a post, where it has pages of its own
+
+_PROFILES = (
+    re.compile(rf"/{_UI}@{_WHO}{_HOME}/?"),
+    re.compile(rf"/users/{_WHO}/?"),
 )
+_POSTS = (
+    re.compile(rf"/{_UI}@{_WHO}{_HOME}/{_ID}{_VIEW}"),  # Mastodon, and most of its kin
+    re.compile(rf"/@{_WHO}{_HOME}/(?:statuses|posts)/{_ID}{_VIEW}"),  # GoToSocial; Takahē, Soapbox, Mangane
+    re.compile(rf"/(?:ap/)?users/[^/]+/statuses/{_ID}{_VIEW}"),
+    re.compile(rf"/(?:api/v1/|web/|deck/|redirect/)?statuses/{_ID}{_VIEW}"),
+    re.compile(rf"/interact/{_ID}/?"),
+    re.compile(rf"/notice/{_ID}/?"),  # Pleroma, Akkoma
+    re.compile(rf"/notes/{_ID}/?"),  # Misskey, Sharkey, Firefish, Iceshrimp
+    re.compile(rf"/p/{_WHO}/{_ID}/?"),  # Pixelfed
+    re.compile(rf"/i/web/post/{_ID}/?"),
+)
+_LED = re.compile(r"/(?:objects|activities)/[0-9A-Za-z-]{1,64}/?")
+"""Names of posts in ActivityPub that say nothing of their ids in the API: Pleroma, Akkoma."""
+_ON = rf"/(?P<on>{_HOST_NAME}(?::\d{{1,5}})?)"
+_CLIENTS = (
+    re.compile(rf"{_ON}(?P<path>/@[^/]+(?:/[^/]+)?/?)"),  # Elk: elk.zone/HOST/@who/ID
+    re.compile(rf"{_ON}/status(?P<path>/[^/]+/?)"),
+    re.compile(rf"{_ON}/s(?P<path>/[^/]+/?)"),  # Phanpy: phanpy.social/#/HOST/s/ID
+)
+"""Clients in the web that name the server which is to be asked; ``path`` is what its own address would have."""
+_ASKING = re.compile(r"/(?:authorize_interaction|lookup|ostatus_subscribe)/?")
+"""Pages that are opened to answer or follow what another address names."""
 _COMMUNITY = re.compile(rf"!{_WHO}@(?P<home>{_HOST})")
 _NOTES = "/api/users/notes?userId="
+_NOWHERE = SplitResult("", "", "", "", "")
 _DOCUMENT = (".rss", ".atom", ".json", ".xml")
 
 
@@ -56,6 +79,14 @@ class Status:
     """Its address is one of Misskey's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A post by a name that only its server can read: in a browser it leads to the post's page."""
+
+    base: str
+    url: str
+
+
 def read_handle(text: str, instances: Sequence[str]) -> Profile | None:
     """``@who@host``. The host is asked by https, unless it is one of the instances, which say how they are asked."""
     found = _HANDLE.fullmatch(text.strip())
@@ -68,14 +99,35 @@ def read_community(text: str) -> str:
     return f"https://{found['home'].lower()}/feeds/c/{found['who']}.xml" if found else ""
 
 
-def read_link(url: str, instances: Sequence[str]) -> Profile | Status | None:
+def read_link(url: str, instances: Sequence[str]) -> Profile | Status | Led | None:
     """What an address in the web leads to, told by its looks."""
-    base, path = _split(url.strip(), instances)
+    base, path, around = _split(url.strip(), instances)
     if not base or path.endswith(_DOCUMENT):
+        return None
+    if _ASKING.fullmatch(path):
+        asked = dict(parse_qsl(around.query))
+        named = asked.get("uri") or asked.get("acct") or ""
+        return _read(*_split(named, instances)[:2], instances) if "://" in named else read_handle(named, instances)
+    for pattern in _CLIENTS:
+        if found := pattern.fullmatch(around.fragment.partition("?")[0] if path in {"", "/"} else path):
+            on = found["on"].lower()
+            return _read(_base(on, instances) or f"https://{on}", _own_path(found["path"]), instances)
+    return _read(base, path, instances)
+
+
+def _own_path(path: str) -> str:
+    return path if path.startswith("/@") else f"/statuses{path}"
+
+
+def _read(base: str, path: str, instances: Sequence[str]) -> Profile | Status | Led | None:
+    """What a path of a server means."""
+    if not base:
         return None
     for pattern in _POSTS:
         if found := pattern.fullmatch(path):
             return Status(base, found["id"], path.startswith("/notes/"))
+    if _LED.fullmatch(path):
+        return Led(base, f"{base}{path}")
     for pattern in _PROFILES:
         if found := pattern.fullmatch(path):
             home = found.groupdict().get("home")
@@ -113,16 +165,16 @@ def _profile(who: str, home: str, instances: Sequence[str]) -> Profile:
     return Profile(who, home, _base(home, instances) or f"https://{home}")
 
 
-def _split(url: str, instances: Sequence[str]) -> tuple[str, str]:
-    """The base address of the server and the path; empty where it is no address in the web."""
+def _split(url: str, instances: Sequence[str]) -> tuple[str, str, SplitResult]:
+    """The base address of the server, the path, and all parts; the first is empty where it is no address in the web."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "", ""
+        return "", "", _NOWHERE
     host = parts.netloc.lower()
     if parts.scheme not in {"http", "https"} or not re.fullmatch(_HOST, host):
-        return "", ""
-    return _base(host, instances) or f"{parts.scheme}://{host}", unquote(parts.path)
+        return "", "", _NOWHERE
+    return _base(host, instances) or f"{parts.scheme}://{host}", unquote(parts.path), parts
 
 
 def _base(host: str, instances: Sequence[str]) -> str:

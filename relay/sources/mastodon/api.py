@@ -68,11 +68,11 @@ class Api:
             return Odd(host_of(answer.url), "something else than was asked for")
         return answer
 
-    async def get_text(self, url: str, params: Params = ()) -> Told | Trouble:
+    async def get_text(self, url: str, params: Params = (), *, accept: str = "*/*") -> Told | Trouble:
         """A document for everybody, of any kind: no token is shown."""
         if wait := self._turn(url, paging=False):
             return wait
-        return self._judge(url, await self.http.get(url, params=params or None))
+        return self._judge(url, await self.http.get(url, params=params or None, headers={"accept": accept}))
 
     async def post(self, url: str, body: Mapping[str, object]) -> Told | Trouble:
         """A question in JSON, as Misskey wants it; no token is shown."""

@@ -79,14 +79,24 @@ class _Bag:
 async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     """Ask the author's own server where the post's name leads there: only that one knows all self-replies for sure."""
     api = about.api
-    where = address.read_link(ref, api.instances)
-    if not isinstance(where, address.Status):
+    where = await _place(api, ref)
+    if where is None:
         return Refused(f"{ref} does not look like a post on a Mastodon server")
     if where.of_notes and (await about.kind(where.base)).speech is Speech.MISSKEY:
         return await misskey.fetch_thread(api, where)
     found = await _find(api, where)
     there = await _at_home(about, found) if isinstance(found, _Bag) else found
     return await _whole(api, there, ref) if isinstance(there, _Bag) else there
+
+
+async def _place(api: Api, ref: str) -> address.Status | None:
+    """Which post at which server an address means, told by its looks, or by where the server leads a browser."""
+    where = address.read_link(ref, api.instances)
+    if isinstance(where, address.Led):
+        page = await api.get_text(where.url, accept="text/html")
+        led = address.read_link(page.url, api.instances) if isinstance(page, Told) else None
+        return led if isinstance(led, address.Status) and is_home(led.base, where.base) else None
+    return where if isinstance(where, address.Status) else None
 
 
 async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
@@ -105,8 +115,8 @@ async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | Tr
 async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
     """The same post at the server that its name leads to; as it was found where that one does not show it."""
     api, uri = about.api, found.statuses[found.start].uri or ""
-    home = address.read_link(uri, api.instances)
-    if not isinstance(home, address.Status) or home.base == found.base:
+    home = await _place(api, uri) if not is_home(uri, found.base) else None
+    if home is None or home.base == found.base:
         return found
     if home.of_notes and (await about.kind(home.base)).speech is Speech.MISSKEY:
         posts = await misskey.fetch_thread(api, home)
