@@ -371,6 +371,32 @@ async def test_an_edit_that_makes_a_rich_message_refused_changes_the_words() -> 
         assert "ayllu.example/1.png" in str(message)
 
 
+# --- buttons ---
+
+
+@pytest.mark.parametrize("refusal", ["BUTTON_URL_INVALID", "inline keyboard button URL is invalid", "nobody knows why"])
+@pytest.mark.parametrize("card", [in_thread(1, 3), pictures(1), LONG])
+async def test_a_message_whose_buttons_are_refused_comes_once_with_links(card: Card, refusal: str) -> None:
+    async with world() as (server, adapter):
+        server.faults.add("send*", Refuse(400, f"Bad Request: {refusal}"), count=2 if card == pictures(1) else 1)
+        sent = await adapter.deliver(to(server.group, card=card))
+        first = server.sent(server.group)[0]
+        assert numbers(sent)[0] == first["message_id"]
+        assert buttons_of(first) == []
+        assert card.post.url in str(first["entities"])
+        server.faults.add("editMessageText", Refuse(400, f"Bad Request: {refusal}"))
+        changed = replace(card, post=replace(card.post, body=text("Changed.")))
+        assert isinstance(await adapter.deliver(again(server.group, sent, Action.EDIT, card=changed)), Sent)
+        assert "Changed." in text_of(server.sent(server.group)[0])
+
+
+async def test_what_is_refused_without_buttons_too_is_refused() -> None:
+    async with world() as (server, adapter):
+        server.faults.add("sendMessage", Refuse(400, "Bad Request: nobody knows why"), count=2)
+        assert isinstance(await adapter.deliver(to(server.group)), Refused)
+        assert len(server.requests) == 2
+
+
 # --- changing ---
 
 

@@ -125,26 +125,35 @@ def markup(buttons: Sequence[Sequence[Button]]) -> dict[str, Any]:
     return {"inline_keyboard": [[{"text": one.label, "url": one.url} for one in row] for row in buttons]}
 
 
-def message(card: Card, look: Look, *, count: bool = True, media: bool = True, without: Collection[str] = ()) -> Parts:
+def message(
+    card: Card,
+    look: Look,
+    *,
+    count: bool = True,
+    media: bool = True,
+    without: Collection[str] = (),
+    plain: bool = False,
+) -> Parts:
     """The calls that show a card, in order; never empty.
 
     ``count``: the text tells how long the thread is so far; without it only the button does. ``media``: as they are;
     without it only as links, for when Telegram does not take them; ``without``: the same of the items with these
-    addresses.
+    addresses. ``plain``: with links for buttons, and no preview.
     """
     shown = _shown(card.post, without) if media else _Shown()
+    below = () if plain else keyboard(card, look)
     if not shown.items:
-        words = finished(_composed(card, look, shown, count=count))
-        return (Part("sendMessage", words, (), keyboard(card, look), _preview(card)),)
-    buttons = () if len(shown.items) > 1 else keyboard(card, look)
+        words = finished(_composed(card, look, shown, count=count, links=plain))
+        return (Part("sendMessage", words, (), below, "" if plain else _preview(card)),)
+    buttons = () if len(shown.items) > 1 else below
     size = _composed(card, look, shown, count=count, links=not buttons).size
     worth = max(_BESIDE, _EACH * len(shown.media))
     if size + min(pieces.described_units(shown.media), worth) + 2 <= CAPTION:
         told = _described(shown, card.post, CAPTION - size - 2)
         return (_of_media(shown, _composed(card, look, shown, told, count=count, links=not buttons), buttons),)
-    words = finished(_composed(card, look, shown, count=count))
+    words = finished(_composed(card, look, shown, count=count, links=plain))
     media_alone = _of_media(shown, _described(shown, card.post, CAPTION), ())
-    return Part("sendMessage", words, (), keyboard(card, look)), media_alone
+    return Part("sendMessage", words, (), below), media_alone
 
 
 def keyboard(card: Card, look: Look) -> tuple[tuple[Button, ...], ...]:
@@ -183,7 +192,7 @@ def _around(card: Card, look: Look, shown: _Shown, *, count: bool, links: bool) 
     post, say, folded = card.post, look.say, bool(card.post.warning)
     rest = [media for media in post.media if media not in shown.media or _is_still(media)]
     beyond = [media for media in rest if len(shown.media) == ALBUM and media not in shown.media and _is_seen(media)]
-    lines = [media for media in rest if media not in beyond]
+    lines = [replace(media, alt="") if media in shown.media else media for media in rest if media not in beyond]
     ways = [linked(label, url) for label, url in _ways(card, look, count=count)] if links else []
     more = [pieces.media_lines(lines, say, folded=_is_hidden(post)), pieces.more_media(len(beyond), post.url, say)]
     return {

@@ -16,7 +16,7 @@ from adapters.telegram.card import keyboard, markup, message
 from adapters.telegram.entities import Words
 from adapters.telegram.limits import CAPTION
 from adapters.telegram.manner import Manner
-from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_media, says
+from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_text, says
 from adapters.telegram.posted import Posted, all_of
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.writing import EditMethod, change
@@ -63,8 +63,8 @@ class Changer:
             return Refused(FOREIGN)
         first = ours[0]
         failed = await self._edit(first, _HELD_BY[first.kind], self._body(ours, card))
-        if first.kind == "rich" and refuses_media(failed, "editMessageText", self._manner.say) and not done(failed):
-            failed = await self._edit(first, "editMessageText", self._text(ours, card))
+        if refuses_text(failed, self._manner.say):
+            failed = await self._edit(first, _HELD_BY[first.kind], self._body(ours, card, plain=True))
         return self._outcome(delivery, failed, first)
 
     async def count(self, delivery: Delivery, card: Card) -> Outcome:
@@ -137,29 +137,32 @@ class Changer:
 
     # --- the words ---
 
-    def _text(self, ours: Sequence[Posted], card: Card) -> dict[str, Any]:
+    def _text(self, ours: Sequence[Posted], card: Card, *, plain: bool) -> dict[str, Any]:
         """What the card says as a text, which tells of media that did not come after it."""
         look = self._manner.look()
-        first, *media = message(card, look, count=False)
+        first, *media = message(card, look, count=False, plain=plain)
         if first.method != "sendMessage" or (media and len(ours) == 1):
-            (first,) = message(card, look, count=False, media=False)
+            (first,) = message(card, look, count=False, media=False, plain=plain)
         return first.edit_parameters()
 
-    def _body(self, ours: Sequence[Posted], card: Card) -> dict[str, Any]:
-        """What the card says, as the message can hold it: one that was sent as a text stays one."""
+    def _body(self, ours: Sequence[Posted], card: Card, *, plain: bool = False) -> dict[str, Any]:
+        """What the card says, as the message can hold it: one that was sent as a text stays one.
+
+        ``plain``: with links for buttons, and as text what was more.
+        """
         look, posted = self._manner.look(), ours[0]
-        if posted.kind == "rich" and (html := rich(whole(card), look)):
+        if posted.kind == "rich" and not plain and (html := rich(whole(card), look)):
             buttons = keyboard(card, look)
             told: dict[str, Any] = {"rich_message": {"html": html}}
             return told | ({"reply_markup": markup(buttons)} if buttons else {})
         if posted.kind in {"text", "rich"}:
-            return self._text(ours, card)
-        parts = message(card, look, count=False)
+            return self._text(ours, card, plain=plain)
+        parts = message(card, look, count=False, plain=plain)
         if sum(len(one.media) for one in parts) > len(ours):
-            parts = message(card, look, count=False, media=False)
+            parts = message(card, look, count=False, media=False, plain=plain)
         part = parts[0]
         words = shortened(part.words, CAPTION)
         body: dict[str, Any] = {"caption": words.text, "caption_entities": words.to_dicts()}
-        if posted.kind == "caption" and (buttons := keyboard(card, look)):
+        if posted.kind == "caption" and not plain and (buttons := keyboard(card, look)):
             body["reply_markup"] = markup(buttons)
         return body

@@ -95,6 +95,11 @@ def refuses_media(failed: object, method: str, say: Words) -> bool:
     return says(failed, _MEDIA_RIGHTS) or not closed(failed, say)
 
 
+def refuses_text(failed: object, say: Words) -> bool:
+    """Whether Telegram said no to a message, or to an edit of one, that without buttons and preview it may take."""
+    return isinstance(failed, BadRequest) and not says(failed, UNCHANGED + VANISHED) and not closed(failed, say)
+
+
 def refused_item(failed: object) -> int:
     """Which item of an album was refused, from 1 on; 0: Telegram does not say."""
     told = failed.message.casefold() if isinstance(failed, BadRequest) else ""

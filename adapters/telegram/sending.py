@@ -20,7 +20,7 @@ from adapters.telegram.card import Part, keyboard, markup, message
 from adapters.telegram.comments import Comments
 from adapters.telegram.look import Look
 from adapters.telegram.manner import Manner
-from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media
+from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media, refuses_text
 from adapters.telegram.posted import Posted, all_of
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
@@ -49,6 +49,8 @@ class Progress:
     """Its text was there before that, and has no links to them yet."""
     without: set[str] = field(default_factory=set)
     """The addresses of those that alone were refused."""
+    plain: bool = False
+    """Its buttons are links: Telegram does not take them."""
     poor: bool = False
     """Telegram did not take it as a rich message."""
 
@@ -145,6 +147,8 @@ class Sender:
             posted = await self._part(order, part)
             if refuses_media(posted, part.method, self._manner.say):
                 self._leave_out(order, part, posted)
+            elif refuses_text(posted, self._manner.say) and not progress.plain:
+                progress.plain = True
             elif isinstance(posted, _FAILED):
                 return posted
             else:
@@ -158,7 +162,14 @@ class Sender:
         progress = order.progress
         if progress.untold:
             return None
-        parts = message(order.card, order.look, count=False, media=not progress.in_words, without=progress.without)
+        parts = message(
+            order.card,
+            order.look,
+            count=False,
+            media=not progress.in_words,
+            without=progress.without,
+            plain=progress.plain,
+        )
         return next(iter(parts[progress.parts :]), None)
 
     def _leave_out(self, order: Order, part: Part, failed: object) -> None:
@@ -173,7 +184,8 @@ class Sender:
     async def _reworded(self, order: Order) -> Failed | None:
         """The text went out before its media were refused: it tells of them now, if Telegram lets it."""
         first = order.progress.posted[0]
-        body = message(order.card, order.look, count=False, media=False)[0].edit_parameters()
+        (words,) = message(order.card, order.look, count=False, media=False, plain=order.progress.plain)
+        body = words.edit_parameters()
         edited = await self._calls.paced(
             first.chat, "editMessageText", lambda: change(self._bot, "editMessageText", first, body)
         )
@@ -215,7 +227,7 @@ class Sender:
     def _keep(self, order: Order) -> None:
         """For the next try of the same delivery."""
         progress = order.progress
-        if progress.parts or progress.in_words or progress.without or progress.poor:
+        if progress != Progress():
             self._progress[order.name] = progress
             while len(self._progress) > MANY:
                 self._progress.popitem(last=False)
