@@ -158,7 +158,7 @@ def test_what_is_not_quite_json_is_read_all_the_same() -> None:
     assert posts(feed(item).replace(b"\\u00f1", b"\t"))[0].title == "a o"
 
 
-WHOLE = '{"version": "%s", "items": [{"id": "1", "title": "a // b, ] /* c */", "tags": ["x"]}]}' % VERSION  # noqa: UP031 - braces are JSON
+WHOLE = f'{{"version": "{VERSION}", "items": [{{"id": "1", "title": "a // b, ] /* c */", "tags": ["x"]}}]}}'
 
 
 @pytest.mark.parametrize(

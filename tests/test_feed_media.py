@@ -77,6 +77,7 @@ THUMBNAIL = "<media:thumbnail url='https://files.example/t.jpg'/>"
         ([medium("a.mp4", "640x360", bitrate=900), medium("b.mp4", "1280x720", bitrate=300)], "b.mp4"),
         ([medium("a.mp4", fileSize=90_000_000, bitrate=900), medium("b.mp4", fileSize=900_000)], "b.mp4"),
         ([medium("a.mp4", fileSize=90_000_000), medium("b.mp4", fileSize=30_000_000)], "b.mp4"),
+        ([medium("a.mp4", fileSize=90_000_000, isDefault="true"), medium("b.mp4", fileSize=9_000)], "b.mp4"),
         ([medium("a.m3u8", type=HLS, medium="video", bitrate=9), medium("b.mp4", type=MP4)], "b.mp4"),
         ([medium("trailer.mp4", expression="sample", bitrate=9), medium("film.mp4", bitrate=5)], "film.mp4"),
         ([medium("a.mp4"), THUMBNAIL], "a.mp4(t.jpg)"),
