@@ -284,3 +284,16 @@ async def test_more_than_may_be_asked_at_a_time_does_not_count_unasked(stage: Fe
         confirmed = await homes.confirm([("", Published(post)) for post in (*some, forged)])
     assert confirmed.events == ()
     assert not confirmed.is_whole
+
+
+async def test_nothing_at_an_address_that_another_server_made_up_deletes_no_post(
+    stage: Fediverse, home: Fediverse
+) -> None:
+    """Some servers' uris do not say by what id a post can be asked for; the page that is told beside it may lie."""
+    true = home.post("#rivers the truth", uri=f"{home.base}/objects/7c1a")
+    forged = read(stage, lies(stage, true, edited_at=LATER, url=f"{home.base}/notice/404"))
+    gone = read(stage, lies(stage, true, edited_at=LATER, uri=f"{home.base}/users/ana/statuses/404404"))
+    async with asking_homes(stage) as homes:
+        confirmed = await homes.confirm([("", Edited(forged)), ("", Edited(gone))])
+    assert [one.partition("?")[0] for one in home.asked if "404" in one]
+    assert [event.ref for _, event in confirmed.events if isinstance(event, Deleted)] == [gone.uri]

@@ -175,7 +175,8 @@ class Homes:
                     self._fell_silent(base, posts, found)
                 return
             size = len(answer.body) if isinstance(answer, Told) else 0
-            found[post.uri] = await off_loop(size, partial(self._fate, base, post, answer, kind.speech))
+            fate = await off_loop(size, partial(self._fate, base, post, answer, kind.speech))
+            found[post.uri] = fate if isinstance(fate, Post) or _is_named(post) else Unknown.SILENT
 
     async def _all(self, base: str, parameter: str, posts: Mapping[str, Post]) -> dict[PostUri, Fate]:
         """What is not told here may still be there: servers leave out what they do not show in lists."""
@@ -219,6 +220,13 @@ class Homes:
 
 def _uri(event: Event) -> PostUri:
     return PostUri(event.ref) if isinstance(event, Deleted) else event.post.uri
+
+
+def _is_named(post: Post) -> bool:
+    """Whether the uri itself says where to ask. Any other address is the word of whoever told the post: that there is
+    nothing says nothing of the post.
+    """
+    return isinstance(read_link(post.uri, ()), Status)
 
 
 def _where(post: Post, instances: Sequence[str]) -> Status | None:
