@@ -223,6 +223,12 @@ def test_what_an_entry_says_of_its_base_goes_first() -> None:
     ]
 
 
+def test_the_base_of_an_entry_holds_for_its_files() -> None:
+    item = "<title>x</title><enclosure url='1.mp3' type='audio/mpeg'/>"
+    (post,) = posts(rss(item).replace("<item>", "<item xml:base='https://other.example/a/'>"))
+    assert [one.url for one in post.media] == ["https://other.example/a/1.mp3"]
+
+
 def test_atom_is_relative_to_where_it_was_read_on_the_same_host_and_to_its_site_on_another() -> None:
     assert in_atom("<link href='1'/>", url="https://bell.example/blog/feed").url == "https://bell.example/blog/1"
     assert in_atom("<link href='1'/>", url="https://feeds.example/blog/feed").url == "https://bell.example/1"

@@ -200,7 +200,7 @@ def _entry(entry: Any, head: _Head, digest: str) -> Entry:
         original=_address(entry, "feedburner_origlink") or _address(entry, "pheedo_origlink"),
         title=_title(entry),
         body=body,
-        base=_text(detail, "base"),
+        base=_text(detail, "base") or _text(entry, "base"),
         author=_author(entry, head),
         language=_text(detail, "language") or head.language,
         published=_date(entry, head.language, "published", "created"),

@@ -74,6 +74,7 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
     def _start_item(self, attrs: Any) -> None:
         self._in_group, self._medium = False, None
         super()._start_item(attrs)
+        self.entries[-1]["base"] = self.baseuri  # of its files, too, where it has no text that would keep it
 
     _start_entry = _start_item
 
