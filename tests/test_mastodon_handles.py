@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
 
 from relay.model import Event, Post, Published
 from relay.ports import Batch, Refused, Resolved
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.handles import actor_of
+from relay.sources.mastodon.home import Happened
 from relay.text import plain
 from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.test_mastodon_home import asking_homes, read
 from tests.test_mastodon_timeline import account_feed, begun, tag_feed
 
 ACTOR = "https://social.short.example/users/ana"
@@ -152,6 +156,28 @@ async def test_an_account_is_found_by_its_handle_where_its_server_has_another_ad
         assert resolved.feeds == (account_feed(world.social, world.social.person("ana")).address,)
         world.vouch("ana", href=f"{world.social.base}/users/zoe")
         assert isinstance(await source.resolve(f"@ana@{world.domain}"), Refused)
+
+
+class Hanging(Fediverse):
+    """A server that never says what it is."""
+
+    async def _instance(self, request: web.Request) -> web.Response:
+        self.asked.append("hangs")
+        await asyncio.Event().wait()
+        raise AssertionError(request)
+
+
+async def test_a_server_that_hangs_when_asked_for_its_domain_delays_its_people_once() -> None:
+    async with run(Hanging()) as stage, asking_homes(stage, 0.1) as homes:
+        told = Published(read(stage, stage.post("#rivers")))
+        for _ in range(3):
+            confirmed = await homes.confirm([("", told)])
+            assert [event.post.author.handle for event in posts_of(confirmed.events)] == [told.post.author.handle]
+        assert stage.asked.count("hangs") == 1
+
+
+def posts_of(events: tuple[Happened, ...]) -> list[Published]:
+    return [event for _, event in events if isinstance(event, Published)]
 
 
 SAME = finger("ana", "short.example", ACTOR)

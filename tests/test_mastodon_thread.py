@@ -365,6 +365,18 @@ async def test_other_answers(
     assert isinstance(await source.fetch_thread(f"{stage.base}/@ana/5"), kind)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["https://pinafore.social/statuses/5", "https://Semaphore.social/statuses/5/", "https://phanpy.social/#/s/5"],
+)
+async def test_an_address_of_a_client_that_names_no_server_is_refused_with_what_to_do(
+    source: MastodonSource, url: str
+) -> None:
+    refused = await source.fetch_thread(url)
+    assert isinstance(refused, Refused)
+    assert "take the original's address" in refused.reason
+
+
 async def test_a_name_that_only_its_server_can_read_is_followed_to_the_post(
     source: MastodonSource, stage: Fediverse
 ) -> None:

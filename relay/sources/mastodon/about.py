@@ -63,6 +63,7 @@ class About:
         now = self.api.clock()
         domain, until = self._domains.get(base, ("", now))
         if until <= now:
+            self._domains[base] = "", now + _AGAIN  # where it hangs, nobody waits for it a second time
             told = await instance(self.api, base)
             said = (told.account_domain or told.domain or "") if isinstance(told, Instance) else ""
             domain = said.lower() if _DOMAIN.fullmatch(said) else ""

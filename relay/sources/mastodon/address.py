@@ -43,6 +43,8 @@ _CLIENTS = (
 """Clients in the web that name the server which is to be asked; ``path`` is what its own address would have."""
 _ASKING = re.compile(r"/(?:authorize_interaction|lookup|ostatus_subscribe)/?")
 """Pages that are opened to answer or follow what another address names."""
+_NAMELESS = {"pinafore.social", "semaphore.social", "enafore.social", "trunks.social", "phanpy.social"}
+"""Clients in the web whose addresses need not name the server: it is the one at which their reader has an account."""
 _COMMUNITY = re.compile(rf"!{_WHO}@(?P<home>{_HOST})")
 _NOTES = "/api/users/notes?userId="
 _NOWHERE = SplitResult("", "", "", "", "")
@@ -133,6 +135,12 @@ def _read(base: str, path: str, instances: Sequence[str]) -> Profile | Status | 
             home = found.groupdict().get("home")
             return _profile(found["who"], home, instances) if home else Profile(found["who"], host_of(base), base)
     return None
+
+
+def is_nameless(url: str) -> bool:
+    """Whether an address is one of a client in the web, and names no server."""
+    where = read_link(url, ())
+    return host_of(url) in _NAMELESS and (where is None or host_of(where.base) in _NAMELESS)
 
 
 def account_feed(instance: str, identifier: str) -> str:

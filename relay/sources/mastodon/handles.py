@@ -97,7 +97,11 @@ class Handles:
         """What a server says that its own people are called."""
         if not (author.handle and is_home(base, author.uri)):
             return ""
-        domain = await self.about.domain(base)
+        try:
+            async with asyncio.timeout(self.patience.total_seconds()):
+                domain = await self.about.domain(base)
+        except TimeoutError:
+            return ""
         return f"@{author.handle[1:].partition('@')[0]}@{domain}" if domain else ""
 
     async def _look(self, claims: Sequence[tuple[str, str]]) -> None:

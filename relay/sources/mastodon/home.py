@@ -77,7 +77,7 @@ class Homes:
     """Until when servers that did not answer are left alone."""
 
     def __post_init__(self) -> None:
-        self.handles = Handles(self.about)
+        self.handles = Handles(self.about, self.patience)
 
     async def confirm(self, events: Sequence[Happened]) -> Confirmed:
         """The events that count, in their order, each post in the best copy that is known.

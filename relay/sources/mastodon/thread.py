@@ -79,6 +79,10 @@ class _Bag:
 async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     """Ask the author's own server where the post's name leads there: only that one knows all self-replies for sure."""
     api = about.api
+    if address.is_nameless(ref):
+        return Refused(
+            f"{ref} does not say at which server the post is: open it there, and take the original's address"
+        )
     where = await _place(api, ref)
     if where is None:
         return Refused(f"{ref} does not look like a post on a Mastodon server")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from relay.authenticity import own_address, own_handle
-from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
+from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.sources.limits import MEDIA, NAME, NOTE, OPTIONS, RECORD, TAGS
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.mfm import from_mfm
@@ -151,7 +151,7 @@ def _quote(note: Note, instance: str) -> Quote | None:
     """Nobody is asked there whether they want to be quoted: the link tells where it is, and no more."""
     quoted = read(note.renote, Note)
     if quoted is None or not _is_open(quoted):
-        return None
+        return Quote(state=QuoteState.HIDDEN) if note.renote_id else None
     url = _shown_at(quoted, _uri(quoted, instance))
     return Quote(url=url) if url else None
 
