@@ -11,14 +11,20 @@ from relay.ports import Limits
 from relay.rich import Span
 
 
-def change_card(delivery: Delivery, limits: Limits, *, name: str, say: Words, now: datetime) -> Card | None:
+def change_card(
+    delivery: Delivery, limits: Limits, *, name: str, say: Words, now: datetime, page: str = ""
+) -> Card | None:
     """A short word on an edit or a deletion that cannot be carried out, without the words that it is about.
 
-    None: it can be carried out, or there is nothing to be said of it: what is only counted, or was never there.
+    ``page``: where all posts of a fold stand. None: it can be carried out, or there is nothing to be said of it: what
+    is only counted, or was never there.
     """
-    card = delivery.card
-    if not delivery.messages or delivery.fold is not None:
+    card, fold = delivery.card, delivery.fold
+    if not delivery.messages:
         return None
+    if delivery.action is Action.EDIT and not limits.edits and fold is not None:
+        told = say("What is shown here of several posts has changed: {address}")
+        return _card(told, page or f"fold:{fold.slug}", fold.topic, name=name, say=say, now=now)
     if delivery.action is Action.EDIT and not limits.edits and card is not None:
         return _card(say("This post was edited: {address}"), card.post.url, card.reason, name=name, say=say, now=now)
     if delivery.action is Action.DELETE and not limits.deletions and delivery.url:

@@ -24,7 +24,6 @@ from relay.model import Action, Delivery, Post
 from relay.ports import (
     Adapter,
     Claim,
-    Limits,
     Moved,
     Outcome,
     Refused,
@@ -128,7 +127,7 @@ class Outbox:
     async def _carry_out(self, ordered: Delivery) -> None:
         adapter = self.adapters[ordered.destination.adapter]
         policy = Policy.of(adapter.limits, self.on_unknown)
-        delivery = self._announced(ordered, adapter.limits)
+        delivery = self._announced(adapter, ordered)
         if reason := impossible(delivery, policy):
             settlement = Settlement(
                 delivery=delivery.id,
@@ -151,12 +150,16 @@ class Outbox:
         if settlement.due > self.tenure.clock():  # else what comes next was claimed with the settlement
             self._woken.set()
 
-    def _announced(self, delivery: Delivery, limits: Limits) -> Delivery:
+    def _announced(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """A change that the platform cannot make becomes a short message below what was sent, which says so."""
-        card = change_card(delivery, limits, name=self.name, say=self.say, now=self.tenure.clock())
+        page = self.address(adapter, f"fold/{delivery.fold.slug}") if delivery.fold else ""
+        now = self.tenure.clock()
+        card = change_card(delivery, adapter.limits, name=self.name, say=self.say, now=now, page=page)
         if card is None:
             return delivery
-        return replace(delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="")
+        return replace(
+            delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="", fold=None
+        )
 
     def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         card = delivery.card

@@ -25,7 +25,7 @@ from adapters.discord.interactions import Waiting
 from adapters.discord.pace import Pace
 from adapters.discord.settings import DiscordSettings
 from relay.language import words
-from relay.model import Card
+from relay.model import Card, Media, MediaKind
 from relay.plugins import Host
 from relay.ports import Answer, Choice, Command
 from relay.testing import FakeInbox, post, text
@@ -124,6 +124,18 @@ async def test_a_command_over_the_wire_arrives_and_is_answered(server: DiscordSe
         pressed = await relay.command()
         assert (pressed.name, pressed.destination) == ("preview", command.destination)
     assert not problems(server.requests)
+
+
+async def test_a_post_in_an_answer_whose_pictures_are_refused_is_shown_with_links(server: DiscordServer) -> None:
+    loom = Media(url="https://ayllu.example/loom.png", kind=MediaKind.IMAGE, alt="The loom of the village")
+    server.bad_urls.add(loom.url)
+    cards = tuple(Card(post=one, reason="#Qeswachaka") for one in (post(1, media=(loom,)), post(2)))
+    async with running(server, Answer(text=text("The latest:"), cards=cards)) as relay:
+        asked = await server.command(server.channel, "preview", {"topic": "#Qeswachaka"})
+        await relay.command()
+        await until(lambda: len(asked.messages) == 3)
+        assert "The loom of the village" in asked.text
+        assert "Post number 2." in asked.text
 
 
 @pytest.mark.parametrize(

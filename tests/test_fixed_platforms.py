@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -144,7 +145,7 @@ GONE = delivery(action=Action.DELETE, url="https://ayllu.example/@illa/1")
         (delivery(action=Action.EDIT, messages=()), FIXED, None),
         (
             delivery(action=Action.EDIT, fold=Fold(slug="x", why=Why.BUDGET, topic="#bridge", count=2, since=NOON)),
-            FIXED,
+            Limits(deletions=False),
             None,
         ),
     ],
@@ -161,6 +162,30 @@ def test_only_what_cannot_be_done_is_told_and_without_the_words(
     assert "secret" not in plain(card.post.body)
     assert Span(post(1).url, post(1).url) in card.post.body[0].spans
     assert card.post.author.name == "Chasqui"
+
+
+def test_of_several_posts_it_is_told_that_they_changed_and_where() -> None:
+    fold = Fold(slug="x", why=Why.BUDGET, topic="#bridge", count=2, since=NOON)
+    what = replace(CHANGED, card=None, fold=fold)
+    page = "https://relay.example/fold/x"
+    card = change_card(what, FIXED, name="Chasqui", say=words("en"), now=NOON, page=page)
+    assert card
+    assert plain(card.post.body).endswith(page)
+
+
+async def test_a_post_that_is_taken_out_of_a_message_of_several_is_told(store: Store) -> None:
+    adapter = FakeAdapter(limits=FIXED)
+    here = await subscribe(store)
+    tight = Allowance(budget=30, burst=1, unedited=HERE.unedited, undeleted=HERE.undeleted)
+    await tell(store, *published(*(post(number) for number in range(1, 4))), to=here, allowance=tight)
+    await store.save_due_folds(at(61))
+    async with running(store, adapter):
+        await until(store, sent=2)
+        await tell(store, Deleted(uri(3)), minute=1)
+        await until(store, sent=3)
+    whole, told = adapter.delivered[-2:]
+    assert whole.fold
+    assert (told.action, told.fold, told.under) == (Action.SEND, None, ("fake-2",))
 
 
 def test_it_is_told_in_the_relay_s_language() -> None:

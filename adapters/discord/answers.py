@@ -19,6 +19,9 @@ MOST_CARDS = 5
 MOST_CHOICES = 25
 MOST_SUGGESTIONS = 25
 
+INSTEAD = "instead"
+"""What to show where Discord refuses the body that has this."""
+
 Body = dict[str, Any]
 
 
@@ -71,7 +74,12 @@ def _rows(asked: Sequence[Choice], about: str) -> list[Body]:
 def _shown(card: Card, look: Look, colours: Mapping[str, int]) -> Body:
     """An answer comes from the relay and cannot bear the author's name and picture: the card says whose post it is."""
     style = "card" if look.style == "webhook" else look.style
-    drawn = message(card, replace(look, style=style, colour=colours.get(card.post.source), mention_role=""))
+    usual = replace(look, style=style, colour=colours.get(card.post.source), mention_role="")
+    shown, plain = (message(card, one) for one in (usual, replace(usual, plain=True)))
+    return _said(shown) | {INSTEAD: _said(plain)}
+
+
+def _said(drawn: Body) -> Body:
     return {key: drawn[key] for key in ("content", "embeds", "components", "flags") if key in drawn}
 
 

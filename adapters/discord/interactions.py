@@ -11,7 +11,7 @@ import aiohttp
 import discord
 from discord import app_commands, ui
 
-from adapters.discord.answers import Body, bodies, choices, said
+from adapters.discord.answers import INSTEAD, Body, bodies, choices, said
 from adapters.discord.asking import Asking, command_in, question_in
 from adapters.discord.look import Look, Style
 from relay.language import Words, words
@@ -142,7 +142,12 @@ async def _send(asking: Asking, shown: Sequence[Body]) -> None:
     else:
         await asking.response.send_message(ephemeral=True, **_arguments(first))
     for body in others:
-        await asking.followup.send(ephemeral=True, **_arguments(body))
+        try:
+            await asking.followup.send(ephemeral=True, **_arguments(body))
+        except discord.HTTPException as refused:
+            if refused.status not in {400, 413} or INSTEAD not in body:
+                raise
+            await asking.followup.send(ephemeral=True, **_arguments(body[INSTEAD]))
 
 
 def _arguments(body: Body) -> dict[str, Any]:

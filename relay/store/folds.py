@@ -223,6 +223,8 @@ class Folding:
     def lose(self, ids: Collection[int]) -> None:
         """These posts are being deleted: the folds that show them are to be written anew."""
         for row in _SHOWN(self._connection, ids=ids) if ids else ():
+            if self._gathers(row.destination) and not self.spends(row.destination):
+                continue  # it would be one more message
             version = f"without {min(ids)} since {micros(self._now)}"  # what is undone may be deleted once more
             self.orders.append((row.destination, -row.id, Action.EDIT, version, row.topic, row.subscription))
 
