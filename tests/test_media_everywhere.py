@@ -16,6 +16,8 @@ from adapters.matrix.card import pictures
 from adapters.telegram.card import message as telegram
 from adapters.telegram.rich import rich
 from relay.model import Card, LinkCard, Media, MediaKind, Post, Quote
+from relay.sources.bluesky.facets import read_body
+from relay.sources.bluesky.shapes import Raw
 from relay.testing import author, delivery, post, text
 from relay.web.pages import article_html
 from relay.web.render import as_json, markdown, page_html, plain_text
@@ -144,3 +146,18 @@ def test_a_quoted_post_that_holds_only_a_link_shows_it(place: str) -> None:
     link = LinkCard(url=f"{HOST}/long-read", title="A long read")
     quote = Quote(url=f"{HOST}/9", author=author("Sami"), link_card=link)
     assert link.url in PLACES[place](post(1, quote=quote))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("shown", ["longread.example/2026/11/a-...", "this one", "https://longread.example/2026…"])
+@pytest.mark.parametrize("where", ["in the post", "in what it quotes"])
+def test_the_whole_address_of_a_shortened_or_named_link_is_in_each_form(place: str, shown: str, where: str) -> None:
+    target = "https://longread.example/2026/11/a-very-long-title-of-an-article"
+    told = f"Read this: {shown}"
+    start = len(b"Read this: ")
+    index = {"byteStart": start, "byteEnd": start + len(shown.encode())}
+    feature = {"$type": "app.bsky.richtext.facet#link", "uri": target}
+    body = read_body(told, Raw(json.dumps([{"index": index, "features": [feature]}]).encode()))
+    quote = Quote(url=f"{HOST}/9", author=author("Sami"), body=body)
+    written = PLACES[place](post(1, body=body) if where == "in the post" else post(1, quote=quote))
+    assert target in written
