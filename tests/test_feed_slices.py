@@ -61,9 +61,8 @@ def test_entries_are_cut_out_whole() -> None:
         "<!DOCTYPE rss><rss><item>x</item></rss>",
         "<!DOCTYPE rss [<!ENTITY a 'b'>]><rss><item>&a;</item></rss>",
         "<rss><item>x</item><channel><item>y</item></channel></rss>",
-        "<rss><item><a xml:base='/b'/></item></rss>",
         "<rss><item>1</item><item>2</item><item>1</item></rss>",
-        "<rss><item>" + "<a>" * 200 + "</a>" * 200 + "</item></rss>",
+        "<rss>" + "<a>" * 200 + "<item>x</item>" + "</a>" * 200 + "</rss>",
     ],
 )
 def test_what_is_no_plain_list_of_entries_is_not_cut(body: str) -> None:
@@ -100,6 +99,26 @@ def test_each_entry_is_read_alone_as_it_is_among_the_others(name: str) -> None:
         assert part.entries == (entry,)
         assert (part.found, part.slices, part.around) == (whole.found, whole.slices, whole.around)
         assert (part.title, part.link, part.version) == (whole.title, whole.link, whole.version)
+
+
+OWN = (
+    "<entry xml:lang='qu'><id>1</id><content type='html' xml:base='https://puna.example/1/'>x</content></entry>"
+    "<entry><link href='2'/><id>2</id><content type='html'>y</content></entry>"
+    "<entry><link href='3'/><id>3</id><content type='xhtml' xml:base='c/'><div><p>z</p></div></content></entry>"
+    "<entry><link href='4'/><id>4</id><summary xml:lang='es'>y</summary></entry>"
+)
+
+
+@pytest.mark.parametrize("root", ["", "xml:base='https://ayllu.example/'", "xml:base='/b/' xml:lang='en'"])
+def test_what_an_entry_says_of_base_and_language_holds_for_itself_alone(root: str) -> None:
+    body = f"<feed xmlns='http://www.w3.org/2005/Atom' {root}><title>x</title>{OWN}</feed>".encode()
+    whole = read(body, "")
+    assert whole.slices
+    for number, entry in enumerate(whole.entries):
+        assert read(body, "", whole.around, {*whole.slices} - {whole.slices[number]}).entries == (entry,)
+    second = whole.entries[1]
+    assert "puna.example" not in second.link + second.base
+    assert second.language != "qu"
 
 
 HEAD = "<title>A</title><link>https://ayllu.example/</link>"

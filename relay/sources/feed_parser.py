@@ -78,6 +78,11 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
 
     _start_entry = _start_item
 
+    def unknown_endtag(self, tag: Any) -> None:
+        """A base ends with the element that set it, also where none held before."""
+        super().unknown_endtag(tag)
+        self.baseuri = self.basestack[-1] if self.basestack else ""
+
     # --- links ---
 
     def _start_link(self, attrs: Any) -> None:
@@ -174,7 +179,27 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
 
 
 class _Strict(_Corrections, StrictFeedParser):  # type: ignore[misc]  # feedparser ships no types
-    pass
+    """expat tells of a text in pieces, one for each line and reference: they are handed on as one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._pieces: list[str] = []
+        super().__init__(*arguments)
+
+    def characters(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802 - SAX calls it so
+        self._hand_on()
+        super().startElementNS(name, qname, attrs)
+
+    def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802 - SAX calls it so
+        self._hand_on()
+        super().endElementNS(name, qname)
+
+    def _hand_on(self) -> None:
+        if self._pieces:
+            super().characters("".join(self._pieces))
+            self._pieces.clear()
 
 
 class _Loose(_Corrections, LooseFeedParser):  # type: ignore[misc]  # feedparser ships no types

@@ -14,8 +14,6 @@ from xml.parsers import expat
 
 _ENTRIES = ("item", "entry")
 _DEEPEST = 100
-# For feedparser, a base or a language goes on to hold behind the element that set it.
-_LASTING = (b"xml:base", b"xml:lang")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,8 @@ def cut(body: bytes) -> Slices | None:
     except (expat.ExpatError, _RefusedError):
         return None
     slices = [body[start:stop] for start, stop in finder.places]
-    if not slices or any(mark in one for one in slices for mark in _LASTING):
-        return None
     digests = [blake2b(one, digest_size=6).hexdigest() for one in slices]
-    if len(set(digests)) < len(digests):  # which of them is it?
+    if not digests or len(set(digests)) < len(digests):  # which of the same ones is it?
         return None
     return Slices(body, tuple(finder.places), tuple(digests), finder.around)
 
@@ -72,10 +68,10 @@ class _Finder:
         self._body = body
         self._parser = expat.ParserCreate("utf-8")
         self._open: list[int] = []
-        """Where the elements begin that are open; in ``_above`` those around the entries."""
+        """Where the elements begin that are open, outside of entries; in ``_above`` those around these."""
         self._above: list[int] = []
-        self._begun = -1
-        """Where the entry begins that is open, and in how many elements it stands."""
+        self._begun = 0
+        """Where the entry begins that is open, and how many elements are open within."""
         self._depth = 0
 
     def find(self) -> None:
@@ -88,25 +84,32 @@ class _Finder:
             parser.StartElementHandler = parser.EndElementHandler = None  # else they would hold each other
 
     def _start(self, name: str, _: object) -> None:
+        if self._depth:
+            self._depth += 1
+            return
         at = self._parser.CurrentByteIndex
-        if self._begun < 0 and name.rpartition(":")[2] in _ENTRIES:
-            self._begun, self._depth = at, len(self._open)
-            if not self.places:
-                self._above, self.around = self._open.copy(), b"".join(map(self._tag, self._open))
-            if self._above != self._open:
+        if name.rpartition(":")[2] not in _ENTRIES:
+            self._open.append(at)
+            if len(self._open) > _DEEPEST:
                 raise _RefusedError
-        self._open.append(at)
-        if len(self._open) > _DEEPEST:
+            return
+        self._begun, self._depth = at, 1
+        if not self.places:
+            self._above, self.around = self._open.copy(), b"".join(map(self._tag, self._open))
+        if self._above != self._open:
             raise _RefusedError
 
     def _end(self, name: str) -> None:
-        self._open.pop()
-        if self._begun >= 0 and len(self._open) == self._depth:
+        if self._depth > 1:
+            self._depth -= 1
+        elif self._depth:
             at, tag = self._parser.CurrentByteIndex, b"</" + name.encode()
             # Of <item/> it is told where it ends, of others where their last tag begins.
             is_tag = self._body.startswith(tag, at) and self._body[at + len(tag)] in b"> \t\r\n"
             self.places.append((self._begun, self._body.index(b">", at) + 1 if is_tag else at))
-            self._begun = -1
+            self._depth = 0
+        else:
+            self._open.pop()
 
     def _tag(self, at: int) -> bytes:
         """A tag, and the text behind it: up to what begins next."""
