@@ -118,6 +118,18 @@ async def test_what_another_server_says_of_a_domain_counts_where_that_one_vouche
     assert all(post.author.claim == "" for post in told)
 
 
+async def test_nobody_is_given_a_name_in_a_domain_by_it_and_another_server_alone(world: World) -> None:
+    """A domain may lead to anybody's account, and a server say anything of other servers' people."""
+    world.vouch("ana")
+    world.social.domain = ""
+    async with run() as instance, asking(instance.base) as source:
+        reader = await begun(source, tag_feed(instance))
+        copy = instance.carry(world.social.post("#rivers", "ana"))
+        copy["account"] = copy["account"] | {"acct": f"ana@{world.domain}"}
+        [told] = posts((await reader.poll()).events)
+    assert (told.author.handle, told.author.claim) == (f"@ana@{world.host}", "")
+
+
 async def test_a_server_cannot_name_a_domain_that_is_somebody_else_s(world: World) -> None:
     """It claims the domain of a server whose ana is another account, and that of one that it can only name."""
     true = world.short.person("ana")["uri"]

@@ -1,13 +1,13 @@
 """The handle of an account whose server has another address in the web than in its people's names.
 
-Such a server says so of itself, and other servers know it. Neither is believed: the domain's own WebFinger (RFC 7033)
-has to lead back to the account. Until it does, the handle is of the host that the account's uri names.
+Such a server says so of itself, and the domain's own WebFinger (RFC 7033) has to lead back to the account: neither is
+believed alone, and no other server's word. Until then the handle is of the host that the account's uri names.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -77,12 +77,14 @@ class Handles:
     async def of_posts(self, posts: Iterable[Post]) -> list[Post]:
         """The same for posts, and for what they quote."""
         said = list(posts)
-        claims: dict[tuple[str, str], Author] = {}
+        claims: dict[tuple[str, str], bool] = {}
         for post in said:
             for author in _authors(post):
-                if claim := author.claim or await self._own_claim(author, post.origin):
-                    claims[author.uri, claim] = author
-        await self._look([key for key in claims if key[1] != claims[key].handle])
+                claim = author.claim or await self._own_claim(author, post.origin)
+                if claim and claim != author.handle:
+                    is_own = is_home(post.origin, author.uri)
+                    claims[author.uri, claim] = is_own or claims.get((author.uri, claim), False)
+        await self._look(claims)
         names = {uri: claim for uri, claim in claims if self._vouched.get((uri, claim))}
         return [_renamed(post, names) for post in said]
 
@@ -90,7 +92,7 @@ class Handles:
         """The same for one account that the server at ``base`` told of."""
         claim = author.claim or await self._own_claim(author, base)
         if claim and claim != author.handle:
-            await self._look([(author.uri, claim)])
+            await self._look({(author.uri, claim): is_home(base, author.uri)})
         return _author(author, {author.uri: claim} if (author.uri, claim) in self._vouched else {})
 
     async def _own_claim(self, author: Author, base: str) -> str:
@@ -104,13 +106,16 @@ class Handles:
             return ""
         return f"@{author.handle[1:].partition('@')[0]}@{domain}" if domain else ""
 
-    async def _look(self, claims: Sequence[tuple[str, str]]) -> None:
-        """Ask the domains; what is not answered in time is asked again when the account is met again."""
+    async def _look(self, claims: Mapping[tuple[str, str], bool]) -> None:
+        """Ask the domains; what is not answered in time is asked again when the account is met again.
+
+        Of each claim it is told whether it is the account's own server's.
+        """
         now = self.about.api.clock()
         due = [one for one in claims if self._is_due(one, now)][:_MOST]
         if not due:
             return
-        asking = [asyncio.create_task(self._ask(uri, claim)) for uri, claim in due]
+        asking = [asyncio.create_task(self._ask(uri, claim, is_own=claims[uri, claim])) for uri, claim in due]
         try:
             await asyncio.wait(asking, timeout=self.patience.total_seconds())
         finally:
@@ -129,16 +134,23 @@ class Handles:
                 return False
         return True
 
-    async def _ask(self, uri: str, claim: str) -> None:
+    async def _ask(self, uri: str, claim: str, *, is_own: bool) -> None:
+        """Another server's word counts where the account's own one agrees: a domain may lead to anybody's account."""
         who, _, domain = claim[1:].partition("@")
         told = await find_actor(self.about.api, urlsplit(uri).scheme, who, domain)
         now = self.about.api.clock()
-        if told == uri:
-            self._vouched[uri, claim] = now + _KEPT
-            return
         self._denied[_pair((uri, claim))] = now + _AGAIN
+        if told == uri and (is_own or await self.about.domain(_base(uri)) == domain.lower()):
+            self._vouched[uri, claim] = now + _KEPT
+            self._denied.pop(_pair((uri, claim)), None)
+            return
         if told is not None:  # one that is silent may be back; what it vouched for is shown until it says otherwise
             self._vouched.pop((uri, claim), None)
+
+
+def _base(uri: str) -> str:
+    where = urlsplit(uri)
+    return f"{where.scheme}://{where.netloc}"
 
 
 def _pair(claim: tuple[str, str]) -> tuple[str, str]:
