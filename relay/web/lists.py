@@ -15,6 +15,7 @@ from relay.web.answers import answer, root_of
 from relay.web.listing import Entry, Listing, atom, entries, json_feed
 from relay.web.pages import index_page, list_page, privacy_page
 from relay.web.reading import Reading
+from relay.web.recent import RecentPages
 from relay.web.site import Site
 
 LATEST = 30
@@ -30,12 +31,14 @@ class Lists:
     def __init__(
         self,
         store: Store,
+        pages: RecentPages,
         site: Site,
         reading: Callable[[Page, Words], Reading],
         say: Callable[[web.Request], Words],
         base: Callable[[], str],
     ) -> None:
-        self._store, self._site, self._reading, self._say, self._base = store, site, reading, say, base
+        self._store, self._pages, self._site = store, pages, site
+        self._reading, self._say, self._base = reading, say, base
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -75,7 +78,7 @@ class Lists:
 
     async def _by_author(self, request: web.Request) -> Listing:
         slug = request.match_info["slug"]
-        page = await self._store.get_page(slug)
+        page = await self._pages.get(slug)
         if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
             raise web.HTTPNotFound
         say = self._say(request)

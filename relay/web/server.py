@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
+from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -26,6 +27,7 @@ from relay.web.made import Made
 from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
 from relay.web.previews import Previews
 from relay.web.reading import Reading
+from relay.web.recent import RecentPages
 from relay.web.render import Format, render_thread
 from relay.web.site import Site
 from relay.web.visitors import Visitor, VisitorLog, described, has_control_characters
@@ -33,6 +35,7 @@ from relay.web.visitors import Visitor, VisitorLog, described, has_control_chara
 log = get_logger(__name__)
 
 Look = Callable[[Page], Awaitable[Page]]
+T = TypeVar("T")
 
 LOOK_EVERY = timedelta(seconds=60)
 PATIENCE = timedelta(seconds=5)
@@ -41,6 +44,8 @@ LOOKS = 8
 """How many threads are asked for at the same time; above, a reader gets what is stored."""
 ANSWER_WITHIN = timedelta(seconds=2)
 """How long a store may take to say that it is there."""
+LONG = 500
+"""Posts of a long thread."""
 LARGEST_CALL = 1_000_000
 """Bytes of what a platform may post."""
 
@@ -89,7 +94,9 @@ class Web:
         self._patience = patience
         self._hooks = hooks or Hooks()
         self._previews = previews or Previews()
-        self._lists = Lists(store, site, self._reading, self._say, lambda: self._base)
+        self._pages = RecentPages(store.get_page)
+        self._lists = Lists(store, self._pages, site, self._reading, self._say, lambda: self._base)
+        self._long = asyncio.Semaphore(1)
         self._made = Made()
         self._visitors = VisitorLog()
         self._trouble = Trouble(log)
@@ -142,6 +149,7 @@ class Web:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
         for task in (*self._looks, *self._visits):
             task.cancel()
+        self._pages.stop()
         self._doors.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -220,16 +228,21 @@ class Web:
         if text is None:
             links = tuple(self._previews.links(reading))
             make = partial(thread_page, reading, self._site, root=root, listed=allowed.listed, links=links)
-            text = await asyncio.to_thread(make, robots=robots)  # the longest take 60 ms
+            text = await self._laid_out(reading, partial(make, robots=robots))
             self._made.put(reading, allowed, around, text)
         return answer(request, text, "text/html", robots=robots)
+
+    async def _laid_out(self, reading: Reading, make: Callable[[], T]) -> T:
+        """Long threads one after the other, which take seconds of the processor and much memory; others in 60 ms."""
+        async with self._long if len(reading.posts) > LONG else nullcontext():
+            return await asyncio.to_thread(make)
 
     async def _file(self, request: web.Request) -> web.Response:
         found = await self._read(request)
         if isinstance(found, web.Response):
             return found
         form = Format(request.match_info["form"])
-        return answer(request, await asyncio.to_thread(render_thread, found[0], form), _TYPES[form])
+        return answer(request, await self._laid_out(found[0], partial(render_thread, found[0], form)), _TYPES[form])
 
     async def _book(self, request: web.Request) -> web.Response:
         found = await self._read(request)
@@ -237,7 +250,7 @@ class Web:
             return found
         from relay.web.epub import epub  # reads XML, which an idle relay never needs
 
-        response = answer(request, await asyncio.to_thread(epub, found[0]), EPUB)
+        response = answer(request, await self._laid_out(found[0], partial(epub, found[0])), EPUB)
         response.headers["Content-Disposition"] = f'attachment; filename="{found[0].slug}.epub"'
         return response
 
@@ -253,7 +266,7 @@ class Web:
 
     async def _read(self, request: web.Request, say: Words | None = None) -> tuple[Reading, Consent] | web.Response:
         """The thread and what its author allows, or the page that says why there is none to be read."""
-        page = await self._store.get_page(request.match_info["slug"])
+        page = await self._pages.get(request.match_info["slug"])
         if page is None:
             raise web.HTTPNotFound
         say = say or self._say(request)
