@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from json import dumps as json_of
 from urllib.parse import quote
 
@@ -35,6 +37,8 @@ _SECRETS = re.compile(
 )
 _UNPRINTABLE = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 _MULTILINE = frozenset({"exception", "stack"})
+_A_MINUTE = 10
+"""Lines about one thing."""
 _LONGEST, _LONGEST_TRACE, _READ = 4_000, 50_000, 200_000
 """Characters of a value that are logged, and among which secrets are looked for: servers are quoted at any length."""
 
@@ -168,18 +172,32 @@ def _route_stdlib(shared: list[Processor], render: Processor) -> None:
 
 
 class Trouble:
-    """Says once when a thing breaks and once when it works again; a new reason is said again."""
+    """Says once when a thing breaks and once when it works again; a new reason is said again.
 
-    def __init__(self, log: FilteringBoundLogger | None = None) -> None:
+    Of one thing a few lines a minute are written: the reasons are often a server's own words, and one that says
+    something else each time would fill the disk.
+    """
+
+    def __init__(self, log: FilteringBoundLogger | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log or get_logger(__name__)
+        self._clock = clock
         self._reasons: dict[str, str] = {}
+        self._minute, self._lines = 0, Counter[str]()
 
     def broke(self, key: str, reason: str, **context: object) -> None:
         """``key`` names the thing for people: a feed's address, a destination, the store."""
-        if self._reasons.get(key) != reason:
+        if self._reasons.get(key) != reason and self._may_say(key):
             self._reasons[key] = reason
             self._log.warning("does not work", what=key, reason=reason, **context)
 
     def works(self, key: str, **context: object) -> None:
-        if self._reasons.pop(key, None) is not None:
+        if key in self._reasons and self._may_say(key):
+            del self._reasons[key]
             self._log.info("works again", what=key, **context)
+
+    def _may_say(self, key: str) -> bool:
+        """What is not said now is said when it is still so in the next minute."""
+        if (minute := int(self._clock() // 60)) != self._minute:
+            self._minute, self._lines = minute, Counter()
+        self._lines[key] += 1
+        return self._lines[key] <= _A_MINUTE

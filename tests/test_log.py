@@ -207,6 +207,24 @@ def test_one_trouble_does_not_hide_another() -> None:
     assert [line["what"] for line in told] == ["one feed", "another", "one feed"]
 
 
+def test_a_server_that_complains_of_something_else_each_time_does_not_fill_the_disk() -> None:
+    now = 0.0
+    trouble = Trouble(clock=lambda: now)
+    with capture_logs() as told:
+        for number in range(1_000):
+            trouble.broke("stream", f"odd {number}")
+            trouble.works("stream")
+        trouble.broke("another", "503")
+    assert len(told) == 11
+    assert told[-1]["what"] == "another"
+    now = 61.0
+    with capture_logs() as told:
+        trouble.broke("stream", "odd 999")
+        trouble.broke("stream", "odd 999")
+        trouble.works("stream")
+    assert [line["event"] for line in told] == ["does not work", "works again"]
+
+
 def test_a_long_value_is_hidden_in_linear_time_and_cut(capsys: pytest.CaptureFixture[str]) -> None:
     configure()
     get_logger("t").warning("odd", header="a-" * 500_000, other="x://" * 200_000 + "@secret")
