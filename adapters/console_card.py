@@ -13,7 +13,7 @@ from relay.language import words
 from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote, QuoteState
 from relay.phrases import quoted, turnout
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import cut, isolate, plain
+from relay.text import cut, isolate, text_content
 
 _ENGLISH = words("en")
 LONGEST = 1500
@@ -62,7 +62,7 @@ def render(delivery: Delivery) -> list[Line]:
 
 
 def _edited(post: Post) -> Line:
-    words = f"⚠ {post.warning}" if post.warning else post.title or plain(cut(post.body, 48)).replace("\n", " ")
+    words = f"⚠ {post.warning}" if post.warning else post.title or text_content(cut(post.body, 48)).replace("\n", " ")
     return Line((Piece("✎ edited  ", "edited"), Piece(_name(post.author), "author"), Piece(f"  {words}", "", post.url)))
 
 

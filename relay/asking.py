@@ -19,7 +19,7 @@ from typing import Literal
 
 from relay.model import Edited, Post, Published
 from relay.ports import Intake
-from relay.text import plain
+from relay.text import text_content
 
 UNROLL: Mapping[str, tuple[str, ...]] = {"en": ("unroll",), "es": ("desenrollar", "desenrolla")}
 """The words that ask for a page, by the language of who uses them."""
@@ -99,7 +99,7 @@ class Asking:
         """
         if not any("@" in span.text for block in post.body for span in block.spans):
             return False
-        text = plain(post.body)
+        text = text_content(post.body)
         return self.read(text, handles) is not None or self._deed(_words_to(_anybody, text)) is Deed.UNROLL
 
     def _deed(self, said: Sequence[str]) -> Deed | None:

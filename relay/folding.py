@@ -18,7 +18,7 @@ from relay.model import Author, Card, Fold, Post, PostUri, Why
 from relay.phrases import bold, item, line
 from relay.ports import Store
 from relay.rich import Block, Span
-from relay.text import clean, cut, plain
+from relay.text import clean, cut, text_content
 
 MOST: Mapping[Why, int] = {Why.BUDGET: 3, Why.QUIET: 5, Why.DIGEST: 10, Why.MANY: 5, Why.LATE: 5}
 """How many of the posts are named."""
@@ -111,7 +111,7 @@ def _beginning(card: Card, say: Words) -> str:
     post = card.post
     if post.warning:
         return say("Content warning: {warning}").format(warning=clean(post.warning, limit=100))
-    words = clean(post.title, limit=BEGINNING) or clean(plain(cut(post.body, BEGINNING)), limit=BEGINNING)
+    words = clean(post.title, limit=BEGINNING) or clean(text_content(cut(post.body, BEGINNING)), limit=BEGINNING)
     return words or say("a post without words")
 
 

@@ -16,7 +16,7 @@ import msgspec
 from relay.model import Feed, Post, Published, Thread
 from relay.ports import Batch, Gone, Refused, Resolved, Source, ThreadedSource, TryLater
 from relay.schedule import next_look
-from relay.text import clean, cut, plain
+from relay.text import clean, cut, text_content
 from relay.unroll import unroll
 
 THREAD = "thread:"
@@ -112,4 +112,4 @@ def _first(thread: Thread | None) -> Post | None:
 
 
 def _beginning(post: Post) -> str:
-    return clean(post.title or post.warning or plain(cut(post.body, 60)), limit=60)
+    return clean(post.title or post.warning or text_content(cut(post.body, 60)), limit=60)

@@ -105,7 +105,7 @@ async def test_a_send_is_one_object_on_one_line() -> None:
         "url": "https://ayllu.example/@illa/1",
         "author": {"name": "Illa", "handle": "@illa@ayllu.example", "url": "https://ayllu.example/@illa"},
         "title": "The bridge",
-        "text": "The bridge holds.\n\nread more",
+        "text": "The bridge holds.\n\nread more (https://ayllu.example/more)",
         "warning": "heights",
         "media": [{"url": "https://ayllu.example/1.png", "kind": "image", "alt": "A rope bridge over a river"}],
         "quote": {

@@ -59,7 +59,7 @@ def test_a_feed_is_read() -> None:
     assert document.hubs == ("https://hub.example/",)
     (post,) = posts(body)
     assert (post.uri, post.url) == ("rss:bell.example/feed.xml?:https://bell.example/2", "https://bell.example/2")
-    assert (post.title, plain(post.body)) == ("Snow & rope", "See the map.")
+    assert (post.title, plain(post.body)) == ("Snow & rope", "See the map (https://bell.example/map).")
     assert post.body[0].spans[1].link == "https://bell.example/map"
     assert (post.author.name, post.language, post.tags) == ("Illa, Sami", "qu", ("rope", "bridge"))
     assert post.published == datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -40,7 +40,7 @@ def test_rss_20_is_read() -> None:
     rope, snow = posts((FEEDS / "rss20.xml").read_bytes(), address="https://pass.example/feed/")
     assert snow.uri == "rss:pass.example/feed/?:https://pass.example/?p=12"
     assert (snow.title, snow.author.name, snow.tags) == ("Snow – again & again", "Sami", ("Weather", "High places"))
-    assert plain(snow.body) == "It snowed.\n\nSee the map."
+    assert plain(snow.body) == "It snowed.\n\nSee the map (https://pass.example/map)."
     assert [span.link for block in snow.body for span in block.spans if span.link] == ["https://pass.example/map"]
     assert (rope.author.name, rope.author.uri) == ("Sami of the Pass", "https://pass.example/feed/")
     assert rope.author.url == "https://pass.example"
@@ -53,7 +53,7 @@ def test_rss_20_is_read() -> None:
 def test_atom_is_read() -> None:
     first, reply = posts((FEEDS / "atom10.xml").read_bytes(), address="https://ayllu.example/blog/feed.atom")
     assert (first.title, plain(first.body)) == ("Bold words", "Plain words,\nnot <em>markup</em>.")
-    assert (reply.title, plain(reply.body)) == ("1 < 2 & 3 > 2", "Read this.")
+    assert (reply.title, plain(reply.body)) == ("1 < 2 & 3 > 2", "Read this (https://ayllu.example/blog/map).")
     assert [span.link for block in reply.body for span in block.spans if span.link] == [
         "https://ayllu.example/blog/map"
     ]

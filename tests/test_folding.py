@@ -15,7 +15,7 @@ from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
 from relay.ports import Intake, Wanted, Wish
 from relay.store import open_store
 from relay.testing import NOON, author, post, text
-from relay.text import plain
+from relay.text import text_content
 from tests.store_cases import CLAIM, ROOM, lease
 from tests.test_outbox import tenure
 from tests.test_store_folds import QUIET
@@ -102,7 +102,7 @@ def test_its_title_says_what_it_is(why: Why, language: str, title: str) -> None:
 def test_it_names_the_best_and_leads_to_all() -> None:
     cards = [card(n, by=f"P{n}", body=text(f"Post {n}")) for n in range(1, 21)]
     told = shown(fold(*cards, why=Why.DIGEST))
-    lines = plain(told.post.body).split("\n")
+    lines = text_content(told.post.body).split("\n")
     assert len([line for line in lines if "Post " in line]) == MOST[Why.DIGEST] == 10
     assert "and 10 more" in lines
     assert "Everything on #bridge" in lines
@@ -115,31 +115,31 @@ def test_it_names_the_best_and_leads_to_all() -> None:
 @pytest.mark.parametrize(("listed", "there"), [(60, True), (40, False)])
 def test_it_leads_to_a_page_that_has_also_what_came_along(listed: int, there: bool) -> None:
     one = replace(fold(card(1), why=Why.MANY, count=40), listed=listed)
-    lines = plain(shown(one).post.body).split("\n")
+    lines = text_content(shown(one).post.body).split("\n")
     assert "and 39 more" in lines
     assert ("all 60 on one page" in lines) is there
-    assert "on one page" not in plain(shown(one, base="").post.body)
+    assert "on one page" not in text_content(shown(one, base="").post.body)
 
 
 def test_what_has_a_warning_is_named_by_the_warning() -> None:
-    told = plain(shown(fold(card(1, warning="heights", body=text("A secret")))).post.body)
+    told = text_content(shown(fold(card(1, warning="heights", body=text("A secret")))).post.body)
     assert "Content warning: heights" in told
     assert "secret" not in told
 
 
 def test_a_thread_says_how_long_it_is() -> None:
-    assert "(a thread of 4)" in plain(shown(fold(card(1, root=1, count=4))).post.body)
+    assert "(a thread of 4)" in text_content(shown(fold(card(1, root=1, count=4))).post.body)
 
 
 def test_where_no_page_can_be_reached_it_leads_to_the_originals() -> None:
     told = shown(fold(card(1), card(2), count=9), base="")
     links = {span.link for block in told.post.body for span in block.spans if span.link}
     assert links == {post(1).url, post(2).url}
-    assert "and 7 more" in plain(told.post.body)
+    assert "and 7 more" in text_content(told.post.body)
 
 
 def test_a_post_without_words_is_named_all_the_same() -> None:
-    assert "a post without words" in plain(shown(fold(card(1, body=()))).post.body)
+    assert "a post without words" in text_content(shown(fold(card(1, body=()))).post.body)
 
 
 # --- the loop ---

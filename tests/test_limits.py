@@ -18,7 +18,7 @@ from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.shapes import identified
 from relay.testing import post, text
-from relay.text import brief, clean, from_html, from_plain, opening, plain, safe_url, web_address, within
+from relay.text import brief, clean, from_html, from_plain, opening, safe_url, text_content, web_address, within
 from relay.text.limits import ADDRESS, KEPT, MARKUP, SENT, Size
 from tests.hostile import KINDS
 from tests.hostile import MARKUP as MARKUP_KINDS
@@ -63,8 +63,8 @@ def test_every_field_and_list_of_a_status_is_capped() -> None:
     assert found.link_card
     assert (len(found.tags), len(found.media), len(found.poll.options)) == (limits.TAGS, limits.MEDIA, limits.OPTIONS)
     assert len(found.body) <= KEPT.blocks + 1
-    assert len(plain(found.body)) <= limits.STATUS
-    assert plain(found.body).endswith("…")
+    assert len(text_content(found.body)) <= limits.STATUS
+    assert text_content(found.body).endswith("…")
     pieces = [found.warning, found.language, *found.tags, *(one.alt for one in found.media)]
     pieces += [found.link_card.title, found.link_card.description, *(one.text for one in found.poll.options)]
     assert max(map(len, pieces)) <= 1_500
@@ -85,7 +85,7 @@ def test_what_names_a_post_is_never_cut_but_refused(changes: dict[str, Any]) -> 
 
 
 def test_a_post_of_a_million_characters_is_cut_and_not_lost() -> None:
-    assert plain(shown(content="a " * 500_000).body).endswith("…")
+    assert text_content(shown(content="a " * 500_000).body).endswith("…")
 
 
 def test_a_long_handle_or_address_is_none() -> None:
@@ -113,7 +113,7 @@ def test_notes_and_posts_of_bluesky_are_capped_too() -> None:
     )
     assert note
     assert note.poll
-    assert len(plain(note.body)) <= limits.STATUS
+    assert len(text_content(note.body)) <= limits.STATUS
     assert (len(note.media), len(note.poll.options)) == (limits.MEDIA, limits.OPTIONS)
     did = "did:plc:" + "a" * 24
     tag = {"$type": "app.bsky.richtext.facet#tag", "tag": "t"}
@@ -128,7 +128,7 @@ def test_notes_and_posts_of_bluesky_are_capped_too() -> None:
     found = read_view(json.dumps(view).encode())
     assert isinstance(found, Post)
     assert len(found.tags) == limits.TAGS
-    assert len(plain(found.body)) <= limits.STATUS
+    assert len(text_content(found.body)) <= limits.STATUS
 
 
 def test_json_that_is_a_flood_of_values_is_not_read() -> None:
@@ -175,7 +175,7 @@ def test_no_kind_of_text_becomes_more_than_is_kept(kind: str) -> None:
     body = from_html(html) if kind in MARKUP_KINDS else from_plain(html)
     assert len(body) <= KEPT.blocks + 1
     assert sum(len(block.spans) for block in body) <= KEPT.spans + 1
-    assert len(plain(body)) <= 2 * KEPT.characters  # margins count
+    assert len(text_content(body)) <= 2 * KEPT.characters  # margins count
     sent = brief(post(1, body=body)).body
     assert len(sent) <= SENT.blocks + 1
     assert len(clean(html, limit=100)) <= 100
@@ -185,7 +185,7 @@ def test_html_is_cut_where_no_tag_or_reference_is_torn() -> None:
     assert opening("<p>abc</p>", 100) == "<p>abc</p>"
     assert opening("<p>abc</p><p>def", 12) == "<p>abc</p>…"
     assert opening("abc &amp; def", 7) == "abc …"
-    assert plain(from_html("<p>a</p>" + '<a href="https://a.example/">' * MARKUP)).count("href") == 0
+    assert text_content(from_html("<p>a</p>" + '<a href="https://a.example/">' * MARKUP)).count("href") == 0
 
 
 def test_what_is_short_stays_as_it_is() -> None:

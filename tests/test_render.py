@@ -221,7 +221,7 @@ def test_plain_text_reads_from_top_to_bottom() -> None:
     assert plain_text(THREAD) == (
         "Illa (@illa@ayllu.example)\n3 posts, 1 July 2026\nhttps://ayllu.example/@illa/1\n\n"
         "A bridge of grass.\n\nWoven anew each year.\n\n(1 July 2026, 12:01 UTC, https://ayllu.example/@illa/1)\n\n"
-        "[Content warning: heights]\n\nThe bridge holds.\n\nread more\n\n"
+        "[Content warning: heights]\n\nThe bridge holds.\n\nread more (https://ayllu.example/more)\n\n"
         "[Picture: A rope bridge over a river https://ayllu.example/1.png]\n\n"
         "> Sami (@sami@ayllu.example), https://ayllu.example/@sami/9\n>\n> Bring rope.\n\n"
         "(1 July 2026, 12:02 UTC, https://ayllu.example/@illa/2)\n\n[post removed]\n\n"
@@ -247,7 +247,7 @@ def test_json_has_the_names_that_the_console_writes() -> None:
         "url": "https://ayllu.example/@illa/2",
         "author": {"name": "Illa", "handle": "@illa@ayllu.example", "url": "https://ayllu.example/@illa"},
         "title": "",
-        "text": "The bridge holds.\n\nread more",
+        "text": "The bridge holds.\n\nread more (https://ayllu.example/more)",
         "warning": "heights",
         "sensitive": True,
         "media": [{"url": "https://ayllu.example/1.png", "kind": "image", "alt": "A rope bridge over a river"}],

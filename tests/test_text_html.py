@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import from_html, plain, scrub
+from relay.text import from_html, scrub, text_content
 
 P, H, I, C = Form.PARAGRAPH, Form.HEADING, Form.ITEM, Form.CODE  # noqa: E741 - one letter per form keeps the table readable
 
@@ -59,7 +59,7 @@ def outline(text: Text) -> list[tuple[Form, int, int, str, str]]:
     ],
 )
 def test_html_reads_as_text(html: str, text: str) -> None:
-    assert plain(from_html(html)) == text
+    assert text_content(from_html(html)) == text
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_mention_names_its_accounts_host_which_need_not_be_its_pages() -> None
 @pytest.mark.parametrize("name", ["", "mention", "mention hashtag"])
 def test_a_masked_link_shows_its_host_whatever_it_calls_itself_and_however_it_is_marked_up(name: str) -> None:
     html = f'<a class="{name}" href="https://evil.test/x">https://<b>bank.ex</b>ample/login</a> now'
-    assert plain(from_html(html)) == "https://bank.example/login (evil.test) now"
+    assert text_content(from_html(html)) == "https://bank.example/login (evil.test) now"
     assert [span.link for span in spans(html)] == [*["https://evil.test/x"] * 3, ""]
     assert {span.role for span in spans(html)} == {Role.TEXT}
 
@@ -162,7 +162,7 @@ def test_a_masked_link_shows_its_host_whatever_it_calls_itself_and_however_it_is
     ],
 )
 def test_a_mask_does_not_hide_in_markup(html: str) -> None:
-    assert "(evil.test)" in plain(from_html(html))
+    assert "(evil.test)" in text_content(from_html(html))
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_picture_without_a_description_is_nothing() -> None:
 
 def test_what_bears_a_dropped_class_is_left_out_with_all_it_holds() -> None:
     html = '<p class="a quote-inline">RE: <a href="https://a.example/">a.example</a></p><p>Well said</p>'
-    assert plain(from_html(html, drop=("quote-inline",))) == "Well said"
-    assert plain(from_html(html)) == "RE: a.example\n\nWell said"
+    assert text_content(from_html(html, drop=("quote-inline",))) == "Well said"
+    assert text_content(from_html(html)) == "RE: a.example\n\nWell said"
 
 
 # --- what nobody should send ---
@@ -235,7 +235,7 @@ def test_hostile_html_takes_its_length_in_time_and_no_recursion(html: str) -> No
     began = time.process_time()
     text = from_html(html)
     assert time.process_time() - began < 2
-    assert "x" in plain(text)
+    assert "x" in text_content(text)
 
 
 def test_large_html_keeps_its_markup() -> None:
@@ -280,5 +280,5 @@ def test_any_html_becomes_clean_blocks(html: str) -> None:
 @given(st.text(st.characters(exclude_characters="<&\r", exclude_categories=["Cc", "Cs"])))
 @settings(max_examples=200, deadline=None)
 def test_text_between_tags_survives(text: str) -> None:
-    read = plain(from_html(f"<p>{text}</p>"))
+    read = text_content(from_html(f"<p>{text}</p>"))
     assert "".join(read.split()) == "".join(scrub(text).split())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import cut, from_html, from_plain, graphemes, plain
+from relay.text import cut, from_html, from_plain, graphemes, plain, text_content
 
 
 def utf16(text: str) -> int:
@@ -53,7 +53,7 @@ LINK = "https://a.example/"
     ],
 )
 def test_plain_shows_lists_and_quotes_as_people_type_them(blocks: Text, shown: str) -> None:
-    assert plain(blocks) == shown
+    assert text_content(blocks) == shown
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_plain_shows_lists_and_quotes_as_people_type_them(blocks: Text, shown: s
     ],
 )
 def test_a_text_is_cut_where_a_reader_would_cut_it(blocks: Text, limit: int, shown: str) -> None:
-    assert plain(cut(blocks, limit)) == shown
+    assert text_content(cut(blocks, limit)) == shown
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_text_is_cut_where_a_reader_would_cut_it(blocks: Text, limit: int, sho
     ],
 )
 def test_the_limit_is_in_the_units_of_the_measure(measure: Callable[[str], int], limit: int, shown: str) -> None:
-    assert plain(cut(text("😀" * 9), limit, measure=measure)) == shown
+    assert text_content(cut(text("😀" * 9), limit, measure=measure)) == shown
 
 
 def test_more_code_points_than_the_limit_fit_where_the_measure_counts_graphemes() -> None:
-    assert plain(cut(text("e\u0301" * 9), 4, measure=reader)) == "e\u0301" * 3 + "…"
+    assert text_content(cut(text("e\u0301" * 9), 4, measure=reader)) == "e\u0301" * 3 + "…"
 
 
 def test_what_is_kept_keeps_its_look_and_the_ellipsis_is_no_part_of_a_link() -> None:
@@ -121,13 +121,51 @@ def test_what_is_kept_keeps_its_look_and_the_ellipsis_is_no_part_of_a_link() -> 
 
 def test_the_host_behind_a_masked_link_is_not_cut_off() -> None:
     masked = from_html('<p>go to <a href="https://evil.test/">https://bank.example/</a> now</p>')
-    assert {plain(cut(masked, limit)) for limit in range(9, 39)} == {"go to…"}
+    assert {text_content(cut(masked, limit)) for limit in range(9, 39)} == {"go to…"}
 
 
 def test_cutting_a_long_text_takes_a_look_at_its_end_only() -> None:
     """A million characters on one line, in each script, within a second."""
     for word in ("word ", "漢字", "https://a.example/ ", "e\u0301"):
-        assert 3000 < len(plain(cut(from_plain(word * (1_000_000 // len(word))), 4096))) <= 4096
+        assert 3000 < len(text_content(cut(from_plain(word * (1_000_000 // len(word))), 4096))) <= 4096
+
+
+@pytest.mark.parametrize(
+    ("blocks", "shown"),
+    [
+        (text("see ", Span("this", LINK), "."), "see this (https://a.example/)."),
+        (text(Span("a.example/minutes…", "https://a.example/minutes/2026")), "https://a.example/minutes/2026"),
+        (text(Span("https://www.a.example/min...", "https://a.example/minutes")), "https://a.example/minutes"),
+        (text(Span("a.example", LINK)), "https://a.example/"),
+        (text(Span("https://a.example/", LINK)), "https://a.example/"),
+        (text(Span("at https://a.example/ now", LINK)), "at https://a.example/ now"),
+        (text(Span("th", LINK), Span("is", LINK, marks=(Mark.BOLD,)), " x"), "this (https://a.example/) x"),
+        (
+            text(Span("one", LINK), Span("two", "https://b.example/")),
+            "one (https://a.example/) two (https://b.example/)",
+        ),
+        (text(Span("this ", LINK), "x"), "this (https://a.example/) x"),
+        (text(Span("b.example", LINK), " (a.example) x"), "b.example (https://a.example/) x"),
+        (text(Span("write", "mailto:illa@a.example")), "write (illa@a.example)"),
+        (text(Span("illa@a.example", "mailto:illa@a.example")), "illa@a.example"),
+        (text(Span("@illa", LINK, Role.MENTION), " ", Span("#Ayni", LINK, Role.HASHTAG)), "@illa #Ayni"),
+        (text(Span("the film", LINK, Role.MENTION)), "the film (https://a.example/)"),
+        (text("rope[", Span("1", "https://a.example/x#n1"), "]"), "rope[1]"),
+        (text(Span("1", LINK)), "1 (https://a.example/)"),
+        (text(Span("see", LINK), form=Form.CODE), "see (https://a.example/)"),
+        (text("it costs ", Span("10", marks=(Mark.STRIKE,)), " 20"), "it costs ~~10~~ 20"),
+    ],
+)
+def test_plain_says_where_a_link_leads_and_the_words_alone_do_not(blocks: Text, shown: str) -> None:
+    assert plain(blocks) == shown
+    assert text_content(blocks) == "".join(span.text for block in blocks for span in block.spans)
+
+
+def test_the_addresses_of_many_links_are_no_more_than_a_text_may_be_long() -> None:
+    far = "https://a.example/" + "a" * 7_000
+    shown = plain(tuple(Block((Span(f"{number}th", far),)) for number in range(2_000)))
+    assert shown.startswith(f"0th ({far})")
+    assert len(shown) < 400_000
 
 
 # --- what always holds ---
@@ -162,8 +200,8 @@ ADDRESS = regex.compile(r"(?<![A-Za-z0-9])https://a\.example/b_\(c\)")
 def test_a_cut_never_grows_keeps_the_start_and_spares_graphemes_and_addresses(
     blocks: Text, limit: int, measure: Callable[[str], int]
 ) -> None:
-    full, done = plain(blocks), cut(blocks, limit, measure=measure)
-    shown = plain(done)
+    full, done = text_content(blocks), cut(blocks, limit, measure=measure)
+    shown = text_content(done)
     assert measure(shown) <= max(0, limit)
     assert cut(done, limit, measure=measure) == done
     if limit < 1:
@@ -187,7 +225,7 @@ def test_a_mention_a_hashtag_and_a_link_that_reads_as_an_address_go_whole_or_not
     before: str, span: Span, limit: int
 ) -> None:
     span = replace(span, text=f"a.example/{span.text}".rstrip(), link=LINK)
-    kept = plain(cut(text(before, span, " and more" * 9), limit)).removesuffix("…")
+    kept = text_content(cut(text(before, span, " and more" * 9), limit)).removesuffix("…")
     assert not len(before) < len(kept) < len(before + span.text)
 
 
@@ -195,7 +233,7 @@ def test_a_mention_a_hashtag_and_a_link_that_reads_as_an_address_go_whole_or_not
 @settings(max_examples=200, deadline=None)
 def test_no_more_than_a_word_and_half_of_the_limit_is_given_up(words: str, limit: int) -> None:
     words = " ".join(words.split())
-    shown = plain(cut(text(words), limit))
+    shown = text_content(cut(text(words), limit))
     assert shown == words or len(shown) >= limit / 2
 
 
@@ -206,5 +244,5 @@ def test_html_to_spans_to_cut_to_plain_says_what_the_author_said(
 ) -> None:
     said = " ".join(words.split(" "))
     blocks = from_html("<p>" + said.replace("\n", "<br>") + "</p>")
-    shown = plain(cut(blocks, limit, measure=measure)).removesuffix("…")
+    shown = text_content(cut(blocks, limit, measure=measure)).removesuffix("…")
     assert "".join(said.split()).startswith("".join(shown.split()))

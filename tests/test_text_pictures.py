@@ -182,7 +182,10 @@ def test_a_film_and_a_sound_are_media(html: str, media: tuple[str, MediaKind, st
 
 def test_a_list_of_pieces_is_a_link_and_a_film_of_nowhere_what_stands_in_its_place() -> None:
     assert plain(read_html("<video src=/v.m3u8></video>", base=BASE).text) == "https://ayllu.example/v.m3u8"
-    assert plain(read_html("<video>See <a href=/v>the film</a></video>", base=BASE).text) == "See the film"
+    assert (
+        plain(read_html("<video>See <a href=/v>the film</a></video>", base=BASE).text)
+        == "See the film (https://ayllu.example/v)"
+    )
 
 
 # --- players ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.text import from_html, plain
+from relay.text import from_html, text_content
 from relay.text.taming import tame
 
 CLOSED_IN_THE_TAG = (
@@ -17,8 +17,8 @@ CLOSED_IN_THE_TAG = (
 @pytest.mark.parametrize("slash", ["/", " /", " class='x' /", ' class="x"/', " async/", "\n/"])
 def test_what_is_closed_in_its_tag_swallows_nothing(name: str, slash: str) -> None:
     text = from_html(f"<p>before</p><{name}{slash}><p>behind</p>")
-    assert plain(text).split()[0] == "before"
-    assert plain(text).endswith("behind")
+    assert text_content(text).split()[0] == "before"
+    assert text_content(text).endswith("behind")
     behind = text[-1]
     assert behind == from_html("<p>behind</p>")[0]
 
@@ -42,7 +42,7 @@ def test_what_is_closed_in_its_tag_swallows_nothing(name: str, slash: str) -> No
     ],
 )
 def test_what_nobody_closes_swallows_nothing(name: str) -> None:
-    assert plain(from_html(f"before <{name} id='x'> behind <b>it</b>")) == "before behind it"
+    assert text_content(from_html(f"before <{name} id='x'> behind <b>it</b>")) == "before behind it"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_nobody_closes_swallows_nothing(name: str) -> None:
     ],
 )
 def test_what_is_closed_is_read_as_it_is_meant(html: str, text: str) -> None:
-    assert plain(from_html(html)) == text
+    assert text_content(from_html(html)) == text
 
 
 def test_a_link_that_is_closed_in_its_tag_does_not_spread() -> None:
@@ -91,7 +91,7 @@ def test_a_link_that_is_closed_in_its_tag_does_not_spread() -> None:
     ],
 )
 def test_no_comment_and_no_section_swallows_words(html: str, text: str) -> None:
-    assert plain(from_html(html)) == text
+    assert text_content(from_html(html)) == text
 
 
 def test_usual_html_is_left_as_it_is() -> None:
@@ -106,5 +106,5 @@ def test_large_html_keeps_what_is_read_of_its_attributes() -> None:
     )
     (whole,) = from_html(html)
     assert from_html(html + "<p>d" * 600)[0] == whole
-    assert "☑" in plain((whole,))
-    assert "[hidden treasure]" in plain((whole,))
+    assert "☑" in text_content((whole,))
+    assert "[hidden treasure]" in text_content((whole,))

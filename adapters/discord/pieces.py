@@ -15,7 +15,7 @@ from relay.language import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, Post, Quote
 from relay.phrases import quoted, turnout
 from relay.rich import Mark, Text
-from relay.text import clean, isolate, plain, short
+from relay.text import clean, isolate, short, text_content
 
 SMALL = "-# "
 """Begins a line in small letters; embeds do not know it."""
@@ -218,5 +218,5 @@ def foot(card: Card, *, marked: bool) -> str:
 
 def beginning(post: Post, limit: int) -> str:
     """How a post begins, on one line: its title, its warning, or its first words; empty where it has none."""
-    words = post.title or (f"⚠️ {post.warning}" if post.warning else plain(post.body[:3])[: 4 * limit])
+    words = post.title or (f"⚠️ {post.warning}" if post.warning else text_content(post.body[:3])[: 4 * limit])
     return clean(words, limit=limit)

@@ -14,7 +14,7 @@ from adapters.matrix.links import quieted, shows, told
 from adapters.matrix.mentions import spelled
 from adapters.matrix.written import Written, stacked
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import cut, plain, scrub
+from relay.text import cut, scrub, text_content
 from relay.text.markup import Dialect, html, inline
 
 PARAGRAPH = Markup("<p>{}</p>")
@@ -95,7 +95,7 @@ def _folded(text: Text) -> Text:
 
 def _plain(text: Text, *, addresses: bool = True, own: bool = False) -> str:
     spans = (_for_plain(block, addresses=addresses, own=own) for block in text)
-    return plain(tuple(replace(block, spans=some) for block, some in zip(text, spans, strict=True))).strip("\n")
+    return text_content(tuple(replace(block, spans=some) for block, some in zip(text, spans, strict=True))).strip("\n")
 
 
 def _for_plain(block: Block, *, addresses: bool, own: bool) -> tuple[Span, ...]:
@@ -148,7 +148,7 @@ def fitted(
     whole = written(told(near, own=own), hidden=hidden, own=own)
     if near is clean and whole.size <= limit:
         return whole
-    found, length = whole, min(most, len(plain(near)))
+    found, length = whole, min(most, len(text_content(near)))
     while (length := min(length - 1, length * limit // (found.size + 64))) > 0:
         found = _going_on(told(cut(near, length), own=own), more, hidden, own=own)
         if found.size <= limit:

@@ -15,7 +15,7 @@ from adapters.telegram.entities import Words as Written
 from relay.language import Words
 from relay.ports import Answer, Choice
 from relay.rich import Block, Mark, Span, Text
-from relay.text import cut, plain, units
+from relay.text import cut, text_content, units
 
 MOST_PAGES = 5
 MOST_CARDS = 5
@@ -68,7 +68,7 @@ def failed(template: str, **codes: str) -> Answer:
 
 def toast(answer: Answer) -> str:
     """The answer in as many letters as fit over a chat for a moment."""
-    return plain(cut(answer.text, TOAST, measure=units))
+    return text_content(cut(answer.text, TOAST, measure=units))
 
 
 def greeting(say: Words) -> Text:

@@ -20,7 +20,7 @@ from relay.sources.feed_media import WIDE
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
 from relay.sources.feed_parse import MANY, Document, Entry, Words
 from relay.sources.feed_threads import Told, in_threads, links
-from relay.text import Content, clean, from_html, from_plain, plain, read_html, safe_url, with_shown
+from relay.text import Content, clean, from_html, from_plain, read_html, safe_url, text_content, with_shown
 from relay.text.pictures import kind_of, same_picture
 
 _SKEW = timedelta(minutes=15)
@@ -381,7 +381,7 @@ def _wider(known: Media, other: Media) -> Media:
 
 
 def _line(words: Words) -> str:
-    return clean(plain(from_html(words.text)) if words.html else words.text)
+    return clean(text_content(from_html(words.text)) if words.html else words.text)
 
 
 def _web(link: str, base: str = "") -> str:

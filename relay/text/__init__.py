@@ -10,7 +10,7 @@ from __future__ import annotations
 from relay.text.addresses import honest, safe_url, web_address
 from relay.text.characters import clean, graphemes, isolate, scrub, short, units
 from relay.text.html import Content, from_html, read_html
-from relay.text.layout import cut, plain
+from relay.text.layout import cut, plain, text_content
 from relay.text.limits import brief, opening, within
 from relay.text.pictures import with_shown
 from relay.text.prose import from_plain, paragraphs
@@ -32,6 +32,7 @@ __all__ = [
     "safe_url",
     "scrub",
     "short",
+    "text_content",
     "units",
     "web_address",
     "with_shown",

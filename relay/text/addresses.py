@@ -34,6 +34,7 @@ _SHOWN = re.compile(
     re.IGNORECASE,
 )
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]")
+_NAME = re.compile(r"[@＠#＃][^\s/]*")
 _DOTS = str.maketrans({"…": " ", "。": ".", "｡": "."})
 
 
@@ -110,6 +111,11 @@ def honest(text: str, url: str) -> str:
     if not shown or all(_leads_to(one, _host(url)) for one in shown):
         return text
     return f"{text} ({_host(url)})"
+
+
+def is_name(text: str) -> bool:
+    """Whether it reads as a mention or a hashtag: its host is where the account lives, not where the page is."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _shown(text: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from relay.rich import Block, Form, Role, Span, Text
 from relay.text.addresses import bare, shows_address
 from relay.text.characters import ELLIPSIS, boundary
+from relay.text.targets import with_targets
 
 _RULE = "———"
 _LOOK_BACK = 40
@@ -36,12 +37,20 @@ class _Piece(NamedTuple):
 
 
 def plain(text: Text) -> str:
-    """The text alone: a blank line between paragraphs, quotes after ``>``, list items each on a line of its own."""
+    """The text as people read it where there is nothing but words: with the addresses that its links lead to.
+
+    A blank line stands between paragraphs, quotes after ``>``, list items each on a line of its own.
+    """
+    return text_content(with_targets(text))
+
+
+def text_content(text: Text) -> str:
+    """The words alone, laid out like :func:`plain`: for titles, for searching, and to tell texts apart."""
     return _lay_out(text)[0]
 
 
 def cut(text: Text, limit: int, *, measure: Callable[[str], int] = len) -> Text:
-    """Shorten so that ``measure(plain(text))`` is ``limit`` at most, with an ellipsis for what is left out.
+    """Shorten so that ``measure(text_content(text))`` is ``limit`` at most, with an ellipsis for what is left out.
 
     What fits comes back as it is; a limit below 1 leaves nothing. The cut falls between words where one ends near,
     never inside a grapheme cluster, an address, a mention or a hashtag. ``measure`` must not shrink as its text grows.

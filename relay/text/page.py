@@ -6,12 +6,11 @@ import re
 from typing import NamedTuple
 
 from relay.rich import Block, Form, Mark, Role, Span
-from relay.text.addresses import honest
+from relay.text.addresses import honest, is_name
 from relay.text.characters import clean, scrub
 
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _NOTHING = (" ", "\n", "\n\n")
-_NAME = re.compile(r"[@＠#＃][^\s/]*")
 
 
 DEEPEST = 9
@@ -190,7 +189,7 @@ class Page:
         shown = run[0][0] if len(run) == 1 else "".join([text for text, _ in run])
         if "." not in shown and shown.isascii():
             return  # nothing in it looks like an address
-        if _is_name(shown, look.role) or (judged := honest(shown, look.link)) == shown:
+        if (look.role is not Role.TEXT and is_name(shown)) or (judged := honest(shown, look.link)) == shown:
             return
         self.pieces[self._linked :] = [(text, each._replace(role=Role.TEXT)) for text, each in run]
         self.pieces.append((judged.removeprefix(shown), look._replace(role=Role.TEXT, marks=())))
@@ -235,8 +234,3 @@ def _spans(pieces: list[tuple[str, Look]]) -> tuple[Span, ...]:
             text, last = more, look
     spans.append(_span(text, last))
     return tuple(spans)
-
-
-def _is_name(shown: str, role: Role) -> bool:
-    """A mention or hashtag that reads like one: its host is where the account lives, not where the page is."""
-    return role is not Role.TEXT and _NAME.fullmatch(shown) is not None

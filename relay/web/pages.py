@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from relay.language import Words, words
 from relay.phrases import quoted, turnout
-from relay.text import clean, plain, safe_url
+from relay.text import clean, safe_url, text_content
 from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html
 from relay.web.reading import Reading, byline
@@ -116,7 +116,7 @@ def _environment(language: str) -> Environment:
         "host": host,
         "html": html,
         "iso": iso,
-        "plain": plain,
+        "text_content": text_content,
         "href": safe_url,
     }
     of_language: dict[str, Callable[..., str]] = {

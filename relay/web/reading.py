@@ -12,7 +12,7 @@ from itertools import islice
 from relay.language import Words, words
 from relay.model import Author, Media, Post, Removed, Thread
 from relay.ports import Page
-from relay.text import clean, cut, plain
+from relay.text import clean, cut, text_content
 from relay.web.saying import kind, warned
 
 _WORDLESS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
@@ -104,7 +104,7 @@ class Reading:
         """How the thread begins, on one line, or the warning that stands before it; empty where it has no words."""
         if self.first.warning:
             return warned(self.say, clean(self.first.warning, limit=limit - len(warned(self.say, ""))))
-        return clean(plain(cut(self.first.body, limit)), limit=limit)
+        return clean(text_content(cut(self.first.body, limit)), limit=limit)
 
     @property
     def summary(self) -> str:
@@ -151,9 +151,9 @@ def minutes(text: str) -> int:
 
 def _words(reading: Reading) -> Iterator[str]:
     for post in (*reading.written, *(post for chain in reading.asides for post in chain)):
-        yield plain(post.body)
+        yield text_content(post.body)
         if post.quote:
-            yield plain(post.quote.body)
+            yield text_content(post.quote.body)
 
 
 def _shown(post: Post | Removed) -> Post | Removed:

@@ -29,7 +29,7 @@ from relay.sources.mastodon.parse import QUOTE_LINE, alias, body_of, read_author
 from relay.sources.mastodon.place import ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
 from relay.sources.off_loop import off_loop
-from relay.text import clean, plain
+from relay.text import clean, text_content
 
 LISTEN = timedelta(seconds=8)
 """Servers allow 300 requests for pages in 15 minutes; these are 113 of them. Whoever says “stop” is heard within it."""
@@ -228,7 +228,7 @@ def spoken(body: Text, named: Mapping[str, str]) -> str:
     What is struck out or code is marked as such, a link tells where it leads, and accounts that are ``named`` have
     their whole handle: a server shows only its first half, which may be like ours.
     """
-    return plain(tuple(replace(block, spans=tuple(_spoken(block, named))) for block in body))
+    return text_content(tuple(replace(block, spans=tuple(_spoken(block, named))) for block in body))
 
 
 def _spoken(block: Block, named: Mapping[str, str]) -> Iterator[Span]:

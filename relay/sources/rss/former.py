@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from relay.rich import Form, Text
 from relay.sources.feed_posts import Item
-from relay.text import plain
+from relay.text import text_content
 
 _COUNTERS = re.compile(r"(?<!\d)\d{1,9} points? \| \d{1,9} comments?")
 _COUNTED = "points?|comments?|votes?|upvotes?|views?|likes?|reblogs?|reposts?|replies|shares?|favou?rites?"
@@ -67,7 +67,7 @@ def _said(body: Text) -> str:
 
 def _lines(body: Text) -> list[str]:
     if any(block.quote or block.depth or block.form is Form.RULE for block in body):
-        return [line for line in plain(body).split("\n") if line]
+        return [line for line in text_content(body).split("\n") if line]
     return "\n".join("".join(span.text for span in block.spans) for block in body).split("\n")
 
 
