@@ -14,6 +14,7 @@ from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKi
 from relay.phrases import quoted, turnout
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, isolate, text_content
+from relay.text.targets import is_beginning, is_note
 
 _ENGLISH = words("en")
 LONGEST = 1500
@@ -120,18 +121,14 @@ def _span(span: Span, *, heading: bool) -> Iterator[Piece]:
     look = "title" if heading else next((_MARK_LOOKS[mark] for mark in span.marks if mark in _MARK_LOOKS), "")
     if not span.link:
         yield Piece(span.text, look)
-    elif span.role in {Role.HASHTAG, Role.MENTION}:
+    elif span.role in {Role.HASHTAG, Role.MENTION} or is_note(span.text, span.link):
         yield Piece(span.text, "tag", span.link)
-    elif _bare(span.text) in _bare(span.link):
+    elif (address := span.link.removeprefix("mailto:")) == span.text or is_beginning(span.text, address):
         yield _url(span.link)  # it is the address, perhaps a shortened one; what is copied must be whole
     else:
         yield Piece(f"{span.text} (", look)
         yield _url(span.link)
         yield Piece(")", look)
-
-
-def _bare(address: str) -> str:
-    return re.sub(r"^(https?://|mailto:)?(www\.)?", "", address.strip()).rstrip("/…")
 
 
 def _url(address: str) -> Piece:

@@ -132,6 +132,8 @@ def test_an_edit_does_not_show_what_is_folded() -> None:
         (Span("ana@valley.example", "mailto:ana@valley.example"), "ana@valley.example"),
         (Span("write to me", "mailto:ana@valley.example"), "write to me (ana@valley.example)"),
         (Span("#Qeswachaka", "https://ayllu.example/tags/q", Role.HASHTAG), "#Qeswachaka"),
+        (Span("map", "https://valley.example/map"), "map (https://valley.example/map)"),
+        (Span("1", "https://valley.example/long#n1"), "1"),
         (Span("@ana", "https://ayllu.example/@ana", Role.MENTION), "@ana"),
     ],
 )

@@ -60,6 +60,11 @@ def _linked(url: str, run: list[Span], room: list[int]) -> list[Span]:
 def _says_enough(words: str, url: str, run: Iterable[Span]) -> bool:
     if all(span.role in (Role.MENTION, Role.HASHTAG) for span in run) and is_name(words):
         return True
+    return is_note(words, url)
+
+
+def is_note(words: str, url: str) -> bool:
+    """Whether a link is the number of a note: it leads to another place of a page."""
     return "#" in url and not any(char.isalpha() for char in words)
 
 
