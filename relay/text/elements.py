@@ -48,7 +48,7 @@ _BOXES = {"checkbox": ("☐", "☑"), "radio": ("○", "◉")}
 
 def is_unseen(given: Given, classes: Sequence[str]) -> bool:
     """Whether nobody sees it: hidden, for screen readers alone, or the sign that a heading can be linked to."""
-    if "hidden" in given or not _UNSEEN.isdisjoint(classes):
+    if ("hidden" in given and given["hidden"] != "until-found") or not _UNSEEN.isdisjoint(classes):
         return True
     style = (given.get("style") or "").lower()
     if style and ("display:none" in style or "display: none" in style):

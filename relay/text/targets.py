@@ -13,6 +13,8 @@ from relay.text.characters import ELLIPSIS
 from relay.text.limits import MARKUP
 
 _STRUCK = "~~"
+_CLOSERS = tuple(" \n.,:;!?…)]}’”»'\"")
+"""What may stand right behind an address in brackets and is not taken for a part of it."""
 
 
 def with_targets(text: Text) -> Text:
@@ -35,7 +37,7 @@ def _told(block: Block, room: list[int]) -> Iterator[Span]:
             continue
         if host:
             run[0] = replace(run[0], text=run[0].text.removeprefix(host))
-        if not parted and run[0].text[:1].isalnum():
+        if not parted and not run[0].text.startswith(_CLOSERS):
             yield Span(" ")
         written = _linked(url, run, room) if url else run
         yield from written
