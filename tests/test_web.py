@@ -150,6 +150,14 @@ async def test_trouble_is_a_page_that_tells_no_secret(trouble: Exception, status
     assert str(trouble) not in response.text
 
 
+async def test_visitors_do_not_fill_the_log_while_the_store_is_away() -> None:
+    with capture_logs() as logs:
+        async with served(page(), trouble=StoreError("the disk is full")) as get:
+            for path in (f"/t/{SLUG}", f"/t/{SLUG}.md", "/", f"/t/{SLUG}"):
+                assert (await get(path)).status == 503
+    assert [line["reason"] for line in logs] == ["the disk is full"]
+
+
 # --- crawlers and health ---
 
 

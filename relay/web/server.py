@@ -186,7 +186,7 @@ class Web:
         except web.HTTPException as error:
             response = self._message(request, error.status, headers=error.headers)
         except StoreError as error:
-            log.warning("a page could not be read from the store", reason=str(error))
+            self._trouble.broke("reading pages from the store", str(error))
             response = self._message(request, 503, headers={"Retry-After": "30"})
         except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
             log.error("a page could not be made", route=_route(request), **described(error))  # noqa: TRY400 - see described
@@ -267,6 +267,7 @@ class Web:
     async def _read(self, request: web.Request, say: Words | None = None) -> tuple[Reading, Consent] | web.Response:
         """The thread and what its author allows, or the page that says why there is none to be read."""
         page = await self._pages.get(request.match_info["slug"])
+        self._trouble.works("reading pages from the store")
         if page is None:
             raise web.HTTPNotFound
         say = say or self._say(request)
