@@ -263,6 +263,20 @@ async def test_whatever_is_refused_in_a_message_its_words_come_once_with_links(s
         assert "The loom of the village" in str(message)
 
 
+async def test_where_an_author_s_name_is_refused_the_post_comes_under_the_relay_s_own() -> None:
+    async with world(style="webhook") as (server, adapter):
+        server.bad_urls.add("Illa · via Chasqui")
+        sent = await adapter.deliver(to(server.channel, card=woven()))
+        assert isinstance(sent, Sent)
+        (message,) = server.messages(server.channel)
+        assert message["author"]["id"] == server.bot_id
+        assert "Illa" in text_of(message)
+        assert "The loom of the village" in text_of(message)
+        changed = woven(body=text("Changed."))
+        assert isinstance(await adapter.deliver(again(server.channel, sent, Action.EDIT, card=changed)), Sent)
+        assert "Changed." in text_of(server.messages(server.channel)[0])
+
+
 async def test_a_message_without_what_was_refused_is_found_again_and_not_sent_twice() -> None:
     async with world() as (server, adapter):
         server.bad_urls.add(LOOM)

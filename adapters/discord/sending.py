@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -74,6 +74,12 @@ class Order:
         """It opens a post in a forum."""
         return self.channel.is_forum and not self.thread
 
+    def milder(self) -> Iterator[Order]:
+        """The same with less that Discord may refuse: without pictures and buttons, and under the relay's own name."""
+        yield replace(self, plain=True)
+        if self.webhook is not None:
+            yield replace(self, plain=True, style="card", webhook=None)
+
     @property
     def doubtful(self) -> bool:
         """An earlier try may have become a message, and sending again might make a second one."""
@@ -139,9 +145,11 @@ class Sender:
         if order.thread and self._threads.failed(order.thread, result):
             order = replace(order, thread="")
             result = await self._create(order)
-        if refuses_body(result):
-            log.info("a message was refused: it goes without pictures and buttons", channel=order.channel.id)
-            result = await self._create(replace(order, plain=True))
+        for other in order.milder():
+            if not refuses_body(result):
+                break
+            log.info("a message was refused: it goes with less", channel=order.channel.id, plain=other.plain)
+            order, result = other, await self._create(other)
         self._failures.count(order.delivery, result)
         if not isinstance(result, Reply):
             return await self._failures.outcome(order.delivery, result, order.channel)
