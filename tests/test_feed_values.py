@@ -273,6 +273,23 @@ def test_a_description_says_what_its_publisher_wrote(written: str, text: str) ->
         )
 
 
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ("<media:group><media:description>Rope\n\nSnow</media:description></media:group>", "Rope\n\nSnow"),
+        ("<media:description>1 &lt; 2 &amp;amp; 3</media:description>", "1 < 2 & 3"),
+        ("<media:description>&lt;p>Rope&lt;/p>\nSnow</media:description>", "Rope\n\nSnow"),
+        ("<media:description type='html'>Rope\nSnow</media:description>", "Rope Snow"),
+        ("<media:description>No</media:description><summary>Rope</summary>", "Rope"),
+        ("<summary>Rope</summary><media:description>No</media:description>", "Rope"),
+        ("<media:description>No</media:description><content type='html'>Rope</content>", "Rope"),
+        ("<summary>Rope\nSnow</summary>", "Rope\nSnow"),
+    ],
+)
+def test_what_is_said_of_a_film_is_plain_text_and_stands_for_a_text_that_is_missing(entry: str, text: str) -> None:
+    assert plain(in_atom(entry, attributes='xmlns:media="http://search.yahoo.com/mrss/"').body) == text
+
+
 def test_a_title_is_unwrapped_too() -> None:
     assert in_rss("<title>&lt;![CDATA[Rope &amp;amp; snow]]&gt;</title>").title == "Rope & snow"
     assert in_atom("<content type='html'>&lt;![CDATA[&lt;b>Rope&lt;/b>]]&gt;</content>").body[0].spans[0].text == "Rope"

@@ -73,6 +73,7 @@ _LAST_ZONE = re.compile(
 _TOKEN = re.compile(r"[0-9]+|(?:[^\W\d_]|[\u0900-\u0963])+|[^\w\s]")  # with the vowel signs of Devanagari
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+_FIRST = datetime(1970, 1, 2, tzinfo=UTC)
 _YEAR_FIRST = ("hu", "ja", "ko", "lt", "mn", "zh")
 _ENGLISH = {"en": "", "en-ca": "", "en-ph": "", "en-us": "mdy"}
 
@@ -80,7 +81,7 @@ _ENGLISH = {"en": "", "en-ca": "", "en-ph": "", "en-us": "mdy"}
 def moment(text: str, language: str = "") -> datetime | None:
     """The moment that is written, in UTC; None where none can be told. ``language`` is that of the feed, if it says so.
 
-    What is dated before 1970 is a mistake, and what no clock can show is, too.
+    What is dated before 1970 is a mistake, as is the first day of it, which clocks show that were not set.
     """
     if not text or len(text) > LONGEST:
         return None
@@ -88,7 +89,7 @@ def moment(text: str, language: str = "") -> datetime | None:
         read = (_standard(text) or _read(_plain(text), language.replace("_", "-").lower())).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return read if 1970 <= read.year <= 9000 else None
+    return read if read >= _FIRST and read.year <= 9000 else None
 
 
 def _standard(text: str) -> datetime | None:

@@ -21,6 +21,8 @@ MANY = 1000
 """Entries of one document that are looked at: the newest, else the first."""
 
 _HTML = ("text/html", "application/xhtml+xml")
+MEDIA_TEXT = "text/x-media"
+"""The type of a ``media:description`` that does not say it is HTML."""
 _TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]*>|!)")
 _BLOCK = re.compile(
     r"</?(?:p|br|div|h[1-6]|[uod]l|li|d[td]|table|t[rhd]|tbody|blockquote|pre|hr|section|article|figure)[\s/>]",
@@ -250,10 +252,11 @@ def _body(entry: Any, head: _Head) -> tuple[Words, Any]:
     summary = entry.get("summary_detail") or {}
     if summary.get("value") != entry.get("summary"):  # it tells of another description
         summary = {"value": entry.get("summary")}
+    own = [content for content in plain if content.get("type") != MEDIA_TEXT]
     # In RSS, plain content is a description too many; in Atom it is content.
-    for place in [*rich, *plain, summary] if head.is_atom else [*rich, summary, *plain]:
+    for place in [*rich, *own, summary, *plain] if head.is_atom else [*rich, summary, *plain]:
         if value := unwrapped(_text(place, "value", BODY)):
-            guess = not head.is_atom or "type" not in place or "yt_videoid" in entry
+            guess = not head.is_atom or place.get("type", MEDIA_TEXT) == MEDIA_TEXT
             return (as_written(value) if guess else Words(value, place.get("type") in _HTML)), place
     return Words(), {}
 

@@ -17,6 +17,8 @@ from feedparser.mixin import _FeedParserMixin
 from feedparser.sanitizer import replace_doctype
 from feedparser.util import FeedParserDict
 
+from relay.sources.feed_parse import MEDIA_TEXT
+
 # What is no reference is a character, also before "copy=2" and "lang=en" in an address. Sections of characters stay.
 _AMPERSAND = re.compile(
     rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)"
@@ -159,9 +161,10 @@ class _Corrections(_FeedParserMixin):  # type: ignore[misc]  # feedparser ships 
         self._medium = None
 
     def _start_media_description(self, attrs: Any) -> None:
-        """The description of a medium is that one's, and no text of the entry."""
+        """That of a medium is no text of the entry; any other is, and plain text where nothing else is said."""
         if self._medium is None:
-            super()._start_media_description(attrs)
+            html = str(attrs.get("type")).lower() in {"html", "text/html"}
+            super()._start_media_description(attrs | {"type": "text/html" if html else MEDIA_TEXT})
         else:
             self.push("media_description", 0)
 
