@@ -110,6 +110,7 @@ def links(post: Post) -> list[str]:
         ("<link>https://bell.example/?a=1&amp;copy=2</link><b>", "https://bell.example/?a=1&copy=2"),
         ("<link>https://bell.example/?a=1&copy=2</link><b>", "https://bell.example/?a=1&copy=2"),
         ("<link><![CDATA[https://bell.example/?a=1&copy=2]]></link>", "https://bell.example/?a=1&copy=2"),
+        ("<link>www.bell.example/1</link>", "https://www.bell.example/1"),
         # relative to the site
         ("<link>/2026/1</link>", "https://bell.example/2026/1"),
         ("<link xml:base='https://other.example/a/'>1</link>", "https://other.example/a/1"),
@@ -263,6 +264,10 @@ def test_atom_is_relative_to_where_it_was_read_on_the_same_host_and_to_its_site_
             "One\ntwo bell.example/x\n\nThree",
         ),
         ("Snow &lt; rope", "Snow < rope"),
+        (
+            "Ask &lt;illa@bell.example>\nor &lt;https://bell.example/>",
+            "Ask <illa@bell.example>\nor <https://bell.example/>",
+        ),
     ],
 )
 def test_a_description_says_what_its_publisher_wrote(written: str, text: str) -> None:

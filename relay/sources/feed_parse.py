@@ -23,7 +23,7 @@ MANY = 1000
 _HTML = ("text/html", "application/xhtml+xml")
 MEDIA_TEXT = "text/x-media"
 """The type of a ``media:description`` that does not say it is HTML."""
-_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]*>|!)")
+_TAG = re.compile(r"<(?:/?[a-zA-Z][\w:-]{0,40}(?:\s[^<>]*|/)?>|!)")  # but no <illa@bell.example> nor <https://...>
 _BLOCK = re.compile(
     r"</?(?:p|br|div|h[1-6]|[uod]l|li|d[td]|table|t[rhd]|tbody|blockquote|pre|hr|section|article|figure)[\s/>]",
     re.IGNORECASE,

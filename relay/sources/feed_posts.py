@@ -87,7 +87,7 @@ class Setting:
 
     def page_of(self, entry: Entry) -> str:
         """The page that an entry names, where it names one."""
-        return _web(entry.original) or _web(entry.link, self.base)
+        return _web(entry.original) or _web(_whole(entry.link), self.base)
 
     def base_of(self, entry: Entry) -> str:
         return _web(entry.base, self.base) or self.base
@@ -138,7 +138,7 @@ def _read_item(entry: Entry, name: str, setting: Setting) -> Item:
 
 def setting_of(document: Document, *, address: str, url: str, now: datetime, feed: str = "") -> Setting:
     """``feed`` is all that is subscribed to, where ``address`` is the first of several mirrors."""
-    title, page = _line(document.title), _web(document.link, url)
+    title, page = _line(document.title), _web(_whole(document.link), url)
     profile = page if is_home(url, page) else ""
     feed = feed or address
     author = author_uri(address=address, feed=feed)
@@ -382,6 +382,11 @@ def _wider(known: Media, other: Media) -> Media:
 
 def _line(words: Words) -> str:
     return clean(text_content(from_html(words.text)) if words.html else words.text)
+
+
+def _whole(link: str) -> str:
+    """With the scheme that people leave out of ``www.bell.example/1``, which is no path."""
+    return f"https://{link}" if link[:4].lower() == "www." else link
 
 
 def _web(link: str, base: str = "") -> str:
