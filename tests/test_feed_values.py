@@ -292,7 +292,7 @@ def test_a_description_says_what_its_publisher_wrote(written: str, text: str) ->
     ],
 )
 def test_what_is_said_of_a_film_is_plain_text_and_stands_for_a_text_that_is_missing(entry: str, text: str) -> None:
-    assert plain(in_atom(entry, attributes='xmlns:media="http://search.yahoo.com/mrss/"').body) == text
+    assert text_content(in_atom(entry, attributes='xmlns:media="http://search.yahoo.com/mrss/"').body) == text
 
 
 def test_a_title_is_unwrapped_too() -> None:
