@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from relay.ports import Page, StoreError
-from relay.web.recent import RecentPages
+from relay.web.recent import RecentPages, Turns
 from tests.reader import page
 
 
@@ -22,7 +22,7 @@ class Slow:
     may: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: Exception | None = None
 
-    async def read(self, slug: str) -> Page | None:
+    async def get_page(self, slug: str) -> Page | None:
         self.reads.append(slug)
         await self.may.wait()
         self.now += self.took
@@ -34,7 +34,7 @@ class Slow:
 async def read_at(slow: Slow, *moments: float) -> int:
     """How many readings it takes to ask at these moments."""
     slow.may.set()
-    pages = RecentPages(slow.read, lambda: slow.now)
+    pages = RecentPages(slow, Turns(), lambda: slow.now)
     for moment in moments:
         slow.now = max(slow.now, moment)
         found = await pages.get("a")
@@ -59,7 +59,7 @@ async def test_what_is_taken_out_is_gone_soon_however_long_it_takes_to_read() ->
 
 async def test_who_asks_at_the_same_time_waits_for_one_reading() -> None:
     slow = Slow(took=0.0)
-    pages = RecentPages(slow.read, lambda: slow.now)
+    pages = RecentPages(slow, Turns(), lambda: slow.now)
     asked = [asyncio.create_task(pages.get("a")) for _ in range(50)]
     await asyncio.sleep(0)
     asked[0].cancel()
@@ -74,7 +74,7 @@ async def test_who_asks_at_the_same_time_waits_for_one_reading() -> None:
 async def test_trouble_is_told_to_all_and_not_kept() -> None:
     slow = Slow(took=1.0, trouble=StoreError("gone"))
     slow.may.set()
-    pages = RecentPages(slow.read, lambda: slow.now)
+    pages = RecentPages(slow, Turns(), lambda: slow.now)
     for _ in range(2):
         with pytest.raises(StoreError):
             await pages.get("a")
@@ -85,7 +85,7 @@ async def test_trouble_is_told_to_all_and_not_kept() -> None:
 async def test_few_are_kept() -> None:
     slow = Slow(took=1.0)
     slow.may.set()
-    pages = RecentPages(slow.read, lambda: slow.now)
+    pages = RecentPages(slow, Turns(), lambda: slow.now)
     for slug in "abcdefghij":
         await pages.get(slug)
     slow.reads.clear()
@@ -94,3 +94,17 @@ async def test_few_are_kept() -> None:
     assert slow.reads == []
     await pages.get("a")
     assert slow.reads == ["a"]
+
+
+async def test_of_all_that_visitors_ask_two_things_are_asked_of_the_store_at_a_time() -> None:
+    """So what the relay itself asks waits for two of them, however many visitors there are."""
+    slow, turns = Slow(took=0.0), Turns()
+    pages = RecentPages(slow, turns)
+    asked = [asyncio.create_task(pages.get(f"page {number}")) for number in range(20)]
+    lists = [asyncio.create_task(turns.take(slow.get_page, f"list {number}")) for number in range(20)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(slow.reads) == 2
+    slow.may.set()
+    await asyncio.gather(*asked, *lists)
+    assert len(slow.reads) == 40

@@ -15,7 +15,7 @@ from relay.web.answers import answer, root_of
 from relay.web.listing import Entry, Listing, atom, entries, json_feed
 from relay.web.pages import index_page, list_page, privacy_page
 from relay.web.reading import Reading
-from relay.web.recent import RecentPages
+from relay.web.recent import RecentPages, Turns
 from relay.web.site import Site
 
 LATEST = 30
@@ -31,13 +31,14 @@ class Lists:
     def __init__(
         self,
         store: Store,
+        turns: Turns,
         pages: RecentPages,
         site: Site,
         reading: Callable[[Page, Words], Reading],
         say: Callable[[web.Request], Words],
         base: Callable[[], str],
     ) -> None:
-        self._store, self._pages, self._site = store, pages, site
+        self._store, self._take, self._pages, self._site = store, turns.take, pages, site
         self._reading, self._say, self._base = reading, say, base
 
     def routes(self) -> list[web.RouteDef]:
@@ -56,7 +57,7 @@ class Lists:
 
     async def _latest(self, request: web.Request) -> Listing:
         say = self._say(request)
-        pages = await self._store.list_pages(LATEST)
+        pages = await self._take(self._store.list_pages, LATEST)
         return Listing(
             title=say("Latest threads unrolled"),
             entries=self._entries(pages, Audience.EVERYBODY, say),
@@ -70,7 +71,7 @@ class Lists:
         tag = fold(request.match_info["tag"], "")
         if not tag:
             raise web.HTTPNotFound
-        leaf = await self._store.list_tagged(tag, LATEST, _skipped(request))
+        leaf = await self._take(self._store.list_tagged, tag, LATEST, _skipped(request))
         path = f"tag/{quote(tag)}"
         say = self._say(request)
         lead = say("What was relayed on this hashtag, the latest first.")
@@ -82,7 +83,7 @@ class Lists:
         if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
             raise web.HTTPNotFound
         say = self._say(request)
-        leaf = await self._store.list_by_author(slug, LATEST, _skipped(request))
+        leaf = await self._take(self._store.list_by_author, slug, LATEST, _skipped(request))
         author = self._reading(page, say).author
         path = f"author/{slug}"
         return self._listing(request, leaf, author.name, author.handle, path, feed=path)
@@ -114,7 +115,7 @@ class Lists:
     # --- answers ---
 
     async def _index(self, request: web.Request) -> web.Response:
-        followed = await self._store.list_followed()
+        followed = await self._take(self._store.list_followed)
         latest = await self._latest(request)
         page = index_page(latest, self._site, followed=followed, root=root_of(request))
         return answer(request, page, "text/html")
@@ -136,7 +137,7 @@ class Lists:
 
     async def _fold(self, request: web.Request) -> web.Response:
         slug = request.match_info["slug"]
-        leaf = await self._store.list_folded(slug, _TOGETHER, _skipped(request, _TOGETHER))
+        leaf = await self._take(self._store.list_folded, slug, _TOGETHER, _skipped(request, _TOGETHER))
         if leaf is None:
             raise web.HTTPNotFound
         say = self._say(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from relay.ports import Page
 
@@ -18,14 +19,33 @@ _KEPT, _LONGEST = 10, 20.0
 within a minute."""
 _MOST = 4
 
-Read = Callable[[str], Awaitable[Page | None]]
+_AT_ONCE = 2
+
+T = TypeVar("T")
+
+
+class Turns:
+    """What visitors ask of the store, two things at a time: the relay's own work waits behind these two alone."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def take(self, ask: Callable[..., Awaitable[T]], *what: object) -> T:
+        async with self._room:
+            return await ask(*what)
+
+
+class Pages(Protocol):
+    """The store, as far as it is asked here."""
+
+    async def get_page(self, slug: str) -> Page | None: ...
 
 
 class RecentPages:
-    """``read`` asks the store. Who asks while a page is being read waits for the same reading."""
+    """Who asks while a page is being read waits for the same reading."""
 
-    def __init__(self, read: Read, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read, self._clock = read, clock
+    def __init__(self, store: Pages, turns: Turns, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._turns, self._clock = store, turns, clock
         self._reading: dict[str, asyncio.Task[Page | None]] = {}
         self._kept: dict[str, tuple[Page | None, float]] = {}
         """Until when each is good."""
@@ -51,11 +71,13 @@ class RecentPages:
             task.exception()  # who waits is told; perhaps nobody does any more
 
     async def _ask(self, slug: str) -> Page | None:
-        begun = self._clock()
-        page = await self._read(slug)
-        took = self._clock() - begun
+        page, took = await self._turns.take(self._timed, slug)
         if took > _SHORT:
             while len(self._kept) >= _MOST:
                 del self._kept[next(iter(self._kept))]
             self._kept[slug] = page, self._clock() + min(_KEPT * took, _LONGEST)
         return page
+
+    async def _timed(self, slug: str) -> tuple[Page | None, float]:
+        begun = self._clock()
+        return await self._store.get_page(slug), self._clock() - begun

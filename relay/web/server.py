@@ -27,7 +27,7 @@ from relay.web.made import Made
 from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
 from relay.web.previews import Previews
 from relay.web.reading import Reading
-from relay.web.recent import RecentPages
+from relay.web.recent import RecentPages, Turns
 from relay.web.render import Format, render_thread
 from relay.web.site import Site
 from relay.web.visitors import Visitor, VisitorLog, described, has_control_characters
@@ -94,8 +94,9 @@ class Web:
         self._patience = patience
         self._hooks = hooks or Hooks()
         self._previews = previews or Previews()
-        self._pages = RecentPages(store.get_page)
-        self._lists = Lists(store, self._pages, site, self._reading, self._say, lambda: self._base)
+        turns = Turns()
+        self._pages = RecentPages(store, turns)
+        self._lists = Lists(store, turns, self._pages, site, self._reading, self._say, lambda: self._base)
         self._long = asyncio.Semaphore(1)
         self._made = Made()
         self._visitors = VisitorLog()
