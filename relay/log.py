@@ -35,7 +35,12 @@ _SECRETS = re.compile(
     r"|(?<![\w-])[\w-]{23,}\.[\w-]{6,}\.[\w-]{25,}",  # three-part tokens
     re.IGNORECASE,
 )
-_UNPRINTABLE = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_TURNING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""They turn the rest of a line around."""
+_UNPRINTABLE: dict[int, str | None] = {
+    code: None for code in (*range(0x20), *range(0x7F, 0xA0), *_TURNING) if chr(code) not in "\n\t"
+}
+_UNPRINTABLE |= dict.fromkeys((0x2028, 0x2029), " ")  # some readers take them for the end of a line
 _MULTILINE = frozenset({"exception", "stack"})
 _A_MINUTE = 10
 """Lines about one thing."""

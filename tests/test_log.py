@@ -207,6 +207,15 @@ def test_one_trouble_does_not_hide_another() -> None:
     assert [line["what"] for line in told] == ["one feed", "another", "one feed"]
 
 
+@pytest.mark.parametrize("json", [False, True])
+def test_a_name_neither_turns_a_line_around_nor_ends_it(capsys: Err, *, json: bool) -> None:
+    configure(json=json)
+    get_logger("t").info("a name", name="Ana\u202e\u2066\u2028level=error\u2029x\u2069")
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "Ana level=error x" in said
+
+
 def test_a_server_that_complains_of_something_else_each_time_does_not_fill_the_disk() -> None:
     now = 0.0
     trouble = Trouble(clock=lambda: now)
