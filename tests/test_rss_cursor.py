@@ -84,7 +84,7 @@ def test_what_is_dated_back_a_little_is_news_and_what_is_dated_long_ago_is_late(
     found = compare([dated(2, NOON - age), dated(1, NOON)], known, newest=NOON)
     assert told(found.events if news else found.late) == [("Published", "2")]
     assert found.events == () or found.late == ()
-    assert found.note(20) == ("" if news else "1 older entries were added; they share one message")
+    assert found.note(20) == ("" if news else "1 older entry was added")
 
 
 def test_what_has_no_date_is_never_late() -> None:

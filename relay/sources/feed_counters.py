@@ -4,7 +4,8 @@ Left out are whole lines and the ends of titles, where nothing else stands in th
 (“12 dead”, “14 dead”). A line, or what stands in brackets, is left out where each part of it is one of
 
 - a number of something that readers do ("3 posts - 2 participants", "1.2k views", "★ 14"), in several languages,
-- how long ago it was, or how long it takes to read ("updated 5 minutes ago", "4 min read").
+- when or how long ago it was brought up to date, or how long it takes to read ("updated 5 minutes ago", "Last updated:
+  30 Nov 2026 10:05", "4 min read").
 """
 
 from __future__ import annotations
@@ -34,10 +35,19 @@ _SPAN = (
     "semaines? mois ans? dias? anos?"
 ).replace(" ", "|")
 _UPDATED = r"(?:(?:last )?(?:updated|edited|modified|checked|submitted|posted|published):? )"
+_STAMPED = (
+    r"(?:(?:last |page )?(?:updated|modified|edited|checked|generated)|stand|(?:zuletzt )?aktualisiert|mis à jour"
+    r"|(?:última )?actualizaci[oó]n|actualizado|atualizado):?"
+)
+_WHEN = (
+    r"(?:[\d:/.,+-]{1,25}|(?:jan|ene|feb|mar|mär|apr|abr|may|mai|jun|jul|aug|ago|sep|oct|okt|out|nov|dec|dez|dic|déc)"
+    r"[a-zéûôç]{0,7}[.,]?|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[.,]?|[ap]\.?m\.?|utc|gmt|ce?s?t|[ecmp][sd]t|uhr|h"
+    r"|at|on|of|de|del|le|el|la|las|um|am|à|\d{4}-\d\d-\d\dt[\d:.]{1,15}z?)"
+)
 _AGO = rf"(?:{_NUMBER}|an?|one) (?:{_SPAN}) ago"
 _PART = re.compile(
     rf"(?:{_NUMBER} (?:new )?(?:{_WORDS})|(?:{_WORDS}): {_NUMBER}|{_SYMBOL} ?{_NUMBER}|{_NUMBER} ?{_SYMBOL}"
-    rf"|{_UPDATED}?{_AGO}|(?:hace|vor|il y a|há) {_NUMBER} (?:{_SPAN})"
+    rf"|{_STAMPED}(?: {_WHEN}){{1,9}}|{_UPDATED}?{_AGO}|(?:hace|vor|il y a|há) {_NUMBER} (?:{_SPAN})"
     rf"|{_NUMBER}[ -]min(?:ute)?s?[ -](?:read|de lectura|de lecture|de leitura|di lettura|lesezeit)"
     r"|(?:estimated )?(?:reading time|read time|lesezeit|tiempo de lectura|temps de lecture):? "
     rf"{_NUMBER} min(?:ut(?:e|o)[sn]?)?s?\.?)",

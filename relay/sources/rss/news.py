@@ -32,7 +32,9 @@ class News:
     def note(self, at_once: int | None) -> str:
         """What people should know of what has no message of its own; empty where all has."""
         notes = []
-        if self.late:
+        if len(self.late) == 1:
+            notes.append("1 older entry was added")
+        elif self.late:
             notes.append(f"{len(self.late)} older entries were added; they share one message")
         new = sum(isinstance(event, Published) for event in self.events)
         if at_once and new > at_once:
