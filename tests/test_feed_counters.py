@@ -86,6 +86,12 @@ def test_a_counter_below_the_text_is_no_edit(line: str) -> None:
     assert edits(*(entry("T", f"<p>{words}</p>{line.format(2)}") for words in ("Words.", "Other words."))) == 1
 
 
+def test_an_address_in_the_text_that_becomes_https_is_no_edit() -> None:
+    looks = [entry("T", f"<p>See {scheme}://bell.example/{path}</p>") for scheme, path in (("http", 1), ("https", 1))]
+    assert edits(*looks) == 0
+    assert edits(looks[1], entry("T", "<p>See https://bell.example/2</p>")) == 1
+
+
 def test_the_first_answer_to_a_topic_is_no_edit_of_it() -> None:
     counted = "<p><small>{0} posts - {0} participants</small></p>"
     topic = "<p><a href='https://bell.example/t/1'>Read full topic</a></p>"

@@ -429,6 +429,7 @@ SAME = item("<guid>first guid</guid><title>T</title><description>some words</des
     [
         (["<title>T</title><description>&lt;p&gt;some \n words&lt;/p&gt;</description>", LINK, ALT], False),
         (["<title>T</title><description>some words</description>", "<link>/2</link>", ALT], False),
+        (["<title>T</title><description>some http://bell.example/ words</description>", LINK, ALT], True),
         (["<title>T</title><description>some words</description>", LINK, ALT.replace("a.png", "a.png?token=2")], False),
         (["<title>T</title><description>other words</description>", LINK, ALT], True),
         (["<title>U</title><description>some words</description>", LINK, ALT], True),
