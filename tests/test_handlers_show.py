@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from relay.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
-from relay.ports import Batch, Gone, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
+from relay.ports import Batch, Gone, Intake, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
 from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain
 from tests.house import HALL, ROOM, House
-from tests.test_outbox import want
+from tests.test_outbox import tenure, want
 
 
 @pytest.fixture
@@ -188,6 +188,16 @@ async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> No
     told = await house.told("status")
     assert "given up: no right to write" in told
     assert "2 posts" not in told, "what other communities are brought is not told"
+
+
+async def test_the_list_and_the_status_say_what_is_wrong_with_a_feed(house: House) -> None:
+    await seed(house, "subscribe #bridge networks=fake")
+    lease = tenure().leased()
+    [feed] = await house.store.claim_feeds(["fake"], lease, 1)
+    moved = "@illa@ayllu.example has moved to @illa@plaza.example"
+    await house.store.add_intakes([Intake(feed=feed.id, note=moved)], lease)
+    for line in ("subscriptions", "status"):
+        assert moved in await house.told(line)
 
 
 async def test_a_key_in_an_address_is_shown_to_nobody(house: House) -> None:

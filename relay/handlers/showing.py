@@ -18,10 +18,12 @@ async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
         return done(
             line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
         )
-    return done(
-        line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here))),
-        *(_line(one, say) for one in sorted(here, key=lambda one: one.id)),
-    )
+    trouble = {state.feed.id: state.stopped or state.note for state in await desk.store.list_feeds()}
+    blocks = [line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here)))]
+    for one in sorted(here, key=lambda one: one.id):
+        blocks.append(_line(one, say))
+        blocks += [_beneath(note) for feed in one.feeds if (note := trouble.get(feed, ""))]
+    return done(*blocks)
 
 
 def _line(one: Subscription, say: Words) -> Block:
