@@ -17,7 +17,7 @@ from tests.loop_watch import watched
 from tests.mastodon_listening import SOON, Core, running
 from tests.servers import fediverse, misskey
 from tests.servers.bluesky.jetstream import Jetstream, Network
-from tests.servers.floods import EVENT, FLOODS, PING, TEXT, frame
+from tests.servers.floods import ENDLESS, EVENT, FLOODS, PING, TEXT, frame
 from tests.test_bluesky_jetstream import NOW, events, hear, so_many, stream_from, watch_for
 
 _ALL = os.environ.get("RELAY_TEST_REAL") == "1"
@@ -105,6 +105,11 @@ async def test_a_flood_of_nothing_is_told_as_one(flood: str) -> None:
     for listen in (mastodon_stream, misskey_stream):
         assert "floods the connection" in await listen(FLOODS[flood])
     assert "floods the connection" in await jetstream(FLOODS["pings"])
+
+
+@pytest.mark.parametrize("listen", [jetstream, mastodon_stream, misskey_stream])
+async def test_a_message_without_an_end_ends_the_connection(listen: Client) -> None:
+    assert "sends a message that has no end" in await listen(ENDLESS)
 
 
 async def test_a_busy_stream_is_no_flood() -> None:

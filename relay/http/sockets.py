@@ -18,6 +18,8 @@ _CLOSING = 2.0
 """Seconds within which a connection is closed, whatever still comes."""
 _SHORT, _EMPTY_RATE = 32, 1_000
 """Bytes of a message that can tell nothing, and how many such messages and pings may come within a second."""
+_PIECES = 4_000
+"""Pieces in which one message may arrive; the largest that is taken comes in half of them."""
 _CONTROL = frozenset({aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG})
 _DATA = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
 
@@ -49,7 +51,15 @@ class Socket(aiohttp.ClientWebSocketResponse[Any]):
     """
 
     def __init__(self, reader: Any, *more: Any, **named: Any) -> None:
-        super().__init__(_Turns(reader), *more, **named)  # type: ignore[arg-type]  # all that is asked of a reader
+        self._turns = _Turns(reader)
+        super().__init__(self._turns, *more, **named)  # type: ignore[arg-type]  # all that is asked of a reader
+
+    def _on_data_received(self) -> None:
+        """aiohttp calls it where there is a heartbeat: whoever sends anything is alive, but has to end a message."""
+        super()._on_data_received()
+        self._turns.pieces += 1
+        if self._turns.pieces > _PIECES:
+            self._handle_ping_pong_exception(FloodError("sends a message that has no end"))
 
     async def close(self, *, code: int = aiohttp.WSCloseCode.OK, message: bytes = b"") -> bool:
         try:
@@ -66,12 +76,15 @@ class _Turns:
         self._queue = queue
         self._turn = time.monotonic()
         self._empty = Rate(_EMPTY_RATE)
+        self.pieces = 0
+        """What was received since the last message."""
 
     async def read(self) -> aiohttp.WSMessage:
         if (now := time.monotonic()) - self._turn > _READS:
             await asyncio.sleep(_RESTS)
             self._turn = now = time.monotonic()
         message: aiohttp.WSMessage = await self._queue.read()
+        self.pieces = 0
         if _is_empty(message) and self._empty.exceeded(now):
             raise FloodError("floods the connection with empty messages")
         return message

@@ -64,12 +64,18 @@ FLOODS: Mapping[str, bytes] = {
     "reserved frames": frame(0x5) * _MANY,
 }
 """Every kind, a few megabytes of it at most."""
+ENDLESS = frame(TEXT, b"", 0)
+"""Begins a message, in pieces of nothing and without an end."""
 
 
 async def pour(request: web.Request, socket: web.WebSocketResponse, flood: bytes) -> web.WebSocketResponse:
     """Fill the connection; who has not ended it soon has it ended."""
     assert request.transport is not None
     request.transport.write(flood)
+    while flood is ENDLESS and not request.transport.is_closing():
+        if not request.transport.get_write_buffer_size():
+            request.transport.write(frame(_GO_ON, b"", 0))
+        await asyncio.sleep(0)
     with suppress(TimeoutError):
         async with asyncio.timeout(_STAYS):
             async for _ in socket:
