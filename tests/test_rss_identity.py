@@ -261,16 +261,28 @@ FORMER = {
         "1f4e8c5bdf91": "5058d9930dcf 6441f71406",
         "1f9e91a8e1a8": "1ab4a0f78303 04883082dd",
     },
+    "rich": {
+        "aea8b51a07b0": "8cb8d626356b 1a6afe657f",
+        "1f4e8c5bdf91": "14d81e23841c c8c60efcd8",
+        "1f9e91a8e1a8": "dc14f76c654c 7c7d3160b6",
+    },
     "bare": {"aea8b51a07b0": "39614988cce2", "1f4e8c5bdf91": "5058d9930dcf", "1f9e91a8e1a8": "1ab4a0f78303"},
 }
 DATE = "<pubDate>0{0} Mar 2026 09:00:00 GMT</pubDate>"
 LINK = "<link>https://bell.example/{0}</link>"
-SHAPES = {"dated": LINK + DATE, "undated": LINK, "bare": ""}
+SHAPES = {"dated": LINK + DATE, "undated": LINK, "rich": LINK, "bare": ""}
+RICH = (
+    "<![CDATA[<p>See <a href='https://bell.example/x'>this</a> of {0}.</p><ul><li><a href='https://bell.example/y'>one"
+    "</a></li><li>12 comments</li></ul><blockquote>quoted</blockquote>]]>"
+)
 
 
-def entry(number: int, shape: str, *, guid: str = "a", words: str = "Words of") -> str:
+def entry(number: int, shape: str, *, guid: str = "a", words: str = "") -> str:
     guid = f"<guid isPermaLink='false'>{guid}-{number}</guid>"
-    text = f"<title>Entry {number}</title>{guid}<description>{words} {number}.</description>"
+    said = RICH.format(number) if shape == "rich" else f"Words of {number}."
+    if words:
+        said = said.replace("of", words)
+    text = f"<title>Entry {number}</title>{guid}<description>{said}</description>"
     return text + SHAPES[shape].format(number)
 
 
@@ -283,10 +295,10 @@ def test_an_upgrade_brings_nothing_again_and_loses_nothing(shape: str) -> None:
     same = [entry(number, shape) for number in numbers]
     first = compare(read(*same), FORMER[shape], newest=NOON)
     assert first.events == first.late == ()
-    edited = compare(read(entry(3, shape, words="Other words of"), *same[1:]), first.items)
+    edited = compare(read(entry(3, shape, words="other than"), *same[1:]), first.items)
     assert [word(event) for event in edited.events] == ["edited Entry 3"]
     renamed = [entry(number, shape, guid="b") for number in numbers]
-    brought = compare(read(entry(4, shape, words="News of"), *renamed), FORMER[shape])
+    brought = compare(read(entry(4, shape, words="news of"), *renamed), FORMER[shape])
     assert [word(event) for event in brought.events] == ["Entry 4"]
 
 

@@ -1,4 +1,4 @@
-"""Marks as versions before 0.9 wrote them into cursors: read once after an upgrade, so that nothing comes again. Pure.
+"""Marks as earlier versions wrote them into cursors: read once after an upgrade, so that nothing comes again. Pure.
 
 A mark was the digest of an entry's words, and then digests of which one was enough: words, link and date; words and
 address; words and date. Entries whose words have been read otherwise since are known by their dates.
