@@ -103,7 +103,13 @@ AROUND = st.sampled_from(
             ("<figure>", "<figcaption>f</figcaption></figure>"),
             ("<pre>", "</pre>"),
             ("<del>", "</del>"),
-            ("<span>", ""),
+            *(
+                ("<span>", ""),
+                ("<a>", "</a>"),
+                ("<a href=/own>", "</a>"),
+                ("<object>", "</object>"),
+                ("<table>", "</table>"),
+            ),
         ),
         *(("<p style='white-space:pre-wrap'>", "</p>"), ("<abbr title='Bridge of grass'>", "</abbr>")),
         *(("<details><summary>s</summary>", "</details>"), ("<dl><dt>t<dd>", "</dl>"), ("<ruby>", "<rt>r</rt></ruby>")),
@@ -131,7 +137,7 @@ def _found(html: str) -> tuple[str, set[str]]:
     """What is read, and what tells the addresses apart that are offered, as media or in the words."""
     content = read_html(html, base=BASE)
     read = plain(content.text)
-    written = [url.rstrip(")") for url in re.findall(r"https?://[^\s<>\"']+", read)]
+    written = [url.partition(")")[0] for url in re.findall(r"https?://[^\s<>\"']+", read)]
     media = [url for one in content.media for url in (one.url, one.preview)]
     return read, {same_picture(url) for url in (*written, *media)}
 

@@ -154,6 +154,7 @@ def test_cutting_a_long_text_takes_a_look_at_its_end_only() -> None:
         (text(Span("1", LINK)), "1 (https://a.example/)"),
         (text(Span("see", LINK), form=Form.CODE), "see (https://a.example/)"),
         (text("it costs ", Span("10", marks=(Mark.STRIKE,)), " 20"), "it costs ~~10~~ 20"),
+        (text("it costs", Span(" 10 ", marks=(Mark.STRIKE,)), "20"), "it costs ~~10~~ 20"),
     ],
 )
 def test_plain_says_where_a_link_leads_and_the_words_alone_do_not(blocks: Text, shown: str) -> None:

@@ -83,9 +83,13 @@ def _bare(address: str) -> str:
 
 
 def _struck(spans: Iterable[Span]) -> Iterator[Span]:
+    """With marks around words that are struck out; around no address, which would seem to go on into them."""
     for struck, group in groupby(spans, key=lambda span: Mark.STRIKE in span.marks):
         run = [span for span in group if span.text]
-        if struck and run and not any(span.link for span in run):  # an address would go on into the marks
-            yield from (Span(_STRUCK), *run, Span(_STRUCK))
-        else:
+        words = "".join(span.text for span in run)
+        if not struck or not words.strip() or any(span.link for span in run):
             yield from run
+            continue
+        inner = words.strip()
+        start = words.index(inner)
+        yield Span(f"{words[:start]}{_STRUCK}{inner}{_STRUCK}{words[start + len(inner) :]}")
