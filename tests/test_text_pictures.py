@@ -100,6 +100,8 @@ def test_what_only_counts_readers_is_nothing(html: str) -> None:
         ("<img src='/e.png' alt=':llama:'>", ":llama:"),
         ("<img class='avatar avatar-48' src='/i.jpg' alt='Illa'>", "[Illa]"),
         ("<img src='/i.png' width=16 height=16 alt='PDF'>", "[PDF]"),
+        ("<img class='card-icon' src='/f.ico' alt='Puna'>", "[Puna]"),
+        ("<a href='https://s.example/'><img src='/icons/share.png' alt='Share'></a>", "[Share] (https://s.example/)"),
         ("<img class='latex' src='/latex.php?x' alt='x^2'>", "[x^2]"),
     ],
 )
@@ -139,6 +141,7 @@ def test_the_page_behind_a_picture_stays_a_link_unless_it_is_the_entrys_own() ->
     bare = read_html("<a href='https://shop.example/x'><img src='/a.png'></a>", base=BASE)
     assert bare.text[0].spans == (Span("https://shop.example/x", "https://shop.example/x"),)
     assert read_html(f"<a href='{BASE}/'><img src='/a.png' alt='Buy'></a>", base=BASE).text == ()
+    assert read_html("<a href='/a?id=1'><img src='/a?id=1' alt='Buy'></a>", base=BASE).text == ()
 
 
 def test_a_picture_too_many_is_a_link() -> None:

@@ -26,7 +26,7 @@ LATE = (*_LATE, *_LATE_SETS)
 """The attributes in which pictures stand that a script puts into their place."""
 _WIDEST = 2048
 """Pixels; what is wider is no better in a chat, and often too heavy for it."""
-_SMALLEST, _SYMBOL = 3, 40
+_SMALLEST, _SYMBOL = 3, 48
 """Pixels: what is no larger counts visits, or is a symbol in the text."""
 _SMALL = 600
 _SET_MOST = 50
@@ -57,7 +57,8 @@ _COUNTS = re.compile(
 """Where pictures count who reads, or hold a place."""
 _SYMBOLS = ("emoji", "smiley", "smilies", "emoticon")
 _FACES = ("avatar", "gravatar", "latex", "icon", "favicon", "mwe-math-fallback-image-inline")
-_FACE_HOSTS = ("gravatar.com", "s.w.org", "twemoji.maxcdn.com")
+_FACE_HOSTS = ("gravatar.com", "s.w.org", "twemoji.maxcdn.com", "img.shields.io", "badge.fury.io")
+_FACE_PLACES = ("/icons/", "/icon/", "/avatars/", "/avatar/", "/badges/")
 
 
 class Source(NamedTuple):
@@ -185,8 +186,10 @@ def is_symbol(given: Given, url: str) -> bool:
     classes = (given.get("class") or "").lower().split()
     sides = [_size(given, name) for name in ("width", "height")]
     small = all(side is not None and side <= _SYMBOL for side in sides)
-    face = (urlsplit(url).hostname or "").endswith(_FACE_HOSTS)
-    return small or face or any(name in _FACES or name.startswith("avatar-") for name in classes)
+    parts = urlsplit(url)
+    face = (parts.hostname or "").endswith(_FACE_HOSTS) or any(place in parts.path for place in _FACE_PLACES)
+    named = any(name in _FACES or name.startswith("avatar-") or name.endswith(("-icon", "-avatar")) for name in classes)
+    return small or face or named
 
 
 def _size(given: Given, side: str) -> int | None:

@@ -113,7 +113,7 @@ class Reader:
         if self._take(media):
             if title:
                 self._titles.append(title)
-            if look.link and not self._is_own(look.link) and pictures.kind_of(look.link) is not MediaKind.IMAGE:
+            if look.link and not self._leads_back(look.link, shown.url):
                 self.pictured = alt
         elif look.link:
             self.pictured = alt
@@ -133,8 +133,10 @@ class Reader:
             self.media[key] = media
         return True
 
-    def _is_own(self, link: str) -> bool:
-        """Whether it leads to the text's own page."""
+    def _leads_back(self, link: str, shown: str) -> bool:
+        """Whether a picture leads to nothing new: to itself, larger perhaps, or to the text's own page."""
+        if pictures.kind_of(link) is MediaKind.IMAGE or pictures.same_picture(link) == pictures.same_picture(shown):
+            return True
         return link.partition("//")[2].rstrip("/") == self.own.partition("//")[2].rstrip("/")
 
 
