@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ from tests.hostile import KINDS
 from tests.processes import RelayProcess, seeded
 from tests.servers import fediverse
 from tests.servers.bluesky import xrpc
+from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.bluesky.xrpc import Stage as Bluesky
 from tests.servers.fediverse import Fediverse
 from tests.servers.feeds import FeedServer
+from tests.servers.floods import FLOODS
 from tests.test_relay_run import database
 
 EVERY = 0.25
@@ -49,7 +52,7 @@ interval = "300ms"
 interval = "300ms"
 api_url = "{appview}"
 directory_url = "{home}"
-jetstream = []
+jetstream = ["{jetstream}"]
 [sources.rss]
 interval = "300ms"
 [adapters.console]
@@ -123,6 +126,8 @@ class Servers:
     mastodon: Fediverse
     bluesky: Bluesky
     feeds: FeedServer
+    jetstream: Jetstream
+    floods: Iterator[bytes] = field(default_factory=lambda: cycle(FLOODS.values()))
 
     def become(self, kind: str, length: int = LENGTH) -> None:
         """From now on, all of them send this."""
@@ -132,6 +137,7 @@ class Servers:
         self.bluesky.say("getProfile", {"did": documents.DID, "handle": "illa.example"})
         self.bluesky.say("getAuthorFeed", documents.views(KINDS[kind], length, POSTS))
         self.feeds.put("/hostile.xml", documents.feed(KINDS[kind], length, POSTS))
+        self.jetstream.flood = next(self.floods)
 
     def asked(self) -> tuple[int, int, int]:
         mastodon = sum("timelines/tag" in one for one in self.mastodon.asked)
@@ -140,8 +146,9 @@ class Servers:
 
 @asynccontextmanager
 async def hostile() -> AsyncIterator[Servers]:
-    async with fediverse.run() as mastodon, xrpc.run() as bluesky, FeedServer() as feeds:
-        yield Servers(mastodon, bluesky, feeds)
+    jetstream = Jetstream(Network(1_790_000_000_000_000))
+    async with fediverse.run() as mastodon, xrpc.run() as bluesky, FeedServer() as feeds, jetstream.running():
+        yield Servers(mastodon, bluesky, feeds, jetstream)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not tell the time of a thread")
@@ -161,6 +168,7 @@ async def test_health_is_told_while_every_server_is_hostile(tmp_path: Path) -> N
                 home=servers.bluesky.home,
                 did=documents.DID,
                 feed=f"{servers.feeds.url}/hostile.xml",
+                jetstream=servers.jetstream.address,
             )
         )
         async with RelayProcess(config) as relay:
@@ -176,6 +184,7 @@ async def test_health_is_told_while_every_server_is_hostile(tmp_path: Path) -> N
                         while any(now < then + 1 for now, then in zip(servers.asked(), before, strict=True)):
                             await asyncio.sleep(0.05)
             assert await relay.stop() == 0
+            assert len(servers.jetstream.asked) > 1
     assert pulse.answers > len(TEXTS)
     assert not pulse.failures
     held = [one for one in pulse.slow if one[1] >= EVERY]
