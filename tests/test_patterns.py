@@ -56,14 +56,8 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
         Attack("", "</", ""),
         Attack("", "<!", ""),
     ),
-    "relay.text.taming._ODD": (
-        Attack("", "<a/", ""),
-        Attack("<a ", "/", ""),
-        Attack("", "<!", ""),
-        Attack("<!", " ", ""),
-        Attack("", "</", ""),
-        Attack("", "<video", ""),
-    ),
+    "relay.text.taming._CLOSED": (Attack("", "<a/", ""), Attack("<a ", "/", ""), Attack("", "<a />", "")),
+    "relay.text.taming._DECLARED": (Attack("", "<!", ""), Attack("<!", " ", ""), Attack("", "<!a>", "")),
     "relay.text.taming._ATTRIBUTE": (
         Attack("", "a ", ""),
         Attack("a", " ", "b"),

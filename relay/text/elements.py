@@ -48,20 +48,20 @@ _BOXES = {"checkbox": ("☐", "☑"), "radio": ("○", "◉")}
 
 def is_unseen(given: Given, classes: Sequence[str]) -> bool:
     """Whether nobody sees it: hidden, for screen readers alone, or the sign that a heading can be linked to."""
-    if ("hidden" in given and given["hidden"] != "until-found") or not _UNSEEN.isdisjoint(classes):
+    if classes and not _UNSEEN.isdisjoint(classes):
         return True
-    style = (given.get("style") or "").lower()
-    if style and ("display:none" in style or "display: none" in style):
+    if "hidden" in given and given["hidden"] != "until-found":
         return True
-    return not _DECORATION.isdisjoint(classes) and (given.get("href") or "").startswith("#")
+    if (style := given.get("style")) and "none" in style.lower() and "display:none" in style.lower().replace(" ", ""):
+        return True
+    return bool(classes) and not _DECORATION.isdisjoint(classes) and (given.get("href") or "").startswith("#")
 
 
 def keeps_lines(given: Given, classes: Sequence[str]) -> bool | None:
     """Whether line breaks in the source are seen (CSS Text 3, white-space); None: as around it."""
-    style = (given.get("style") or "").lower()
-    if "white-space" in style and (match := _SPACE.search(style)):
+    if (style := given.get("style")) and "white-space" in style.lower() and (match := _SPACE.search(style.lower())):
         return match[1] not in ("normal", "nowrap")
-    return True if any(name.startswith("whitespace-pre") for name in classes) else None
+    return True if classes and any(name.startswith("whitespace-pre") for name in classes) else None
 
 
 # --- blocks ---

@@ -60,7 +60,7 @@ def _walk(node: LexborNode | None, reader: Reader, drop: frozenset[str]) -> None
             if leave := LEAVE.get(tag):
                 leave(reader, look)
         elif (tag := node.tag or "") == "-text":
-            reader.page.text(node.text_content or "", look)
+            (reader.page.text if look.lines else reader.page.add)(node.text_content or "", look)
         elif (inner := _enter(node, tag, look, reader, drop)) is not None:
             above.append((node, tag, look))
             node, look = node.first_child, inner
@@ -71,7 +71,7 @@ def _walk(node: LexborNode | None, reader: Reader, drop: frozenset[str]) -> None
 def _enter(node: LexborNode, tag: str, look: Look, reader: Reader, drop: frozenset[str]) -> Look | None:
     """The look of what is inside; None where nothing inside is to be read."""
     if given := node.attributes:
-        classes = (given.get("class") or "").split()
+        classes = names.split() if (names := given.get("class")) else ()
         if (classes and not drop.isdisjoint(classes)) or is_unseen(given, classes):
             return None
         if (lines := keeps_lines(given, classes)) is not None:

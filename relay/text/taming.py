@@ -31,11 +31,11 @@ _TAG = re.compile(
 _UNCLOSED_COMMENT = re.compile(r"<!--[^<>]*+>?")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]++)(?:\s*+=\s*+(\"[^\"]*+\"|'[^']*+'|[^\s\"'>]++))?")
 _RAW = re.compile(r"<(/?)(iframe|noembed|noframes|script|style|textarea|title|xmp)(?=[\s/>])", re.IGNORECASE)
-_ODD = re.compile(
-    r"<(?:applet|audio|canvas|datalist|frameset|head|iframe|map|math|noembed|noframes|noscript|object|plaintext|script"
-    r"|select|style|svg|template|textarea|title|video|xmp)\b"
-    r"|<!\[|<[!?][^<>]*+(?:<|\Z)|</(?![a-z])"
-    r"|<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[a-z][^<>]*+(?<=/)>",
+_NAMES = re.compile(r"<([a-zA-Z]+)")
+_DECLARED = re.compile(r"<!\[|<[!?][^<>]*+(?:<|\Z)")
+_STRAY_END = re.compile(r"</(?![a-zA-Z])")
+_CLOSED = re.compile(
+    r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[a-z][^<>]*+(?<=/)>",
     re.IGNORECASE,
 )
 
@@ -55,6 +55,7 @@ _CLOSING = frozenset(
     ("applet", "audio", "canvas", "datalist", "frameset", "head", "map", "math", "noscript", "object", "select", "svg")
 ) | {"template", "video"}
 """Elements that hide what they hold: one that nobody closes holds nothing."""
+_ODD = _CLOSING | {"iframe", "noembed", "noframes", "plaintext", "script", "style", "textarea", "title", "xmp"}
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
 )
@@ -73,7 +74,13 @@ def tame(html: str) -> str:
 
 
 def _is_odd(html: str) -> bool:
-    return "<" in html and (html.rfind("<!--") > html.rfind("-->") or _ODD.search(html) is not None)
+    if not _ODD.isdisjoint(name.lower() for name in _NAMES.findall(html)):
+        return True
+    if "/>" in html and _CLOSED.search(html):
+        return True
+    if ("<!" in html or "<?" in html) and (html.rfind("<!--") > html.rfind("-->") or _DECLARED.search(html)):
+        return True
+    return _STRAY_END.search(html) is not None
 
 
 def _without_open_ends(html: str) -> str:
