@@ -11,8 +11,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Mapping
 
-from tests.servers.environments import environment
-
 FEEDS = 32
 
 _READER = """
@@ -74,6 +72,8 @@ _asked = 0
 
 def _measured(package: str, variable: str, needs: tuple[str, ...], program: str, url: str, kind: str) -> float:
     """Milliseconds of the processor's time for a feed, in the last of three rounds."""
+    from tests.servers.environments import environment  # brings pytest along, which would weigh on all that is measured
+
     global _asked  # noqa: PLW0603 - each run asks for feeds that nobody has asked for
     python = environment(package, variable) / "bin" / "python"
     imports = "; ".join(f"import {name}" for name in ("feedparser", "aiohttp", "lxml", "bs4", "sgmllib"))

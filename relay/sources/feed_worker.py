@@ -46,7 +46,10 @@ async def items_of(document: Document, setting: Setting) -> tuple[Item, ...]:
         if time.perf_counter() - begun > _SLICE:
             await asyncio.sleep(0)
             begun = time.perf_counter()
-    return arranged(items)
+    await asyncio.sleep(0)
+    posts = arranged(items)
+    await asyncio.sleep(0)  # what is made of a thousand of them takes some milliseconds, too
+    return posts
 
 
 class FeedWorker:

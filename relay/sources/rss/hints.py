@@ -49,6 +49,8 @@ def hints(document: Document, body: bytes, headers: Mapping[str, str], url: str)
 
 def _period(head: bytes) -> int:
     """The update period by its frequency (RDF Site Summary 1.0 Modules: Syndication), in minutes."""
+    if b"updatePeriod" not in head:
+        return 0
     period, frequency = _PERIOD.search(head), _FREQUENCY.search(head)
     every = _MINUTES.get(period[1].lower(), 0) if period else 0
     return every // max(int(frequency[1]) if frequency else 1, 1)
