@@ -93,7 +93,7 @@ class Audience(StrEnum):
     RECIPIENTS = "recipients"
     """The page of a digest. Its address cannot be guessed and was sent to one chat, in the place of a message for
     each post, so its readers must be able to reach every post. But the address may be passed on, so the page hands on
-    neither words nor addresses of pages that were not meant for lists."""
+    neither words nor addresses of pages that were not meant for lists; the headline of a feed's entry is its name."""
 
 
 class Showing(StrEnum):
@@ -101,6 +101,8 @@ class Showing(StrEnum):
 
     THREAD = "thread"
     """Its beginning, its author, and the address of its page."""
+    HEADLINE = "headline"
+    """The headline that its publisher gave it, with the address of the original: nobody said anything of lists."""
     LINK = "link"
     """The author's name and the address of the original, where the author decides who may read it."""
     COUNTED = "counted"
@@ -134,6 +136,7 @@ def showing(page: Page, audience: Audience, expire: timedelta, now: datetime) ->
     deleted or forgotten, all of it                  nothing    nothing
     its author wants to be left alone                nothing    counted
     a post of it allows no lists, or it has run out  nothing    link
+    nothing is said of lists, and it has a headline  nothing    headline
     every post of it allows lists                    thread     thread
     ===============================================  =========  ==========
     """
@@ -145,4 +148,7 @@ def showing(page: Page, audience: Audience, expire: timedelta, now: datetime) ->
         return Showing.THREAD
     if audience is Audience.EVERYBODY:
         return Showing.NOTHING
-    return Showing.COUNTED if any(post.author.refuses for post in posts) else Showing.LINK
+    if any(post.author.refuses for post in posts):
+        return Showing.COUNTED
+    named = posts[0].title and all(post.author.discoverable is None and not post.unlisted for post in posts)
+    return Showing.HEADLINE if named and not page_has_run_out(page, expire, now) else Showing.LINK

@@ -58,13 +58,18 @@ def add(server: FeedServer, count: int, *, before: datetime, name: str = "entry"
 
 
 async def listed(relay: RelayProcess, server: FeedServer, slug: str) -> list[int]:
-    """The numbers of the originals to which a digest's page leads: nobody said that their words may be listed."""
+    """The numbers of the originals to which a digest's page leads, each by its headline: nobody said that their words
+    may be listed.
+    """
     host, port = relay.pages
     async with ClientSession() as session, session.get(f"http://{host}:{port}/fold/{slug}") as answer:
         assert answer.status == 200
-        links = [link.attributes["href"] or "" for link in LexborHTMLParser(await answer.text()).css("a")]
+        links = [
+            (link.attributes["href"] or "", link.text()) for link in LexborHTMLParser(await answer.text()).css("a")
+        ]
     there = f"{server.url}/items/"
-    return sorted(int(link.removeprefix(there)) for link in links if link.startswith(there))
+    assert all(name.startswith("entry ") for link, name in links if link.startswith(there))
+    return sorted(int(link.removeprefix(there)) for link, _ in links if link.startswith(there))
 
 
 def added(server: FeedServer, name: str) -> list[int]:

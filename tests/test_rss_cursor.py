@@ -84,21 +84,18 @@ def test_what_is_dated_back_a_little_is_news_and_what_is_dated_long_ago_is_late(
     found = compare([dated(2, NOON - age), dated(1, NOON)], known, newest=NOON)
     assert told(found.events if news else found.late) == [("Published", "2")]
     assert found.events == () or found.late == ()
-    assert found.note(20) == ("" if news else "1 older entry was added")
 
 
 def test_what_has_no_date_is_never_late() -> None:
     assert told(compare([seen(2)], {}, newest=NOON + 90 * DAY).events) == [("Published", "2")]
 
 
-def test_it_is_told_that_more_came_at_once_than_has_messages_of_its_own() -> None:
+def test_all_that_came_at_once_is_news_and_nothing_of_it_is_news_again() -> None:
     items = [dated(number, NOON + timedelta(minutes=number)) for number in range(75)]
     edited = seen(99)
     known = after(seen(99, "before")).items
     found = compare([*items, edited], known, newest=NOON)
     assert told(found.events) == [*(("Published", str(number)) for number in range(75)), ("Edited", "99")]
-    assert found.note(20) == "75 new entries came at once; at most 20 have messages of their own, the rest one"
-    assert found.note(75) == found.note(None) == ""
     assert compare([*items, edited], found.items, newest=NOON).events == ()
 
 

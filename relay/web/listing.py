@@ -23,6 +23,7 @@ class Original:
     """A thread whose words are not shown: who wrote it, when, and where it can be read."""
 
     name: str
+    headline: str = ""
     published: datetime
     url: str
 
@@ -69,10 +70,11 @@ def entries(
 def _entry(page: Page, shown: Showing, reading: Callable[[Page], Reading]) -> Entry | None:
     if shown is Showing.THREAD:
         return reading(page)
-    if shown is not Showing.LINK:
+    if shown not in (Showing.HEADLINE, Showing.LINK):
         return None
     first = next(post for post in page.posts if isinstance(post, Post))
-    return Original(name=clean(first.author.name), published=first.published, url=first.url)
+    headline = clean(first.title) if shown is Showing.HEADLINE else ""
+    return Original(name=clean(first.author.name), headline=headline, published=first.published, url=first.url)
 
 
 # --- feeds ---

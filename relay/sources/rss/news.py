@@ -29,18 +29,6 @@ class News:
     gone: str
     """What is seen now, for the next time: see :class:`relay.sources.rss.cursor.Cursor`."""
 
-    def note(self, at_once: int | None) -> str:
-        """What people should know of what has no message of its own; empty where all has."""
-        notes = []
-        if len(self.late) == 1:
-            notes.append("1 older entry was added")
-        elif self.late:
-            notes.append(f"{len(self.late)} older entries were added; they share one message")
-        new = sum(isinstance(event, Published) for event in self.events)
-        if at_once and new > at_once:
-            notes.append(f"{new} new entries came at once; at most {at_once} have messages of their own, the rest one")
-        return "; ".join(notes)
-
 
 def compare(
     items: Sequence[Item],

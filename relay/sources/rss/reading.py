@@ -250,7 +250,7 @@ class Reader:
             cursor=cursor.follow(answer.moved, now),
             events=news.events,
             late=news.late,
-            note="; ".join(filter(None, (note(document), news.note(self.at_once if visit.seeded else None)))),
+            note=note(document),
             asked=asked(answer.headers, cursor.minutes, now),
         )
 
