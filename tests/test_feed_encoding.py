@@ -64,6 +64,12 @@ def test_a_document_with_a_broken_character_and_one_that_is_whole_is_utf8() -> N
     assert title(titled("Perú CUT...").encode().replace(b"CUT", b"\xc3")) == "Perú \ufffd..."
 
 
+@pytest.mark.parametrize(("label", "content_type"), [("utf-8", ""), ("utf-8", "text/xml; charset=UTF-8")])
+def test_what_is_said_to_be_utf8_may_have_more_broken_characters_than_whole_ones(label: str, content_type: str) -> None:
+    body = titled("Perú QUOTED", label).encode().replace(b"QUOTED", b"\x93ayni\x94 \x96")
+    assert title(body, content_type) == "Perú \ufffdayni\ufffd \ufffd"
+
+
 def test_a_pair_of_halves_is_one_character() -> None:
     body = titled("A llama: HERE!", "utf-8").encode().replace(b"HERE", b"\xed\xa0\xbe\xed\xb6\x99")
     assert title(body) == "A llama: 🦙!"

@@ -71,7 +71,7 @@ def to_utf8(body: bytes, content_type: str) -> bytes:
         return _written(body, seven)
     if b"\xed" in body:
         body = _HALVES.sub(lambda pair: _joined(pair[0]), body)
-    return _clean(body) if _is_utf8(body) else _written(body, _fitting(body, labels))
+    return _clean(body) if _is_utf8(body, _says_utf8(body, content_type)) else _written(body, _fitting(body, labels))
 
 
 def _written(body: bytes, encoding: str) -> bytes:
@@ -104,8 +104,18 @@ def _wide(start: bytes) -> str:
     return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
 
 
-def _is_utf8(body: bytes) -> bool:
-    """Whether it is UTF-8 but for some broken characters; no broken one is needed to say so of ASCII."""
+def _says_utf8(body: bytes, content_type: str) -> bool:
+    """Whether all who say something of the encoding say UTF-8."""
+    declared, charset = _DECLARED.search(body[:_START]), _CHARSET.search(content_type)
+    said = {match[1].lower() for match in (declared, charset) if match}
+    return bool(said) and said <= {b"utf-8", b"utf8", "utf-8", "utf8"}
+
+
+def _is_utf8(body: bytes, said: bool) -> bool:  # noqa: FBT001 - the one thing that is said
+    """Whether it is UTF-8 but for some broken characters; no broken one is needed to say so of ASCII.
+
+    Where it is ``said`` to be, more may be broken: a text in another encoding holds hardly one whole character.
+    """
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -115,7 +125,7 @@ def _is_utf8(body: bytes) -> bool:
     replaced = text.count("\ufffd")
     whole = len(text) - (len(body) - len(body.translate(None, _ASCII))) - replaced
     broken = replaced - body.count("\ufffd".encode())
-    return whole > 0 and whole >= 2 * broken - 1
+    return whole > 0 and (whole >= 2 * broken - 1 or (said and whole * 4 >= broken))
 
 
 def _joined(pair: bytes) -> bytes:
