@@ -58,6 +58,7 @@ def test_entries_are_cut_out_whole() -> None:
         "<rss><item>x</item>",
         "<rss><item>x</item></rss>more",
         "<rss><item>&nbsp;</item></rss>",
+        pytest.param(rss(*map(str, range(10_001))), id="too many"),
         "<!DOCTYPE rss><rss><item>x</item></rss>",
         "<!DOCTYPE rss [<!ENTITY a 'b'>]><rss><item>&a;</item></rss>",
         "<rss><item>x</item><channel><item>y</item></channel></rss>",

@@ -158,6 +158,22 @@ async def test_of_too_many_entries_those_that_are_not_looked_at_are_not_read_aga
     assert polls.worker.entries == [MANY, 1]
 
 
+async def test_a_feed_that_keeps_all_and_grows_is_not_remembered_without_end() -> None:
+    """What is known is not looked at again, so no document has the newest of it only."""
+    polls, many = Polls(), list[str]()
+    sizes = list[int]()
+    for poll in range(5):
+        some = [f"<guid>{poll}-{number}</guid><title>N{poll}-{number}</title>" for number in range(MANY // 2)]
+        many = [*some, *many]
+        reading = await polls.poll(rss(*many))
+        assert [isinstance(event, Published) for event in reading.events] == [True] * len(some)
+        assert polls.cursor.slices
+        sizes.append(len(polls.cursor.slices.read))
+    assert max(sizes) <= 2 * MANY
+    assert len(polls.cursor.items) <= 2 * MANY
+    assert polls.worker.entries == [500, 500, 500, 500, 500, MANY]
+
+
 # --- any sequence of versions ---
 
 _TEXT = (

@@ -14,6 +14,8 @@ from xml.parsers import expat
 
 _ENTRIES = ("item", "entry")
 _DEEPEST = 100
+_MOST = 10_000
+"""Entries of a document; all of their digests are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class _Finder:
         self._begun, self._depth = at, 1
         if not self.places:
             self._above, self.around = self._open.copy(), b"".join(map(self._tag, self._open))
-        if self._above != self._open:
+        if self._above != self._open or len(self.places) == _MOST:
             raise _RefusedError
 
     def _end(self, name: str) -> None:

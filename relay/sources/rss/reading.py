@@ -202,7 +202,8 @@ class Reader:
             setting = setting_of(document, address=visit.name, url=answer.url, now=now, feed=visit.feed)
             items = await items_of(document, setting)
             others = standing.others(document, before)
-            if not others or standing.are_apart(items, others.values()):
+            rest = others.values()
+            if not others or (standing.are_few(items, rest) and standing.are_apart(items, rest)):
                 return _Entries(document, items, others)
             before = {}
 

@@ -14,6 +14,8 @@ from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_posts import Item
 from relay.sources.rss.cursor import Slice, Slices, seconds
 
+_REMEMBERED = 2 * MANY
+"""Entries of one document; of one that has more only the newest are."""
 _SIZE = 12
 """Characters of a digest."""
 
@@ -30,6 +32,11 @@ def others(document: Document, before: Mapping[str, Slice]) -> dict[str, Slice]:
     """What is in the document and was not read again."""
     again = {entry.slice for entry in document.entries}
     return {digest: before[digest] for digest in document.slices or () if digest in before and digest not in again}
+
+
+def are_few(items: Sequence[Item], rest: Collection[Slice]) -> bool:
+    """Whether no more is known of the document than is remembered: what is not looked at again grows with each poll."""
+    return len(items) + sum(bool(one.name) for one in rest) <= _REMEMBERED
 
 
 def are_apart(items: Sequence[Item], rest: Iterable[Slice]) -> bool:
