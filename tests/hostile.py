@@ -82,6 +82,7 @@ MARKUP: Mapping[str, Kind] = {
     "different pictures": _counted('<img src="https://a.example/{n}.png" alt="c" title="d e">'),
     "linked pictures": _counted('<a href="https://b.example/{n}"><img src="https://a.example/{n}.png"></a>'),
     "one picture of many sizes": _again(" /a.png 9w,", before='<img srcset="', behind='">'),
+    "pictures beside sources": _again("<img src=x:>", before="<picture>" + f"<source srcset='{'x: ,' * 50}'>" * 9),
     "picture with a long style": _again("width:", before='<img src="/a.png" style="', behind='">'),
     "emoji pictures": _again('<img alt=":a:" class="emoji">'),
     "superscripts": _again("a<sup>1</sup>"),

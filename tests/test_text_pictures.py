@@ -69,6 +69,13 @@ def test_a_picture_in_a_text_is_one_of_its_media(html: str, found: Sequence[str]
     assert urls(html) == found
 
 
+def test_the_sources_of_a_picture_are_read_for_one_image() -> None:
+    """Else a text of 20,000 characters could have them read a thousand times."""
+    image = "<img src='x:' alt='{}'>"
+    content = read_html(f"<picture><source srcset='/a.png'>{image.format('a')}{image.format('b')}</picture>", base=BASE)
+    assert ([media.alt for media in content.media], plain(content.text)) == (["a"], "[b]")
+
+
 @pytest.mark.parametrize(
     "html",
     [

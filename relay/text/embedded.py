@@ -15,12 +15,11 @@ from relay.text.reader import Enter, Reader
 
 
 def _picture(reader: Reader, node: LexborNode, given: Given, look: Look) -> None:
-    alt, classes, parent = given.get("alt") or "", (given.get("class") or "").split(), node.parent
+    alt, classes = given.get("alt") or "", (given.get("class") or "").split()
     url = pictures.web(given.get("src") or "", reader.base)
     if pictures.is_pixel(given):
         return
-    sources = [child.attributes for child in children(parent)] if parent and parent.tag == "picture" else []
-    shown = pictures.picture_of(given, sources, reader.base) if reader.media is not None else None
+    shown = pictures.picture_of(given, _beside(reader, node), reader.base) if reader.media is not None else None
     if pictures.is_emoji(alt, classes, url):
         reader.page.emoji(alt, look)
     elif shown and not pictures.is_symbol(given, shown.url):
@@ -29,6 +28,15 @@ def _picture(reader: Reader, node: LexborNode, given: Given, look: Look) -> None
         reader.page.picture(alt, look)
         if look.link:
             reader.pictured = clean(alt)
+
+
+def _beside(reader: Reader, node: LexborNode) -> list[Given]:
+    """The sources of a picture: they are its first image's, else each image would cost as much as all of them."""
+    parent = node.parent
+    if parent is None or parent.tag != "picture" or parent.mem_id in reader.sourced:
+        return []
+    reader.sourced.add(parent.mem_id)
+    return [child.attributes for child in children(parent)]
 
 
 def _film(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:

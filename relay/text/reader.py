@@ -36,6 +36,8 @@ class Reader:
         self.link = ""
         self.pictured: str | None = None
         """The present link, and the description of a picture in it, which may be all that it holds."""
+        self.sourced: set[int] = set()
+        """The pictures whose sources an image has taken."""
         self._titles: list[str] = []
         self._players: set[str] = set()
 
