@@ -82,21 +82,24 @@ class _UnusableError(Exception):
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body, unpacked. Stops as soon as it, or its packed form, passes ``limit`` bytes."""
-    too_large = _UnusableError(f"sends an answer larger than {_size_text(limit)}")
+    try:
+        return await _unpacked(response, limit)
+    except TooLargeError:
+        raise _UnusableError(f"sends an answer larger than {_size_text(limit)}") from None
+    except PackedError as packed:
+        raise _UnusableError(f"packs its answer in a way that was not asked for ({packed})") from None
+
+
+async def _unpacked(response: aiohttp.ClientResponse, limit: int) -> bytes:
     if (response.content_length or 0) > limit:
-        raise too_large
+        raise TooLargeError
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > limit:
-            raise too_large
+            raise TooLargeError
     work = partial(unpack, bytes(body), ",".join(response.headers.getall("Content-Encoding", ())), limit)
-    try:
-        return work() if len(body) < _SHORT or is_plain(body) else await asyncio.to_thread(work)
-    except TooLargeError:
-        raise too_large from None
-    except PackedError as packed:
-        raise _UnusableError(f"packs its answer in a way that was not asked for ({packed})") from None
+    return work() if len(body) < _SHORT or is_plain(body) else await asyncio.to_thread(work)
 
 
 def _reference(target: str, here: URL) -> str:
