@@ -292,7 +292,7 @@ HOSTILE: Sequence[bytes] = (
 def test_a_hostile_page_takes_little_time(page: bytes) -> None:
     begun = time.thread_time()
     leads(page, URL, {"link": "<a>; rel=feed, " * 5_000, "refresh": "0; " * 5_000})
-    assert time.thread_time() - begun < 0.5
+    assert time.thread_time() - begun < 5  # it takes 0.1; what grows with the square of the length takes minutes
 
 
 PIECES = st.sampled_from(
