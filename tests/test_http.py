@@ -157,7 +157,7 @@ async def test_a_bomb_is_one_however_it_is_packed_and_whatever_is_said_of_it(
 def test_many_small_streams_one_behind_the_other_take_little_time() -> None:
     begun = time.thread_time()
     unpack(gzip.compress(b"") * 400_000, "gzip", 10_000_000)
-    assert time.thread_time() - begun < 1
+    assert time.thread_time() - begun < 5  # all of them would take minutes
 
 
 @given(st.binary(), st.sampled_from(["", "UTF-8", "aws-chunked"]), st.integers(0, 3))
