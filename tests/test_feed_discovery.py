@@ -21,6 +21,9 @@ def found(page: str | bytes, headers: Mapping[str, str] | None = None, url: str 
     return [lead.url.replace("https://ayllu.example", "") for lead in leads(body, url, headers or {})]
 
 
+FEED = "<link rel=alternate type=application/rss+xml href=/cut>"
+
+
 def in_head(html: str) -> str:
     return f"<!doctype html><html><head><title>T</title>{html}</head><body><p>x</p></body></html>"
 
@@ -176,6 +179,12 @@ def test_links_that_look_like_feeds_count_where_none_is_named_within_the_site() 
     assert found(f"{RSS.format('/named', '')}{body}") == ["/named"]
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_a_long_script_may_be_cut_within_a_character(shift: int) -> None:
+    script = f"<script>{'x' * shift}{'ñ🦙' * 5_000}</script>"
+    assert [lead.url for lead in leads(f"{script}{in_head(FEED)}".encode(), URL, {})] == ["https://ayllu.example/cut"]
+
+
 def test_a_page_in_another_encoding_is_read() -> None:
     page = in_head(RSS.format("/año", "Año"))
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1"):
@@ -259,6 +268,7 @@ def many(pattern: str, length: int = 3_000_000) -> bytes:
 
 
 HOSTILE: Sequence[bytes] = (
+    "\ufeff".encode() * 500_000,
     many("<link "),
     many("<div>"),
     many("<link rel=feed href=/{0}>"),

@@ -60,7 +60,7 @@ def leads(body: bytes, url: str, headers: Mapping[str, str]) -> list[Lead]:
     those of comments last; links that look like a feed only where none is named. Takes time in proportion to ``body``.
     """
     page = to_utf8(body[:_LOOKED_AT], headers.get("content-type", ""))
-    tree = LexborHTMLParser("" if page.lstrip().startswith(_JSON) else _bounded(page).decode())
+    tree = LexborHTMLParser("" if page.lstrip().startswith(_JSON) else _bounded(page).decode(errors="replace"))
     base = next((safe_url(node.attributes["href"] or "", base=url) for node in tree.css("base[href]")), "") or url
     soon, late = _refreshes(tree, headers, url, base)
     tree.strip_tags(["noscript"])

@@ -17,6 +17,8 @@ _START = 400
 _DECLARED = re.compile(rb"<\?xml[^<>]{0,200}?\sencoding\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})")
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _BOMS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = 9
+"""Byte order marks that are left out: each is another copy of the document."""
 
 # What is not allowed in XML, and only breaks a document that can be read without.
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
@@ -89,8 +91,8 @@ def _clean(body: bytes) -> bytes:
 
 def _unmarked(body: bytes) -> bytes:
     """Without byte order marks: there are documents with two, and with one of another encoding."""
-    while bom := next(filter(body.startswith, _BOMS), b""):
-        body = body[len(bom) :]
+    for _ in range(_MARKS):
+        body = body[len(next(filter(body.startswith, _BOMS), b"")) :]
     return body
 
 
