@@ -130,6 +130,20 @@ async def test_nobody_is_given_a_name_in_a_domain_by_it_and_another_server_alone
     assert (told.author.handle, told.author.claim) == (f"@ana@{world.host}", "")
 
 
+async def test_what_another_server_invents_keeps_nobody_from_their_handle(world: World) -> None:
+    """It tells of people whom the domain does not know: those of whom their own server tells are asked about still."""
+    world.vouch("ana")
+    async with run() as instance, asking(instance.base) as source:
+        hostile = await begun(source, tag_feed(instance))
+        own = await begun(source, account_feed(world.social, world.social.person("ana")))
+        copy = instance.carry(world.social.post("#rivers", "zoe"))
+        copy["account"] = copy["account"] | {"acct": f"zoe@{world.domain}"}
+        assert posts((await hostile.poll()).events)[0].author.handle == f"@zoe@{world.host}"
+        world.social.post("one", "ana")
+        [told] = posts((await own.poll()).events)
+    assert told.author.handle == f"@ana@{world.domain}"
+
+
 async def test_a_server_cannot_name_a_domain_that_is_somebody_else_s(world: World) -> None:
     """It claims the domain of a server whose ana is another account, and that of one that it can only name."""
     true = world.short.person("ana")["uri"]

@@ -65,8 +65,8 @@ class Handles:
     patience: timedelta = _PATIENCE
     _vouched: dict[tuple[str, str], datetime] = field(default_factory=dict)
     """Until when it is known that a handle is an account's."""
-    _denied: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    """Until when a domain is not asked for the accounts of a host."""
+    _denied: dict[tuple[str, str, bool], datetime] = field(default_factory=dict)
+    """Until when a domain is not asked for the accounts of a host, of which that host or another one told."""
 
     async def named(self, events: Sequence[Event]) -> list[Event]:
         """The events, with the handles of their authors as the authors' domains vouch for them."""
@@ -112,7 +112,7 @@ class Handles:
         Of each claim it is told whether it is the account's own server's.
         """
         now = self.about.api.clock()
-        due = [one for one in claims if self._is_due(one, now)][:_MOST]
+        due = [one for one, is_own in claims.items() if self._is_due(one, now, is_own=is_own)][:_MOST]
         if not due:
             return
         asking = [asyncio.create_task(self._ask(uri, claim, is_own=claims[uri, claim])) for uri, claim in due]
@@ -126,23 +126,23 @@ class Handles:
             if isinstance(end, Exception):
                 raise end
 
-    def _is_due(self, claim: tuple[str, str], now: datetime) -> bool:
-        for memory, key in ((self._vouched, claim), (self._denied, _pair(claim))):
-            if len(memory) >= _REMEMBERED:
-                memory.clear()
-            if memory.get(key, now) > now:
-                return False
-        return True
+    def _is_due(self, claim: tuple[str, str], now: datetime, *, is_own: bool) -> bool:
+        if len(self._vouched) >= _REMEMBERED:
+            self._vouched.clear()
+        if len(self._denied) >= _REMEMBERED:
+            self._denied.clear()
+        return self._vouched.get(claim, now) <= now and self._denied.get((*_pair(claim), is_own), now) <= now
 
     async def _ask(self, uri: str, claim: str, *, is_own: bool) -> None:
         """Another server's word counts where the account's own one agrees: a domain may lead to anybody's account."""
         who, _, domain = claim[1:].partition("@")
         told = await find_actor(self.about.api, urlsplit(uri).scheme, who, domain)
         now = self.about.api.clock()
-        self._denied[_pair((uri, claim))] = now + _AGAIN
+        pair = (*_pair((uri, claim)), is_own)
+        self._denied[pair] = now + _AGAIN
         if told == uri and (is_own or await self.about.domain(_base(uri)) == domain.lower()):
             self._vouched[uri, claim] = now + _KEPT
-            self._denied.pop(_pair((uri, claim)), None)
+            self._denied.pop(pair, None)
             return
         if told is not None:  # one that is silent may be back; what it vouched for is shown until it says otherwise
             self._vouched.pop((uri, claim), None)
