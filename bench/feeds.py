@@ -107,6 +107,20 @@ def _http() -> Http:
     return Http(HttpSettings.model_validate(settings), user_agent="bench")
 
 
+def _make_database(url: str) -> None:
+    """In a process of its own, as an earlier start of the relay did it: what makes a schema is not in memory later."""
+    subprocess.run([sys.executable, "-c", f"import bench.feeds as b; b.make_database({url!r})"], check=True)
+
+
+def make_database(url: str) -> None:
+    """Make the schema of a new database."""
+
+    async def make() -> None:
+        await (await open_store(url)).close()
+
+    asyncio.run(make())
+
+
 # --- polls ---
 
 _NAMES = map("ours{:07}".format, count())
@@ -123,6 +137,7 @@ class Relay:
         self.source = RssSource(RssSettings(), http, worker=self.worker, clock=lambda: self.now)
 
     async def subscribe(self, addresses: Sequence[str]) -> None:
+        _make_database(self._url)
         self.store = await open_store(self._url)
         tenure = Tenure(owner="bench", lease=HOUR, clock=lambda: self.now, trouble=Trouble())
         wanted = [Wanted(topic=address, destination=Destination("console", "x")) for address in addresses]
