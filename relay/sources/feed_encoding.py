@@ -73,7 +73,9 @@ def to_utf8(body: bytes, content_type: str) -> bytes:
         return _written(body, seven)
     if b"\xed" in body:
         body = _HALVES.sub(lambda pair: _joined(pair[0]), body)
-    return _clean(body) if _is_utf8(body, _says_utf8(body, content_type)) else _written(body, _fitting(body, labels))
+    return (
+        _clean(body) if _is_utf8(body, said=_says_utf8(body, content_type)) else _written(body, _fitting(body, labels))
+    )
 
 
 def _written(body: bytes, encoding: str) -> bytes:
@@ -113,7 +115,7 @@ def _says_utf8(body: bytes, content_type: str) -> bool:
     return bool(said) and said <= {b"utf-8", b"utf8", "utf-8", "utf8"}
 
 
-def _is_utf8(body: bytes, said: bool) -> bool:  # noqa: FBT001 - the one thing that is said
+def _is_utf8(body: bytes, *, said: bool) -> bool:
     """Whether it is UTF-8 but for some broken characters; no broken one is needed to say so of ASCII.
 
     Where it is ``said`` to be, more may be broken: a text in another encoding holds hardly one whole character.

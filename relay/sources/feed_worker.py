@@ -83,12 +83,12 @@ class _Parser:
     async def parse(self, question: Question, body: bytes) -> Document | None:
         async with self._turn:
             if self._process is None or self._process.poll() is not None:
-                self._process = self._start()
+                self._process = await asyncio.to_thread(self._start)
             try:
                 async with asyncio.timeout(question.longest):
                     return await asyncio.to_thread(feed_process.ask, *_pipes(self._process), question, body)
             except (OSError, EOFError):
-                self._stop()
+                await asyncio.to_thread(self._stop)
                 return None
             except asyncio.CancelledError:
                 self._stop()

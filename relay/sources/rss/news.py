@@ -83,7 +83,7 @@ def _known_again(
     stood: bool,
 ) -> set[str]:
     """The names of new entries that are other names of old ones."""
-    marks = {name: replace(one, held=one.held or stood) for name, one in known.items() if one}
+    marks = {name: replace(one, held=True) if stood and not one.held else one for name, one in known.items() if one}
     found = identity.old_ones({name: marked[name] for name in new}, marks, present)
     if len(marks) < len(known):
         older = {name: seen[name] for name, one in known.items() if not one}
