@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from gettext import NullTranslations, translation
 from pathlib import Path
@@ -20,7 +20,7 @@ class Words:
     """One language. ``words("Nothing yet.")`` is the text in it, and the English one where it was never translated."""
 
     tag: str
-    _known: NullTranslations
+    _known: NullTranslations = field(compare=False)  # the tag tells which it is
 
     def __call__(self, text: str) -> str:
         return self._known.gettext(text) if text else ""  # gettext keeps the catalogue's header under the empty text

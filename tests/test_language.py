@@ -152,3 +152,9 @@ def test_tags_that_nobody_speaks_do_not_fill_the_memory() -> None:
     for number in range(300):
         words(f"x-{number}")
     assert words.cache_info().currsize <= 100
+
+
+def test_a_language_that_is_read_again_is_the_same() -> None:
+    before = words("en")
+    words.cache_clear()
+    assert words("en") == before != words("es")
