@@ -14,6 +14,7 @@ ALL = (
     "matching",
     "intake",
     "claims",
+    "outbox",
     "latency",
     "polls",
     "feeds",

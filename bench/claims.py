@@ -35,7 +35,8 @@ def _floor() -> float:
     return len(ids) / spent
 
 
-async def _drain(url: str) -> float:
+async def drain(url: str) -> float:
+    """Deliveries a second that the store claims and settles."""
     store = await open_store(url)
     for number in range(POSTS // 100):
         await store.add_intakes([intake(number * 100, 100)], lease())
@@ -66,7 +67,7 @@ async def _drain(url: str) -> float:
 
 def _ours() -> float:
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_drain(f"sqlite:///{folder}/ours.sqlite3"))
+        return asyncio.run(drain(f"sqlite:///{folder}/ours.sqlite3"))
 
 
 def measure() -> list[Figure]:

@@ -23,7 +23,7 @@ from relay.live import Live
 from relay.log import get_logger
 from relay.manner import Mode
 from relay.match import Index, index, match
-from relay.model import Delivery, Event, Feed, FeedId, Post, Published, Subscription
+from relay.model import Event, Feed, FeedId, Post, Published, Subscription
 from relay.ports import (
     ANY,
     Allowance,
@@ -35,6 +35,7 @@ from relay.ports import (
     Source,
     Store,
     StoreError,
+    Taken,
     ThreadedSource,
     TryLater,
 )
@@ -128,7 +129,7 @@ class Ingest:
     store: Store
     sources: Mapping[str, Source]
     tenure: Tenure
-    claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
+    claimed: Callable[[Taken], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
     concurrency: int = 64
     allowance: Allowance = ANY
@@ -304,7 +305,7 @@ class Ingest:
     async def _take_in(self, intakes: Sequence[Intake]) -> None:
         intakes = [replace(intake, allowance=self.allowance, looks=self._looks_of(intake)) for intake in intakes]
         taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
-        self.claimed(taken.deliveries)
+        self.claimed(taken)
         for feed in taken.stale:
             log.info("a feed was read by another process meanwhile; nothing of this poll is kept", feed=feed)
 

@@ -2,6 +2,10 @@
 
 One delivery in flight per destination, so order holds and one slow destination delays nobody else. The claim is
 written before the attempt and the outcome after it: a killed process leaves an interrupted delivery, never a lost one.
+
+The loop never sleeps while a delivery is due and a hand is free. A hand is busy from the claim until its outcome is
+written, and that write claims for the hands that it frees; so what is left unclaimed after it either has no hand, or
+is due at a moment that the loop is told of (:meth:`Outbox._expect`).
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from relay.changes import change_card
 from relay.folding import fold_card
@@ -32,6 +37,7 @@ from relay.ports import (
     State,
     Store,
     StoreError,
+    Taken,
     TryLater,
     Unknown,
 )
@@ -41,7 +47,16 @@ from relay.text import brief
 log = get_logger(__name__)
 
 _THREAD = 200
-"""Posts of a thread of which one message may be made; a longer thread is on its page."""
+"""Posts of a thread of which one message may be made; a longer thread is on its page, and not even read."""
+_BREATH = timedelta(milliseconds=5)
+"""Between two looks for what is due and cannot be claimed."""
+
+
+class _Landing(NamedTuple):
+    """What came of a delivery, and the hand that is free once that is written."""
+
+    settlement: Settlement
+    flight: asyncio.Task[None]
 
 
 @dataclass(kw_only=True)
@@ -68,29 +83,31 @@ class Outbox:
         if self.timeout >= self.tenure.lease:
             raise ValueError("an attempt must end before its lease lapses: outbox.timeout must be below outbox.lease")
         self._flights: set[asyncio.Task[None]] = set()
+        """One for each busy hand: what was claimed and whose outcome is not written yet."""
+        self._next_look = self.tenure.clock()
+        self._looked = True
+        """Whether a hand was free when the loop looked last: else it does not know when the next delivery is due."""
         self._woken = asyncio.Event()
         self._stopping = False
         self.unknown = 0
         """Attempts of this run of which nobody knows whether they arrived."""
-        self._settlements = Gather[Settlement](self._write)
+        self._settlements = Gather[_Landing](self._write)
 
     # --- what others call ---
 
     def claim(self) -> Claim | None:
         """What may be claimed on the way by whoever writes to the store; None: no hand is free."""
-        free = self.concurrency - len(self._flights)
-        return Claim(adapters=tuple(self.adapters), limit=free) if free > 0 and not self._stopping else None
+        return self._claim_for(self._free())
 
-    def take(self, deliveries: Sequence[Delivery]) -> None:
-        """Start on what was claimed."""
-        for delivery in deliveries:
-            flight = asyncio.create_task(self._carry_out(delivery), name=f"deliver {delivery.id}")
-            self._flights.add(flight)
-            flight.add_done_callback(self._landed)
+    def take(self, taken: Taken) -> None:
+        """Start on what was claimed on the way, and look at the rest when it is due."""
+        self._start(taken.deliveries)
+        if taken.due is not None:
+            self._expect(taken.due)
 
     async def run(self) -> None:
         while True:
-            self.take(await self.tenure.persist(self._claim))
+            await self._look()
             await self._rest()
 
     async def stop(self, grace: timedelta) -> None:
@@ -103,26 +120,62 @@ class Outbox:
 
     # --- the loop ---
 
-    async def _claim(self) -> Sequence[Delivery]:
+    def _free(self) -> int:
+        return self.concurrency - len(self._flights)
+
+    def _claim_for(self, hands: int) -> Claim | None:
+        return Claim(adapters=tuple(self.adapters), limit=hands) if hands > 0 and not self._stopping else None
+
+    async def _look(self) -> None:
+        """Claim what is due, and find out when to look again."""
+        self._next_look = self.tenure.clock() + self.idle  # before the claim: what comes during it is not forgotten
+        self._start(await self.tenure.persist(self._claim_due))
+        self._looked = self._free() > 0
+        if self._looked:
+            due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
+            if due is not None:  # if it is due already, another process is about to claim it
+                self._expect(max(due, self.tenure.clock() + _BREATH))
+
+    async def _claim_due(self) -> Sequence[Delivery]:
         claim = self.claim()
         return await self.store.claim_deliveries(claim, self.tenure.leased()) if claim else ()
 
     async def _rest(self) -> None:
-        """Sleep until a destination is due, or the idle time is over."""
-        self._woken.clear()
-        wait = self.idle
-        if self.claim() is not None:
-            due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
-            if due is not None:
-                wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait.total_seconds()):
-                await self._woken.wait()
+        """Sleep until it is time to look, or the idle time is over."""
+        while True:
+            self._woken.clear()
+            wait = min(self._next_look - self.tenure.clock(), self.idle)  # a clock may have been set back
+            if wait <= timedelta(0):
+                return
+            try:
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
+    def _expect(self, due: datetime) -> None:
+        """Something will be due then: the loop is to look no later."""
+        if due < self._next_look:
+            self._next_look = due
+            self._woken.set()
+
+    def _start(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            flight = asyncio.create_task(self._carry_out(delivery), name=f"deliver {delivery.id}")
+            self._flights.add(flight)
+            flight.add_done_callback(self._ended)
+
+    def _ended(self, flight: asyncio.Task[None]) -> None:
+        if flight in self._flights:  # no outcome of it was written, and nothing claimed for its hand
+            self._flights.discard(flight)
+            self._expect(self.tenure.clock())
         if not flight.cancelled() and (error := flight.exception()) is not None:
             log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
+
+    def _look_if_blind(self) -> None:
+        """Have the loop look now if no hand was free when it did last, and one is now."""
+        if not self._looked and self._free() > 0:
+            self._expect(self.tenure.clock())
 
     async def _carry_out(self, ordered: Delivery) -> None:
         adapter = self.adapters[ordered.destination.adapter]
@@ -146,9 +199,9 @@ class Outbox:
             settlement = replace(settlement, messages=(*ordered.messages, *settlement.messages))
         self.unknown += settlement.unknown
         self.settled(delivery, settlement, self.tenure.clock())
-        await self._settlements.add(settlement)
-        if settlement.due > self.tenure.clock():  # else what comes next was claimed with the settlement
-            self._woken.set()
+        flight = asyncio.current_task()
+        assert flight is not None  # noqa: S101 - whoever awaits is a task
+        await self._settlements.add(_Landing(settlement, flight))
 
     def _announced(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """A change that the platform cannot make becomes a short message below what was sent, which says so."""
@@ -173,7 +226,7 @@ class Outbox:
     async def _with_thread(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """With the whole thread, where the platform may show it. Without, where it cannot be read just now."""
         card = delivery.card
-        alone = card is None or not card.thread or card.thread.count < 2 or delivery.under
+        alone = card is None or not card.thread or not 2 <= card.thread.count <= _THREAD or delivery.under
         if card is None or alone or not adapter.limits.threads:
             return delivery
         with suppress(StoreError):
@@ -213,23 +266,25 @@ class Outbox:
             case _:
                 log.error("a destination is paused", destination=destination, reason=outcome.reason)
 
-    async def _write(self, settlements: Sequence[Settlement]) -> None:
+    async def _write(self, landings: Sequence[_Landing]) -> None:
+        settlements = [landing.settlement for landing in landings]
+
         async def act() -> Sequence[Delivery]:
-            return await self.store.save_settlements(settlements, self.tenure.leased(), self._claim_after(settlements))
+            claim = self._claim_for(self._free() + len(landings))
+            return await self.store.save_settlements(settlements, self.tenure.leased(), claim)
 
-        self.take(await self.tenure.persist(act))
-
-    def _claim_after(self, settlements: Sequence[Settlement]) -> Claim | None:
-        """The hands that become free with this write may claim what comes next in it."""
-        if self._stopping:
-            return None
-        free = self.concurrency - len(self._flights) + len(settlements)
-        return Claim(adapters=tuple(self.adapters), limit=free) if free > 0 else None
+        claimed = await self.tenure.persist(act)
+        self._flights.difference_update(landing.flight for landing in landings)
+        self._start(claimed)
+        now = self.tenure.clock()
+        for settlement in settlements:
+            if settlement.due > now:
+                self._expect(settlement.due)
+        self._look_if_blind()
 
 
 def _brief(delivery: Delivery) -> Delivery:
     """With as much of the posts as may fit into a message: adapters render within the event loop."""
     if (card := delivery.card) is None:
         return delivery
-    posts = tuple(map(brief, card.posts)) if len(card.posts) <= _THREAD else ()
-    return replace(delivery, card=replace(card, post=brief(card.post), posts=posts))
+    return replace(delivery, card=replace(card, post=brief(card.post), posts=tuple(map(brief, card.posts))))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from relay.asking import Is, nothing, without
 from relay.lease import Tenure
-from relay.model import Author, Delivery, Edited, Event, Post, PostUri, Published, Removed, Thread
+from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.ports import (
     ANY,
     Allowance,
@@ -22,6 +22,7 @@ from relay.ports import (
     Refused,
     Source,
     Store,
+    Taken,
     ThreadedSource,
     TryLater,
 )
@@ -44,7 +45,7 @@ class Threads:
     """How long a post waits for the thread with which it goes on."""
     looks: tuple[timedelta, ...] = ()
     allowance: Allowance = ANY
-    claimed: Callable[[Sequence[Delivery]], None] = lambda _: None
+    claimed: Callable[[Taken], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
     is_request: Is = nothing
     """Which posts speak to a bot: they belong to no thread."""
@@ -146,7 +147,7 @@ class Threads:
             feed=None, events=(*_events(thread), *more), looked=root, looks=self.looks, allowance=self.allowance
         )
         taken = await self.store.add_intakes([intake], self.tenure.leased(), self.claim())
-        self.claimed(taken.deliveries)
+        self.claimed(taken)
 
 
 def _events(thread: Thread) -> tuple[Event, ...]:

@@ -136,6 +136,27 @@ async def test_who_can_show_a_whole_thread_is_given_it(store: Store, threads: bo
     assert arrived.card.posts == (chain[:2] if threads else ())
 
 
+async def test_a_thread_that_is_too_long_for_a_message_is_not_read_for_one(store: Store) -> None:
+    """Its page has all of it; reading ten thousand posts for one message would hold up all others."""
+    chain = [post(1), *(post(number, reply_to=post(number - 1).uri) for number in range(2, 203))]
+    events = tuple(map(Published, chain))
+    await store.add_intakes([Intake(feed=None, events=events, wishes=(wish(chain[0], "fake:a"),))], tenure().leased())
+    read: list[str] = []
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            read.append(name)
+            return getattr(store, name)
+
+    adapter = FakeAdapter(limits=Limits(threads=True))
+    async with running(Watched(), adapter):  # type: ignore[arg-type]  # a store that remembers what was asked of it
+        (arrived,) = await adapter.wait_for(1)
+    assert arrived.card
+    assert arrived.card.thread
+    assert (arrived.card.thread.count, arrived.card.posts) == (202, ())
+    assert "get_page" not in read
+
+
 async def test_an_author_who_refuses_gets_no_page(store: Store) -> None:
     shy = post(1, author=replace(post(1).author, refuses=True))
     await store.add_intakes(

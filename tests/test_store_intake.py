@@ -21,6 +21,7 @@ from tests.store_cases import (
     lease,
     publish,
     said,
+    settled,
     states,
     uri,
     wish,
@@ -141,6 +142,19 @@ async def test_intakes_keep_to_the_limit_of_a_claim(store: Store) -> None:
     batch = [said(Published(post()), to=(ROOM, HALL))]
     taken = await store.add_intakes(batch, lease(), Claim(adapters=("fake",), limit=1))
     assert len(taken.deliveries) == 1
+
+
+async def test_an_intake_tells_when_what_it_left_can_be_served(store: Store) -> None:
+    """What waits for its pace is due then; what was claimed, is in flight, or is paused is nobody's to look for."""
+    assert (await publish(store, post(), to=(ROOM, HALL))).due == at(0)
+    [one, _] = await claim(store)
+    assert (await publish(store, post(2), to=(one.destination,))).due is None
+    await store.save_settlements([settled(one, due=7)], lease())
+    assert (await publish(store, post(3), to=(one.destination,))).due == at(7)
+    await store.save_destination(one.destination, "enough", at(1))
+    assert (await publish(store, post(4), to=(one.destination,))).due is None
+    taken = await store.add_intakes([said(Published(post(5)), to=(Destination("fake", "new"),))], lease(), CLAIM)
+    assert (len(taken.deliveries), taken.due) == (1, None)
 
 
 # --- feeds ---

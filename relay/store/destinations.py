@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, select, union, update
+from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
 from relay.model import Destination
 from relay.ports import By, DestinationState
 from relay.store.audit import add_audit
-from relay.store.rows import among, insert_rows
+from relay.store.rows import Query, among, insert_rows
 from relay.store.tables import deliveries, destinations, subscriptions
 
 _NEXT_DUE = select(
@@ -18,6 +18,14 @@ _NEXT_DUE = select(
         case((destinations.c.leased_until > destinations.c.due, destinations.c.leased_until), else_=destinations.c.due)
     )
 ).where(destinations.c.due.is_not(None), among(destinations.c.adapter, "adapters"))
+
+_now = bindparam("now", type_=destinations.c.due.type)
+_NEXT_AMONG = Query(
+    select(func.min(destinations.c.due).label("due")).where(
+        among(destinations.c.name, "names"),
+        or_(destinations.c.leased_until.is_(None), destinations.c.leased_until <= _now),
+    )
+)
 
 _waiting = deliveries.c.settled.is_(None)
 _LIST = select(
@@ -31,7 +39,6 @@ _LIST = select(
     .label("waiting"),
 ).order_by(destinations.c.name)
 
-_now = bindparam("now", type_=destinations.c.due.type)
 _here = destinations.c.name == bindparam("at")
 _PAUSE = update(destinations).where(_here).values(paused=bindparam("reason"), due=None)
 _SHOW = update(destinations).where(_here).values(listed=bindparam("shown", type_=destinations.c.listed.type))
@@ -53,6 +60,13 @@ _RESUME = (
 def get_next_due(connection: Connection, adapters: Sequence[str]) -> datetime | None:
     due: datetime | None = connection.scalar(_NEXT_DUE, {"adapters": adapters})
     return due
+
+
+def get_next_due_among(connection: Connection, names: Collection[str], now: datetime) -> datetime | None:
+    """When the first of these may be served that nobody serves: who serves one claims what comes next there."""
+    [(due,)] = _NEXT_AMONG(connection, names=names, now=now)
+    found: datetime | None = due
+    return found
 
 
 def list_destinations(connection: Connection) -> list[DestinationState]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from relay.model import PostUri, Published
 from relay.ports import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
+from relay.store.destinations import get_next_due_among
 from relay.store.feeds import save_polled
 from relay.store.forgotten import leave_out
 from relay.store.known import Known, insert_new, load, update_changed
@@ -35,7 +36,9 @@ def add_intakes(
     for stream, cursor in (intake.stream for intake in standing if intake.stream):
         save_note(connection, STREAMS, stream, cursor, lease.now + _KEPT)
     claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
-    return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed))
+    left = awake - {str(delivery.destination) for delivery in claimed}
+    due = get_next_due_among(connection, left, lease.now) if left else None
+    return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed), due=due)
 
 
 def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[int, set[str]]:
