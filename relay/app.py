@@ -41,7 +41,8 @@ from relay.web.site import Join, Site
 
 log = get_logger(__name__)
 
-STOP_WITHIN = timedelta(seconds=5)
+STOP_WITHIN, CLOSE_WITHIN = timedelta(seconds=4.5), timedelta(seconds=0.2)
+"""For stopping in order, and for what the store is still asked then; five seconds with what is undone afterwards."""
 FORGET_EVERY = timedelta(hours=6)
 GROWTH_IDLE = timedelta(seconds=30)
 """How long a thread may be due to be looked at before anybody notices, where its looks are not closer to each other."""
@@ -393,5 +394,5 @@ async def open_app(config: Config, *, exclusive: bool = True) -> AsyncIterator[A
         store = await open_store(
             config.store.url.get_secret_value(), exclusive=exclusive, busy_timeout=config.store.busy_timeout
         )
-        stack.push_async_callback(store.close)
+        stack.push_async_callback(store.close, CLOSE_WITHIN)
         yield App(parts, store)

@@ -240,14 +240,19 @@ async def test_a_locked_postgresql_table_is_told(postgres_url: str) -> None:
 
 async def test_a_lost_connection_is_told_once_and_made_anew(postgres_url: str) -> None:
     store = await open_store(postgres_url)
-    await asyncio.gather(*(store.get_counts() for _ in range(8)))
+
+    async def on_every_connection() -> set[int]:
+        looks = [store.get_page("") for _ in range(8)], [store.get_trouble() for _ in range(8)]
+        await asyncio.gather(*looks[0], *looks[1], *(store.delete_leases("nobody") for _ in range(8)))
+        return {counts.posts for counts in await asyncio.gather(*(store.get_counts() for _ in range(8)))}
+
+    assert await on_every_connection() == {0}
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     await run(postgres_url, f"{others} AND pid <> pg_backend_pid()")
     with pytest.raises(StoreError, match="PostgreSQL database"):
         await publish(store, post())
     await publish(store, post())
-    counts = await asyncio.gather(*(store.get_counts() for _ in range(8)))
-    assert {count.posts for count in counts} == {1}
+    assert await on_every_connection() == {1}
     await store.close()
 
 

@@ -23,11 +23,11 @@ async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedel
     try:
         if exclusive:
             await database.lock()
-        if await database.read(get_version) != HEAD:
+        if await database.look_up(get_version) != HEAD:
             await database.write(migrate, database.where)
         if database.is_alone:  # whoever held something was killed: nobody needs to wait for its leases
             await database.write(delete_all_leases)
-        return SqlStore(database, await database.read(get_token))
+        return SqlStore(database, await database.look_up(get_token))
     except BaseException:
-        await database.close()
+        await database.close(timedelta(0))
         raise

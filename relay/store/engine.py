@@ -1,146 +1,134 @@
-"""Opening a database, and the threads in which its transactions run.
+"""Opening a database, and which of its threads runs what.
 
-SQLite has one connection in one thread, PostgreSQL a few of each. A transaction is one hop: the statements in it are
-plain synchronous calls, because a hop per statement costs many times what the statement does.
+SQLite has one that writes, PostgreSQL a few; both have others for what only reads, so that neither waits for the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import sys
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from relay import private_files
 from relay.log import get_logger
 from relay.ports import StoreError, StoreLostError
-from relay.store.errors import is_transient, store_error
 from relay.store.place import Place
+from relay.store.pool import LOCK_WAIT, Losses, Pool, close
 
 log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_TRIES = 5
-_POSTGRESQL_THREADS = 4
+_POSTGRESQL_WRITERS = 4
+_READERS = (1, 2, 1)
+"""Threads, each with a connection, that look rows up, that read threads and lists, that scan tables."""
+LONGEST_LOG = 128 * 2**20
+"""Bytes of SQLite's write-ahead log; see :meth:`Database._shorten_log`. By itself it stays at a quarter of that."""
 _FORMS = "write store.url like sqlite:///relay.sqlite3 or postgresql://user@host/database"
 
 
 class Database:
-    """Runs transactions, each whole or not at all, in threads of its own.
+    """Runs transactions, each whole or not at all. What only reads holds up nothing that writes, nor waits for it.
 
-    A caller that is cancelled while its transaction runs does not undo it.
+    A read sees all that was written before it began. On SQLite a caller that is cancelled has its transaction undone
+    where it was still under way; on PostgreSQL that goes on.
     """
 
-    def __init__(self, url: URL, engine: Engine, threads: int) -> None:
+    def __init__(self, url: URL, engine: Engine, patience: timedelta) -> None:
         self.where = _where(url)
         self._engine = engine
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="relay-store")
-        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._own = threading.local()
-        self._connections: list[Connection] = []
-        self._losses = 0
         self._lock: IO[str] | None = None
         self._place = Place(Path(url.database or "")) if _is_file(url) else None
         self._closed = False
+        self._patience = patience.total_seconds()
+        make = partial(Pool, engine, where=self.where, patience=self._patience, losses=Losses(), check=self._check)
+        self._writes = make(1 if self._is_sqlite else _POSTGRESQL_WRITERS)
+        in_memory = self._is_sqlite and not _is_shared(url)  # then there is but one connection
+        self._looks, self._reads, self._scans = (
+            self._writes if in_memory else make(size, reads=True) for size in _READERS
+        )
+        self._look_again = 0.0
         self.trouble = ""
         """Why the last transaction that wanted to write could not; empty: it could."""
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def _check(self) -> None:
+        if self._place is not None and (lost := self._place.lost()):
+            raise StoreLostError(lost)
 
     async def write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
         """Run one transaction that may write. Raises :class:`StoreError`."""
         try:
-            answer = await self._hop("BEGIN IMMEDIATE", lambda connection: work(connection, *args, **options))
+            answer = await self._run(self._writes, work, *args, **options)
         except StoreError as error:
             self.trouble = error.trouble
             raise
         self.trouble = ""
+        await self._shorten_log()
         return answer
 
-    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
-        """Run one transaction that only reads, and so waits for no other program's. Raises :class:`StoreError`."""
-        return await self._hop("BEGIN", lambda connection: work(connection, *args, **options))
+    async def look_up(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
+        """Read a few rows by an index. Raises :class:`StoreError`."""
+        return await self._run(self._looks, work, *args, **options)
 
-    async def _hop(self, begin: str, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
+        """Read a thread or a list, however long it is; it holds up no :meth:`look_up`. Raises :class:`StoreError`."""
+        return await self._run(self._reads, work, *args, **options)
+
+    async def scan(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
+        """Read whole tables; it holds up nothing but other scans. Raises :class:`StoreError`."""
+        return await self._run(self._scans, work, *args, **options)
+
+    async def _run(
+        self, pool: Pool, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs
+    ) -> T:
         if self._closed:
             raise StoreError(f"{self.where} is closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, begin, work)
-
-    def _transact(self, begin: str, work: Callable[[Connection], T]) -> T:
-        if self._place is not None and (lost := self._place.lost()):
-            raise StoreLostError(lost)
-        for left in reversed(range(_TRIES)):
-            try:
-                connection = self._connection().execution_options(relay_begin=begin)
-                with connection.begin():
-                    return work(connection)
-            except (DBAPIError, self._driver_error) as error:
-                self._note_loss()
-                cause = getattr(error, "orig", None) or error
-                if left and is_transient(cause):
-                    continue
-                trouble = store_error(cause, self.where)
-                if trouble is None:
-                    raise
-                raise trouble from error
-        raise AssertionError("unreachable")
-
-    def _connection(self) -> Connection:
-        """This thread's connection, kept from one transaction to the next; an invalid one is opened again when used."""
-        connection: Connection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._engine.connect()
-            self._connections.append(connection)
-        elif self._own.losses != self._losses:
-            connection.invalidate()
-        self._own.losses = self._losses
-        return connection
-
-    def _note_loss(self) -> None:
-        """Where one connection was lost, the server went: each thread is to open a new one, not to fail once more."""
-        connection: Connection | None = getattr(self._own, "connection", None)
-        if connection is not None and connection.invalidated:
-            self._losses += 1
+        return await pool.run(lambda connection: work(connection, *args, **options))
 
     async def checkpoint(self, *, compact: bool = False) -> bool:
         """Leave nothing of what was deleted in the write-ahead log. Raises :class:`StoreError`.
 
         ``compact`` also writes the file anew: where a row was moved from one page to another, its bytes may stay
         behind. That takes some seconds for each gigabyte, in which nothing else is written, and as much free disk.
-        False: another program was reading, so something may be left; call again later. PostgreSQL looks after its
-        log itself.
+        False: something was being read all the time, so something may be left; call again later. PostgreSQL looks
+        after its log itself.
         """
-        if self._engine.dialect.name != "sqlite":
+        if not self._is_sqlite:
             return True
         if self._closed:
             raise StoreError(f"{self.where} is closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._truncate_log, compact)
+        if compact:
+            await self._writes.use(lambda driver: driver.execute("VACUUM").close())
+        until = time.monotonic() + self._patience
+        while True:  # one short attempt after the other, between which others write
+            if await self._writes.use(_truncate_log):
+                return True
+            if time.monotonic() > until:
+                return False
 
-    def _truncate_log(self, compact: bool) -> bool:  # noqa: FBT001 - called by position across threads
-        connection = self._connection().connection.dbapi_connection
-        assert connection is not None  # noqa: S101 - it was opened in the line above
-        try:
-            if compact:
-                connection.cursor().execute("VACUUM")
-            busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except self._driver_error as error:
-            trouble = store_error(error, self.where)
-            if trouble is None:
-                raise
-            raise trouble from error
-        return not busy
+    async def _shorten_log(self) -> None:
+        """SQLite begins its log anew when nobody reads in it. Where there is always somebody, readers wait a moment."""
+        if self._place is None or self._place.log_size < LONGEST_LOG or time.monotonic() < self._look_again:
+            return
+        with suppress(StoreError):  # the next write tells of it
+            if not await self._writes.use(_truncate_log):
+                self._look_again = time.monotonic() + 1
 
     async def lock(self) -> None:
         """Keep other relays off a SQLite file until :meth:`close`. PostgreSQL is there to be shared."""
@@ -153,28 +141,32 @@ class Database:
         """Whether other relays are kept off."""
         return self._lock is not None
 
-    async def close(self) -> None:
-        """Let what runs end, then let go of the database. A second call does nothing."""
-        self._closed = True
-        await asyncio.to_thread(self._shut)
+    async def close(self, within: timedelta = timedelta(seconds=5)) -> None:
+        """Let go of the database. What runs has so long to end, then it is undone. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._shut, within.total_seconds())
 
-    def _shut(self) -> None:
-        self._threads.shutdown()
-        while self._connections:
-            connection = self._connections.pop()
-            connection.invalidate()  # a rollback could fail by now
-            connection.close()
+    def _shut(self, within: float) -> None:
+        close([self._scans, self._reads, self._looks, self._writes], within)  # the last one leaves no log behind
         self._engine.dispose()
         if self._lock:
             self._lock.close()
 
 
+def _truncate_log(driver: Any) -> bool:
+    """Bring what is in the log into the file, and empty it; who reads in it is waited for, but not for long."""
+    driver.execute("PRAGMA busy_timeout = 200").close()
+    busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1e3:.0f}").close()
+    return not busy
+
+
 def connect(url: str, busy_timeout: timedelta) -> Database:
     """The database that ``url`` names; nothing is opened before the first transaction. Raises :class:`StoreError`."""
     parsed = _parse(url)
-    if parsed.get_backend_name() == "sqlite":
-        return Database(parsed, _sqlite(parsed, busy_timeout), 1)
-    return Database(parsed, _postgresql(parsed, busy_timeout), _POSTGRESQL_THREADS)
+    make = _sqlite if parsed.get_backend_name() == "sqlite" else _postgresql
+    return Database(parsed, make(parsed, busy_timeout), busy_timeout)
 
 
 def _parse(text: str) -> URL:
@@ -201,6 +193,12 @@ def _is_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and not path.startswith(("file:", ":"))
 
 
+def _is_shared(url: URL) -> bool:
+    """Whether two connections to SQLite see the same."""
+    path = url.database or ":"
+    return not path.startswith((":", "file::")) and url.query.get("mode") != "memory"
+
+
 def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     path = Path(url.database or ".")
     if not path.parent.is_dir() and not str(path).startswith("file:"):
@@ -210,16 +208,16 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
             private_files.create(path)
     engine = create_engine(
         url,
-        poolclass=StaticPool,
+        poolclass=NullPool,  # each thread keeps its own
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": busy_timeout.total_seconds()},
+        connect_args={"check_same_thread": False, "timeout": min(busy_timeout.total_seconds(), LOCK_WAIT)},
     )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin below, where it can be said how
         try:
-            _use_wal(connection, time.monotonic() + busy_timeout.total_seconds())
+            connection.cursor().execute("PRAGMA journal_mode = WAL")
             connection.cursor().execute("PRAGMA synchronous = NORMAL")
             connection.cursor().execute("PRAGMA foreign_keys = ON")
             connection.cursor().execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
@@ -233,7 +231,7 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE: a transaction that turns to writing half-way could be refused without waiting
-        connection.exec_driver_sql(connection.get_execution_options().get("relay_begin", "BEGIN IMMEDIATE"))
+        connection.exec_driver_sql(connection.get_execution_options()["relay_begin"])
 
     return engine
 
@@ -244,19 +242,6 @@ def _tighten(connection: DBAPIConnection) -> None:
     for ending in ("", "-wal", "-shm", "-journal") if file else ():
         if trouble := private_files.tighten(Path(f"{file}{ending}")):
             log.warning(trouble)
-
-
-def _use_wal(connection: DBAPIConnection, until: float) -> None:
-    """Switch to write-ahead logging, the one statement that does not wait by itself for another that opens the file."""
-    while True:
-        try:
-            connection.cursor().execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _postgresql(url: URL, busy_timeout: timedelta) -> Engine:

@@ -13,6 +13,9 @@ from relay.ports import StoreError
 _SQLITE = {
     sqlite3.SQLITE_BUSY: "is locked by another program; end what else is using it",
     sqlite3.SQLITE_LOCKED: "is locked by another program; end what else is using it",
+    sqlite3.SQLITE_PROTOCOL: "is locked by another program; end what else is using it",
+    sqlite3.SQLITE_SCHEMA: "was changed by another program; end what else is using it",
+    sqlite3.SQLITE_INTERRUPT: "was not asked to the end, because nobody waited for the answer or the relay stops",
     sqlite3.SQLITE_FULL: "did not fit on the disk; free some space",
     sqlite3.SQLITE_IOERR: "could not be read or written; look at the disk",
     sqlite3.SQLITE_READONLY: "may not be written; check the owner and the permissions of the file and its directory",
@@ -40,6 +43,12 @@ _TRANSIENT = {"40001", "40P01"}  # serialization failure, deadlock: the same tra
 def is_transient(error: BaseException) -> bool:
     """The database undid the transaction for another's sake and asks for it again."""
     return getattr(error, "sqlstate", None) in _TRANSIENT
+
+
+def is_busy(error: BaseException) -> bool:
+    """SQLite waited for another program's lock, in vain so far; PostgreSQL waits by itself for as long as it is to."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
 
 
 def store_error(error: BaseException, where: str) -> StoreError | None:

@@ -15,6 +15,8 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self.log_size = 0
+        """Bytes of the write-ahead log when it was last looked at."""
         self._files: dict[str, tuple[int, int] | None] = {}
 
     def lost(self) -> str:
@@ -31,6 +33,8 @@ class Place:
                 self._files[ending] = now
             elif self._files[ending] != now:
                 return self._told(ending, deleted=now is None)
+            elif ending:
+                self.log_size = status.st_size
         return ""
 
     def _told(self, ending: str, *, deleted: bool) -> str:

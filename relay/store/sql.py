@@ -83,10 +83,10 @@ class SqlStore:
         return await self._db.write(feeds.claim_feeds, sources, lease, limit)
 
     async def get_next_poll(self, sources: Sequence[str]) -> datetime | None:
-        return await self._db.read(feeds.get_next_poll, sources)
+        return await self._db.look_up(feeds.get_next_poll, sources)
 
     async def get_last_poll(self) -> datetime | None:
-        return await self._db.read(jumps.get_last_poll)
+        return await self._db.scan(jumps.get_last_poll)
 
     async def save_jump(self, jump: timedelta, lease: Lease, longest: timedelta) -> None:
         await self._db.write(jumps.save_jump, jump, lease, longest)
@@ -104,7 +104,7 @@ class SqlStore:
         return await self._db.write(looks.claim_looks, sources, lease, limit)
 
     async def get_next_look(self, sources: Sequence[str]) -> datetime | None:
-        return await self._db.read(looks.get_next_look, sources)
+        return await self._db.look_up(looks.get_next_look, sources)
 
     async def save_look(self, root: PostUri, then: datetime | None) -> None:
         await self._db.write(looks.save_look, root, then)
@@ -121,7 +121,7 @@ class SqlStore:
         return await self._db.write(deliveries.save_settlements, settlements, lease, claim, self._token)
 
     async def get_next_due(self, adapters: Sequence[str]) -> datetime | None:
-        return await self._db.read(destinations.get_next_due, adapters)
+        return await self._db.look_up(destinations.get_next_due, adapters)
 
     async def delete_leases(self, owner: str) -> None:
         await self._db.write(leases.delete_leases, owner)
@@ -144,7 +144,8 @@ class SqlStore:
         return await self._db.write(changes.delete_subscription, subscription, by)
 
     async def list_subscriptions(self, destination: Destination | None = None) -> Sequence[Subscription]:
-        return await self._db.read(subscriptions.list_subscriptions, destination)
+        ask = self._db.look_up if destination else self._db.scan
+        return await ask(subscriptions.list_subscriptions, destination)
 
     async def list_tags(self, destination: Destination, community: str, limit: int) -> Sequence[str]:
         return await self._db.read(tags.list_tags, destination, community, limit)
@@ -156,10 +157,10 @@ class SqlStore:
         return await self._db.write(leases.claim_lease, name, lease)
 
     async def list_feeds(self) -> Sequence[FeedState]:
-        return await self._db.read(feeds.list_feeds)
+        return await self._db.scan(feeds.list_feeds)
 
     async def list_destinations(self) -> Sequence[DestinationState]:
-        return await self._db.read(destinations.list_destinations)
+        return await self._db.scan(destinations.list_destinations)
 
     async def save_destination(
         self, destination: Destination, paused: str, now: datetime, by: By | None = None
@@ -207,13 +208,13 @@ class SqlStore:
         return await self._db.write(stops.save_post_stop, ref, now, until)
 
     async def get_stop_kind(self, ref: str) -> StopKind:
-        return await self._db.read(stops.get_stop_kind, ref)
+        return await self._db.look_up(stops.get_stop_kind, ref)
 
     async def delete_stop(self, ref: str, now: datetime) -> Undone | None:
         return await self._db.write(stops.delete_stop, ref, now)
 
     async def list_stops(self) -> Sequence[Stop]:
-        return await self._db.read(stops.list_stops)
+        return await self._db.scan(stops.list_stops)
 
     async def save_erased(self, now: datetime) -> int:
         """One stop a transaction, so that nothing else waits long."""
@@ -225,7 +226,7 @@ class SqlStore:
         return total
 
     async def save_compact(self) -> bool:
-        if not await self._db.read(stops.is_to_compact):
+        if not await self._db.look_up(stops.is_to_compact):
             return False
         if not await self._db.checkpoint(compact=True):
             return False
@@ -233,13 +234,13 @@ class SqlStore:
         return True
 
     async def list_taken_out(self, posts: Sequence[Post]) -> Collection[PostUri]:
-        return await self._db.read(forgotten.taken_out, posts)
+        return await self._db.look_up(forgotten.taken_out, posts)
 
     async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
         await self._db.write(listings.save_visit, slug, now, asked)
 
     async def get_mentions_cursor(self, source: str, account: str) -> str:
-        return await self._db.read(requests.get_cursor, source, account)
+        return await self._db.look_up(requests.get_cursor, source, account)
 
     async def add_mentions(
         self, source: str, account: str, mentions: Sequence[Heard], cursor: str | None, now: datetime
@@ -247,13 +248,13 @@ class SqlStore:
         await self._db.write(requests.add_mentions, source, account, mentions, cursor, now)
 
     async def list_urgent(self, source: str, account: str, now: datetime, limit: int) -> Sequence[Asked]:
-        return await self._db.read(requests.list_urgent, source, account, now, limit)
+        return await self._db.look_up(requests.list_urgent, source, account, now, limit)
 
     async def list_requests(self, source: str, account: str, now: datetime, share: Share) -> Sequence[Asked]:
-        return await self._db.read(requests.list_requests, source, account, now, share)
+        return await self._db.look_up(requests.list_requests, source, account, now, share)
 
     async def get_next_request(self, source: str, account: str, now: datetime) -> datetime | None:
-        return await self._db.read(requests.get_next_request, source, account, now)
+        return await self._db.look_up(requests.get_next_request, source, account, now)
 
     async def claim_answer(self, source: str, uri: str, root: PostUri, now: datetime) -> bool:
         return await self._db.write(requests.claim_answer, source, uri, root, now)
@@ -264,17 +265,17 @@ class SqlStore:
         await self._db.write(requests.save_request, source, uri, state, answer, again)
 
     async def list_answers(self, source: str, account: str, since: datetime) -> Sequence[datetime]:
-        return await self._db.read(requests.list_answers, source, account, since)
+        return await self._db.look_up(requests.list_answers, source, account, since)
 
     async def get_counts(self) -> Counts:
-        return await self._db.read(pages.get_counts)
+        return await self._db.scan(pages.get_counts)
 
     async def get_trouble(self) -> str:
-        await self._db.read(pages.get_nothing)
+        await self._db.look_up(pages.get_nothing)
         return self._db.trouble
 
     async def get_note(self, owner: str, key: str, now: datetime) -> str | None:
-        return await self._db.read(notes.get_note, owner, key, now)
+        return await self._db.look_up(notes.get_note, owner, key, now)
 
     async def save_note(self, owner: str, key: str, value: str, until: datetime) -> None:
         await self._db.write(notes.save_note, owner, key, value, until)
@@ -292,5 +293,5 @@ class SqlStore:
     async def save_checkpoint(self, *, compact: bool = False) -> bool:
         return await self._db.checkpoint(compact=compact)
 
-    async def close(self) -> None:
-        await self._db.close()
+    async def close(self, within: timedelta = timedelta(seconds=5)) -> None:
+        await self._db.close(within)

@@ -1,0 +1,248 @@
+"""Threads with a connection each, in which transactions run.
+
+A transaction is one hop: the statements in it are plain synchronous calls, because a hop per statement costs many times
+what the statement does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from relay.ports import StoreError
+from relay.store.errors import is_busy, is_transient, store_error
+
+T = TypeVar("T")
+
+_TRIES = 5
+LOCK_WAIT = 0.02
+"""Seconds for which SQLite may wait for a lock at a time: while it does, nothing can stop it."""
+_AGAIN = 0.01
+"""Seconds until it is asked again."""
+_INSIST, _INSIST_FOR = 0.05, 0.25
+"""Seconds between two interruptions (one that falls between two statements does nothing), and of all of them."""
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """What is to be done, until when it may wait for others' locks, and whether nobody waits for it any more."""
+
+    work: Callable[[Connection], Any]
+    until: float
+    abandoned: bool = False
+
+
+class _Session:
+    """One thread's connection, kept from one transaction to the next, and the job that it is used for."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.losses = -1
+        """Of how many losses it knows; its connection is as new as that."""
+        self._lock = threading.Lock()
+        self._job: _Job | None = None
+        self._driver: Any = None
+
+    @contextmanager
+    def serving(self, job: _Job, connection: Connection) -> Iterator[Connection]:
+        """Others may interrupt the job meanwhile."""
+        driver = connection.connection.dbapi_connection
+        with self._lock:
+            self._job, self._driver = job, driver
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                self._job = self._driver = None
+
+    def interrupt(self, job: _Job | None = None) -> None:
+        """Have ``job``, or whatever runs, end with an error and be undone. From any thread; none for the next one."""
+        with self._lock:
+            if self._job is None or (job and job is not self._job):
+                return
+            if hasattr(self._driver, "interrupt"):  # SQLite's
+                self._driver.interrupt()
+            elif job is None:  # PostgreSQL hears of it on another connection, perhaps only when the next job runs
+                with suppress(Exception):  # the server may be out of reach
+                    self._driver.cancel_safe(timeout=_INSIST)
+
+    def close(self) -> None:
+        """Let go of the connection, but not under the hands of a job."""
+        if self.connection is not None and self._job is None:
+            self.connection.invalidate()  # a rollback could fail by now
+            self.connection.close()
+
+
+@dataclass(slots=True)
+class Losses:
+    """How often a connection to a database was lost: then the server went, and all the others are lost as well."""
+
+    count: int = 0
+
+
+class Pool:
+    """Runs transactions in up to ``size`` threads, first come, first served. ``where`` is the database, for people.
+
+    ``reads``: its connections refuse to write. ``patience``: for how many seconds a transaction waits for other
+    programs' locks, counted from when it was asked for. ``losses`` is shared by all pools of a database. ``check`` is
+    called before each transaction and may raise. What is cancelled is interrupted and undone where the database can.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        size: int,
+        *,
+        where: str,
+        patience: float,
+        losses: Losses,
+        reads: bool = False,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._engine, self._where, self._patience, self._reads, self._check = engine, where, patience, reads, check
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="relay-reads" if reads else "relay-store")
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._own = threading.local()
+        self._sessions: list[_Session] = []
+        self._losses = losses
+        self._hurries = False
+        self.running: set[Future[Any]] = set()
+        """What runs or waits for its turn."""
+
+    # --- transactions ---
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """One transaction. Raises :class:`StoreError`."""
+        return await self._submit(self._transact, work)
+
+    async def use(self, work: Callable[[Any], T]) -> T:
+        """What can be no transaction, with the driver's connection. Raises :class:`StoreError`."""
+        return await self._submit(self._outside, lambda connection: work(connection.connection.dbapi_connection))
+
+    async def _submit(self, run: Callable[[_Job], T], work: Callable[[Connection], T]) -> T:
+        job = _Job(work, time.monotonic() + self._patience)
+        future = self._threads.submit(self._attempts, run, job)
+        self.running.add(future)
+        future.add_done_callback(self.running.discard)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self._abandon(job, future)
+            raise
+
+    def _abandon(self, job: _Job, future: Future[Any]) -> None:
+        """Nobody waits for it any more: let it not hold up who comes next."""
+        job.abandoned = True
+        if not future.done():
+            for session in self._sessions:
+                session.interrupt(job)
+            asyncio.get_running_loop().call_later(_INSIST, self._abandon, job, future)
+
+    def _attempts(self, run: Callable[[_Job], T], job: _Job) -> T:
+        self._check()
+        left = _TRIES
+        while True:
+            if self._hurries:
+                raise StoreError(f"{self._where} is closed.")
+            try:
+                return run(job)
+            except (DBAPIError, self._driver_error) as error:
+                self._note_loss()
+                cause = getattr(error, "orig", None) or error
+                left -= is_transient(cause)
+                if (is_transient(cause) and left) or (is_busy(cause) and self._may_wait(job)):
+                    time.sleep(_AGAIN)
+                    continue
+                trouble = store_error(cause, self._where)
+                if trouble is None:
+                    raise
+                raise trouble from error
+
+    def _may_wait(self, job: _Job) -> bool:
+        return not (job.abandoned or self._hurries) and time.monotonic() < job.until
+
+    def _transact(self, job: _Job) -> Any:
+        with self._serving(job) as connection, connection.begin():
+            return job.work(connection)
+
+    def _outside(self, job: _Job) -> Any:
+        with self._serving(job) as connection:
+            return job.work(connection)
+
+    # --- connections ---
+
+    def _serving(self, job: _Job) -> AbstractContextManager[Connection]:
+        """This thread's connection, opened anew where one was lost."""
+        session: _Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = _Session()
+            self._sessions.append(session)
+        if session.connection is None or session.losses != self._losses.count:
+            session.close()
+            session.connection, session.losses = self._open(), self._losses.count
+        return session.serving(job, session.connection)
+
+    def _open(self) -> Connection:
+        connection = self._engine.connect()
+        if self._reads:
+            _forbid_writing(connection.connection.dbapi_connection)
+        return connection.execution_options(relay_begin="BEGIN" if self._reads else "BEGIN IMMEDIATE")
+
+    def _note_loss(self) -> None:
+        """Where one connection was lost, the server went: each thread is to open a new one, not to fail once more."""
+        session: _Session | None = getattr(self._own, "session", None)
+        if session is not None and session.connection is not None and session.connection.invalidated:
+            self._losses.count += 1
+
+    # --- the end ---
+
+    def refuse(self) -> None:
+        """Take nothing new; what was asked for goes on."""
+        self._threads.shutdown(wait=False)
+
+    def hurry(self) -> None:
+        """Interrupt and undo what runs, and let nothing of what waits begin. Call it until ``running`` is empty."""
+        self._hurries = True
+        for session in self._sessions:
+            session.interrupt()
+
+    def disconnect(self) -> None:
+        """Close the connections. What still runs keeps its own, and loses it with the process."""
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+
+
+def _forbid_writing(driver: Any) -> None:
+    if isinstance(driver, sqlite3.Connection):
+        driver.execute("PRAGMA query_only = ON")
+    else:
+        driver.read_only = True
+
+
+def close(pools: list[Pool], within: float) -> None:
+    """Let what was asked for end within so many seconds, then interrupt it, then disconnect. Blocks its thread."""
+    for pool in pools:
+        pool.refuse()
+    late = wait(_running(pools), within).not_done
+    until = time.monotonic() + _INSIST_FOR
+    while late and time.monotonic() < until:
+        for pool in pools:
+            pool.hurry()
+        late = wait(late, _INSIST).not_done
+    for pool in pools:
+        pool.disconnect()
+
+
+def _running(pools: list[Pool]) -> set[Future[Any]]:
+    return set().union(*(pool.running for pool in pools))
