@@ -23,14 +23,13 @@ from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
 from relay.sources.rss.former import marks
 from relay.store import open_store
-from relay.store.content import encode
 from relay.store.tables import micros
 from tests.databases import PostgresServer
 from tests.feed_reading import NOW, Reader
 from tests.feed_samples import document
 from tests.servers.feeds import FeedServer
 from tests.store_cases import ROOM, carry, lease
-from tests.test_store_migrations import upgrade_to
+from tests.test_store_migrations import formerly, upgrade_to
 
 GUIDS = ("urn:bell:entry:1", "12", "http://127.0.0.1/?p=3", "x" * 1900, "two words of it", "ĝ" * 600)
 """As they are in the wild: one that is short counted within its feed before, too."""
@@ -92,7 +91,7 @@ def _kept(number: int, post: Post, uris: Sequence[str], no: str) -> tuple[str, s
         origin=post.origin,
         author=author.uri,
         published=micros(post.published),
-        data=encode(replace(post, uri=PostUri(uris[number]), reply_to=above, author=author)).replace("'", "''"),
+        data=formerly(replace(post, uri=PostUri(uris[number]), reply_to=above, author=author)).replace("'", "''"),
         above=f"'{above}'" if above else "NULL",
         root=f"'{uris[0]}'" if number < 2 else "NULL",
         no=no,
@@ -162,7 +161,7 @@ async def test_an_upgrade_loses_and_repeats_nothing(old_url: str, where: str, se
 async def test_what_another_source_calls_its_posts_stays_as_it_is(old_url: str) -> None:
     """It may begin its uris with its own name, too."""
     theirs = testing.post(uri=PostUri("pond:illa:1"), source="pond", origin="https://pond.example/")
-    data = encode(theirs).replace("'", "''")
+    data = formerly(theirs).replace("'", "''")
     row = POST.format(
         id=7,
         uri=theirs.uri,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import typing
+from base64 import b85decode
 from datetime import UTC, datetime
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import Post
-from relay.store.content import Change, change, decode, encode, stub
+from relay.store.content import Change, change, decode, encode, stub, to_json
 from relay.store.tables import EPOCH, Moment, micros
 from relay.testing import post, rich_post
 
@@ -24,6 +26,25 @@ posts = st.from_type(Post)
 @given(posts)
 def test_a_post_reads_back_as_it_was_written(written: Post) -> None:
     assert decode(encode(written)) == written
+
+
+STORED = b85decode(
+    "Lyy+P%AA~1Jz)6d0?T4(q-N&iBqC|Uh*?xU4q)XdDK0HB8<cx7QX7g!Pzu12)^Irrs0EtZJb`u+<1U~YM4AIR)B)WMsA&O|fUqV7"
+    "b68R^B$yNefCachUTJPpYLSAW9yA`Y#22bBL6HLh"
+)
+
+
+def test_what_is_stored_can_be_read_for_ever() -> None:
+    """The dictionary is part of each stored post; the levels of deflate may change."""
+    assert decode(STORED) == post()
+
+
+def test_a_stored_post_says_nothing_that_goes_without_saying() -> None:
+    said = to_json(encode(rich_post()))
+    assert b'""' not in said
+    assert b"null" not in said
+    assert b"false" not in said
+    assert len(encode(rich_post())) < len(msgspec.json.encode(rich_post())) / 5
 
 
 @settings(max_examples=100, deadline=None)

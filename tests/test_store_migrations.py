@@ -7,9 +7,12 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -19,18 +22,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from relay.manner import Manner, Mode
-from relay.model import FeedId, Subscription, SubscriptionId
+from relay.model import Action, FeedId, Post, Subscription, SubscriptionId
 from relay.ports import StopKind, StoreError, Wanted
 from relay.sieve import OPEN
 from relay.store import open_store
-from relay.store.content import encode
 from relay.store.engine import connect
 from relay.store.indexes import metadata
 from relay.store.keyed import digest
 from relay.store.migrations import HEAD, VERSION_TABLE
-from relay.testing import author, post
+from relay.testing import NOON, author, post
 from tests.databases import PostgresServer
-from tests.store_cases import HALL, ROOM, at, claim, lease, publish, settled
+from tests.store_cases import HALL, ROOM, at, carry, claim, lease, publish, settled
 from tests.test_store_open import SOON, reopened, run
 
 
@@ -72,6 +74,11 @@ def test_the_migrations_lead_to_the_very_same_statements(sqlite_template: Path) 
         engine.dispose()
 
 
+def formerly(post: Post) -> str:
+    """A post as it was kept until the twelfth schema."""
+    return msgspec.json.encode(post).decode()
+
+
 OLD = (
     "INSERT INTO feeds (id, source, address, cursor) VALUES (4, 'fake', '#bridge', '17')",
     """INSERT INTO subscriptions (id, origin, topic, destination, networks)
@@ -108,7 +115,7 @@ async def test_a_database_of_the_first_release_keeps_its_subscriptions_and_what_
 ) -> None:
     with postgres.database(migrated=False) as postgres_url:
         for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
-            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            old = [text.replace("{post}", formerly(post())).replace("{no}", no) for text in OLD]
             await upgrade_to(url, "0001", *old)
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
@@ -145,7 +152,7 @@ async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
 ) -> None:
     with postgres.database(migrated=False) as postgres_url:
         for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
-            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            old = [text.replace("{post}", formerly(post())).replace("{no}", no) for text in OLD]
             await upgrade_to(url, "0002", *old, *CHAT)
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
@@ -166,7 +173,7 @@ async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
 async def test_a_database_of_the_third_schema_keeps_all_and_can_note(postgres: PostgresServer, tmp_path: Path) -> None:
     with postgres.database(migrated=False) as postgres_url:
         for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
-            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in OLD]
+            old = [text.replace("{post}", formerly(post())).replace("{no}", no) for text in OLD]
             await upgrade_to(url, "0003", *old, *CHAT, "INSERT INTO counters (name, count) VALUES ('unknown', 7)")
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
@@ -195,7 +202,7 @@ async def test_a_database_of_the_fourth_schema_finds_its_posts_by_their_pages(
                 )
                 for text in OLD
             ]
-            old = [text.replace("{post}", encode(shown)).replace("{no}", no) for text in old]
+            old = [text.replace("{post}", formerly(shown)).replace("{no}", no) for text in old]
             note = "INSERT INTO notes (owner, key, value, until) VALUES ('adapter:fake', 'a', '1', 9000000000000000)"
             await upgrade_to(url, "0004", *old, *CHAT, note)
             store = await open_store(url)
@@ -216,7 +223,7 @@ async def test_who_was_forgotten_for_good_stays_so_and_names_are_found_for_the_p
     with postgres.database(migrated=False) as postgres_url:
         for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
             old = [text.replace("'a', 'u'", f"'{author().uri}', 'u'") for text in OLD]
-            old = [text.replace("{post}", encode(post())).replace("{no}", no) for text in old]
+            old = [text.replace("{post}", formerly(post())).replace("{no}", no) for text in old]
             await upgrade_to(url, "0001", *old)
             gone = author("Sami")
             key = "0" * 64
@@ -235,6 +242,59 @@ async def test_who_was_forgotten_for_good_stays_so_and_names_are_found_for_the_p
             await publish(store, post(5, author=gone))
             assert await store.get_page_of(post(5).uri)
             await store.close()
+
+
+UNDER_WAY = (
+    "DELETE FROM deliveries",
+    """INSERT INTO posts (id, uri, slug, source, origin, author, page, published, data, revision, deleted, listed,
+        seen) VALUES (2, '{uri}', 's2', 'fake', 'https://ayllu.example', '{author}', '//ayllu.example/@illa/2', 0,
+        '{second}', 1, {no}, {no}, 0)""",
+    """INSERT INTO deliveries (destination, post, action, version, state, reason, attempts, messages, subscription,
+        created, settled) VALUES ('fake:room', 1, 'send', '', 'sent', 'why', 1, '["m1"]', 3, 0, 1),
+            ('fake:room', 1, 'edit', '2', 'sending', 'why', 1, '[]', 3, 0, NULL),
+            ('fake:hall', 2, 'send', '', 'due', 'why', 0, '[]', 5, 0, NULL)""",
+    "INSERT INTO destinations (name, adapter, due, leased_by, leased_until) VALUES ('fake:hall', 'fake', 0, '', NULL)",
+    """INSERT INTO folds (id, slug, destination, subscription, topic, why, opened, due)
+        VALUES (1, 'f1', 'fake:room', 3, '#bridge', 'digest', 0, 1)""",
+    "INSERT INTO folded (fold, post, own) VALUES (1, 1, {no}), (1, 2, {no})",
+    "INSERT INTO tagged (tag, post) VALUES ('bridge', 2)",
+    """WITH RECURSIVE names(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM names WHERE n < 2500)
+        INSERT INTO aliases (alias, post) SELECT 'name ' || n, 2 FROM names""",
+)
+
+
+async def test_posts_deliveries_and_digests_that_are_under_way_outlive_that_their_tables_are_written_anew(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    second = post(2)
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0"), (postgres_url, "false")):
+            words = {"post": formerly(post()), "second": formerly(second), "uri": second.uri, "no": no}
+            words["author"] = second.author.uri
+            await upgrade_to(
+                url, "0012", *(filled(text.replace(", url,", ", page,"), words) for text in (*OLD, *UNDER_WAY))
+            )
+            store = await open_store(url)
+            for name in ("name 1", "name 2000", "name 2001", "name 2500", second.url):
+                found = await store.get_page_of(name)
+                assert found is not None
+                assert found.posts == (second,)
+            assert (await publish(store, second)).posts == 0, "it is known"
+            await store.save_due_folds(NOON)
+            done = await carry(store)
+            assert [(one.action, one.uri, one.messages, one.interrupted) for one in done] == [
+                (Action.SEND, second.uri, (), False),
+                (Action.EDIT, "u", ("m1",), True),
+                (Action.SEND, "fold:f1", (), False),
+            ]
+            assert done[2].fold is not None
+            assert done[2].fold.count == 2
+            await store.close()
+
+
+def filled(text: str, words: Mapping[str, str]) -> str:
+    """The statement with these words in it; braces that are JSON's stay."""
+    return reduce(lambda said, word: said.replace(f"{{{word}}}", words[word]), words, text)
 
 
 def test_the_head_is_the_last_migration() -> None:

@@ -8,7 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -108,8 +109,20 @@ def marked(number: int, words: int) -> Post:
 
 def traces(folder: Path, mark: str = MARK) -> dict[str, int]:
     """How often the mark is in the bytes of each file, whatever its case."""
-    found = {path.name: path.read_bytes().lower().count(mark.lower().encode()) for path in files(folder)}
+    return _found(folder, {mark.lower().encode()})
+
+
+def _found(folder: Path, marks: Collection[bytes]) -> dict[str, int]:
+    said = {path.name: path.read_bytes().lower() for path in files(folder)}
+    found = {name: sum(said[name].count(mark) for mark in marks) for name in said}
     return {name: count for name, count in found.items() if count}
+
+
+def stored(folder: Path, mark: str = MARK) -> set[bytes]:
+    """How the marked posts begin as they are packed, where nobody can read the mark."""
+    with closing(sqlite3.connect(folder / "relay.sqlite3")) as connection:
+        rows = connection.execute("SELECT data FROM posts WHERE author = ?", [author(mark).uri]).fetchall()
+    return {data[:40].lower() for (data,) in rows}
 
 
 async def busy(store: Store, dice: random.Random) -> None:
@@ -131,12 +144,15 @@ async def test_nothing_of_a_forgotten_author_is_in_the_files(tmp_path: Path, see
     """Seeds with which SQLite leaves bytes of rows that it moved, though it overwrites what it deletes."""
     store = await open_store(f"sqlite:///{tmp_path}/relay.sqlite3")
     await busy(store, random.Random(seed))
+    packed = stored(tmp_path)
     assert traces(tmp_path)
+    assert _found(tmp_path, packed)
     assert (await store.save_author_stop(author(MARK).uri, NOON, NOON)).posts > 100
     assert await store.save_erased(NOON) > 100
     assert await store.save_compact()
     assert not await store.save_compact(), "once is enough"
     assert traces(tmp_path) == {}
+    assert _found(tmp_path, packed) == {}
     assert (await store.get_counts()).posts == 1000
     await store.close()
 

@@ -1,10 +1,18 @@
-"""Posts as JSON, and what counts as an edit of one."""
+"""Posts as they are stored, and what counts as an edit of one.
+
+A post is kept as JSON without the fields that say nothing, and that is deflated (RFC 1951): its addresses all name the
+same host and the same author, and every post has the same field names. What is left is a sixth of the JSON.
+"""
 
 from __future__ import annotations
 
+import types
+import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum, auto
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -12,13 +20,61 @@ from relay.authenticity import is_from_home
 from relay.model import Poll, Post, Quote
 from relay.rich import Block
 
+_DICTIONARY = (
+    b'"title":"","warning":"","sensitive":true,"edited":"2026-","unlisted":true,"other_languages":["bot":true,"refuses":'
+    b'"poll":{"options":[{"text":"","votes":0},"votes":0,"multiple":true,"closes":"2026-","voters":"form":"heading"'
+    b'"form":"code","form":"item","depth":1,"bullet":"\xe2\x80\xa2","quote":1,"marks":["code","bold","italic"]'
+    b'"quote":{"url":"https://bsky.app/profile/did:plc:/post/","author":{"uri":"did:plc:","name":"","url":'
+    b'"at://did:plc:/app.bsky.feed.post/","source":"bluesky","origin":"https://cdn.bsky.app/img/avatar/plain/'
+    b'"link_card":{"url":"https://www.","title":"","description":"","image":"https://","source":"rss","origin":"https://'
+    b'"media":[{"url":"https://media_attachments/files/original/.png","kind":"image","alt":"","preview":"https://'
+    b'small/.jpg","width":1200,"height":900}],"role":"mention"},"reply_to":"https://","reply_to_author":"https://'
+    b'"},{"text":"\\n"},{"text":"#","link":"https://mastodon.social/tags/","role":"hashtag"},{"text":" "},'
+    b'"https://mastodon.social/users//statuses/11","url":"https://mastodon.social/@/11","source":"mastodon",'
+    b'"origin":"https://mastodon.social","author":{"uri":"https://mastodon.social/users/","name":"",'
+    b'"url":"https://mastodon.social/@","handle":"@","avatar":"https://files.mastodon.social/accounts/avatars/original/'
+    b'.jpg","indexable":true,"created":"2022-11-01T00:00:00Z","discoverable":false},"published":"2026-08-01T12:00:00Z",'
+    b'"body":[{"spans":[{"text":" the and of to in that is for https:// "}]},{"spans":[{"text":"","link":"https://"}]}],'
+    b'"language":"en","tags":["aliases":["https://mastodon.social/api/v1/statuses/11"]}'
+)
+"""What posts have in common, the commonest last. It never changes: what is stored can be read with it alone."""
+_LEVEL, _WINDOW, _MEMORY = 2, -12, 5  # quick: a higher level saves some bytes more for twice the time
+_json: Callable[[bytes], Post] = msgspec.json.Decoder(Post).decode
 _encoder = msgspec.json.Encoder()
-decode: Callable[[str], Post] = msgspec.json.Decoder(Post).decode
 
 
-def encode(post: Post) -> str:
-    """The post as JSON that :func:`decode` reads back to an equal post."""
-    return _encoder.encode(post).decode()
+def encode(post: Post) -> bytes:
+    """The post as it is stored; :func:`decode` reads it back to an equal post."""
+    data = _encoder.encode(msgspec.convert(post, _sparse(Post), from_attributes=True))
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
+    return deflate.compress(data) + deflate.flush()
+
+
+def to_json(data: bytes) -> bytes:
+    """What is stored as JSON: a field that is not there has its default."""
+    return zlib.decompressobj(_WINDOW, _DICTIONARY).decompress(data)
+
+
+def decode(data: bytes) -> Post:
+    return _json(to_json(data))
+
+
+@cache
+def _sparse(kind: Any) -> Any:
+    """A dataclass, or a type made of some, as what msgspec writes without the fields that have their defaults."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        wanted = [(field.name, _sparse(hints[field.name]), field.default) for field in fields(kind)]
+        own = [(name, inner) if default is MISSING else (name, inner, default) for name, inner, default in wanted]
+        return msgspec.defstruct(kind.__name__, own, omit_defaults=True, kw_only=True)
+    inner = tuple(_sparse(one) for one in get_args(kind))
+    match get_origin(kind):
+        case types.UnionType:
+            return Union[inner]  # noqa: UP007 - of types that are not known before
+        case None:
+            return kind
+        case origin:
+            return origin[inner]
 
 
 class Change(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -50,12 +50,14 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease)
             known.apply(event, wanted)
     roots = join_threads(connection, known)
     awake = add_deliveries(connection, known, intakes, lease.now)
+    grown = _grown(known, intakes, wanted)
+    note_growth(connection, known, grown, lease.now, _looks(intakes))
     insert_new(connection, known, lease.now)
     update_changed(connection, known, lease.now)
     grow(connection, roots | {entry.root for entry in known if entry.root and entry.touched})
     forbid_lists(connection, known)
     _save_checks(connection, known, intakes, lease)
-    _save_looks(connection, known, intakes, wanted, lease.now)
+    _save_looks(connection, known, intakes, grown, lease.now)
     return sum(entry.new and not entry.deleted for entry in known), awake
 
 
@@ -69,15 +71,21 @@ def _save_checks(connection: Connection, known: Known, intakes: Sequence[Intake]
     update_rows(connection, posts, ("looked",), "uri", [(micros(lease.now), root) for root in roots])
 
 
-def _save_looks(
-    connection: Connection, known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], now: datetime
-) -> None:
-    """Threads that grew, and posts that are relayed, which may prove to be threads, are looked at again."""
+def _looks(intakes: Sequence[Intake]) -> Sequence[timedelta]:
+    return next((intake.looks for intake in intakes if intake.looks), ())
+
+
+def _grown(known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri]) -> set[str]:
+    """Threads that grew, and posts that are relayed, which may prove to be threads: they are looked at again."""
     followed = [intake for intake in intakes if intake.looks]
-    looks = next((intake.looks for intake in followed), ())
     told = {event.post.uri for intake in followed for event in intake.events if isinstance(event, Published)}
-    new = {e.root or e.uri for e in known if e.new and e.uri in told and (e.root or e.uri in wanted)}
+    return {e.root or e.uri for e in known if e.new and e.uri in told and (e.root or e.uri in wanted)}
+
+
+def _save_looks(
+    connection: Connection, known: Known, intakes: Sequence[Intake], grown: Collection[str], now: datetime
+) -> None:
+    """Note which threads were looked at and had not grown."""
     looked = {intake.looked for intake in intakes if intake.looked}
-    note_growth(connection, new, now, looks)
     roots = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
-    note_look(connection, roots - new, now, looks)
+    note_look(connection, roots - set(grown), now, _looks(intakes))

@@ -1,16 +1,18 @@
-"""Keyed hashes, for what must be recognised and not be read.
+"""Hashes of names: with a key for what must be recognised and not be read, without one for what would be long.
 
 Who has the table and the key can ask of a name that they know whether it is in it, and nothing else.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
+from hashlib import blake2b, sha256
 
 from sqlalchemy import Connection, insert, select
 
+from relay.address import page
 from relay.store.tables import meta
 
 _KEY = "forgetting"
@@ -26,4 +28,14 @@ def get_key(connection: Connection) -> str:
 
 
 def digest(key: str, name: str) -> str:
-    return hmac.new(key.encode(), name.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), name.encode(), sha256).hexdigest()
+
+
+def short(name: str) -> str:
+    """A long name as it is looked up: 96 bits of it (BLAKE2b, RFC 7693), which nobody finds another name for."""
+    return urlsafe_b64encode(blake2b(name.encode(), digest_size=12).digest()).decode()
+
+
+def short_page(address: str) -> str:
+    """The page that an address leads to (:func:`relay.address.page`) as it is looked up; "" where it is none."""
+    return short(there) if (there := page(address)) else ""

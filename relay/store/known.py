@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from relay.address import host_of, page
+from relay.address import host_of
 from relay.authenticity import is_from_home, is_home, may_replace, with_quoted_words
 from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
+from relay.store.keyed import short, short_page
 from relay.store.names import add_names
 from relay.store.rows import Query, among, insert_rows, update_rows
 from relay.store.tables import aliases, micros, posts
@@ -75,6 +76,8 @@ _NEW = (
     "listed",
     "seen",
     "next_check",
+    "grew",
+    "next_look",
 )
 _CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "hidden", "listed", "next_check")
 _RECLAIM = "(alias) DO UPDATE SET post = excluded.post"
@@ -96,10 +99,12 @@ class Entry:
     hidden: bool = False
     """It counts as deleted because of a stop, which may be undone."""
     next_check: datetime | None = None
+    grew: datetime | None = None
+    next_look: datetime | None = None
     seen: datetime | None = None
-    data: str = ""
+    data: bytes = b""
     page: str = ""
-    """Its address as it is compared, as the database has it."""
+    """A hash of its address as it is compared, as the database has it."""
     read: Post | None = None
     """What ``data`` says, or will say once it is written."""
     new: bool = False
@@ -248,8 +253,9 @@ def load(connection: Connection, intakes: Sequence[Intake]) -> Known:
     if not refs:
         return Known((), {}, 0)
     there = {one for intake in intakes for one in _pages(intake)}
-    names = {row.alias: row.uri for row in _ALIASES(connection, names=refs | there)}
-    twins = {row.uri for row in _PAGES(connection, pages=there)} if there else set()
+    called = {short(name): name for name in refs | there}
+    names = {called[row.alias]: row.uri for row in _ALIASES(connection, names=called)}
+    twins = {row.uri for row in _PAGES(connection, pages=[*map(short, there)])} if there else set()
     rows = _POSTS(connection, names=refs.union(names.values(), twins))
     [(last,)] = _LAST(connection)
     return Known((Entry(**row._asdict()) for row in rows), names, last)
@@ -286,7 +292,7 @@ def _pages(intake: Intake) -> Iterator[str]:
 def add_neighbours(connection: Connection, known: Known) -> set[int]:
     """Know also what stands at the pages of posts that were changed: it may have read alike. Returns all there."""
     changed = [entry for entry in known if (entry.edited or entry.removed) and not entry.new]
-    there = {one for entry in changed for one in (entry.page, page(entry.post.url)) if one}
+    there = {one for entry in changed for one in (entry.page, short_page(entry.post.url)) if one}
     if not there:
         return set()
     uris = {row.uri for row in _PAGES(connection, pages=there)}
@@ -302,7 +308,7 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
     add_names(connection, {entry.post.author for entry in known if entry.new})
     for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
-        rows = [(name, known.entries[uri].id) for name, uri in names.items()]
+        rows = [(short(name), known.entries[uri].id) for name, uri in names.items()]
         insert_rows(connection, aliases, ("alias", "post"), rows, conflict)
 
 
@@ -315,7 +321,7 @@ def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
         entry.source,
         post.origin,
         entry.author,
-        page(post.url),
+        short_page(post.url),
         micros(entry.published),
         encode(post),
         1,
@@ -325,6 +331,8 @@ def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
         allows_lists(post),
         seen,
         micros(entry.next_check) if entry.next_check else None,
+        micros(entry.grew) if entry.grew else None,
+        micros(entry.next_look) if entry.next_look else None,
     )
 
 
@@ -344,7 +352,7 @@ def _changed_row(entry: Entry) -> tuple[Any, ...]:
     return (
         post.origin,
         entry.author,
-        page(post.url),
+        short_page(post.url),
         micros(entry.published),
         encode(post),
         entry.revision,

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from relay.ports import Lease, Page
 from relay.schedule import next_look
+from relay.store.known import Known
 from relay.store.pages import pages_of
 from relay.store.rows import Query, among, update_rows
 from relay.store.tables import micros, posts
@@ -50,12 +51,20 @@ def save_look(connection: Connection, root: str, then: datetime | None) -> None:
     update_rows(connection, posts, ("next_look",), "uri", [(micros(then) if then else None, root)])
 
 
-def note_growth(connection: Connection, grown: Collection[str], now: datetime, looks: Sequence[timedelta]) -> None:
-    """These threads have just grown, or been relayed for the first time: the looks begin anew."""
+def note_growth(
+    connection: Connection, known: Known, grown: Collection[str], now: datetime, looks: Sequence[timedelta]
+) -> None:
+    """These threads have just grown, or been relayed for the first time: the looks begin anew.
+
+    Of posts that are new that is not written here, but with them.
+    """
     if not looks:
         return
-    due = micros(now + looks[0])
-    rows = [(micros(now), due, root) for root in sorted(grown)]
+    due = now + looks[0]
+    new = [entry for root in grown if (entry := known.entries.get(root)) and entry.new]
+    for entry in new:
+        entry.grew, entry.next_look = now, due
+    rows = [(micros(now), micros(due), root) for root in sorted(set(grown).difference(entry.uri for entry in new))]
     update_rows(connection, posts, ("grew", "next_look"), "uri", rows)
 
 

@@ -9,13 +9,13 @@ from itertools import chain
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, case, func, or_, select
 
-from relay.address import page
 from relay.authenticity import is_home
 from relay.model import Action, Post, PostUri, Removed
 from relay.ports import Counts, Page, State
 from relay.store.content import decode
 from relay.store.counters import get_unknown
 from relay.store.forgotten import without_quotes
+from relay.store.keyed import short, short_page
 from relay.store.rows import Record, among
 from relay.store.tables import aliases, deliveries, posts
 from relay.store.twins import foreign_names
@@ -93,10 +93,10 @@ def get_page_of(connection: Connection, ref: str) -> Page | None:
 
 def _named(connection: Connection, ref: str) -> str | None:
     """The thread of what has this alias, or is at this address of its author's own host, or of where it was read."""
-    for thread, data in connection.execute(_OF_ALIAS, {"ref": ref}):
+    for thread, data in connection.execute(_OF_ALIAS, {"ref": short(ref)}):
         if ref not in foreign_names(decode(data)):
             return str(thread)
-    for thread, author, origin in connection.execute(_OF_PAGE, {"page": page(ref)}):
+    for thread, author, origin in connection.execute(_OF_PAGE, {"page": short_page(ref)}):
         if is_home(ref, author) or is_home(ref, origin):
             return str(thread)
     return None

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    LargeBinary,
     Select,
     Table,
     Text,
@@ -177,7 +178,8 @@ def _run(connection: Connection, statement: str, columns: tuple[str, ...], rows:
 def _insert(table: Table, columns: tuple[str, ...], conflict: str, dialect: Dialect) -> str:
     new = f"VALUES ({', '.join('?' * len(columns))})"
     if dialect.name == "postgresql":
-        new = f"SELECT * FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
+        values = ", ".join(_value(table, column) for column in columns)
+        new = f"SELECT {values} FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
     return f"INSERT INTO {table.name} ({', '.join(columns)}) {new} ON CONFLICT {conflict}"
 
 
@@ -186,13 +188,22 @@ def _update(table: Table, columns: tuple[str, ...], key: str, where: str, dialec
     if dialect.name != "postgresql":
         sets = ", ".join(f"{column} = ?" for column in columns)
         return f"UPDATE {table.name} SET {sets} WHERE {key} = ? AND {where}"  # noqa: S608 - our own names
-    sets = ", ".join(f"{column} = new.{column}" for column in columns)
+    sets = ", ".join(f"{column} = {_value(table, column)}" for column in columns)
     new = _records(table, (*columns, key), (*columns, _MET), dialect)
     return f"UPDATE {table.name} SET {sets} FROM {new} WHERE {table.name}.{key} = new.{_MET} AND {where}"  # noqa: S608 - our own names
 
 
 def _records(table: Table, columns: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> str:
     """Rows that are given as JSON, under names that may differ from the columns'."""
-    kinds = [table.c[column].type.compile(dialect).partition(" ")[0] for column in columns]
+    kinds = ["TEXT" if _is_binary(table, c) else table.c[c].type.compile(dialect).partition(" ")[0] for c in columns]
     fields = ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
     return f"json_to_recordset(%s::JSON) AS new ({fields})"
+
+
+def _value(table: Table, column: str) -> str:
+    """A new value as PostgreSQL keeps it: in JSON, bytes are base64."""
+    return f"decode(new.{column}, 'base64')" if _is_binary(table, column) else f"new.{column}"
+
+
+def _is_binary(table: Table, column: str) -> bool:
+    return isinstance(table.c[column].type, LargeBinary)

@@ -19,7 +19,7 @@ from relay.model import Author, Post, PostUri
 from relay.ports import Effect, Forgotten, Intake, Mention, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub
 from relay.store.forgotten import add_marks, taken_out
-from relay.store.keyed import digest, get_key
+from relay.store.keyed import digest, get_key, short
 from relay.store.known import load_named
 from relay.store.names import as_author, authors_called, delete_names, names_called, names_of
 from relay.store.requests import save_effect
@@ -36,9 +36,9 @@ _POSTS = select(posts.c.id, posts.c.uri, posts.c.root, posts.c.data, posts.c.del
 _BY_AUTHORS = _POSTS.where(among(posts.c.author, "authors")).order_by(posts.c.id)
 _BY_URIS = _POSTS.where(among(posts.c.uri, "uris")).order_by(posts.c.id)
 _OF_THREADS = _POSTS.where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots"))).order_by(posts.c.id)
-_named = select(aliases.c.post).where(among(aliases.c.alias, "refs"))
+_named = select(aliases.c.post).where(among(aliases.c.alias, "keys"))
 _OF_POST = select(posts.c.root, posts.c.uri).where(
-    or_(posts.c.id.in_(_named), among(posts.c.uri, "refs"), among(posts.c.page, "refs"))
+    or_(posts.c.id.in_(_named), among(posts.c.uri, "refs"), among(posts.c.page, "keys"))
 )
 _AUTHOR = (
     select(posts.c.author).where(among(posts.c.author, "names")).limit(1),
@@ -150,7 +150,7 @@ def _found(connection: Connection, kind: StopKind, names: Collection[str]) -> _F
 
 def _thread_of(connection: Connection, ref: str) -> _Found:
     refs = {ref.strip(), page(ref)} - {""}
-    roots = {row.root or row.uri for row in connection.execute(_OF_POST, {"refs": refs})}
+    roots = {row.root or row.uri for row in connection.execute(_OF_POST, {"refs": refs, "keys": [*map(short, refs)]})}
     return connection.execute(_OF_THREADS, {"roots": roots}).all() if roots else []
 
 

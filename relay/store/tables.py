@@ -1,6 +1,6 @@
 """The tables; their indexes are in ``indexes``.
 
-Times are kept as microseconds since 1970 in UTC, rich values as JSON of the dataclasses in ``model``.
+Times are kept as microseconds since 1970 in UTC, posts as :mod:`relay.store.content` writes them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -139,9 +140,9 @@ posts = Table(
     Column("source", Key, nullable=False),
     Column("origin", Key, nullable=False),
     Column("author", Key, nullable=False),
-    Column("page", Key, nullable=False),  # its web address as it is compared (relay.address), or ""
+    Column("page", Key, nullable=False),  # a hash of its web address as it is compared (relay.address), or ""
     Column("published", Moment, nullable=False),
-    Column("data", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("reply_to", Key),
     Column("root", Key),  # set on every member, the root too, once a thread has two posts
@@ -253,7 +254,7 @@ requests = Table(
 aliases = Table(
     "aliases",
     metadata,
-    Column("alias", Key, primary_key=True),
+    Column("alias", Key, primary_key=True),  # a hash of it (relay.store.keyed)
     Column("post", Number, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select
 
 from relay.hashtag import fold
 from relay.model import CHAT, Destination
+from relay.store.content import to_json
 from relay.store.tables import deliveries, destinations, posts, subscription_tags, subscriptions
 
 _LATEST = 500
@@ -24,7 +25,7 @@ class _Tagged(msgspec.Struct):
     unlisted: bool = False
 
 
-_decode: Callable[[str], _Tagged] = msgspec.json.Decoder(_Tagged).decode
+_decode: Callable[[bytes], _Tagged] = msgspec.json.Decoder(_Tagged).decode
 
 _listed = select(destinations.c.name).where(destinations.c.listed)
 PUBLIC = or_(subscriptions.c.origin != CHAT, subscriptions.c.destination.in_(_listed))
@@ -74,7 +75,7 @@ def list_tags(connection: Connection, destination: Destination, community: str, 
 
 def _written(connection: Connection, ours: dict[str, str]) -> Iterator[str]:
     for data in connection.execute(_NEWEST, ours).scalars():
-        post = _decode(data)
+        post = _decode(to_json(data))
         if not post.unlisted:
             yield from post.tags
     for topic in connection.execute(_TOPICS, ours).scalars():
