@@ -100,3 +100,20 @@ def mastodon(name: str, first: int, count: int) -> bytes:
 
 
 HABITS = {"rss": rss, "atom": atom, "mastodon": mastodon}
+
+
+@lru_cache(maxsize=4)
+def varied(turn: int) -> list[bytes]:
+    """Documents of every kind that a relay meets, with other entries at each turn: the ordinary ones are the first."""
+    plain = [write(f"feed{number}", turn * 2, 40) for number in range(12) for write in HABITS.values()]
+    large = [write("large", turn * 100, 1_000) for write in HABITS.values()]
+    odd = [b"<!DOCTYPE rss>" + body.partition(b"?>")[2] for body in plain[:6]]
+    long = "<p>Many <b>words</b> were <a href='https://ayllu.example/'>twisted</a> into one rope.</p>" * 2_000
+    texts = "".join(f"<item><guid>{turn} {n}</guid><description>{escape(long)}</description></item>" for n in range(5))
+    hostile = [
+        b"<item><title>x</title></item>" * (6_000 + turn),
+        b"<item><author>" + b"a" * (60_000 + turn) + b"</author></item>",
+        b"<a>" * (40_000 + turn) + b"</a>" * (40_000 + turn),
+        texts.encode(),
+    ]
+    return [*plain, *large, *odd, *(b"<rss version='2.0'><channel>" + body + b"</channel></rss>" for body in hostile)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import sys
 from contextlib import suppress
 from datetime import timedelta
 
@@ -29,9 +30,33 @@ async def watch_store(store: Store) -> None:
             pass  # the loops tell of it
 
 
-async def give_back_memory() -> None:
-    """Hand back what starting up took and nobody needs any more: some megabytes, where the C library keeps them."""
-    await asyncio.sleep(2)
-    gc.collect()
-    with suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
+SWITCH = timedelta(milliseconds=1)
+"""After which a thread that computes gives way to the event loop; by Python's own choice after five."""
+THRESHOLDS = 1_000, 5, 400
+"""New objects until the youngest are looked through for circles, until the younger ones are, until all are.
+
+A look through a hundred thousand objects holds the loop for ten milliseconds, and by Python's own choice there is one
+whenever a quarter of all are new: while a feed of a thousand entries is read, several. Circles are made of few of ours.
+"""
+
+
+async def tend_memory(settled: timedelta = timedelta(seconds=2)) -> None:
+    """Until cancelled, no thread and no search for garbage holds the event loop for long.
+
+    What starting up took and nobody needs any more is handed back: some megabytes, where the C library keeps them. What
+    it left, the program itself, is never looked through again; ``settled`` is how long it takes.
+    """
+    before = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(SWITCH.total_seconds())
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        await asyncio.sleep(settled.total_seconds())
+        gc.collect()
+        gc.freeze()
+        with suppress(OSError, AttributeError):  # only glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
+        await asyncio.Event().wait()
+    finally:  # this process may go on to something else
+        gc.unfreeze()
+        sys.setswitchinterval(before[0])
+        gc.set_threshold(*before[1])

@@ -42,6 +42,9 @@ def in_order(posts: Iterable[Post]) -> list[Post]:
 
     What is of one time and answers nothing here stays in its order: a feed may date all its entries alike.
     """
+    posts = list(posts)
+    if not any(post.reply_to for post in posts) and len({post.uri for post in posts}) == len(posts):
+        return sorted(posts, key=lambda one: one.published)
     bag = _Bag(posts, _NO_LINKS)
     placed: dict[PostUri, Post] = {}
     for post in sorted(bag.readable.values(), key=lambda one: one.published):

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from relay.sources.feed_news import compare
 from relay.sources.feed_posts import Item
-from relay.sources.rss.news import compare
 from tests.feed_samples import items, rss
 from tests.test_rss_cursor import told
 

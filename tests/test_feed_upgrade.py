@@ -19,9 +19,9 @@ from relay.manner import Manner, Mode
 from relay.match import index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.ports import Store
+from relay.sources.feed_former import marks
 from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
-from relay.sources.rss.former import marks
 from relay.store import open_store
 from relay.store.tables import micros
 from tests.databases import PostgresServer

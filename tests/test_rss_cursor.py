@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
+from relay.sources.feed_news import News, compare
 from relay.sources.feed_posts import Item
 from relay.sources.rss.cursor import BACK_AFTER, Cursor, Moving, seconds
-from relay.sources.rss.news import News, compare
 from relay.testing import NOON, post
 
 DAY = timedelta(days=1)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from relay.http import Answer, Http
 from relay.model import Edited, Published
+from relay.sources.feed_changes import Change, Changes, Known, find_changes
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_read import read
 from relay.sources.feed_worker import FeedWorker
@@ -35,9 +36,10 @@ class Worker(FeedWorker):
         self.forgetful = forgetful
         self.entries: list[int] = []
 
-    async def parse(
-        self, body: bytes, content_type: str, around: str = "", known: Collection[str] = ()
-    ) -> Document | None:
+    async def read(self, body: bytes, known: Known) -> tuple[Changes, Sequence[Change]]:
+        return find_changes(body, known, self._parse)
+
+    def _parse(self, body: bytes, content_type: str, around: str, known: Collection[str]) -> Document:
         document = read(body, content_type, around, () if self.forgetful else known)
         self.entries.append(len(document.entries))
         return document

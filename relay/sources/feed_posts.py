@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -37,7 +36,7 @@ _PLAYERS = ("text/html", "application/x-shockwave-flash")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A post, and that by which a later look at the feed knows it again (:mod:`relay.sources.rss.identity`)."""
+    """A post, and that by which a later look at the feed knows it again (:mod:`relay.sources.feed_identity`)."""
 
     post: Post
     raw: Post
@@ -99,23 +98,14 @@ class Setting:
 
 def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
     """The entries as posts, oldest first, each once. Dates that are missing or to come are ``setting.now``."""
-    return arranged([work() for _, work in works(document, setting)])
-
-
-def works(document: Document, setting: Setting) -> Iterator[tuple[int, Callable[[], Item]]]:
-    """The same in steps, in the document's order: for each entry the length of its text, and what makes an item of it.
-
-    A step takes time in proportion to the length: for who must not be held up, and :func:`arranged` at the end.
-    """
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
     links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
     names = _names(entries, links)
     entries = _told_apart(entries, names, _own_names(entries, links))
-    for name, entry in zip(names, entries, strict=True):
-        yield len(entry.body.text), partial(_read_item, entry, name, setting)
+    return _arranged([_read_item(entry, name, setting) for name, entry in zip(names, entries, strict=True)])
 
 
-def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
+def _arranged(items: Sequence[Item]) -> tuple[Item, ...]:
     """Each once, oldest first, those of one moment in the reverse of the order given; and who answers whom."""
     once: dict[str, Item] = {}
     for item in items:

@@ -1,13 +1,14 @@
 """The process that parses feeds: a question on standard input, an answer on standard output. Starts quickly.
 
-A question is a :class:`Question` and a document, an answer a :class:`relay.sources.feed_parse.Document`, each with its
-length before it. The process ends when its input does, so it outlives nobody, and when a document takes more memory or
-more of the processor's time than it may: what others do on the machine does not count.
+A question is a :class:`Question` and a document, an answer an :class:`Answer` and the news, each with its length before
+it. The process ends when its input does, so it outlives nobody, and when a document takes more memory or more of the
+processor's time than it may: what others do on the machine does not count.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import struct
 import sys
@@ -15,34 +16,40 @@ from typing import IO
 
 import msgspec
 
-from relay.sources.feed_parse import Document
-from relay.sources.feed_read import read
+from relay.sources.feed_changes import Changes, Known, find_changes
 
-_QUESTION = struct.Struct("!II")
-_ANSWER = struct.Struct("!I")
+_SIZES = struct.Struct("!II")
 _MEMORY = 1 << 30
+_LATER = 5
+"""How much later than the relay itself it gets a processor that is wanted by both."""
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True):
-    """How to read a document (:func:`relay.sources.feed_read.read`)."""
+    """What is known of a feed, and how long reading it may take."""
 
     seconds: float
     """Of the processor's time that it may take."""
     longest: float
     """Seconds by the clock; if nobody is left who ends this process, it ends itself."""
-    content_type: str
-    around: str = ""
-    known: frozenset[str] = frozenset()
+    known: Known
 
 
-def ask(questions: IO[bytes], answers: IO[bytes], question: Question, body: bytes) -> Document:
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What a document says, without its news: whoever takes them up does so one by one."""
+
+    changes: Changes
+    sizes: list[int]
+    """The length of each news (:class:`relay.sources.feed_changes.Change`), which follow one another."""
+
+
+def ask(questions: IO[bytes], answers: IO[bytes], question: Question, body: bytes) -> tuple[Answer, bytes]:
     """Put one question to a process and wait. Raises ``EOFError`` or ``OSError`` where the process ends over it."""
     head = msgspec.msgpack.encode(question)
-    questions.write(_QUESTION.pack(len(head), len(body)) + head)
+    questions.write(_SIZES.pack(len(head), len(body)) + head)
     questions.write(body)
     questions.flush()
-    (size,) = _ANSWER.unpack(_take(answers, _ANSWER.size))
-    return msgspec.msgpack.decode(_take(answers, size), type=Document)
+    size, news = _SIZES.unpack(_take(answers, _SIZES.size))
+    return msgspec.msgpack.decode(_take(answers, size), type=Answer), _take(answers, news)
 
 
 def _take(pipe: IO[bytes], size: int) -> bytes:
@@ -54,16 +61,20 @@ def _take(pipe: IO[bytes], size: int) -> bytes:
 
 def main() -> None:
     _limit_memory()
+    if sys.platform != "win32":
+        os.nice(_LATER)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(EOFError, BrokenPipeError, MemoryError, RecursionError):
         while True:
-            head, size = _QUESTION.unpack(_take(questions, _QUESTION.size))
+            head, size = _SIZES.unpack(_take(questions, _SIZES.size))
             question, body = msgspec.msgpack.decode(_take(questions, head), type=Question), _take(questions, size)
             _limit_time(question.seconds, question.longest)
-            document = read(body, question.content_type, question.around, question.known)
-            answer = msgspec.msgpack.encode(document)
+            changes, found = find_changes(body, question.known)
+            news = [msgspec.msgpack.encode(change) for change in found]
+            answer = msgspec.msgpack.encode(Answer(changes, list(map(len, news))))
             _limit_time(0, 0)
-            answers.write(_ANSWER.pack(len(answer)) + answer)
+            answers.write(_SIZES.pack(len(answer), sum(map(len, news))) + answer)
+            answers.writelines(news)
             answers.flush()
 
 

@@ -13,7 +13,6 @@ from relay.sources.feed_json import is_json, parse_json
 from relay.sources.feed_parse import Document, parse
 from relay.sources.feed_slices import Slices, cut
 
-_SMALL, _OBJECTS = 200_000, 1_000
 _OF_ITSELF = frozenset(
     ["title", "ttl", "truncated", "hubs", "topic", "skip_hours", "skip_days", "found", "slices", "around", "entries"]
 )
@@ -43,8 +42,3 @@ def _around(document: Document, slices: Slices) -> str:
     """A digest of all that holds for entries; what a document says of itself alone is no part of that."""
     head = [getattr(document, one.name) for one in fields(document) if one.name not in _OF_ITSELF]
     return blake2b(slices.around + msgspec.msgpack.encode(head), digest_size=6).hexdigest()
-
-
-def is_quick(body: bytes) -> bool:
-    """Whether :func:`read` takes a few milliseconds at most, whatever the document holds."""
-    return is_json(body) and len(body) <= _SMALL and body.count(b"{") <= _OBJECTS

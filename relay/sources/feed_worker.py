@@ -1,4 +1,4 @@
-"""Feeds are parsed in a process of their own, with limits on time and memory; a small JSON Feed is parsed at once.
+"""Feeds are read in a process of their own, with limits on time and memory; here only their news arrive.
 
 feedparser holds the interpreter for hours over some hundred kilobytes of hostile text (a regular expression for e-mail
 addresses is enough), and who may subscribe may name a feed of theirs. So a document that takes too long costs the
@@ -11,17 +11,16 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import time
 import weakref
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import IO, cast
 
+import msgspec
+
 from relay.sources import feed_process
-from relay.sources.feed_parse import Document
-from relay.sources.feed_posts import Item, Setting, arranged, works
-from relay.sources.feed_process import Question
-from relay.sources.feed_read import is_quick, read
+from relay.sources.feed_changes import Change, Changes, Known
+from relay.sources.feed_process import Answer, Question
 
 LIMIT, LIMIT_PER_MB = timedelta(seconds=10), timedelta(seconds=2)
 """Of the processor's time for one document; an ordinary one of 100 entries takes a twentieth of a second."""
@@ -30,47 +29,47 @@ PATIENCE = 12
 LARGE = 1_000_000
 """Bytes of a document that nobody else has to wait for."""
 
-_SLICE = 0.002
-"""Seconds for which the event loop is held at a time while entries become posts."""
-_LONG = 20_000
-"""Characters of a text that becomes a post in a thread."""
+TURN = 100_000
+"""Bytes of news that are taken up in one turn of the event loop: half a millisecond."""
 
-
-async def items_of(document: Document, setting: Setting) -> tuple[Item, ...]:
-    """The document's entries as posts (:func:`relay.sources.feed_posts.read_items`), without holding up the loop."""
-    items: list[Item] = []
-    await asyncio.sleep(0)
-    begun = time.perf_counter()
-    for length, work in works(document, setting):
-        items.append(await asyncio.to_thread(work) if length > _LONG else work())
-        if time.perf_counter() - begun > _SLICE:
-            await asyncio.sleep(0)
-            begun = time.perf_counter()
-    await asyncio.sleep(0)
-    posts = arranged(items)
-    await asyncio.sleep(0)  # what is made of a thousand of them takes some milliseconds, too
-    return posts
+_NEWS = msgspec.msgpack.Decoder(Change)
 
 
 class FeedWorker:
-    """Has documents parsed, large ones beside the others. The processes end with this."""
+    """Has documents read, large ones beside the others. The processes end with this."""
 
     def __init__(self, limit: timedelta = LIMIT) -> None:
         self._limit = limit
         self._ordinary, self._large = _Parser(), _Parser()
+        self._taking_up = asyncio.Lock()
 
-    async def parse(
-        self, body: bytes, content_type: str, around: str = "", known: Collection[str] = ()
-    ) -> Document | None:
-        """What the document says that is not known (:func:`relay.sources.feed_read.read`).
+    async def read(self, body: bytes, known: Known) -> tuple[Changes, Sequence[Change]] | None:
+        """What the document says that is not known (:func:`relay.sources.feed_changes.find_changes`).
 
         None where that takes too long or too much memory, or breaks the parser.
         """
-        if is_quick(body):
-            return read(body, content_type)
         seconds = (self._limit + LIMIT_PER_MB * (len(body) / 1e6)).total_seconds()
-        question = Question(seconds, seconds * PATIENCE, content_type, around, frozenset(known))
-        return await (self._large if len(body) > LARGE else self._ordinary).parse(question, body)
+        question = Question(seconds, seconds * PATIENCE, known)
+        answer = await (self._large if len(body) > LARGE else self._ordinary).ask(question, body)
+        if answer is None:
+            return None
+        async with self._taking_up:  # what two documents brought is not taken up in the same turns
+            return answer[0].changes, await _taken_up(*answer)
+
+
+async def _taken_up(answer: Answer, news: bytes) -> list[Change]:
+    """The news as values, so many at a time that the event loop is not held up."""
+    view, at, since = memoryview(news), 0, 0
+    changes = list[Change]()
+    for size in answer.sizes:
+        if since and since + size > TURN:
+            await asyncio.sleep(0)
+            since = 0
+        changes.append(_NEWS.decode(view[at : at + size]))
+        at, since = at + size, since + size
+    if since < at:  # there were several turns, and the next step will take its time, too
+        await asyncio.sleep(0)
+    return changes
 
 
 class _Parser:
@@ -80,7 +79,7 @@ class _Parser:
         self._turn = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def parse(self, question: Question, body: bytes) -> Document | None:
+    async def ask(self, question: Question, body: bytes) -> tuple[Answer, bytes] | None:
         async with self._turn:
             if self._process is None or self._process.poll() is not None:
                 self._process = await asyncio.to_thread(self._start)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from relay.sources.feed_standing import Slices
+
 MOVED_AFTER = timedelta(days=1)
 MOVED_POLLS = 3
 """A permanent redirect is believed when it led to the same place so often, over so long: many are mistakes."""
@@ -21,25 +23,6 @@ class Moving(msgspec.Struct, frozen=True, array_like=True):
     to: str
     since: int
     polls: int
-
-
-class Slice(msgspec.Struct, frozen=True, array_like=True):
-    """An entry that was read: its name, a digest of its page, and when it was published, 0 where it does not say."""
-
-    name: str
-    page: str = ""
-    date: int = 0
-
-
-class Slices(msgspec.Struct, frozen=True, array_like=True):
-    """The entries of the last document by digests of their bytes (:mod:`relay.sources.rss.standing`)."""
-
-    place: str = ""
-    around: str = ""
-    """Digests of the address, and of all that entries' meaning depends on beside their bytes."""
-    read: dict[str, Slice] = {}
-    passed: str = ""
-    """Those that were too many to be looked at, one digest after the other."""
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,7 +62,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried: int = 0
     """When the first address was last asked, while another one serves."""
     items: dict[str, str] = {}
-    """Of each entry the marks by which it is known again: :func:`relay.sources.rss.identity.Mark`."""
+    """Of each entry the marks by which it is known again: :func:`relay.sources.feed_identity.Mark`."""
     gone: str = ""
     """The names of entries that left the document long ago."""
     slices: Slices | None = None

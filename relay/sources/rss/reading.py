@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,16 +15,13 @@ import msgspec
 from relay.http import Answer, Cookies, Forbidden, Http, Manner
 from relay.model import Event
 from relay.ports import Gone, TryLater
+from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_discovery import Lead, leads
-from relay.sources.feed_parse import Document
-from relay.sources.feed_posts import Item, note, setting_of
-from relay.sources.feed_worker import FeedWorker, items_of
+from relay.sources.feed_worker import FeedWorker
 from relay.sources.off_loop import off_loop
-from relay.sources.rss import standing
-from relay.sources.rss.cursor import Cursor, Slice, moment, seconds
+from relay.sources.rss.cursor import Cursor, moment, seconds
 from relay.sources.rss.hints import hints
 from relay.sources.rss.manners import FEEDS, asked, habit, is_stale
-from relay.sources.rss.news import compare
 from relay.sources.rss.replies import CLOSED, is_page, nature, refused, without_answer
 
 _ACCEPT = (
@@ -89,15 +86,6 @@ class Reading:
 
     def is_stale(self, now: datetime) -> bool:
         return is_stale(moment(self.cursor.latest), timedelta(seconds=self.cursor.gap), now)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    """What was read of a document, and what stands in it as before."""
-
-    document: Document
-    items: Sequence[Item]
-    others: Mapping[str, Slice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +153,12 @@ class Reader:
         read = await self._read(visit, answer, now)
         if isinstance(read, TryLater):
             return await self._led(visit, way, answer, read)
-        document = read.document
+        document = read[0].document
         if document.truncated and not visit.seeded:  # its missing half would be taken for news at the next poll
             return _fail(visit, TryLater(f"{answer.url} broke off in the middle of the feed"))
         whole = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified, body=body)
         none = msgspec.structs.replace(visit.cursor, etag="", modified="", body="")
-        return self._take(replace(visit, cursor=none if document.truncated else whole), answer, read, now)
+        return self._take(replace(visit, cursor=none if document.truncated else whole), answer, *read, now)
 
     async def _led(self, visit: Visit, way: _Way, answer: Answer, failed: TryLater) -> Reading:
         """No feed stands at the address: read the first one that the answer leads to."""
@@ -192,44 +180,34 @@ class Reader:
             failed = replace(failed, reason=f"{failed.reason}, and names none; give the address of the feed itself")
         return replace(_nowhere(visit, failed, readings), place=answer.url)
 
-    async def _read(self, visit: Visit, answer: Answer, now: datetime) -> _Entries | TryLater:
-        """What of the document does not stand there as before; all of it where that has to do with the rest."""
-        before = standing.known(visit.cursor.slices, answer.url, visit.cursor.items) if visit.cursor.slices else {}
-        while True:
-            document = await self._parse(answer, visit.cursor.slices.around if visit.cursor.slices else "", before)
-            if isinstance(document, TryLater):
-                return document
-            setting = setting_of(document, address=visit.name, url=answer.url, now=now, feed=visit.feed)
-            items = await items_of(document, setting)
-            others = standing.others(document, before)
-            rest = others.values()
-            if not others or (standing.are_few(items, rest) and standing.are_apart(items, rest)):
-                return _Entries(document, items, others)
-            before = {}
-
-    async def _parse(self, answer: Answer, around: str, before: Collection[str]) -> Document | TryLater:
+    async def _read(self, visit: Visit, answer: Answer, now: datetime) -> tuple[Changes, Sequence[Change]] | TryLater:
         if what := nature(answer.body):
             return TryLater(f"{answer.url} is {what}")
-        content_type = answer.headers.get("content-type", "")
-        document = await self.worker.parse(answer.body, content_type, around, before)
-        if document is None:
+        cursor = visit.cursor
+        known = Known(
+            name=visit.name,
+            feed=visit.feed,
+            url=answer.url,
+            now=now,
+            content_type=answer.headers.get("content-type", ""),
+            newest=cursor.newest if visit.seeded else 0,
+            stood=cursor.stood,
+            items=cursor.items,
+            gone=cursor.gone,
+            slices=cursor.slices,
+        )
+        read = await self.worker.read(answer.body, known)
+        if read is None:
             return TryLater(f"{answer.url} is too large or too tangled to be read", CLOSED)
+        document = read[0].document
         if not document.version and not document.found:
             return TryLater(f"{answer.url} is not a feed")
-        return document
+        return read
 
-    def _take(self, visit: Visit, answer: Answer, read: _Entries, now: datetime) -> Reading:
-        document, items = read.document, read.items
-        known, said = visit.cursor, hints(document, answer.body, answer.headers, answer.url)
-        news = compare(
-            items,
-            known.items,
-            known.gone,
-            newest=moment(known.newest) if known.newest and visit.seeded else None,
-            unchanged=[one.name for one in read.others.values()],
-            stood=known.stood,
-        )
-        latest, gap = _dates(standing.dates(items, read.others.values()))
+    def _take(self, visit: Visit, answer: Answer, changes: Changes, news: Sequence[Change], now: datetime) -> Reading:
+        known, said = visit.cursor, hints(changes.document, answer.body, answer.headers, answer.url)
+        events = tuple([change.event() for change in news if not change.late])
+        latest, gap = _dates(changes.dates)
         cursor = msgspec.structs.replace(
             known,
             minutes=said.minutes,
@@ -240,18 +218,18 @@ class Reader:
             latest=latest,
             gap=gap,
             newest=max(known.newest, latest),
-            changed=seconds(now) if news.events or not known.changed else known.changed,
+            changed=seconds(now) if events or not known.changed else known.changed,
             lost=0,
             stood=False,
-            items=news.items,
-            gone=news.gone,
-            slices=standing.remembered(document, items, read.others, answer.url),
+            items=changes.items,
+            gone=changes.gone,
+            slices=changes.slices,
         )
         return Reading(
             cursor=cursor.follow(answer.moved, now),
-            events=news.events,
-            late=news.late,
-            note=note(document),
+            events=events,
+            late=tuple([change.event() for change in news if change.late]),
+            note=changes.note,
             asked=asked(answer.headers, cursor.minutes, now),
         )
 

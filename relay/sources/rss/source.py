@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from relay.sources.rss.push import Push
 from relay.sources.rss.reading import Reader, Reading, Visit
 
 STREAM = "websub"
+_MANY = 100
 _BETWEEN = re.compile(r"(?<!\s)\s++(?=(?:https?|feed):)", re.IGNORECASE)
 
 
@@ -91,6 +93,8 @@ class RssSource:
     async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
         before = Cursor.load(feed.cursor)
         reading = await self._read(feed, before if feed.seeded else before.unread())
+        if len(reading.events) > _MANY:  # the next steps take their time, too
+            await asyncio.sleep(0)
         after = reading.cursor
         cursor = after.dump() if after != before else None
         if reading.failed is not None:

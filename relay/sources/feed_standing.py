@@ -9,15 +9,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
+import msgspec
+
 from relay.address import page
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_posts import Item
-from relay.sources.rss.cursor import Slice, Slices, seconds
 
 _REMEMBERED = 2 * MANY
 """Entries of one document; of one that has more only the newest are."""
 _SIZE = 12
 """Characters of a digest."""
+
+
+class Slice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An entry that was read: its name, a digest of its page, and when it was published, 0 where it does not say."""
+
+    name: str
+    page: str = ""
+    date: int = 0
+
+
+class Slices(msgspec.Struct, frozen=True, array_like=True):
+    """The entries of the last document by digests of their bytes."""
+
+    place: str = ""
+    around: str = ""
+    """Digests of the address, and of all that entries' meaning depends on beside their bytes."""
+    read: dict[str, Slice] = {}
+    passed: str = ""
+    """Those that were too many to be looked at, one digest after the other."""
 
 
 def known(slices: Slices, url: str, names: Collection[str]) -> Mapping[str, Slice]:
@@ -68,12 +88,12 @@ def remembered(document: Document, items: Sequence[Item], rest: Mapping[str, Sli
 
 def dates(items: Iterable[Item], rest: Iterable[Slice]) -> list[int]:
     """When the entries were published, as far as they say so; seconds."""
-    said = [seconds(item.post.published) for item in items if item.date]
+    said = [int(item.post.published.timestamp()) for item in items if item.date]
     return said + [one.date for one in rest if one.date]
 
 
 def _slice(item: Item) -> Slice:
-    return Slice(item.name, _place(item), seconds(item.post.published) if item.date else 0)
+    return Slice(item.name, _place(item), int(item.post.published.timestamp()) if item.date else 0)
 
 
 def _is_lasting(item: Item) -> bool:

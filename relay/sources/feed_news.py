@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from relay.model import Edited, Event, Published
+from relay.model import Edited, Published
+from relay.sources import feed_former, feed_identity
+from relay.sources.feed_identity import Mark, mark
 from relay.sources.feed_posts import Item
-from relay.sources.rss import former, identity
-from relay.sources.rss.identity import Mark, mark
 
 PLAUSIBLE = timedelta(days=3)
 """How long before the newest entry a new one may be dated: publishers finish drafts, and date them back."""
@@ -21,9 +21,9 @@ _LONG_GONE = 500
 class News:
     """What a document says that the last ones did not."""
 
-    events: tuple[Event, ...]
+    events: tuple[Published | Edited, ...]
     """What is new or reads differently, oldest first."""
-    late: tuple[Event, ...]
+    late: tuple[Published, ...]
     """What is new here and was published long ago, oldest first."""
     items: dict[str, str]
     gone: str
@@ -54,11 +54,12 @@ def compare(
     marked = {item.name: mark(item, held=item.name in seen) for item in items}
     new = {item.name: item for item in items if item.name not in seen and item.name not in names}
     again = _known_again(new, marked, known, seen, present, newest=newest, stood=stood) if new else set()
-    events: list[Event] = []
-    late: list[Event] = []
+    events: list[Published | Edited] = []
+    late: list[Published] = []
     for item in items:
         if item.name in new and item.name not in again:
-            (late if _is_late(item, newest) else events).append(Published(item.post))
+            published = Published(item.post)
+            late.append(published) if _is_late(item, newest) else events.append(published)
         elif (before := known.get(item.name)) and before.words != item.text:
             events.append(Edited(item.post))
     stand = {name: _stands(seen[name], known[name]) for name in seen if name in present and name not in marked}
@@ -84,11 +85,11 @@ def _known_again(
 ) -> set[str]:
     """The names of new entries that are other names of old ones."""
     marks = {name: replace(one, held=True) if stood and not one.held else one for name, one in known.items() if one}
-    found = identity.old_ones({name: marked[name] for name in new}, marks, present)
+    found = feed_identity.old_ones({name: marked[name] for name in new}, marks, present)
     if len(marks) < len(known):
         older = {name: seen[name] for name, one in known.items() if not one}
         replaced = not marks and present.isdisjoint(older)
-        found |= former.old_ones(new.values(), older.values(), newest, replaced=replaced)
+        found |= feed_former.old_ones(new.values(), older.values(), newest, replaced=replaced)
     return found
 
 

@@ -1,0 +1,25 @@
+"""What keeps the event loop free is set while the relay runs, and undone behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from datetime import timedelta
+
+import pytest
+
+from relay.housekeeping import SWITCH, THRESHOLDS, tend_memory
+
+
+async def test_while_the_relay_runs_its_program_is_not_looked_through_and_no_thread_keeps_the_loop_out() -> None:
+    before = sys.getswitchinterval(), gc.get_threshold()
+    assert gc.get_freeze_count() == 0
+    tending = asyncio.create_task(tend_memory(timedelta(0)))
+    while not gc.get_freeze_count():
+        await asyncio.sleep(0)
+    assert sys.getswitchinterval() == pytest.approx(SWITCH.total_seconds())
+    assert gc.get_threshold() == THRESHOLDS
+    tending.cancel()
+    await asyncio.gather(tending, return_exceptions=True)
+    assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == (*before, 0)
