@@ -36,6 +36,11 @@ _READERS = (1, 2, 1)
 """Threads, each with a connection, that look rows up, that read threads and lists, that scan tables."""
 LONGEST_LOG = 128 * 2**20
 """Bytes of SQLite's write-ahead log; see :meth:`Database._shorten_log`. By itself it stays at a quarter of that."""
+_INCREMENTAL = 2
+"""The kind of SQLite's auto_vacuum in which empty pages are given back when that is asked for."""
+_PAGES_AT_ONCE = 100
+_SPARE = 64
+"""Empty pages that are always kept: a quarter of a megabyte."""
 _FORMS = "write store.url like sqlite:///relay.sqlite3 or postgresql://user@host/database"
 
 
@@ -122,6 +127,15 @@ class Database:
             if time.monotonic() > until:
                 return False
 
+    async def shrink(self, pause: float) -> None:
+        """Give back what the file has of empty pages, but for a tenth that is soon filled again, some at a time.
+
+        ``pause``: seconds in between. A file that an older relay made first has to be written anew (``compact``).
+        PostgreSQL looks after that itself. Raises :class:`StoreError`.
+        """
+        while self._is_sqlite and await self._writes.use(_give_back):  # noqa: ASYNC110 - a pause, no waiting
+            await asyncio.sleep(pause)
+
     async def _shorten_log(self) -> None:
         """SQLite begins its log anew when nobody reads in it. Where there is always somebody, readers wait a moment."""
         if self._place is None or self._place.log_size < LONGEST_LOG or time.monotonic() < self._look_again:
@@ -160,6 +174,17 @@ def _truncate_log(driver: Any) -> bool:
     busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     driver.execute(f"PRAGMA busy_timeout = {LOCK_WAIT * 1e3:.0f}").close()
     return not busy
+
+
+def _give_back(driver: Any) -> bool:
+    """Cut some empty pages off the file's end; False: few are left."""
+    free, pages, kind = (
+        driver.execute(f"PRAGMA {of}").fetchone()[0] for of in ("freelist_count", "page_count", "auto_vacuum")
+    )
+    if kind != _INCREMENTAL or free <= max(_SPARE, (pages - free) // 10):
+        return False
+    driver.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+    return True
 
 
 def connect(url: str, busy_timeout: timedelta) -> Database:
@@ -217,6 +242,8 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin below, where it can be said how
         try:
+            # first, while there is no page yet; of a file that has some it comes true when that is written anew
+            connection.cursor().execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
             connection.cursor().execute("PRAGMA journal_mode = WAL")
             connection.cursor().execute("PRAGMA synchronous = NORMAL")
             connection.cursor().execute("PRAGMA foreign_keys = ON")

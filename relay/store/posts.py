@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, or_, select, update
 
 from relay.model import Post
 from relay.ports import Lease
 from relay.store.content import decode
-from relay.store.names import delete_names
-from relay.store.rows import among, serialize
-from relay.store.tables import aliases, deliveries, folded, posts, tagged
+from relay.store.rows import Query, among, serialize
+from relay.store.tables import EPOCH, aliases, author_names, deliveries, folded, folds, posts, tagged
 
 _overdue = (
     posts.c.source == bindparam("source"),
@@ -38,7 +40,8 @@ def claim_rechecks(connection: Connection, source: str, lease: Lease, limit: int
     return [decode(row.data) for row in rows]
 
 
-_THREADS_AT_ONCE = 200
+_POSTS_AT_ONCE = 50
+_SLICE = timedelta(milliseconds=20)
 _mate = posts.alias("mate")
 _before = bindparam("before", type_=posts.c.seen.type)
 
@@ -47,30 +50,89 @@ def _waits(post: ColumnElement[int]) -> ColumnElement[bool]:
     return select(deliveries.c.id).where(deliveries.c.post == post, deliveries.c.settled.is_(None)).exists()
 
 
-_OLD = (
-    select(posts.c.uri)
+_NEXT = Query(
+    select(posts.c.id, posts.c.seen)
     .where(
-        or_(posts.c.root.is_(None), posts.c.root == posts.c.uri),
+        posts.c.seen >= bindparam("since", type_=posts.c.seen.type),
         posts.c.seen < _before,
+        or_(posts.c.seen > bindparam("since", type_=posts.c.seen.type), posts.c.id > bindparam("last")),
+    )
+    .order_by(posts.c.seen, posts.c.id)
+    .limit(_POSTS_AT_ONCE)
+)
+_OLD = Query(
+    select(posts.c.uri).where(
+        among(posts.c.id, "ids"),
+        or_(posts.c.root.is_(None), posts.c.root == posts.c.uri),
         ~_waits(posts.c.id),
         ~select(_mate.c.uri)
         .where(_mate.c.root == posts.c.uri, or_(_mate.c.seen >= _before, _waits(_mate.c.id)))
         .exists(),
     )
-    .limit(_THREADS_AT_ONCE)
 )
-_THREADS = select(posts.c.id, posts.c.author).where(or_(among(posts.c.uri, "roots"), among(posts.c.root, "roots")))
-_LEFT = select(posts.c.author).distinct().where(among(posts.c.author, "authors"))
+_THREADS = Query(
+    select(posts.c.id, posts.c.author).where(or_(among(posts.c.uri, "roots"), among(posts.c.root, "roots")))
+)
+_NAMELESS = delete(author_names).where(
+    among(author_names.c.author, "authors"), ~select(posts.c.id).where(posts.c.author == author_names.c.author).exists()
+)
 
 
-def delete_old(connection: Connection, before: datetime) -> int:
-    """Forget some threads, each whole, of which nothing is newer and nothing waits; 0 once there are no more."""
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one transaction came to: how many posts it forgot, and where the next one goes on; None: that was all."""
+
+    posts: int
+    place: tuple[datetime, int] | None
+
+
+_BEGIN = (EPOCH - timedelta(days=1), 0)
+
+
+def delete_old(
+    connection: Connection, before: datetime, place: tuple[datetime, int] | None = None, within: timedelta = _SLICE
+) -> Slice:
+    """Forget threads, each whole, of which nothing is newer and nothing waits, until ``within`` has passed.
+
+    Posts are looked at in the order in which they were seen, from ``place`` on.
+    """
     serialize(connection)
-    roots = connection.execute(_OLD, {"before": before}).scalars().all()
-    old = connection.execute(_THREADS, {"roots": roots}).all()
-    authors = {post.author for post in old}
+    until = time.monotonic() + within.total_seconds()
+    count, (since, last) = 0, place or _BEGIN
+    while rows := _NEXT(connection, before=before, since=since, last=last):
+        since, last = rows[-1].seen, rows[-1].id
+        roots = [row.uri for row in _OLD(connection, ids=[row.id for row in rows], before=before)]
+        count += _forget(connection, roots) if roots else 0
+        if time.monotonic() >= until:
+            return Slice(count, (since, last))
+    return Slice(count, None)
+
+
+def _forget(connection: Connection, roots: Collection[str]) -> int:
+    old = _THREADS(connection, roots=roots)
+    ids = [post.id for post in old]
     for column in (deliveries.c.post, aliases.c.post, tagged.c.post, folded.c.post, posts.c.id):
-        connection.execute(delete(column.table).where(among(column, "ids")), {"ids": [post.id for post in old]})
-    left = connection.execute(_LEFT, {"authors": authors}).scalars()
-    delete_names(connection, authors - set(left))
+        connection.execute(delete(column.table).where(among(column, "ids")), {"ids": ids})
+    connection.execute(_NAMELESS, {"authors": {post.author for post in old}})
     return len(old)
+
+
+_PAST = Query(
+    select(folds.c.id)
+    .where(
+        folds.c.closed < bindparam("before", type_=folds.c.closed.type),
+        ~select(folded.c.post).where(folded.c.fold == folds.c.id).exists(),
+        ~_waits(-folds.c.id),
+    )
+    .limit(_POSTS_AT_ONCE)
+)
+
+
+def delete_past_folds(connection: Connection, before: datetime) -> int:
+    """Forget some folds of which all posts are forgotten, with their deliveries; 0 once there are no more."""
+    ids = [row.id for row in _PAST(connection, before=before)]
+    if ids:
+        serialize(connection)
+        connection.execute(delete(deliveries).where(among(deliveries.c.post, "ids")), {"ids": [-one for one in ids]})
+        connection.execute(delete(folds).where(among(folds.c.id, "ids")), {"ids": ids})
+    return len(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -61,6 +62,8 @@ from relay.store.destinations import save_lost
 from relay.store.engine import Database
 from relay.store.tables import meta
 
+_PAUSE = 0.02
+"""Seconds between two slices of what may take its time."""
 _TOKEN = select(meta.c.value).where(meta.c.key == "token")
 
 
@@ -281,10 +284,19 @@ class SqlStore:
         await self._db.write(notes.save_note, owner, key, value, until)
 
     async def delete_old(self, before: datetime) -> int:
-        """Some threads a transaction, so that nothing else waits long. An error leaves the rest for the next time."""
-        total = 0
-        while count := await self._db.write(posts.delete_old, before):
-            total += count
+        """Some threads a transaction, and as long a pause after it, so that nothing else waits long.
+
+        An error, or a kill, leaves the rest for the next time.
+        """
+        done = await self._db.write(posts.delete_old, before)
+        total = done.posts
+        while done.place is not None:
+            await asyncio.sleep(_PAUSE)
+            done = await self._db.write(posts.delete_old, before, done.place)
+            total += done.posts
+        while await self._db.write(posts.delete_past_folds, before):  # noqa: ASYNC110 - a pause, no waiting
+            await asyncio.sleep(_PAUSE)
+        await self._db.shrink(_PAUSE)
         await self._db.write(audit.delete_audit, before)
         await self._db.write(notes.delete_notes, before)
         await self._db.write(requests.delete_requests, before)
