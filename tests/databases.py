@@ -81,13 +81,22 @@ class PostgresServer:
 
 
 def _empty(url: str) -> None:
-    tables = sql.SQL(", ").join(sql.Identifier(name) for name in metadata.tables if name != "meta")
+    tables = [name for name in metadata.tables if name != "meta"]
+    filled = sql.SQL(" UNION ").join(
+        sql.SQL("(SELECT {} FROM {} LIMIT 1)").format(sql.Literal(name), sql.Identifier(name)) for name in tables
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+        counted = connection.execute("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL").fetchall()
+        used = {name for (name,) in connection.execute(filled).fetchall()} | {
+            table for table in tables if any(name.startswith(f"{table}_") for (name,) in counted)
+        }
+        if used:  # each one costs two milliseconds
+            names = sql.SQL(", ").join(map(sql.Identifier, sorted(used)))
+            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
         connection.execute("UPDATE meta SET value = %s WHERE key = 'token'", [secrets.token_hex(5)])
 
 

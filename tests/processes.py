@@ -14,11 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pytest
-
 from relay.store import open_store
-
-takes_minutes = pytest.mark.skipif(os.environ.get("RELAY_TEST_REAL") != "1", reason="takes minutes: RELAY_TEST_REAL=1")
 
 
 def _limit(descriptors: int) -> None:

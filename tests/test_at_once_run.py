@@ -103,6 +103,7 @@ async def test_what_comes_at_once_and_late_is_told_in_the_chat(tmp_path: Path) -
     assert (edit["action"], edit["title"]) == ("edit", "entry 59, again.")
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("after", [0, 7])
 async def test_a_kill_in_between_loses_nothing_and_repeats_nothing(tmp_path: Path, after: int) -> None:

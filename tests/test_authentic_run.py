@@ -73,6 +73,7 @@ def claims(text: str) -> bool:
     return "@illa@victim" in text or f"{VICTIM}/@illa/stolen" in text or "I said this as well" in text
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("form", ["txt", "md", "html", "json"])
 async def test_unroll_shows_no_post_as_hers_that_another_server_tells(tmp_path: Path, form: str) -> None:
@@ -86,6 +87,7 @@ async def test_unroll_shows_no_post_as_hers_that_another_server_tells(tmp_path: 
     assert not claims(out)
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize(
     "changes",
@@ -128,6 +130,7 @@ async def test_neither_a_message_nor_a_page_shows_it_as_hers(tmp_path: Path) -> 
     assert any("is refused" in line for line in relay.log)
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_a_configured_instance_speaks_for_nobody_of_another_one(tmp_path: Path) -> None:
     """It forges a new post, edits and deletes; her own server's words stay."""

@@ -94,6 +94,7 @@ async def echo() -> AsyncIterator[tuple[Echo, str]]:
     await runner.cleanup()
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
 async def test_no_secret_is_printed_whatever_a_server_says(tmp_path: Path, echo: tuple[Echo, str], status: int) -> None:
     server, address = echo

@@ -172,6 +172,7 @@ async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: P
     assert "nothing was ever relayed" in err
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(100)
 async def test_the_demo_plays_and_everything_arrives(tmp_path: Path) -> None:
     code, out, err = await relay("demo", "--once", "--speed", "3", folder=tmp_path)
@@ -187,6 +188,7 @@ async def filled(folder: Path) -> None:
     await store.close()
 
 
+@pytest.mark.siege
 async def test_forgetting_says_what_it_did_and_can_be_undone(tmp_path: Path, stage: Stage) -> None:
     configured(tmp_path, stage)
     await filled(tmp_path)

@@ -382,6 +382,7 @@ plugin = Plugin(Nothing, lambda settings, host: FakeAdapter(name="smoke"))
 """
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("seconds", [-3600, -864_000, 864_000])
 async def test_a_relay_whose_clock_jumps_relays_on(tmp_path: Path, seconds: int) -> None:
     folder = tmp_path / "plugins"
@@ -418,6 +419,7 @@ async def _until_told(url: str, word: str) -> None:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.siege
 async def test_a_relay_that_starts_with_a_clock_that_was_set_back_reads_on(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage:
         config = configured(tmp_path, stage)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config_lines import Key, spots
+from tests.thorough import examples
 
 
 def test_keys_are_found_on_their_lines() -> None:
@@ -90,7 +91,7 @@ def keys_of(value: object, key: Key = ()) -> Iterator[Key]:
 
 
 @given(DOCUMENTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_key_of_any_document_is_found_where_it_is_written(text: str) -> None:
     try:
         tables = tomllib.loads(text)

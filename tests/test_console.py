@@ -33,6 +33,7 @@ from relay.model import (
 from relay.plugins import Host
 from relay.ports import Adapter, Sent, TryLater
 from relay.testing import AdapterContract, FakeInbox, delivery, in_thread, post, rich_post, text
+from tests.thorough import examples
 
 JSON = ConsoleSettings(format="json")
 CARD = ConsoleSettings()
@@ -169,7 +170,7 @@ def test_letters_of_all_scripts_are_written_as_they_are() -> None:
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_text_is_one_line_without_controls_and_reads_back(said: str) -> None:
     line = to_json(shown(post(title=said, warning=said)))
     assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", line)

@@ -30,6 +30,7 @@ from relay.model import (
 from relay.rich import Block, Form, Mark, Role, Span
 from relay.testing import NOON, author, delivery, in_thread, post, rich_post, text
 from tests.test_console import INK, shown
+from tests.thorough import examples
 
 
 def card_of(shown_post: Post, **card: Any) -> str:
@@ -207,7 +208,7 @@ def deliveries(draw: st.DrawFn) -> Delivery:
 
 
 @given(deliveries())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_foreign_control_reaches_a_pipe_or_a_terminal(hostile: Delivery) -> None:
     unwanted = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
     lines = render(hostile)
@@ -216,7 +217,7 @@ def test_no_foreign_control_reaches_a_pipe_or_a_terminal(hostile: Delivery) -> N
 
 
 @given(deliveries(), st.integers(30, 100))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_line_is_wider_than_the_terminal(wide: Delivery, width: int) -> None:
     painted = INK.sub("", to_terminal(render(wide), wide.action, width))
     assert max(cell_len(line) for line in painted.split("\n")) <= width

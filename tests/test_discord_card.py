@@ -37,6 +37,7 @@ from tests.discord_bodies import (
     spoken,
 )
 from tests.discord_reader import letters, read
+from tests.thorough import examples
 
 
 class Shouting(NullTranslations):
@@ -267,7 +268,7 @@ def test_a_relay_may_not_call_itself_so_either() -> None:
     assert username(replace(author(), name="", handle=""), "") == "Relay"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(WORDS, WORDS)
 def test_any_name_is_within_bounds(name: str, relay: str) -> None:
     given_name = username(replace(author(), name=name), relay)
@@ -317,7 +318,7 @@ def test_a_long_title_is_cut() -> None:
 # --- anything at all ---
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TEXTS, WORDS, st.sampled_from(LINKS), st.sampled_from(STYLES), st.booleans())
 def test_any_post_is_within_the_limits_and_keeps_its_words(
     body: Any, words: str, link: str, style: Style, age_restricted: bool

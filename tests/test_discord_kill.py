@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from relay.stage import Draft, Stage
-from tests.processes import RelayProcess, seeded, takes_minutes
+from tests.processes import RelayProcess, seeded
 from tests.servers.discord import LOST, DiscordServer, text_of
 from tests.test_relay_run import ILLA, database
 
@@ -132,14 +132,14 @@ async def besiege(folder: Path, *, channels: int, posts: int, kills: int, second
         assert server.too_many == 0
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     """30 posts to 3 channels, 2 kills; the long siege is below."""
     await besiege(tmp_path, channels=3, posts=30, kills=2, seconds=2)
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.real
 @pytest.mark.timeout(600)
 async def test_the_long_siege_of_twenty_channels(tmp_path: Path) -> None:

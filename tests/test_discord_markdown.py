@@ -14,6 +14,7 @@ from relay.testing import text
 from relay.text import from_html, honest, safe_url, units
 from tests.discord_bodies import LINK, PING, STRUCTURED, TEXTS, spoken
 from tests.discord_reader import letters, read
+from tests.thorough import examples
 
 B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
 
@@ -203,7 +204,7 @@ def test_a_cut_within_code_closes_the_block() -> None:
 # --- anything at all ---
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_any_text_survives_calls_nobody_and_hides_no_link(value: Text) -> None:
     source = markdown(value)

@@ -25,6 +25,7 @@ async def server() -> AsyncIterator[DiscordServer]:
         yield opened
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_every_mistake_has_a_clear_answer_and_changes_nothing(tmp_path: Path, server: DiscordServer) -> None:
     """One relay for all of them: to start it costs more than to ask it."""

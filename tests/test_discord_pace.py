@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.discord.pace import ALL_TOGETHER, INVALID_WITHIN, Busy, Pace, Route, Ticket, Wait, route
+from tests.thorough import examples
 
 POST = route("POST", "/channels/1/messages")
 
@@ -190,7 +191,7 @@ class Strict:
         return status, headers(max(0, self.limit - self.used), after, limit=self.limit)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     limit=st.integers(1, 7),
     window=st.floats(0.5, 8.0),
@@ -213,7 +214,7 @@ def test_one_after_the_other_never_meets_a_429_and_leaves_no_room_unused(
     assert waited <= windows * (window + 0.003)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     limit=st.integers(2, 7),
     hops=st.lists(st.tuples(st.floats(0.001, 0.3), st.floats(0.001, 0.3)), min_size=15, max_size=30),

@@ -153,6 +153,7 @@ async def follow_to_the_end(folder: Path, network: Network, server: DiscordServe
         assert problems(server.requests) == []
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(60)
 async def test_losing_the_gateway_stops_no_post_and_losing_the_right_to_post_pauses(
     tmp_path: Path, server: DiscordServer

@@ -16,6 +16,7 @@ from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import read_items, setting_of
 from relay.text import plain
 from tests.feed_samples import NOW, URL
+from tests.thorough import examples
 
 VERSION = "https://jsonfeed.org/version/1.1"
 
@@ -254,7 +255,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(_JSON, st.lists(_JSON, max_size=4))
 def test_no_json_raises(whole: Any, items: list[Any]) -> None:
     assert isinstance(parse_json(json.dumps(whole).encode()), Document)
@@ -264,7 +265,7 @@ def test_no_json_raises(whole: Any, items: list[Any]) -> None:
         assert post.url.startswith("http")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data())
 def test_no_damage_raises(data: st.DataObject) -> None:
     body = bytearray(feed({"id": "1", "title": "año", "tags": ["a"]}, {"id": "2", "content_html": "<p>x</p>"}))

@@ -53,6 +53,7 @@ def feed(title: str, *entries: tuple[str, str, datetime]) -> str:
     return f"<rss version='2.0'><channel><title>{title}</title>{items}</channel></rss>"
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("first", ["illa", "thief"])
 @pytest.mark.parametrize(
@@ -96,6 +97,7 @@ sweep = "300ms"
 """
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_a_feed_that_leads_to_a_post_elsewhere_neither_speaks_as_its_author_nor_hides_her(tmp_path: Path) -> None:
     """Whether it repeats her words or puts others there; and what it takes back later is its own alone."""

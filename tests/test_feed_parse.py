@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_posts import note
 from tests.feed_samples import FEEDS, NOW, document, posts, rss
+from tests.thorough import examples
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_bridge_that_reports_its_own_trouble_publishes_nothing() -> None:
 SEEDS = [path.read_bytes() for path in sorted(FEEDS.iterdir())]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_no_document_raises(data: st.DataObject) -> None:
     body = bytearray(data.draw(st.sampled_from(SEEDS)))
@@ -102,7 +103,7 @@ def test_no_document_raises(data: st.DataObject) -> None:
     assert all(post.url.startswith("http") and post.published <= NOW + timedelta(minutes=15) for post in found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=6, max_size=6))
 def test_no_text_raises(texts: list[str]) -> None:
     names = ("guid", "link", "title", "description", "pubDate", "category")

@@ -88,6 +88,7 @@ async def test_a_process_that_stands_still_is_ended_at_last() -> None:
     assert await title(worker, GOOD)
 
 
+@pytest.mark.siege
 async def test_nobody_waits_for_a_large_document() -> None:
     worker = FeedWorker(timedelta(seconds=1))
     large = asyncio.create_task(worker.read(HOSTILE + b" " * LARGE, known()))

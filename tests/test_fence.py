@@ -421,6 +421,7 @@ def configured(folder: Path, stage: Stage) -> Path:
     return file
 
 
+@pytest.mark.siege
 async def test_a_relay_among_broken_plugins_relays_on_and_stops_in_time(
     tmp_path: Path, plugins: Path, stage: Stage
 ) -> None:

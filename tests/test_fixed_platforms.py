@@ -260,6 +260,7 @@ to = ["fixed:room"]
 """
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(60)
 async def test_a_running_relay_brings_all_of_a_thread_and_tells_what_changed(tmp_path: Path) -> None:
     plugins = tmp_path / "plugins"

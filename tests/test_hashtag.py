@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relay.hashtag import fold, same
+from tests.thorough import examples
 
 NETWORKS = st.sampled_from(["mastodon", "bluesky", "another"])
 
@@ -79,7 +80,7 @@ def test_two_hashtags_are_one_where_they_fold_alike_and_are_hashtags(
 @given(st.text(), NETWORKS)
 @example("ͅΐ", "mastodon")
 @example("#\ufe0f#a", "bluesky")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_folding_twice_changes_nothing(tag: str, network: str) -> None:
     folded = fold(tag, network)
     assert fold(folded, network) == folded
@@ -87,6 +88,6 @@ def test_folding_twice_changes_nothing(tag: str, network: str) -> None:
 
 
 @given(st.text(st.characters(codec="ascii") | st.sampled_from("éÉßæÆøØñÑжЖαΑ")), NETWORKS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_case_makes_no_difference(tag: str, network: str) -> None:
     assert fold(tag, network) == fold(tag.upper(), network) == fold(tag.lower(), network) == fold(tag.title(), network)

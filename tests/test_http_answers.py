@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.http import retry_after
+from tests.thorough import examples
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -41,7 +42,7 @@ def test_what_a_server_asks_for_is_read(headers: dict[str, str], seconds: float 
     assert retry_after(headers, NOW) == (None if seconds is None else timedelta(seconds=seconds))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.dictionaries(st.sampled_from(["retry-after", "x-ratelimit-reset", "ratelimit-remaining"]), st.text()))
 def test_no_header_is_an_error(headers: dict[str, str]) -> None:
     asked = retry_after(headers, NOW)

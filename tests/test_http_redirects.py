@@ -14,6 +14,7 @@ from yarl import URL
 
 from relay.http import Cookies, Unreachable
 from tests.fetching import Names, answer, client, reason
+from tests.thorough import examples
 
 HOSTS = ("ayllu.example", "www.ayllu.example", "feeds.ayllu.example", "other.example", "evilayllu.example", "127.0.0.1")
 
@@ -168,7 +169,7 @@ COOKIE = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60))
 @given(
     st.lists(st.tuples(st.sampled_from(HOSTS), st.lists(COOKIE, max_size=3)), min_size=2, max_size=5),
     st.sampled_from(HOSTS),

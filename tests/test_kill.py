@@ -45,6 +45,7 @@ def plugins(tmp_path: Path) -> Path:
     return install_adapter(folder)
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(170)
 async def test_a_relay_that_is_killed_again_and_again_loses_nothing(
     tmp_path: Path, sink: Sink, plugins: Path, store_url: str
@@ -60,6 +61,7 @@ async def test_a_relay_that_is_killed_again_and_again_loses_nothing(
     siege.verdict()
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(170)
 async def test_two_relays_share_the_work_and_take_over_from_each_other(
     tmp_path: Path, sink: Sink, plugins: Path, postgres_url: str

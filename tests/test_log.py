@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from relay.log import Trouble, configure, get_logger, hide, redact
+from tests.thorough import examples
 
 BOT = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 THREE_PARTS = "MTA5ODc2NTQzMjEwOTg3NjU0.GxYzAb.abcdefghijklmnopqrstuvwxyz0123"
@@ -78,7 +79,7 @@ def test_what_is_no_secret_is_left_alone(said: str) -> None:
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_redacting_twice_changes_nothing_more(said: str) -> None:
     assert redact(redact(said)) == redact(said)
 

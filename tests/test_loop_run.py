@@ -27,12 +27,12 @@ from tests.servers.fediverse import Fediverse
 from tests.servers.feeds import FeedServer
 from tests.servers.floods import FLOODS
 from tests.test_relay_run import database
+from tests.thorough import THOROUGH
 
 EVERY = 0.25
 """Seconds between two questions, and the most that an answer may take of the loop's own time."""
-_ALL = os.environ.get("RELAY_TEST_REAL") == "1"
 _SOME = ("links never closed", "list items", "angle brackets")
-TEXTS = (*_SOME, *tuple(KINDS)[::14]) if _ALL else _SOME
+TEXTS = (*_SOME, *tuple(KINDS)[::14]) if THOROUGH else _SOME
 POSTS, LENGTH = 9, 120_000
 
 CONFIG = """\
@@ -151,6 +151,7 @@ async def hostile() -> AsyncIterator[Servers]:
         yield Servers(mastodon, bluesky, feeds, jetstream)
 
 
+@pytest.mark.siege
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not tell the time of a thread")
 @pytest.mark.timeout(600)
 async def test_health_is_told_while_every_server_is_hostile(tmp_path: Path) -> None:

@@ -311,6 +311,7 @@ async def test_it_can_be_stopped_at_any_moment(source: MastodonSource, stage: Fe
             await asyncio.sleep(pause)
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("seed", range(3))
 async def test_disconnects_at_random_moments_lose_nothing_and_bring_nothing_twice(stage: Fediverse, seed: int) -> None:
     """Over 2,000 posts each: what a stream lost polls find, and what both bring is one post."""

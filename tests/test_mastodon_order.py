@@ -49,6 +49,7 @@ def test_any_order_of_arrival_is_one_order(order: list[int]) -> None:
     assert [wish.uri for wish in intake.wishes] == [post.uri for post in told]
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("mode", ["posts", "threads"])
 async def test_a_thread_that_arrives_as_3_1_2_is_relayed_as_1_2_3_or_as_its_first_post(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from relay.sources.mastodon.place import PAGE, Place, begin, ordered, read_above, read_newest, read_place, was_hidden
 from tests.servers.fediverse import select
+from tests.thorough import examples
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -148,7 +149,7 @@ def test_a_timeline_that_showed_posts_was_never_hidden() -> None:
     assert not was_hidden(feed.place, [str(i) for i in numbers(PAGE)], NOW - timedelta(days=400))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     before=st.integers(0, 90),
     rounds=st.lists(st.tuples(st.integers(0, 130), st.integers(0, 10)), max_size=8),

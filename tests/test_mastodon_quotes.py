@@ -212,6 +212,7 @@ def test_of_several_servers_one_that_knows_that_it_was_taken_back_is_enough() ->
     assert copies.best(first, NOON).quote == second.quote
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_revoked_words_leave_the_message_and_the_page(tmp_path: Path) -> None:
     async with run() as home, RelayProcess(configured(tmp_path, "#rivers", home.base)) as relay:

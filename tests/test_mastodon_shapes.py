@@ -12,6 +12,7 @@ from relay.model import Post
 from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.shapes import Context, Instance, Status, identified, read, read_all
 from tests.servers.fediverse import Fediverse, Json
+from tests.thorough import examples
 
 HERE = "https://social.example"
 
@@ -80,7 +81,7 @@ FIELDS = st.sampled_from([*status()])
 PARTS = st.sampled_from(["account", "media_attachments", "quote", "poll", "card", "tags", "mentions"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(JSON)
 def test_arbitrary_json_never_raises(value: object) -> None:
     raw = json.dumps(value).encode()
@@ -90,7 +91,7 @@ def test_arbitrary_json_never_raises(value: object) -> None:
         read(raw, kind)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.dictionaries(FIELDS, JSON, max_size=4),
     PARTS,
@@ -103,7 +104,7 @@ def test_a_status_with_anything_in_any_field_never_raises(changes: Json, part: s
     parse(status() | {part: [nested] if many else nested} | changes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_never_raise(body: bytes) -> None:
     read_post(body, HERE)

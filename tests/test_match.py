@@ -28,6 +28,7 @@ from relay.model import (
 )
 from relay.sieve import Sieve
 from relay.testing import NOON, author, post
+from tests.thorough import examples
 
 FEED = Feed(id=FeedId(1), source="fake", address="https://ayllu.example/tag", seeded=True)
 
@@ -246,7 +247,7 @@ def test_the_ration_of_many_authors_is_bounded() -> None:
     assert len(subscribed.ration._brought) == 20_000  # there is no other way to see what it holds
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["Illa", "Sami"])), max_size=60), st.integers(1, 5))
 def test_in_no_hour_there_are_more_than_so_many_of_one_author(said: list[tuple[int, str]], most: int) -> None:
     subscribed = index([subscription(1, "console", feed=1, sieve=Sieve(per_hour=most))])

@@ -29,6 +29,7 @@ from tests.matrix_bodies import (
     is_within,
     letters,
 )
+from tests.thorough import examples
 
 SAMI = "https://ayllu.example/@sami"
 
@@ -248,7 +249,7 @@ def test_nobody_is_called_by_anything_of_a_post() -> None:
 # --- anything at all ---
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TEXTS, WORDS, st.sampled_from(LINKS), st.booleans(), st.booleans())
 def test_any_post_is_taken_and_keeps_its_words(
     body: Text, words: str, link: str, sensitive: bool, warned: bool

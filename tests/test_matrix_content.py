@@ -18,6 +18,7 @@ from adapters.matrix.card import Written
 from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
 from relay.language import words
 from tests.matrix_bodies import JOINER, WORDS, canonical, mentions
+from tests.thorough import examples
 
 SAY = words("en")
 WRITTEN = Written("Illa\nhangs", "<p>Illa<br>hangs</p>")
@@ -84,7 +85,7 @@ def test_a_message_in_a_thread_answers_its_root_for_those_who_know_no_threads() 
     assert content["body"] == "Illa\nhangs"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(WORDS, WORDS, st.text(max_size=4000))
 def test_any_picture_is_taken_and_mentions_nobody_wherever_it_says_so(alt: str, name: str, more: str) -> None:
     picture = Uploaded(PICTURE.url, PICTURE.mime, 1, 1, 1, name)

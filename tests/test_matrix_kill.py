@@ -16,7 +16,7 @@ import pytest
 
 from relay.stage import Draft, Stage
 from tests.matrix_homes import Home, Loopback, Real, seen
-from tests.processes import RelayProcess, seeded, takes_minutes
+from tests.processes import RelayProcess, seeded
 from tests.servers.matrix import MatrixServer
 from tests.servers.synapse import Synapse, running
 from tests.test_relay_run import ILLA, database
@@ -157,7 +157,7 @@ async def besiege(
         await siege.verdict()
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     """30 posts to 3 rooms, 3 kills; the long siege of a real homeserver is below."""
@@ -166,7 +166,7 @@ async def test_a_killed_relay_loses_nothing_and_repeats_nothing(tmp_path: Path) 
         assert server.faulty == []
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.real
 @pytest.mark.timeout(600)
 async def test_the_long_siege_of_a_real_homeserver(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from relay.testing import text
 from relay.text import scrub
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.matrix_bodies import JOINER, TEXTS, WORDS, Read, canonical, check, is_within, letters
+from tests.thorough import examples
 
 B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
 ROOM_ID = "!" + "GIncq0qLOx-" * 3 + "abcdefghij"
@@ -314,7 +315,7 @@ def test_a_long_answer_is_parted_between_its_blocks() -> None:
 # --- anything at all ---
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS)
 def test_any_text_survives_calls_nobody_and_hides_no_link(value: Text) -> None:
     shown = fitted((*value, *text("end")), 24_000)
@@ -327,7 +328,7 @@ def test_any_text_survives_calls_nobody_and_hides_no_link(value: Text) -> None:
         assert is_within(said, letters(shown.body))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(TEXTS, WORDS)
 def test_any_text_can_be_folded(value: Text, reason: str) -> None:
     shown = fitted(value, 24_000, hidden=quiet(reason))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from relay.stage import Draft, Person, Stage
 from tests.processes import RelayProcess, seeded
@@ -90,6 +91,7 @@ async def test_a_mention_is_answered_with_a_page_once_though_the_relay_is_killed
     assert len(answers(stage)) == 2
 
 
+@pytest.mark.siege
 async def test_an_author_says_stop_and_everything_is_gone(tmp_path: Path) -> None:
     async with Stage([ILLA, SAMI, KUSI, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await seeded(database(tmp_path), 3)
@@ -118,6 +120,7 @@ async def brought(relay: RelayProcess, uri: str) -> None:
     await relay.wait_until(lambda lines: any(line["uri"] == uri for line in lines))
 
 
+@pytest.mark.siege
 async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_killed_in_between(
     tmp_path: Path,
 ) -> None:
@@ -192,6 +195,7 @@ def lying(stage: Stage, liar: str, victim: str) -> None:
     stage.speaking.entity = entity
 
 
+@pytest.mark.siege
 async def test_a_stranger_under_an_author_s_name_silences_nobody_and_small_talk_deletes_nothing(
     tmp_path: Path,
 ) -> None:

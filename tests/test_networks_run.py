@@ -124,6 +124,7 @@ async def test_a_hashtag_is_followed_on_every_network_and_arrives_once(tmp_path:
         assert len(texts(relay.lines)) == 2
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_after_a_stop_the_firehose_goes_on_where_it_was(tmp_path: Path) -> None:
     async with everywhere() as place:
@@ -144,6 +145,7 @@ async def test_after_a_stop_the_firehose_goes_on_where_it_was(tmp_path: Path) ->
         assert found == ["Before", "Meanwhile", "After"]
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_an_account_of_bluesky_is_followed_by_its_handle(tmp_path: Path) -> None:
     async with everywhere() as place:

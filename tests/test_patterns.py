@@ -152,6 +152,7 @@ def test_every_pattern_is_in_the_list() -> None:
     assert {used.where for used in sources().used} >= BY_HAND.keys()
 
 
+@pytest.mark.siege
 def test_the_list_finds_what_is_quadratic() -> None:
     """The patterns that this program had, and others that people write."""
     for pattern, way in (

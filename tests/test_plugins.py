@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from relay import plugins
 from relay.plugins import Duration, Host, PluginError, Settings, duration_text
 from tests.third_party import MODULE, installed
+from tests.thorough import examples
 
 NO_HOST = cast("Host", None)  # what is built here borrows nothing
 
@@ -157,7 +158,7 @@ def test_a_duration_is_written_in_the_largest_unit_that_divides_it(span: timedel
 
 
 @given(st.integers(0, 10**12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_written_duration_reads_back(milliseconds: int) -> None:
     span = timedelta(milliseconds=milliseconds)
     assert SPAN.validate_python(duration_text(span)) == span

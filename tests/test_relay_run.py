@@ -105,6 +105,7 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
             await relay.stop()
 
 
+@pytest.mark.siege
 async def test_a_thread_is_linked_to_its_page(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await seeded(database(tmp_path), 3)
@@ -121,6 +122,7 @@ async def test_a_thread_is_linked_to_its_page(tmp_path: Path) -> None:
         await relay.stop()
 
 
+@pytest.mark.siege
 async def test_a_second_relay_on_the_same_file_is_told_to_wait(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage:
         config = configured(tmp_path, stage)
@@ -137,6 +139,7 @@ async def _runs(relay: RelayProcess) -> bool:
     return any("the relay runs" in line for line in relay.log)
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signals) -> None:
     async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
@@ -146,6 +149,7 @@ async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signa
     assert "Traceback" not in "".join(relay.log)
 
 
+@pytest.mark.siege
 async def test_a_port_that_is_taken_is_told_with_what_to_change(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage:
         config = configured(tmp_path, stage)

@@ -19,6 +19,7 @@ from relay.testing import NOON, author, post, rich_post, text
 from relay.web.markdown import text_markdown
 from relay.web.reading import minutes
 from relay.web.render import Format, Reading, as_json, html, markdown, page_html, plain_text, render_thread
+from tests.thorough import examples
 
 LINK = "https://ayllu.example/a"
 LINKS = ("", "https://ayllu.example/a?b=1&c=(2)", "http://ayllu.example/*_~[x]", "mailto:illa@ayllu.example")
@@ -116,7 +117,7 @@ class Nesting(HTMLParser):
 # --- rich text as HTML ---
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(TEXTS)
 def test_html_says_what_the_text_says_and_nothing_else_is_markup(value: Text) -> None:
     made = str(html(value))
@@ -164,7 +165,7 @@ def test_items_of_a_list_hold_what_is_deeper() -> None:
 # --- rich text as Markdown ---
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(TEXTS)
 def test_markdown_says_what_the_text_says_and_nothing_else_is_markup(value: Text) -> None:
     made = MarkdownIt("commonmark").enable(["strikethrough", "table"]).render(text_markdown(value))

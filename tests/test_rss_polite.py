@@ -62,6 +62,7 @@ async def seeded(store: Store) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.siege
 async def test_two_hundred_feeds_on_strict_hosts_are_read_and_no_host_is_hurried(store: Store) -> None:
     """Each host refuses a second request while it answers one, and any that comes too soon after the last.
 

@@ -23,6 +23,7 @@ from relay.sources.rss.cursor import Cursor
 from relay.sources.rss.reading import Reader, Reading, Visit
 from tests.feed_reading import NOW
 from tests.feed_samples import rss
+from tests.thorough import examples
 
 ADDRESS = "https://ayllu.example/feed"
 HOUR = timedelta(hours=1)
@@ -253,7 +254,7 @@ def _said(polls: Polls, reading: Reading) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(versions())
 async def test_whatever_a_feed_goes_through_the_same_comes_as_if_all_was_read(polled: list[tuple[str, int]]) -> None:
     sliced, whole = Polls(), Polls(worker=Worker(forgetful=True))

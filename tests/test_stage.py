@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from relay.stage import Draft, Item, Person, Picture, Stage
 from relay.stage.entities import Status, hashtags, html, snowflake
 from relay.stage.paging import cut_page
+from tests.thorough import examples
 
 JOINED = datetime(2024, 2, 29, tzinfo=UTC)
 ANA, BEN = (Person(username=who, name=who.title(), note="Invented.", joined=JOINED) for who in ("ana", "ben"))
@@ -83,7 +84,7 @@ async def test_the_link_header_names_the_neighbours_and_forgets_most_of_the_quer
     assert reader.link == ""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(count=st.integers(0, 30), limit=st.integers(1, 50), start=st.integers(-1, 30))
 def test_walking_with_any_limit_meets_each_newer_post_once(count: int, limit: int, start: int) -> None:
     posts = [

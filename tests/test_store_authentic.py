@@ -20,6 +20,7 @@ from relay.sources.mastodon.tag_rss import read_item
 from relay.store import open_store
 from relay.testing import NOON, author, post, text
 from tests.store_cases import ROOM, at, lease, said
+from tests.thorough import examples
 
 HERS = "https://ayllu.example"
 EVIL = ["https://evil.example", "https://ayllu.example.evil.example", "https://social.ayllu.example"]
@@ -143,7 +144,7 @@ async def tell(store: Store, events: Sequence[Event]) -> None:
 
 
 RUN = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None
+    max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None
 )
 
 

@@ -18,6 +18,7 @@ from relay.store import open_store
 from relay.store.subscriptions import read_sieve, write_sieve
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, delete, lease, publish, said, settled, states, wish
+from tests.thorough import examples
 
 PLENTY = Quota(destination=25, community=100)
 BRIDGE = Wanted(topic="#bridge", destination=ROOM)
@@ -405,7 +406,7 @@ async def test_what_became_of_a_filter_is_noted_as_people_write_it(store: Store)
     assert last.detail == "#bridge · words: rope · per_hour: —"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.builds(
         Sieve,

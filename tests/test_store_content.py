@@ -14,6 +14,7 @@ from relay.model import Post
 from relay.store.content import Change, change, decode, encode, stub, to_json
 from relay.store.tables import EPOCH, Moment, micros
 from relay.testing import post, rich_post
+from tests.thorough import examples
 
 words = st.text(st.characters(exclude_categories=["Cs"]))
 moments = st.datetimes(timezones=st.just(UTC), min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))  # noqa: DTZ001 - Hypothesis adds the zone
@@ -22,7 +23,7 @@ st.register_type_strategy(datetime, moments)
 posts = st.from_type(Post)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(posts)
 def test_a_post_reads_back_as_it_was_written(written: Post) -> None:
     assert decode(encode(written)) == written
@@ -47,7 +48,7 @@ def test_a_stored_post_says_nothing_that_goes_without_saying() -> None:
     assert len(encode(rich_post())) < len(msgspec.json.encode(rich_post())) / 5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(moments)
 def test_a_time_reads_back_to_the_microsecond(moment: datetime) -> None:
     column, dialect = Moment(), typing.cast(typing.Any, None)
@@ -59,7 +60,7 @@ def test_times_before_1970_are_negative() -> None:
     assert micros(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(posts)
 def test_a_reading_changes_nothing_against_itself(reading: Post) -> None:
     assert change(reading, reading) is Change.NONE

@@ -15,6 +15,7 @@ from relay.model import Action, Delivery, Destination, Post, Published, Subscrip
 from relay.ports import Intake, State, Store, Wanted, Wish
 from relay.testing import author, post
 from tests.store_cases import CLAIM, HALL, ROOM, carry, claim, delete, edit, lease, settled, uri
+from tests.thorough import examples
 
 CHAIN = tuple(post(number, reply_to=uri(number - 1) if number > 1 else "") for number in range(1, 5))
 REPLIES = Manner(follow=Follow.REPLIES)
@@ -206,7 +207,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, int]]:
 _worlds = iter(range(1, 10**6))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=histories(), follow=st.sampled_from(Follow))
 async def test_a_thread_ends_as_one_message_with_all_under_it(
     store: Store, deeds: list[tuple[str, int]], follow: Follow

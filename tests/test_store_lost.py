@@ -100,6 +100,7 @@ async def test_a_store_that_cannot_be_written_is_not_ready_though_it_can_be_read
         await store.close()
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("deed", [_delete, _replace])
 async def test_a_relay_whose_database_is_taken_away_ends_with_a_sentence(
     tmp_path: Path, deed: Callable[[Path], None]

@@ -13,6 +13,7 @@ from relay.model import Deleted, Edited, Place, Post, Published, Removed
 from relay.ports import Intake, Page, Store
 from relay.testing import author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, edit, lease, publish, said, uri
+from tests.thorough import examples
 
 CHAIN = (post(1), post(2, reply_to=uri(1)), post(3, reply_to=post(2).aliases[0]), post(4, reply_to=uri(3)))
 
@@ -63,7 +64,7 @@ def _together(posts: list[Post]) -> set[frozenset[str]]:
     return {frozenset(group) for group in groups.values()}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(posts=trees(), cut=st.integers(1, 8))
 async def test_answers_to_oneself_belong_together_whatever_the_order_and_the_batches(
     store: Store, posts: list[Post], cut: int

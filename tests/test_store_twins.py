@@ -31,6 +31,7 @@ from relay.store import open_store
 from relay.store.twins import are_alike, claims, is_copy
 from relay.testing import post, text
 from tests.store_cases import HALL, ROOM, carry, claim, delete, edit, lease, publish, said, settled
+from tests.thorough import examples
 
 ORIGINAL = post(source="pond")
 """Its author's server shows it at https://ayllu.example/@illa/1."""
@@ -402,7 +403,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(STEPS)
 async def test_whatever_others_do_a_reader_finds_what_the_author_says(
     steps: list[tuple[Post, type, str, bool]],

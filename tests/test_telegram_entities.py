@@ -13,6 +13,7 @@ from relay.testing import text
 from relay.text import honest, plain, safe_url, short
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.telegram_bodies import TEXTS, WORDS, all_of, check_words, letters, links, units
+from tests.thorough import examples
 
 B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
 
@@ -237,7 +238,7 @@ def test_a_long_answer_is_parted_between_its_blocks() -> None:
 # --- anything at all ---
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(TEXTS)
 def test_any_text_survives_calls_nobody_and_hides_no_link(value: Text) -> None:
     words = finished(drafted(value))

@@ -14,7 +14,7 @@ from relay.model import Action
 from relay.ports import State
 from relay.stage import Draft, Stage
 from relay.store import open_store
-from tests.processes import RelayProcess, seeded, takes_minutes
+from tests.processes import RelayProcess, seeded
 from tests.servers.telegram import TelegramServer, text_of
 from tests.test_relay_run import ILLA, database
 
@@ -140,7 +140,7 @@ async def skips(url: str) -> tuple[int, int]:
     return counts.deliveries.get((Action.SEND, State.SKIPPED), 0), counts.unknown
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.timeout(120)
 async def test_a_killed_relay_loses_nothing_and_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
     """30 posts to 3 groups, 2 kills; the long siege is below."""
@@ -150,7 +150,7 @@ async def test_a_killed_relay_loses_nothing_and_repeats_only_what_was_in_flight(
     assert siege.in_order()
 
 
-@takes_minutes
+@pytest.mark.siege
 @pytest.mark.real
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("on_unknown", ["resend", "skip"])

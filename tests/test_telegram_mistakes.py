@@ -24,6 +24,7 @@ async def server() -> AsyncIterator[TelegramServer]:
         yield opened
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(90)
 async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path: Path, server: TelegramServer) -> None:
     """One relay for all of them: to start it costs more than to ask it."""

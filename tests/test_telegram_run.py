@@ -118,6 +118,7 @@ async def follow_to_the_end(folder: Path, network: Network, server: TelegramServ
         assert problems(server.requests) == []
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(60)
 async def test_pictures_of_one_post_arrive_as_an_album_whose_words_follow_an_edit(
     tmp_path: Path, server: TelegramServer
@@ -143,6 +144,7 @@ async def test_pictures_of_one_post_arrive_as_an_album_whose_words_follow_an_edi
         assert problems(server.requests) == []
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(60)
 async def test_words_whose_pictures_telegram_refuses_arrive_once_with_links_to_them(
     tmp_path: Path, server: TelegramServer
@@ -185,6 +187,7 @@ def album(words: str) -> Document:
     )
 
 
+@pytest.mark.siege
 @pytest.mark.timeout(60)
 async def test_telegram_may_call_the_relay_instead_of_being_asked(tmp_path: Path, server: TelegramServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

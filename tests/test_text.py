@@ -24,6 +24,7 @@ from relay.text import (
     units,
     web_address,
 )
+from tests.thorough import examples
 
 # Text as it comes from outside: anything, lone surrogates too.
 ANYTHING = st.text(st.characters(exclude_categories=()) | st.sampled_from("\r\n\t \u200f\u202e\u2066\ud83d\ude00…#"))
@@ -55,7 +56,7 @@ def test_control_characters_overrides_and_lone_surrogates_do_not_pass_but_marks_
 
 
 @given(ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_scrubbed_text_is_encodable_and_holds_no_control_but_line_ends(text: str) -> None:
     scrubbed = scrub(text)
     scrubbed.encode()
@@ -82,7 +83,7 @@ def test_a_name_becomes_one_line_within_its_limit(text: str, limit: int, cleaned
 
 
 @given(ANYTHING, st.integers(-1, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_cleaned_line_is_within_its_limit_and_stays_as_it_is(text: str, limit: int) -> None:
     line = clean(text, limit=limit)
     assert len(line) <= max(0, limit)
@@ -149,7 +150,7 @@ def test_only_absolute_web_and_mail_addresses_are_safe(url: str, base: str, safe
 
 @given(ANYTHING, st.sampled_from(["", "https://a.example/b/", "mailto:x", "javascript:x", "https://[", "\ud800"]))
 @example("https://", "")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_whatever_is_made_an_address_of_is_one(url: str, base: str) -> None:
     for asked in (url, "https://a.example/" + url, "https://" + url, "mailto:" + url):
         safe = safe_url(asked, base=base)
@@ -256,7 +257,7 @@ def test_a_blank_line_may_fall_between_two_spans() -> None:
 
 
 @given(ANYTHING)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_plain_text_survives_but_for_its_white_space(text: str) -> None:
     found = from_plain(text)
     assert "".join(plain(found).split()) == "".join(scrub(text).split())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import from_html, scrub, text_content
+from tests.thorough import examples
 
 P, H, I, C = Form.PARAGRAPH, Form.HEADING, Form.ITEM, Form.CODE  # noqa: E741 - one letter per form keeps the table readable
 
@@ -266,7 +267,7 @@ HTML = st.lists(PARTS | st.text(max_size=5)).map("".join)
 
 
 @given(HTML | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_any_html_becomes_clean_blocks(html: str) -> None:
     for text in (from_html(html, base="https://b.example/"), from_html(html + "<i>" * 600)):
         for block in text:
@@ -278,7 +279,7 @@ def test_any_html_becomes_clean_blocks(html: str) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="<&\r", exclude_categories=["Cc", "Cs"])))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_text_between_tags_survives(text: str) -> None:
     read = text_content(from_html(f"<p>{text}</p>"))
     assert "".join(read.split()) == "".join(scrub(text).split())

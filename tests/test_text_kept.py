@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from relay.text import plain, read_html, safe_url
 from relay.text.pictures import MOST, same_picture
+from tests.thorough import examples
 
 BASE = "https://ayllu.example/one"
 
@@ -143,7 +144,7 @@ def _found(html: str) -> tuple[str, set[str]]:
 
 
 @given(HTML, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_every_word_and_every_address_comes_out(piece: Piece, is_large: bool) -> None:
     """Small, and as the beginning of a large text, which is rewritten before it is parsed."""
     read, addresses = _found(piece.html + ("<p>y</p>" * 600 if is_large else ""))
@@ -176,7 +177,7 @@ SIGNS = (
 
 
 @given(st.text() | st.lists(st.sampled_from(SIGNS)).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_nothing_raises_and_media_are_web_addresses(html: str) -> None:
     content = read_html(html, base=BASE)
     assert len(content.media) <= MOST

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, from_html, from_plain, graphemes, plain, text_content
+from tests.thorough import examples
 
 
 def utf16(text: str) -> int:
@@ -197,7 +198,7 @@ ADDRESS = regex.compile(r"(?<![A-Za-z0-9])https://a\.example/b_\(c\)")
 
 
 @given(TEXTS, st.integers(-1, 60), MEASURES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_cut_never_grows_keeps_the_start_and_spares_graphemes_and_addresses(
     blocks: Text, limit: int, measure: Callable[[str], int]
 ) -> None:
@@ -221,7 +222,7 @@ def test_a_cut_never_grows_keeps_the_start_and_spares_graphemes_and_addresses(
 
 
 @given(st.text("ab ", max_size=20), SPANS, st.integers(1, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_mention_a_hashtag_and_a_link_that_reads_as_an_address_go_whole_or_not_at_all(
     before: str, span: Span, limit: int
 ) -> None:
@@ -231,7 +232,7 @@ def test_a_mention_a_hashtag_and_a_link_that_reads_as_an_address_go_whole_or_not
 
 
 @given(st.text("ab ", min_size=1), st.integers(1, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_no_more_than_a_word_and_half_of_the_limit_is_given_up(words: str, limit: int) -> None:
     words = " ".join(words.split())
     shown = text_content(cut(text(words), limit))
@@ -239,7 +240,7 @@ def test_no_more_than_a_word_and_half_of_the_limit_is_given_up(words: str, limit
 
 
 @given(st.lists(WORDS, max_size=30).map("".join), st.integers(1, 80), MEASURES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_html_to_spans_to_cut_to_plain_says_what_the_author_said(
     words: str, limit: int, measure: Callable[[str], int]
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.unroll import in_order, told_in_order, unroll
+from tests.thorough import examples
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANA = Author(uri="https://ayllu.example/ana", name="Ana")
@@ -288,7 +289,7 @@ STRAIGHT_LINKS = SEEN.map(lambda seen: {below: above for below, above in seen.it
 
 
 @given(BAGS, SEEN, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_same_posts_give_the_same_thread_in_any_order_and_its_own_posts_give_it_again(
     posts: list[Post | Removed], links: Mapping[str, str], data: st.DataObject
 ) -> None:
@@ -304,7 +305,7 @@ def test_the_same_posts_give_the_same_thread_in_any_order_and_its_own_posts_give
 
 
 @given(st.lists(STRAIGHT_POSTS | GAPS, min_size=1, unique_by=lambda one: one.uri), STRAIGHT_LINKS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_the_posts_of_a_thread_alone_give_it_again_from_each_of_them(
     posts: list[Post | Removed], links: Mapping[str, str]
 ) -> None:
@@ -317,7 +318,7 @@ def test_the_posts_of_a_thread_alone_give_it_again_from_each_of_them(
 
 
 @given(BAGS, SEEN, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_thread_holds_each_post_once_by_one_author_and_none_of_a_removed_ones_words(
     posts: list[Post | Removed], links: Mapping[str, str], data: st.DataObject
 ) -> None:
@@ -345,7 +346,7 @@ def _answers(post: Post, other: Post, posts: Mapping[PostUri, Post]) -> bool:
 
 
 @given(st.lists(PLAIN_POSTS, max_size=12, unique_by=(lambda one: one.uri, lambda one: one.published)), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_posts_in_order_come_after_what_they_answer(posts: list[Post], data: st.DataObject) -> None:
     ordered = in_order(posts)
     assert ordered == in_order(data.draw(st.permutations(posts)))

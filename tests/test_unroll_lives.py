@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from relay.model import Post, Removed
 from relay.unroll import unroll
 from tests.test_unroll import BRU, NOON, gone, names, post
+from tests.thorough import examples
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def lives(draw: st.DrawFn) -> Life:
 
 
 @given(lives(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_what_a_thread_lived_through_is_read_in_its_order(life: Life, data: st.DataObject) -> None:
     anchor = data.draw(st.sampled_from([name for name in life.spine if name[0] != "-"]))
     thread = unroll(data.draw(st.permutations(life.posts)), anchor, links=life.links)

@@ -133,6 +133,7 @@ def told(relay: RelayProcess) -> list[str]:
     return [line for line in relay.log if not any(one in line for one in known)]
 
 
+@pytest.mark.siege
 async def test_bad_requests_are_counted_and_nothing_is_written(relay: tuple[RelayProcess, int]) -> None:
     process, port = relay
     for name, data in NO_HTTP.items():
@@ -165,6 +166,7 @@ async def test_the_files_of_a_running_relay_are_its_owner_s_alone(tmp_path: Path
     assert set(found.values()) == {0o600}
 
 
+@pytest.mark.siege
 async def test_what_breaks_off_is_not_written(relay: tuple[RelayProcess, int]) -> None:
     process, port = relay
     for data in (*CUT_OFF.values(), *NO_HTTP.values()):
@@ -176,6 +178,7 @@ async def test_what_breaks_off_is_not_written(relay: tuple[RelayProcess, int]) -
     assert told(process) == []
 
 
+@pytest.mark.siege
 async def test_odd_addresses_and_headers_are_answered_and_not_written(relay: tuple[RelayProcess, int]) -> None:
     process, port = relay
     requests = [f"GET {address} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n" for address in ODD_ADDRESSES]

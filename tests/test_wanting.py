@@ -19,6 +19,7 @@ from relay.sieve import Sieve
 from relay.testing import NOON, author, post, text
 from relay.wanting import LONGEST_PATTERN, Filter, Reading, flaw, is_choosy, objection
 from tests.store_cases import ROOM
+from tests.thorough import examples
 
 
 def why_not(said: Post, **wanted: Any) -> str | None:
@@ -217,7 +218,7 @@ def test_no_word_takes_long_on_any_text(word: str) -> None:
         assert time.perf_counter() - begun < 2
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.text(max_size=60) | st.from_regex(r"[()|*+?{}\[\]\\.^$a-c0-9,]{0,30}", fullmatch=True), st.text())
 def test_any_pattern_is_refused_or_can_be_used(pattern: str, said: str) -> None:
     if not flaw(pattern):

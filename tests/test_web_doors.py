@@ -19,7 +19,7 @@ import pytest
 from relay.descriptors import for_visitors
 from relay.stage import Draft, Stage
 from relay.web.doors import Capacity, Doors
-from tests.processes import RelayProcess, seeded, takes_minutes
+from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database
 
 # --- the rule ---
@@ -192,6 +192,7 @@ async def half_open(
     return opened
 
 
+@pytest.mark.siege
 async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage:
         relay = RelayProcess(configured(tmp_path, stage), descriptors=256)
@@ -218,6 +219,7 @@ async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_
     assert "Too many open files" not in log
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize(
     "rest", [b"Content-Length: 900000\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"]
 )
@@ -233,7 +235,7 @@ async def test_bodies_that_never_end_keep_nobody_out(tmp_path: Path, rest: bytes
         assert await relay.stop() == 0
 
 
-@takes_minutes
+@pytest.mark.siege
 async def test_who_sends_no_whole_head_or_reads_nothing_is_dropped(tmp_path: Path) -> None:
     async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await relay.running.wait()

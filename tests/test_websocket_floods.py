@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -19,8 +18,8 @@ from tests.servers import fediverse, misskey
 from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.floods import ENDLESS, EVENT, FLOODS, PING, TEXT, frame
 from tests.test_bluesky_jetstream import NOW, events, hear, so_many, stream_from, watch_for
+from tests.thorough import THOROUGH
 
-_ALL = os.environ.get("RELAY_TEST_REAL") == "1"
 LONGEST = 0.25
 """Seconds for which the loop may be held."""
 RUNS = 3
@@ -80,11 +79,12 @@ Client = Callable[[bytes], Awaitable[str]]
 _SOME = ("empty binary", "pings", "bombs of JSON", "pings after a goodbye")
 CASES = [
     *((listen, flood) for listen in (jetstream, mastodon_stream) for flood in FLOODS),
-    *((listen, flood) for listen in (jetstream_check, misskey_stream) for flood in (FLOODS if _ALL else _SOME)),
+    *((listen, flood) for listen in (jetstream_check, misskey_stream) for flood in (FLOODS if THOROUGH else _SOME)),
 ]
 """The same code reads the others' connections, so there a few are enough."""
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize(("listen", "flood"), CASES)
 async def test_no_flood_holds_the_loop(listen: Client, flood: str) -> None:
     least = float("inf")

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.thorough import THOROUGH
+
 
 def only_when_real() -> None:
     """Skip, unless real servers are wanted."""
-    if os.environ.get("RELAY_TEST_REAL") != "1":
+    if not THOROUGH:
         pytest.skip("runs a server in an environment of its own: set RELAY_TEST_REAL=1")
 
 
