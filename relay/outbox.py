@@ -101,7 +101,8 @@ class Outbox:
 
     def take(self, taken: Taken) -> None:
         """Start on what was claimed on the way, and look at the rest when it is due."""
-        self._start(taken.deliveries)
+        if taken.until is not None:
+            self._start(taken.deliveries, taken.until)
         if taken.due is not None:
             self._expect(taken.due)
 
@@ -129,16 +130,16 @@ class Outbox:
     async def _look(self) -> None:
         """Claim what is due, and find out when to look again."""
         self._next_look = self.tenure.clock() + self.idle  # before the claim: what comes during it is not forgotten
-        self._start(await self.tenure.persist(self._claim_due))
+        self._start(*await self.tenure.persist(self._claim_due))
         self._looked = self._free() > 0
         if self._looked:
             due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
             if due is not None:  # if it is due already, another process is about to claim it
                 self._expect(max(due, self.tenure.clock() + _BREATH))
 
-    async def _claim_due(self) -> Sequence[Delivery]:
-        claim = self.claim()
-        return await self.store.claim_deliveries(claim, self.tenure.leased()) if claim else ()
+    async def _claim_due(self) -> tuple[Sequence[Delivery], datetime]:
+        claim, lease = self.claim(), self.tenure.leased()
+        return await self.store.claim_deliveries(claim, lease) if claim else (), lease.until
 
     async def _rest(self) -> None:
         """Sleep until it is time to look, or the idle time is over."""
@@ -159,9 +160,9 @@ class Outbox:
             self._next_look = due
             self._woken.set()
 
-    def _start(self, deliveries: Sequence[Delivery]) -> None:
+    def _start(self, deliveries: Sequence[Delivery], until: datetime) -> None:
         for delivery in deliveries:
-            flight = asyncio.create_task(self._carry_out(delivery), name=f"deliver {delivery.id}")
+            flight = asyncio.create_task(self._carry_out(delivery, until), name=f"deliver {delivery.id}")
             self._flights.add(flight)
             flight.add_done_callback(self._ended)
 
@@ -177,7 +178,8 @@ class Outbox:
         if not self._looked and self._free() > 0:
             self._expect(self.tenure.clock())
 
-    async def _carry_out(self, ordered: Delivery) -> None:
+    async def _carry_out(self, ordered: Delivery, until: datetime) -> None:
+        """``until``: from when on another process may carry it out, so that this one must not."""
         adapter = self.adapters[ordered.destination.adapter]
         policy = Policy.of(adapter.limits, self.on_unknown)
         delivery = self._announced(adapter, ordered)
@@ -192,7 +194,7 @@ class Outbox:
             )
         else:
             whole = await self._with_thread(adapter, self._with_page(adapter, delivery))
-            outcome = await self._attempt(adapter, whole)
+            outcome = await self._attempt(adapter, whole, until)
             self._tell(delivery, outcome)
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
         if delivery is not ordered and settlement.state is State.SENT:  # what is deleted later goes with its notes
@@ -236,12 +238,15 @@ class Outbox:
             return replace(delivery, card=replace(card, posts=posts))
         return delivery
 
-    async def _attempt(self, adapter: Adapter, delivery: Delivery) -> Outcome:
+    async def _attempt(self, adapter: Adapter, delivery: Delivery, until: datetime) -> Outcome:
+        left = min(self.timeout, until - self.tenure.clock())
+        if left <= timedelta(0):  # this process, or the database, stood still for that long
+            return TryLater("its lease lapsed before it was tried", paced=True)
         try:
-            async with asyncio.timeout(self.timeout.total_seconds()):
+            async with asyncio.timeout(left.total_seconds()):
                 return await adapter.deliver(_brief(delivery))
         except TimeoutError:
-            return Unknown(f"no answer within {self.timeout.total_seconds():g} s")
+            return Unknown(f"no answer within {left.total_seconds():g} s")
         except Exception as error:
             log.exception("an adapter failed in a way that it should have answered with a value", delivery=delivery.id)
             return Unknown(f"a bug in the adapter: {type(error).__name__}")
@@ -269,13 +274,13 @@ class Outbox:
     async def _write(self, landings: Sequence[_Landing]) -> None:
         settlements = [landing.settlement for landing in landings]
 
-        async def act() -> Sequence[Delivery]:
-            claim = self._claim_for(self._free() + len(landings))
-            return await self.store.save_settlements(settlements, self.tenure.leased(), claim)
+        async def act() -> tuple[Sequence[Delivery], datetime]:
+            claim, lease = self._claim_for(self._free() + len(landings)), self.tenure.leased()
+            return await self.store.save_settlements(settlements, lease, claim), lease.until
 
-        claimed = await self.tenure.persist(act)
+        claimed, until = await self.tenure.persist(act)
         self._flights.difference_update(landing.flight for landing in landings)
-        self._start(claimed)
+        self._start(claimed, until)
         now = self.tenure.clock()
         for settlement in settlements:
             if settlement.due > now:

@@ -143,6 +143,8 @@ class Taken:
     posts: int = 0
     stale: tuple[FeedId, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    until: datetime | None = None
+    """When the lease of what was claimed lapses."""
     due: datetime | None = None
     """When the next of the destinations may be served that were given something to do and are not served yet."""
 

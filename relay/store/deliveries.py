@@ -31,7 +31,7 @@ from relay.store.counters import count_unknown
 from relay.store.folds import read_folds
 from relay.store.forgotten import without_quotes
 from relay.store.moves import lock_moving, move
-from relay.store.rows import Query, Record, among, update_rows
+from relay.store.rows import Query, Record, among, pipelined, update_rows
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
 
 _messages: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[MessageId, ...]).decode
@@ -139,6 +139,22 @@ def claim_deliveries(
     connection: Connection, claim: Claim, lease: Lease, token: str, among_names: Collection[str] | None = None
 ) -> list[Delivery]:
     """Claim heads of queues; of ``among_names`` only, where they are given."""
+    with pipelined(connection):
+        heads = _begin(connection, claim, lease, among_names)
+    return _begun(connection, heads, token)
+
+
+def _begun(connection: Connection, heads: Sequence[Record], token: str) -> list[Delivery]:
+    folded = [-row.post for row in heads if row.post < 0]
+    read = _read(connection, [row for row in heads if row.post >= 0])
+    folds = read_folds(connection, folded) if folded else {}
+    return [
+        _fold_delivery(row, token, folds[-row.post]) if row.post < 0 else _delivery(row, token, read) for row in heads
+    ]
+
+
+def _begin(connection: Connection, claim: Claim, lease: Lease, among_names: Collection[str] | None) -> list[Record]:
+    """The heads of the queues of the destinations that are due, in the order of these; they are begun and leased."""
     query = _DUE if among_names is None else _DUE_AMONG
     found = query(connection, now=lease.now, adapters=claim.adapters, limit=claim.limit, names=among_names)
     due = [row.name for row in found]
@@ -152,13 +168,7 @@ def claim_deliveries(
         _LEASE(connection, names=heads, owner=lease.owner, until=lease.until)
     if idle := set(due) - heads.keys():
         _REST(connection, names=idle)
-    read = _read(connection, [row for row in heads.values() if row.post >= 0])
-    folds = read_folds(connection, [-row.post for row in heads.values() if row.post < 0]) if others else {}
-    return [
-        _fold_delivery(row, token, folds[-row.post]) if row.post < 0 else _delivery(row, token, read)
-        for name in due
-        if (row := heads.get(name))
-    ]
+    return [heads[name] for name in due if name in heads]
 
 
 def _fold_delivery(row: Record, token: str, fold: Fold) -> Delivery:
@@ -224,20 +234,14 @@ _FORGIVE = Query(
     .where(among(deliveries.c.id, "ids"), deliveries.c.attempts > 1)  # one is left: it was begun
     .values(attempts=deliveries.c.attempts - 1)
 )
-_PENDING = Query(
-    select(destinations.c.name).where(
-        among(destinations.c.name, "names"),
-        select(_head.c.id).where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None)).exists(),
-    )
-)
-_REMEMBER = (
+_REMEMBER = Query(
     update(deliveries)
     .where(
         deliveries.c.post == bindparam("of"), deliveries.c.destination == bindparam("at"), deliveries.c.version == ""
     )
     .values(messages=bindparam("now_messages"))
 )
-_CANCEL = (
+_CANCEL = Query(
     update(deliveries)
     .where(
         deliveries.c.post == bindparam("of"),
@@ -246,6 +250,9 @@ _CANCEL = (
         deliveries.c.settled.is_(None),
     )
     .values(state=State.SKIPPED.value, note="the post itself was not sent", settled=_now)
+)
+_PENDING = (
+    "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.destination = destinations.name AND deliveries.settled IS NULL)"
 )
 _FREED = ("due", "not_before", "paused", "leased_by", "leased_until")
 _Settled = Sequence[tuple[Record, Settlement]]
@@ -257,19 +264,21 @@ def save_settlements(
     by_id = {_row_id(settlement.delivery, token): settlement for settlement in settlements}
     if any(settlement.moved for settlement in settlements):
         lock_moving(connection, settlements)
-    held = _HELD(connection, ids=by_id, owner=lease.owner)
-    settled = [(row, by_id[row.id]) for row in held]
-    if settled:
-        _save_outcomes(connection, settled, lease.now)
-        _forgive(connection, settled)
-        _save_messages(connection, settled)
-        _cancel_rest(connection, settled, lease.now)
-        _free(connection, settled)
-        for row, settlement in settled:
-            if settlement.moved:
-                move(connection, row.destination, settlement.moved, lease.now)
-        count_unknown(connection, sum(settlement.unknown for _, settlement in settled))
-    return claim_deliveries(connection, claim, lease, token) if claim else []
+    with pipelined(connection):
+        held = _HELD(connection, ids=by_id, owner=lease.owner)
+        settled = [(row, by_id[row.id]) for row in held]
+        if settled:
+            _save_outcomes(connection, settled, lease.now)
+            _forgive(connection, settled)
+            _save_messages(connection, settled)
+            _cancel_rest(connection, settled, lease.now)
+            _free(connection, settled)
+            count_unknown(connection, sum(settlement.unknown for _, settlement in settled))
+        moved = [(row.destination, settlement.moved) for row, settlement in settled if settlement.moved]
+        heads = _begin(connection, claim, lease, None) if claim and not moved else []
+    for old, new in moved:
+        move(connection, old, new, lease.now)
+    return claim_deliveries(connection, claim, lease, token) if claim and moved else _begun(connection, heads, token)
 
 
 def _row_id(delivery: DeliveryId, token: str) -> int:
@@ -296,33 +305,23 @@ def _forgive(connection: Connection, settled: _Settled) -> None:
 
 def _save_messages(connection: Connection, settled: _Settled) -> None:
     """An edit may leave other messages than the send did: the next edit or deletion is about those."""
-    new = [
-        {"of": row.post, "at": row.destination, "now_messages": msgspec.json.encode(settlement.messages).decode()}
-        for row, settlement in settled
-        if row.action == Action.EDIT and settlement.state is State.SENT and settlement.messages
-    ]
-    if new:
-        connection.execute(_REMEMBER, new)
+    for row, settlement in settled:
+        if row.action == Action.EDIT and settlement.state is State.SENT and settlement.messages:
+            messages = msgspec.json.encode(settlement.messages).decode()
+            _REMEMBER(connection, of=row.post, at=row.destination, now_messages=messages)
 
 
 def _cancel_rest(connection: Connection, settled: _Settled, now: datetime) -> None:
     """What never arrived needs no edit and no deletion."""
-    unsent = [
-        {"of": row.post, "at": row.destination, "now": now}
-        for row, settlement in settled
-        if row.action == Action.SEND and settlement.state in {State.FAILED, State.SKIPPED} and not settlement.pause
-    ]
-    if unsent:
-        connection.execute(_CANCEL, unsent)
+    for row, settlement in settled:
+        if row.action == Action.SEND and settlement.state in {State.FAILED, State.SKIPPED} and not settlement.pause:
+            _CANCEL(connection, of=row.post, at=row.destination, now=now)
 
 
 def _free(connection: Connection, settled: _Settled) -> None:
-    pending = {row.name for row in _PENDING(connection, names=[row.destination for row, _ in settled])}
     rows = []
     for row, settlement in settled:
         paused = settlement.pause or row.paused
         free = micros(settlement.due)
-        rows.append(
-            (free if row.destination in pending and not paused else None, free, paused, "", None, row.destination)
-        )
-    update_rows(connection, destinations, _FREED, "name", rows)
+        rows.append((None if paused else free, free, paused, "", None, row.destination))
+    update_rows(connection, destinations, _FREED, "name", rows, given=_PENDING)

@@ -38,7 +38,7 @@ def add_intakes(
     claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
     left = awake - {str(delivery.destination) for delivery in claimed}
     due = get_next_due_among(connection, left, lease.now) if left else None
-    return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed), due=due)
+    return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed), until=lease.until, due=due)
 
 
 def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[int, set[str]]:

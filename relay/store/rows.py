@@ -7,8 +7,8 @@ to the driver as they are, and rows to be written are tuples as the tables keep 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, cast
 
@@ -18,7 +18,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    LargeBinary,
     Select,
     Table,
     Text,
@@ -43,14 +42,15 @@ def serialize(connection: Connection) -> None:
 # --- lists as parameters ---
 
 
-class _Json(TypeDecorator[Iterable[Any]]):
-    """Any number of values as one parameter, in the form that both databases take apart quickest."""
+class _Listed(TypeDecorator[Iterable[Any]]):
+    """Any number of values as one parameter, in the form that each database takes apart quickest."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002 - the base's signature
-        return msgspec.json.encode(list(value or ())).decode()
+    def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> str:
+        values = list(value or ())
+        return _array(values) if dialect.name == "postgresql" else msgspec.json.encode(values).decode()
 
 
 class _Among(FunctionElement[bool]):
@@ -64,7 +64,7 @@ class _Among(FunctionElement[bool]):
 
 def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """The column is one of the values given as ``parameter``: one statement for any number of them, without a limit."""
-    return _Among(column, bindparam(parameter, type_=_Json()))
+    return _Among(column, bindparam(parameter, type_=_Listed()))
 
 
 @compiles(_Among, "sqlite")
@@ -74,13 +74,41 @@ def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 @compiles(_Among, "postgresql")
-def _any_of_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+def _any_of_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(clause, **options) for clause in element.clauses)
     kind = next(iter(element.clauses)).type.compile(compiler.dialect).partition(" ")[0]
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({values}::JSON)::{kind}))"
+    return f"{column} = ANY ({values}::{kind}[])"
+
+
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"'})
+
+
+def _array(values: Iterable[Any]) -> str:
+    """Values as PostgreSQL writes an array: of such it knows, as it does not of JSON, that they are but a few."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return f'"{value.translate(_ESCAPED)}"' if isinstance(value, str) else str(value)
 
 
 # --- statements, compiled once ---
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Send PostgreSQL one statement after the other: only who wants rows waits, and that for all at once.
+
+    For statements of this module alone: Core would take an answer that is not here yet for an empty one. An error may
+    be raised by a later statement than its own, or at the end.
+    """
+    driver = connection.connection.driver_connection if connection.dialect.name == "postgresql" else None
+    with driver.pipeline() if driver else nullcontext():
+        yield
 
 
 class Query:
@@ -149,7 +177,7 @@ def insert_rows(
 ) -> None:
     """Insert rows, in their order; ``conflict`` is what SQL is to do about those that are there already."""
     if rows:
-        _run(connection, _insert(table, columns, conflict, connection.dialect), columns, rows)
+        _run(connection, _insert(table, columns, conflict, connection.dialect), rows)
 
 
 def update_rows(
@@ -159,17 +187,20 @@ def update_rows(
     key: str,
     rows: Sequence[tuple[Any, ...]],
     where: str = "TRUE",
+    given: str = "",
 ) -> None:
-    """Set ``columns`` where ``key``, the last value of each row, is met; a key comes once at most."""
+    """Set ``columns`` where ``key``, the last value of each row, is met; a key comes once at most.
+
+    The first column becomes NULL where ``given``, a condition in SQL, does not hold.
+    """
     if rows:
-        _run(connection, _update(table, columns, key, where, connection.dialect), (*columns, _MET), rows)
+        _run(connection, _update(table, columns, key, where, given, connection.dialect), rows)
 
 
-def _run(connection: Connection, statement: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
     with closing(connection.connection.cursor()) as cursor:
         if connection.dialect.name == "postgresql":
-            records = [dict(zip(columns, row, strict=True)) for row in rows]
-            cursor.execute(statement, [msgspec.json.encode(records).decode()])
+            cursor.execute(statement, [*map(_array, zip(*rows, strict=True))])
         else:
             cursor.executemany(statement, rows)
 
@@ -178,32 +209,23 @@ def _run(connection: Connection, statement: str, columns: tuple[str, ...], rows:
 def _insert(table: Table, columns: tuple[str, ...], conflict: str, dialect: Dialect) -> str:
     new = f"VALUES ({', '.join('?' * len(columns))})"
     if dialect.name == "postgresql":
-        values = ", ".join(_value(table, column) for column in columns)
-        new = f"SELECT {values} FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
+        new = f"SELECT * FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
     return f"INSERT INTO {table.name} ({', '.join(columns)}) {new} ON CONFLICT {conflict}"
 
 
 @lru_cache
-def _update(table: Table, columns: tuple[str, ...], key: str, where: str, dialect: Dialect) -> str:
+def _update(table: Table, columns: tuple[str, ...], key: str, where: str, given: str, dialect: Dialect) -> str:
+    values = [f"new.{column}" if dialect.name == "postgresql" else "?" for column in columns]
+    if given:
+        values[0] = f"CASE WHEN {given} THEN {values[0]} END"
+    sets = ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True))
     if dialect.name != "postgresql":
-        sets = ", ".join(f"{column} = ?" for column in columns)
         return f"UPDATE {table.name} SET {sets} WHERE {key} = ? AND {where}"  # noqa: S608 - our own names
-    sets = ", ".join(f"{column} = {_value(table, column)}" for column in columns)
     new = _records(table, (*columns, key), (*columns, _MET), dialect)
     return f"UPDATE {table.name} SET {sets} FROM {new} WHERE {table.name}.{key} = new.{_MET} AND {where}"  # noqa: S608 - our own names
 
 
 def _records(table: Table, columns: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> str:
-    """Rows that are given as JSON, under names that may differ from the columns'."""
-    kinds = ["TEXT" if _is_binary(table, c) else table.c[c].type.compile(dialect).partition(" ")[0] for c in columns]
-    fields = ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
-    return f"json_to_recordset(%s::JSON) AS new ({fields})"
-
-
-def _value(table: Table, column: str) -> str:
-    """A new value as PostgreSQL keeps it: in JSON, bytes are base64."""
-    return f"decode(new.{column}, 'base64')" if _is_binary(table, column) else f"new.{column}"
-
-
-def _is_binary(table: Table, column: str) -> bool:
-    return isinstance(table.c[column].type, LargeBinary)
+    """Rows that are given as one array for each column, under names that may differ from the columns'."""
+    arrays = (f"%s::{table.c[column].type.compile(dialect).partition(' ')[0]}[]" for column in columns)
+    return f"unnest({', '.join(arrays)}) AS new ({', '.join(names)})"
