@@ -30,8 +30,8 @@ def test_a_post_reads_back_as_it_was_written(written: Post) -> None:
 
 
 STORED = b85decode(
-    "Lyy+P%AA~1Jz)6d0?T4(q-N&iBqC|Uh*?xU4q)XdDK0HB8<cx7QX7g!Pzu12)^Irrs0EtZJb`u+<1U~YM4AIR)B)WMsA&O|fUqV7"
-    "b68R^B$yNefCachUTJPpYLSAW9yA`Y#22bBL6HLh"
+    "Lyxw^%AA~1Jz%)y0*gs#<YngMBqC|Uh(T064q)Xd2`DWw8<goVQW1(qP>kb9OSl{b)B;Uao<KW^aTibxB8`C@>VWPB)HDD}I9QW_"
+    "IV=en5=;UCz=BpGuQWF)wMfBG4;p`1;tAE4pvVCL"
 )
 
 

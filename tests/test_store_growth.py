@@ -1,18 +1,30 @@
-"""A database that grows old: what it forgets goes in slices, and its space comes back."""
+"""A database that grows old: what it forgets goes in slices, and its space comes back,
+and what it holds is counted without being read.
+"""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
-from relay.model import Destination
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, func, select
+
+from relay.model import Action, Destination
+from relay.ports import State
 from relay.store import SqlStore, open_store
+from relay.store.counters import get_counts
 from relay.store.engine import connect
 from relay.store.posts import delete_old
+from relay.store.tables import deliveries, posts, tallies
 from relay.testing import post, text
-from tests.store_cases import at, publish, uri
+from tests.store_cases import HALL, ROOM, at, claim, delete, edit, lease, publish, settled, uri
 from tests.test_store_folds import DIGEST, bring, carry, subscribe
 from tests.test_store_open import SOON
 
@@ -95,3 +107,138 @@ async def test_digests_are_forgotten_with_the_last_of_their_posts(store: SqlStor
     assert await store.list_folded(sent.fold.slug, 9) is None
     await store.save_due_folds(at(120))
     assert [one.uri for one in await carry(store, 120)] == [uri(3)], "what waits goes on"
+
+
+# --- counts ---
+
+
+async def _publish(store: SqlStore, number: int, minute: int) -> None:
+    some = [post(one, title=f"at {minute}") for one in range(number, number + 3)]
+    await publish(store, *some, to=(ROOM, HALL), now=minute)
+
+
+async def _edit(store: SqlStore, number: int, minute: int) -> None:
+    await edit(store, post(number, title=f"edited at {minute}"))
+
+
+async def _delete(store: SqlStore, number: int, _minute: int) -> None:
+    await delete(store, uri(number))
+
+
+async def _carry(store: SqlStore, _number: int, minute: int) -> None:
+    await carry(store, minute)
+
+
+async def _fail(store: SqlStore, _number: int, minute: int) -> None:
+    tried = await claim(store, now=minute)
+    await store.save_settlements([settled(one, State.FAILED, due=minute) for one in tried], lease(now=minute))
+
+
+async def _claim(store: SqlStore, _number: int, minute: int) -> None:
+    await claim(store, now=minute)
+
+
+async def _crash(store: SqlStore, _number: int, _minute: int) -> None:
+    await store.delete_leases("one")
+
+
+async def _forget(store: SqlStore, number: int, minute: int) -> None:
+    await store.delete_old(at(minute - number))
+
+
+async def _stop(store: SqlStore, number: int, minute: int) -> None:
+    await store.save_post_stop(uri(number), at(minute), at(minute))
+
+
+async def _undo(store: SqlStore, number: int, minute: int) -> None:
+    await store.delete_stop(uri(number), at(minute))
+
+
+async def _move(store: SqlStore, _number: int, minute: int) -> None:
+    new = Destination("fake", f"new{minute}")
+    tried = await claim(store, now=minute)
+    moved = [settled(one, State.DUE, due=minute, moved=new) for one in tried[:1]]
+    await store.save_settlements(moved, lease(now=minute))
+
+
+_DEEDS = (_publish, _edit, _delete, _carry, _fail, _claim, _crash, _forget, _stop, _undo, _move)
+_minutes = count()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(life=st.lists(st.tuples(st.sampled_from(_DEEDS), st.integers(1, 5)), min_size=1, max_size=12))
+async def test_counts_are_what_is_there_whatever_happened(store: SqlStore, life: list[tuple[Any, int]]) -> None:
+    for deed, number in life:
+        await deed(store, number, next(_minutes))
+    counts = await store.get_counts()
+    assert (counts.posts, counts.deliveries) == await store._db.read(_counted)
+
+
+def _counted(connection: Connection) -> tuple[int, dict[tuple[Action, State], int]]:
+    """The same, row by row."""
+    by = (deliveries.c.action, deliveries.c.state)
+    rows = connection.execute(select(*by, func.count()).group_by(*by))
+    found = {(Action(action), State(state)): number for action, state, number in rows}
+    return connection.scalar(select(func.count()).select_from(posts)) or 0, found
+
+
+async def test_counts_of_processes_that_are_no_more_are_added_up(postgres_url: str) -> None:
+    for number in (1, 2):
+        other = await open_store(postgres_url)
+        await publish(other, post(number))
+        await carry(other)
+        await other.close()
+    store = await open_store(postgres_url)
+    assert await _workers(store) >= 2
+    await store.delete_old(at(-1))
+    assert await _workers(store) == 1
+    assert (await store.get_counts()).deliveries == {(Action.SEND, State.SENT): 2}
+    await store.close()
+
+
+async def _workers(store: SqlStore) -> int:
+    def work(connection: Connection) -> int:
+        return connection.scalar(select(func.count(tallies.c.worker.distinct()))) or 0
+
+    return await store._db.read(work)
+
+
+# --- what is read ---
+
+
+async def test_claims_counts_and_the_next_to_forget_read_no_delivery_that_is_settled(sqlite_url: str) -> None:
+    """The plans of SQLite name the index of what waits, and scan no table of posts or deliveries."""
+    store = await open_store(sqlite_url)
+    await publish(store, post(1), post(2, reply_to=uri(1)), to=(ROOM,))
+    said: list[str] = []
+    await store._db.write(lambda connection: _driver(connection).set_trace_callback(said.append))
+    await carry(store)
+    await store._db.write(get_counts)
+    await store._db.write(delete_old, at(-1))
+    await store._db.write(lambda connection: _driver(connection).set_trace_callback(None))
+    plans = {one: await store._db.read(_plan, one) for one in said if one.split()[0] in {"SELECT", "UPDATE", "DELETE"}}
+    await store.close()
+    assert len(plans) > 10
+    scans = [
+        step
+        for steps in plans.values()
+        for step in steps
+        if re.match(r"SCAN (posts|deliveries|member|root|head|send)\b", step)
+    ]
+    assert scans == []
+    waiting = [
+        one
+        for one, steps in plans.items()
+        if any(
+            "USING INDEX ix_deliveries_pending" in s or "USING COVERING INDEX ix_deliveries_pending" in s for s in steps
+        )
+    ]
+    assert len(waiting) >= 3, "the claim, its end, and the counts"
+
+
+def _plan(connection: Connection, statement: str) -> list[str]:
+    return [row[3] for row in _driver(connection).execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection

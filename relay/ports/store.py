@@ -295,7 +295,7 @@ class Store(Protocol):
         ...
 
     async def get_counts(self) -> Counts:
-        """How many there are of each; it takes long where there are many."""
+        """How many there are of each. It takes a millisecond, and some more where thousands wait."""
         ...
 
     async def get_trouble(self) -> str:

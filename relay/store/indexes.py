@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Index
+from sqlalchemy import DDL, Column, ColumnElement, Index, event
 
+from relay.store.counters import TRIGGERS
 from relay.store.tables import (
     aliases,
     audit,
@@ -59,4 +60,8 @@ Index("ix_aliases_post", aliases.c.post)
 _partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))
 _partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))
 
+for _dialect, _statements in TRIGGERS.items():
+    for _statement in _statements:
+        _ddl: Any = DDL(_statement)  # type: ignore[no-untyped-call]  # SQLAlchemy does not say what it takes
+        event.listen(metadata, "after_create", _ddl.execute_if(dialect=_dialect))
 destinations.dialect_kwargs["postgresql_with"] = {"fillfactor": 30}  # rows that change with every delivery

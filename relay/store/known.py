@@ -19,6 +19,7 @@ from relay.consent import allows_lists
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub
+from relay.store.counters import count_posts
 from relay.store.keyed import short, short_page
 from relay.store.names import add_names
 from relay.store.rows import Query, among, insert_rows, update_rows
@@ -305,11 +306,13 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     seen = micros(now)
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
-    insert_rows(connection, posts, _NEW, [_new_row(entry, hour, seen) for entry in known if entry.new])
+    rows = [_new_row(entry, hour, seen) for entry in known if entry.new]
+    insert_rows(connection, posts, _NEW, rows)
+    count_posts(connection, len(rows))
     add_names(connection, {entry.post.author for entry in known if entry.new})
     for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
-        rows = [(short(name), known.entries[uri].id) for name, uri in names.items()]
-        insert_rows(connection, aliases, ("alias", "post"), rows, conflict)
+        named = [(short(name), known.entries[uri].id) for name, uri in names.items()]
+        insert_rows(connection, aliases, ("alias", "post"), named, conflict)
 
 
 def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:

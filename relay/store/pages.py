@@ -10,14 +10,13 @@ from itertools import chain
 from sqlalchemy import BigInteger, Connection, Text, bindparam, case, func, or_, select
 
 from relay.authenticity import is_home
-from relay.model import Action, Post, PostUri, Removed
-from relay.ports import Counts, Page, State
+from relay.model import Post, PostUri, Removed
+from relay.ports import Page
 from relay.store.content import decode
-from relay.store.counters import get_unknown
 from relay.store.forgotten import without_quotes
 from relay.store.keyed import short, short_page
 from relay.store.rows import Record, among
-from relay.store.tables import aliases, deliveries, posts
+from relay.store.tables import aliases, posts
 from relay.store.twins import foreign_names
 from relay.unroll import unroll
 
@@ -174,13 +173,3 @@ def _shown(root: str, rows: Sequence[Record], read: Sequence[Post]) -> _Shown:
 def get_nothing(connection: Connection) -> None:
     """Whether the database answers."""
     connection.execute(select(1))
-
-
-def get_counts(connection: Connection) -> Counts:
-    by = (deliveries.c.action, deliveries.c.state)
-    rows = connection.execute(select(*by, func.count()).group_by(*by)).all()
-    return Counts(
-        posts=connection.scalar(select(func.count()).select_from(posts)) or 0,
-        unknown=get_unknown(connection),
-        deliveries={(Action(action), State(state)): count for action, state, count in rows},
-    )

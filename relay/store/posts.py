@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete,
 from relay.model import Post
 from relay.ports import Lease
 from relay.store.content import decode
+from relay.store.counters import count_posts
 from relay.store.rows import Query, among, serialize
 from relay.store.tables import EPOCH, aliases, author_names, deliveries, folded, folds, posts, tagged
 
@@ -114,6 +115,7 @@ def _forget(connection: Connection, roots: Collection[str]) -> int:
     for column in (deliveries.c.post, aliases.c.post, tagged.c.post, folded.c.post, posts.c.id):
         connection.execute(delete(column.table).where(among(column, "ids")), {"ids": ids})
     connection.execute(_NAMELESS, {"authors": {post.author for post in old}})
+    count_posts(connection, -len(old))
     return len(old)
 
 

@@ -40,6 +40,7 @@ from relay.ports import (
 from relay.store import (
     audit,
     changes,
+    counters,
     deliveries,
     destinations,
     feeds,
@@ -271,7 +272,7 @@ class SqlStore:
         return await self._db.look_up(requests.list_answers, source, account, since)
 
     async def get_counts(self) -> Counts:
-        return await self._db.scan(pages.get_counts)
+        return await self._db.scan(counters.get_counts)
 
     async def get_trouble(self) -> str:
         await self._db.look_up(pages.get_nothing)
@@ -296,6 +297,7 @@ class SqlStore:
             total += done.posts
         while await self._db.write(posts.delete_past_folds, before):  # noqa: ASYNC110 - a pause, no waiting
             await asyncio.sleep(_PAUSE)
+        await self._db.write(counters.gather_counts)
         await self._db.shrink(_PAUSE)
         await self._db.write(audit.delete_audit, before)
         await self._db.write(notes.delete_notes, before)

@@ -308,7 +308,18 @@ counters = Table(
     Column("name", Key, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
-"""What is counted, not kept: ``unknown`` attempts. A row apart, so that an ordinary delivery pays nothing for it."""
+"""What is counted: ``posts`` that are there, ``unknown`` attempts."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("worker", Integer, primary_key=True, autoincrement=False),  # a process of PostgreSQL; 0: all others
+    Column("action", Key, primary_key=True),
+    Column("state", Key, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many deliveries are settled, kept by triggers (relay.store.counters)."""
 
 notes = Table(
     "notes",
