@@ -264,6 +264,7 @@ class App:
             tenure=self.tenure,
             origin=f"config:{config.relay.name}",
             changed=self.ingest.refresh,
+            mark=plugins.mark(config.sources, __version__, *sorted(parts.sources)),
         )
         self.handlers = Handlers(
             Desk(
@@ -290,7 +291,6 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
         await self._serve()
-        log.info("the relay runs", pages=self.web.url, subscriptions=len(wanted(self.parts.config)))
         adapters = [_spawn(self._attend(adapter), adapter.name) for adapter in self.parts.adapters.values()]
         outbox = _spawn(self.outbox.run(), "outbox")
         ingest = _spawn(self._read(), "ingest")
@@ -347,7 +347,7 @@ class App:
             tasks.create_task(self.growth.run(), name="growth")
             tasks.create_task(self._erase(), name="erasing")
             tasks.create_task(self.speaker.run(), name="mentions")
-            tasks.create_task(self._refresh(), name="refresh")
+            tasks.create_task(self._announce(), name="announcement")
             tasks.create_task(self.timekeeper.run(), name="clock")
             tasks.create_task(housekeeping.tend_memory(), name="memory")
             if self.parts.config.store.keep:
@@ -357,11 +357,11 @@ class App:
         await self.timekeeper.started.wait()
         await self.erasing.run()
 
-    async def _refresh(self) -> None:
-        """Another process may have changed the subscriptions."""
-        while True:
-            await asyncio.sleep(30)
-            await self.tenure.persist(self.ingest.refresh)
+    async def _announce(self) -> None:
+        """Say that the relay runs when it does: all subscriptions are known, and what is due is read."""
+        await self.subscriptions.written.wait()
+        await self.ingest.ready.wait()
+        log.info("the relay runs", pages=self.web.url, subscriptions=self.ingest.subscriptions)
 
     async def _forget(self, keep: timedelta) -> None:
         await self.timekeeper.started.wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,8 +22,8 @@ from relay.lease import Tenure, end
 from relay.live import Live
 from relay.log import get_logger
 from relay.manner import Mode
-from relay.match import Index, index, match
-from relay.model import Event, Feed, FeedId, Post, Published, Subscription
+from relay.match import Index, match
+from relay.model import Event, Feed, FeedId, Post, Published
 from relay.ports import (
     ANY,
     Allowance,
@@ -35,11 +35,13 @@ from relay.ports import (
     Source,
     Store,
     StoreError,
+    Subscriber,
     Taken,
     ThreadedSource,
     TryLater,
 )
 from relay.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
+from relay.subscribed import Subscribed, Tag
 from relay.unroll import told_in_order
 
 log = get_logger(__name__)
@@ -114,7 +116,7 @@ def going_on(intake: Intake) -> list[Post]:
     ]
 
 
-def _is_threaded(one: Subscription) -> bool:
+def _is_threaded(one: Subscriber) -> bool:
     return one.manner.mode is Mode.THREADS
 
 
@@ -143,26 +145,34 @@ class Ingest:
     """How long to sleep at most before looking for due feeds: another process may have added some."""
 
     def __post_init__(self) -> None:
-        self._index = index(())
+        self._subscribed = Subscribed(store=self.store, tenure=self.tenure, changed=self._changed)
+        self.ready = asyncio.Event()
+        """All subscriptions are known, and feeds are polled."""
         self._polling: dict[asyncio.Task[None], Feed] = {}
         self._woken = asyncio.Event()
         self._unstored: Counter[FeedId | None] = Counter()
         """How often in a row a feed's answer could not be written."""
         self._intakes = Gather[Intake](self._write)
-        self._refreshes = Gather[None](self._read_subscriptions, limit=100_000)
         self._live = Live(
             store=self.store,
             sources=self.sources,
             tenure=self.tenure,
             take_in=self._take,
-            subscribed=lambda: self._index,
+            subscribed=self._subscribed.index,
             woken=self._woken.set,
         )
+
+    @property
+    def subscriptions(self) -> int:
+        """How many are known and want something."""
+        return len(self._subscribed.index)
 
     async def run(self) -> None:
         # Before the first poll: what came while nobody is known to want it would be read and sent to nobody.
         await self.tenure.persist(self.refresh)
+        self.ready.set()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._subscribed.run(), name="subscriptions of others")
             tasks.create_task(self._poll_when_due(), name="polls")
             tasks.create_task(self._hold_leases(), name="leases")
             tasks.create_task(self._live.run(), name="live")
@@ -177,19 +187,18 @@ class Ingest:
 
     async def refresh(self) -> None:
         """Know the subscriptions as they are now; call it when they changed. Many calls at a time are one reading."""
-        await self._refreshes.add(None)
+        await self._subscribed.refresh()
 
-    async def _read_subscriptions(self, _asked: Sequence[None]) -> None:
-        self._index = index(await self.store.list_subscriptions(), self._index.ration)
+    def _changed(self, feeds: Set[FeedId], tags: Set[Tag]) -> None:
         self._woken.set()
-        self._live.look()
+        self._live.look(feeds, tags)
 
     # --- polling ---
 
     async def _poll_when_due(self) -> None:
         while True:
             feeds = await self.tenure.persist(self._claim_feeds)
-            if any(feed.id not in self._index.by_feed for feed in feeds):  # somebody has just subscribed
+            if any(feed.id not in self._subscribed.index.by_feed for feed in feeds):  # somebody has just subscribed
                 await self.tenure.persist(self.refresh)
             for feed in feeds:
                 poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
@@ -241,12 +250,12 @@ class Ingest:
         except Exception as error:  # what a source put into its answer is nothing that can be matched
             log.exception("an answer could not be taken in; the feed is read again", feed=feed.address)
             await self._digested(feed, source, TryLater(f"a bug in the source: {type(error).__name__}: {error}"[:300]))
-        if not feed.seeded:
-            self._live.look()  # from now on a stream may serve it
+        if not feed.seeded or isinstance(answer, Gone):
+            self._live.look({feed.id})  # from now on a stream may serve it, or no more
 
     async def _digested(self, feed: Feed, source: Source, answer: Batch | TryLater | Gone) -> None:
         now = self.tenure.clock()
-        await self._take(digest(feed, source, answer, self._index, now, random.random()))  # noqa: S311 - jitter, no secret
+        await self._take(digest(feed, source, answer, self._subscribed.index, now, random.random()))  # noqa: S311 - jitter, no secret
 
     def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
         where = f"{feed.source} {feed.address}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,8 +22,9 @@ from relay.lease import Tenure
 from relay.log import get_logger
 from relay.match import Index, match
 from relay.model import Event, Feed, FeedId, Published
-from relay.ports import STREAMS, Intake, Source, Store, Streamed, StreamingSource, Wish
+from relay.ports import STREAMS, FeedState, Intake, Source, Store, Streamed, StreamingSource, Wish
 from relay.schedule import backoff, next_check
+from relay.subscribed import Tag
 from relay.unroll import told_in_order
 
 log = get_logger(__name__)
@@ -32,6 +33,9 @@ _AGAIN = timedelta(seconds=1)
 _NOTHING = 0.02
 """Seconds to rest after a stream told nothing."""
 _GATHERING = timedelta(milliseconds=200)
+_UNSEEDED = timedelta(seconds=30)
+"""How often it is looked whether another process seeded a feed."""
+_AT_ONCE = 500
 _NO_FEED = Feed(id=FeedId(0), source="", address="", seeded=True)
 """Where an event belongs to no feed, its hashtags decide who wants it."""
 
@@ -41,18 +45,23 @@ class Watch:
 
     def __init__(self) -> None:
         self.feeds: Mapping[str, Feed] = {}
-        self.tags: frozenset[str] = frozenset()
+        self.tags: Set[str] = set()
         self._changing = asyncio.Event()
 
     async def changed(self) -> None:
         await self._changing.wait()
 
-    def become(self, feeds: Mapping[str, Feed], tags: frozenset[str]) -> None:
+    def tell(self) -> None:
+        """Tell who waits that feeds or hashtags are others now."""
+        self._changing.set()
+        self._changing = asyncio.Event()
+
+    def become(self, feeds: Mapping[str, Feed], tags: Set[str]) -> None:
         """Tell who waits, where it is something else. Where a feed was read to is nothing that a stream cares for."""
-        if (self.feeds.keys(), self.tags) != (feeds.keys(), tags):
-            self._changing.set()
-            self._changing = asyncio.Event()
+        differs = (self.feeds.keys(), self.tags) != (feeds.keys(), tags)
         self.feeds, self.tags = feeds, tags
+        if differs:
+            self.tell()
 
 
 def heard(
@@ -83,16 +92,30 @@ class Live:
     sources: Mapping[str, Source]
     tenure: Tenure
     take_in: Callable[[Intake], Awaitable[None]]
-    subscribed: Callable[[], Index]
+    subscribed: Index
     woken: Callable[[], None]
 
     def __post_init__(self) -> None:
-        self._streaming = [one for one in self.sources.values() if isinstance(one, StreamingSource)]
-        self._watches = {source.name: Watch() for source in self._streaming}
+        streaming = [one for one in self.sources.values() if isinstance(one, StreamingSource)]
+        self._streaming = [(source, names) for source in streaming if (names := source.streams())]
+        self._watches = {source.name: Watch() for source, _ in self._streaming}
+        self._held: dict[str, tuple[dict[str, Feed], set[str]]] = {}
+        for name, watch in self._watches.items():  # one change costs one change, however much is watched
+            self._held[name] = {}, set()
+            watch.become(*self._held[name])
         self._looking = asyncio.Event()
+        self._feeds: set[FeedId] = set()
+        self._tags: set[Tag] = set()
+        self._watched: dict[FeedId, Feed] = {}
+        self._waiting: set[FeedId] = set()
+        """Feeds to watch once they are seeded, which another process may do."""
 
-    def look(self) -> None:
-        """Subscriptions or feeds may be others now."""
+    def look(self, feeds: Set[FeedId] = frozenset(), tags: Set[Tag] = frozenset()) -> None:
+        """These may be wanted now, or nobody wants them any more."""
+        if not self._streaming:
+            return
+        self._feeds |= feeds
+        self._tags |= tags
         self._looking.set()
 
     async def run(self) -> None:
@@ -100,32 +123,59 @@ class Live:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_looking(), name="watch")
-            for source in self._streaming:
-                for name in source.streams():
+            for source, names in self._streaming:
+                for name in names:
                     tasks.create_task(self._own(source, name), name=f"stream {source.name} {name}")
 
     # --- what is listened for ---
 
     async def _keep_looking(self) -> None:
         while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_UNSEEDED.total_seconds()):
+                    await self._looking.wait()
             self._looking.clear()
-            states = await self.tenure.persist(self.store.list_feeds)
-            index = self.subscribed()
-            wanted = index.by_feed.keys() | index.choosy_by_feed.keys()
-            tags = index.by_tag.keys() | index.choosy_by_tag.keys()
-            for name, watch in self._watches.items():
-                feeds = {
-                    state.feed.address: state.feed
-                    for state in states
-                    if state.feed.source == name
-                    and state.feed.seeded
-                    and not state.stopped
-                    and state.feed.id in wanted
-                    and not state.feed.address.startswith(THREAD)
-                }
-                watch.become(feeds, frozenset(tag for source, tag in tags if source == name))
-            await self._looking.wait()
+            feeds, tags = list(self._feeds | self._waiting), list(self._tags)
+            self._feeds, self._tags = set(), set()
+            changed = {self._watch_tag(*tag) for tag in tags}
+            for first in range(0, len(feeds), _AT_ONCE):
+                some = feeds[first : first + _AT_ONCE]
+                changed |= self._watch_feeds(some, await self.tenure.persist(partial(self.store.list_some_feeds, some)))
+            for name in changed - {""}:
+                self._watches[name].tell()
             await asyncio.sleep(_GATHERING.total_seconds())  # at a start hundreds of feeds are seeded one by one
+
+    def _watch_tag(self, source: str, tag: str) -> str:
+        """Watch a hashtag, or no more; the source for which that is news."""
+        if source not in self._held:
+            return ""
+        _, watched = self._held[source]
+        wanted = (source, tag) in self.subscribed.by_tag
+        if wanted == (tag in watched):
+            return ""
+        (watched.add if wanted else watched.discard)(tag)
+        return source
+
+    def _watch_feeds(self, ids: Sequence[FeedId], there: Sequence[FeedState]) -> set[str]:
+        """Watch feeds, or no more; the sources for which that is news."""
+        changed: set[str] = set()
+        states = {state.feed.id: state for state in there if state.feed.source in self._watches}
+        for one in ids:
+            state = states.get(one)
+            wanted = state is not None and one in self.subscribed.by_feed and not state.stopped
+            (self._waiting.add if state and wanted and not state.feed.seeded else self._waiting.discard)(one)
+            if state and wanted and state.feed.seeded and not state.feed.address.startswith(THREAD):
+                feeds, _ = self._held[state.feed.source]
+                if state.feed.address not in feeds:
+                    changed.add(state.feed.source)
+                feeds[state.feed.address] = state.feed
+                self._watched[one] = state.feed
+            elif old := self._watched.pop(one, None):
+                feeds, _ = self._held[old.source]
+                if feeds[old.address].id == one:  # and not a newer feed of the same address
+                    del feeds[old.address]
+                changed.add(old.source)
+        return changed
 
     # --- listening ---
 
@@ -161,7 +211,7 @@ class Live:
             self.tenure.trouble.works(f"stream {key}")
         if streamed.missed:
             await self._poll([watch.feeds[one].id for one in streamed.missed if one in watch.feeds])
-        intake = heard(streamed, watch.feeds, self.subscribed(), self.tenure.clock(), sweep)
+        intake = heard(streamed, watch.feeds, self.subscribed, self.tenure.clock(), sweep)
         if streamed.cursor is not None:
             intake = replace(intake, stream=(key, streamed.cursor))
         if intake.events or intake.stream:

@@ -6,27 +6,27 @@ sent twice is the store's unique (destination, uri, version).
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
+from operator import attrgetter
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
+
 from relay.hashtag import fold
-from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
+from relay.manner import Manner
+from relay.model import Event, Feed, FeedId, Only, Post, Published, Subscription, SubscriptionId
 from relay.ports import Wish
+from relay.sieve import Sieve
 from relay.wanting import Reading, is_choosy, objection
 
 _HOUR = timedelta(hours=1)
 _AUTHORS = 20_000
-
-Listeners = Mapping[str, Subscription]
-"""Who listens, by destination as it is written: two subscriptions for one destination want one send."""
-
-
-Choosy = Sequence[tuple[str, Subscription]]
-"""Who wants only some of the posts, and so must be asked one by one; by destination, as above."""
 
 
 class Ration:
@@ -38,7 +38,7 @@ class Ration:
     def __init__(self) -> None:
         self._brought: OrderedDict[tuple[SubscriptionId, str], deque[tuple[datetime, str]]] = OrderedDict()
 
-    def take(self, one: Subscription, post: Post, now: datetime) -> bool:
+    def take(self, one: Subscription | Listener, post: Post, now: datetime) -> bool:
         """Whether one more post of its author is wanted, which is then noted. The same post again is not one more."""
         most, key = one.sieve.per_hour, (one.id, post.author.uri)
         brought = self._brought.setdefault(key, deque())
@@ -55,46 +55,147 @@ class Ration:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Subscriptions by what they listen to, so that a match costs the post's hashtags, not the subscriptions."""
+class Listener(msgspec.Struct, frozen=True, gc=False):
+    """What the match has to know of a subscription. The garbage collector passes over it: there may be a million."""
 
-    by_tag: Mapping[tuple[str, str], Listeners]
-    by_feed: Mapping[FeedId, Listeners]
-    choosy_by_tag: Mapping[tuple[str, str], Choosy] = field(default_factory=dict)
-    choosy_by_feed: Mapping[FeedId, Choosy] = field(default_factory=dict)
-    ration: Ration = field(default_factory=Ration)
+    id: SubscriptionId
+    topic: str
+    name: str
+    """The destination as it is written."""
+    manner: Manner
+    languages: tuple[str, ...]
+    only: Only
+    sieve: Sieve
+    tags: tuple[tuple[str, str], ...]
+    feeds: tuple[FeedId, ...]
 
+
+Listeners = Mapping[str, Listener]
+"""Who listens, by destination as it is written: two subscriptions for one destination want one send."""
 
 Key = TypeVar("Key", bound=Hashable)
+_NOBODY: Listeners = {}
+_id: Callable[[Listener], SubscriptionId] = attrgetter("id")
 
 
-def index(subscriptions: Iterable[Subscription], ration: Ration | None = None) -> Index:
-    """Those that are paused are left out: they want nothing. ``ration`` goes on from an index to the next one."""
-    by_tag: _Groups[tuple[str, str]] = _Groups()
-    by_feed: _Groups[FeedId] = _Groups()
-    for subscription in subscriptions:
-        if not subscription.paused:
-            by_tag.add(subscription, subscription.tags)
-            by_feed.add(subscription, subscription.feeds)
-    return Index(by_tag.all, by_feed.all, by_tag.choosy, by_feed.choosy, ration or Ration())
-
-
-class _Groups(Generic[Key]):
+class Groups(Generic[Key]):
     """Who listens to the same; of one destination's subscriptions the first that wants a post counts."""
 
     def __init__(self) -> None:
-        self.all: dict[Key, dict[str, Subscription]] = {}
-        self.choosy: dict[Key, list[tuple[str, Subscription]]] = {}
+        self.plain: dict[Key, dict[str, Listener]] = {}
+        """Those that want everything, by destination: the first of each."""
+        self.choosy: dict[Key, list[Listener]] = {}
+        """Those that want only some of the posts, and so must be asked one by one; in the order of their ids."""
+        self._spare: dict[Key, list[Listener]] = {}
+        """Those that want everything where an earlier one does so, too; in the order of their ids."""
 
-    def add(self, subscription: Subscription, keys: Iterable[Key]) -> None:
-        name = str(subscription.destination)
-        choosy = is_choosy(subscription)
-        for key in keys:
-            if not choosy:
-                self.all.setdefault(key, {}).setdefault(name, subscription)
-            elif name not in self.all.get(key, {}):  # else the earlier one wants all that this one may
-                self.choosy.setdefault(key, []).append((name, subscription))
+    def __contains__(self, key: Key) -> bool:
+        return key in self.plain or key in self.choosy
+
+    def keys(self) -> set[Key]:
+        return self.plain.keys() | self.choosy.keys()
+
+    def any(self, key: Key) -> Listener | None:
+        """One that listens, where there is one."""
+        groups = self.plain.get(key, _NOBODY).values(), self.choosy.get(key, ())
+        return next(chain.from_iterable(groups), None)
+
+    def add(self, one: Listener, key: Key) -> None:
+        if is_choosy(one):
+            insort(self.choosy.setdefault(key, []), one, key=_id)
+            return
+        group = self.plain.setdefault(key, {})
+        first = group.setdefault(one.name, one)
+        if first is not one:
+            group[one.name], later = (one, first) if one.id < first.id else (first, one)
+            insort(self._spare.setdefault(key, []), later, key=_id)
+
+    def remove(self, one: Listener, key: Key) -> None:
+        """``one`` was added for the key."""
+        if is_choosy(one):
+            _take_out(self.choosy, key, one)
+            return
+        group = self.plain[key]
+        if group[one.name] is not one:
+            _take_out(self._spare, key, one)
+            return
+        del group[one.name]
+        if next_one := next((other for other in self._spare.get(key, ()) if other.name == one.name), None):
+            _take_out(self._spare, key, next_one)
+            group[one.name] = next_one
+        elif not group:
+            del self.plain[key]
+
+
+def _take_out(groups: dict[Key, list[Listener]], key: Key, one: Listener) -> None:
+    group = groups[key]
+    del group[bisect_left(group, one.id, key=_id)]
+    if not group:
+        del groups[key]
+
+
+class Index:
+    """Subscriptions by what they listen to, so that a match costs the post's hashtags, not the subscriptions.
+
+    Those that are paused are left out: they want nothing.
+    """
+
+    def __init__(self, subscriptions: Iterable[Subscription] = (), ration: Ration | None = None) -> None:
+        self.by_tag: Groups[tuple[str, str]] = Groups()
+        self.by_feed: Groups[FeedId] = Groups()
+        self.ration = ration or Ration()
+        self._there: dict[SubscriptionId, Listener] = {}
+        for one in subscriptions:
+            self.put(one)
+
+    def __len__(self) -> int:
+        return len(self._there)
+
+    def ids(self) -> list[SubscriptionId]:
+        return list(self._there)
+
+    def put(self, subscription: Subscription) -> Listener | None:
+        """Add a subscription, or take it as it is now; as what it was known before."""
+        old = self.drop(subscription.id)
+        if subscription.paused:
+            return old
+        one = self._there[subscription.id] = self._listener(subscription)
+        for tag in one.tags:
+            self.by_tag.add(one, tag)
+        for feed in one.feeds:
+            self.by_feed.add(one, feed)
+        return old
+
+    def drop(self, subscription: SubscriptionId) -> Listener | None:
+        """Forget a subscription; as what it was known, where it was."""
+        one = self._there.pop(subscription, None)
+        if one is not None:
+            for tag in one.tags:
+                self.by_tag.remove(one, tag)
+            for feed in one.feeds:
+                self.by_feed.remove(one, feed)
+        return one
+
+    def _listener(self, new: Subscription) -> Listener:
+        """What many say alike is held once."""
+        like = next((found for tag in new.tags if (found := self.by_tag.any(tag))), None)
+        like = like or next((found for feed in new.feeds if (found := self.by_feed.any(feed))), None)
+        return Listener(
+            id=new.id,
+            topic=like.topic if like and like.topic == new.topic else new.topic,
+            name=sys.intern(str(new.destination)),
+            manner=new.manner,
+            languages=new.languages,
+            only=new.only,
+            sieve=new.sieve,
+            tags=like.tags if like and like.tags == new.tags else new.tags,
+            feeds=like.feeds if like and like.feeds == new.feeds else new.feeds,
+        )
+
+
+def index(subscriptions: Iterable[Subscription], ration: Ration | None = None) -> Index:
+    """``ration`` goes on from an index to the next one."""
+    return Index(subscriptions, ration)
 
 
 def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime | None = None) -> tuple[Wish, ...]:
@@ -112,42 +213,42 @@ def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime 
 
 def _listening(post: Post, feed: Feed, subscribed: Index, now: datetime | None) -> Listeners:
     """All who want the post. Whole groups are merged: a look at each single listener would cost ten times as much."""
-    if subscribed.choosy_by_tag or subscribed.choosy_by_feed:
-        return _asked(post, feed, subscribed, now or post.published)
-    found: dict[str, Subscription] = {}
-    for tag in reversed(post.tags):
-        found.update(subscribed.by_tag.get((post.source, fold(tag, post.source)), _NOBODY))
-    found.update(subscribed.by_feed.get(feed.id, _NOBODY))
+    tags = [(post.source, fold(tag, post.source)) for tag in post.tags]
+    plain = [subscribed.by_feed.plain.get(feed.id, _NOBODY)]
+    plain += [subscribed.by_tag.plain.get(key, _NOBODY) for key in tags]
+    if subscribed.by_feed.choosy or subscribed.by_tag.choosy:
+        choosy = [subscribed.by_feed.choosy.get(feed.id, ()), *(subscribed.by_tag.choosy.get(key, ()) for key in tags)]
+        if any(choosy):
+            return _asked(plain, choosy, Reading(post, now or post.published), subscribed.ration)
+    found: dict[str, Listener] = {}
+    for group in reversed(plain):
+        found.update(group)
     return found
 
 
-_NOBODY: Listeners = {}
-
-
-def _asked(post: Post, feed: Feed, subscribed: Index, now: datetime) -> Listeners:
+def _asked(
+    plain: Sequence[Listeners], choosy: Sequence[Sequence[Listener]], reading: Reading, ration: Ration
+) -> Listeners:
     """The same where some are choosy: of one destination's subscriptions the first that wants the post counts.
 
     Who has the post already is not asked, so that a ration is only spent on what is brought.
     """
-    tags = [(post.source, fold(tag, post.source)) for tag in post.tags]
-    plain = [subscribed.by_feed.get(feed.id, _NOBODY), *(subscribed.by_tag.get(key, _NOBODY) for key in tags)]
-    choosy = [subscribed.choosy_by_feed.get(feed.id, ()), *(subscribed.choosy_by_tag.get(key, ()) for key in tags)]
-    reading = Reading(post, now)
     layers: list[Listeners] = []
     for everything, some in zip(plain, choosy, strict=True):
-        chosen: dict[str, Subscription] = {}
-        for name, one in some:
-            taken = name in chosen or any(name in layer for layer in layers)
-            if not taken and _wants(one, reading, subscribed.ration):
-                chosen[name] = one
+        chosen: dict[str, Listener] = {}
+        for one in some:
+            taken = one.name in chosen or any(one.name in layer for layer in layers)
+            earlier = everything.get(one.name)
+            if not taken and not (earlier and earlier.id < one.id) and _wants(one, reading, ration):
+                chosen[one.name] = one
         layers += (chosen, everything)
-    found: dict[str, Subscription] = {}
+    found: dict[str, Listener] = {}
     for layer in reversed(layers):
         found.update(layer)
     return found
 
 
-def _wants(one: Subscription, reading: Reading, ration: Ration) -> bool:
+def _wants(one: Listener, reading: Reading, ration: Ration) -> bool:
     if objection(one, reading) is not None:
         return False
     return not one.sieve.per_hour or ration.take(one, reading.post, reading.now)

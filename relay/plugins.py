@@ -7,6 +7,7 @@ configured.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,12 @@ class Settings(BaseModel):
     """The base of every table of the configuration: unknown keys are errors, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def mark(tables: Mapping[str, Settings], *besides: str) -> str:
+    """A short name for these settings, and for what else counts: where any of it differs, it is another one."""
+    written = [f"{name} {table.model_dump_json()}" for name, table in sorted(tables.items())]
+    return hashlib.blake2b("\n".join([*besides, *written]).encode(), digest_size=8).hexdigest()
 
 
 Hook = Callable[[Mapping[str, str], bytes], Awaitable[int]]

@@ -372,7 +372,7 @@ async def test_a_server_that_hangs_keeps_nobody_waiting(house: House) -> None:
 
 async def test_a_store_that_fails_after_the_subscription_was_made_links_it_later(store: Store) -> None:
     """Half of it is written: to say that nothing was changed would be a lie."""
-    house = House(Flaky(store, "save_resolved"))
+    house = House(Flaky(store, "save_links"))
     assert "Done: #bridge" in await house.told("subscribe #bridge")
     assert (await house.only()).feeds == ()
     async with serving(house):

@@ -277,3 +277,40 @@ def test_a_sieve_holds_posts_back_whatever_brings_them(how: dict[str, Any]) -> N
     plain = subscription(2, "x:y", **how)
     event = Published(post(tags=("bridge",)))
     assert [to for to, _ in sends(held, plain, event=event)] == ["x:y"]
+
+
+# --- changes ---
+
+_ONE = st.builds(
+    subscription,
+    st.integers(1, 6),
+    st.sampled_from(["a", "b"]),
+    tag=st.sampled_from(["", "bridge", "rope"]),
+    feed=st.sampled_from([0, 1]),
+    languages=st.sampled_from([(), ("es",), ("qu",)]),
+    paused=st.sampled_from(["", "", "for now"]),
+)
+
+
+@given(st.lists(st.one_of(_ONE, st.integers(1, 6)), max_size=25))
+def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Subscription | int]) -> None:
+    """Subscriptions are put (added, changed, paused) or, by their numbers, dropped."""
+    followed, there = index(()), dict[int, Subscription]()
+    for change in changes:
+        if isinstance(change, int):
+            followed.drop(SubscriptionId(change))
+            there.pop(change, None)
+        else:
+            followed.put(change)
+            there[change.id] = change
+    anew = index(there[number] for number in sorted(there))
+    for tags in ((), ("bridge",), ("rope", "bridge")):
+        event = Published(post(tags=tags, language="es"))
+        found = [
+            {name: one.id for wish in match([event], FEED, which) for name, one in wish.by.items()}
+            for which in (followed, anew)
+        ]
+        assert found[0] == found[1]
+    assert followed.by_tag.keys() == anew.by_tag.keys()
+    assert followed.by_feed.keys() == anew.by_feed.keys()
+    assert len(followed) == len(anew)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from relay.manner import USUAL, Manner
 from relay.model import (
@@ -24,6 +25,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.ports.source import Resolved
 from relay.sieve import OPEN, Sieve
 
 STREAMS = "stream"
@@ -46,19 +48,32 @@ class StoreLostError(StoreError):
         super().__init__(message, "is no longer where it was")
 
 
+class Subscriber(Protocol):
+    """What is told of a subscription with what it wants."""
+
+    @property
+    def id(self) -> SubscriptionId: ...
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def manner(self) -> Manner: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """The sends that the match decided on: one post, to all who want it."""
 
     uri: PostUri
-    by: Mapping[str, Subscription]
+    by: Mapping[str, Subscriber]
     """For each destination, as it is written, the subscription that wants the post there."""
     place: str = ""
     """Where the post was read, for people."""
     late: bool = False
     """It was published long before it came, and shares a message with others of its kind."""
 
-    def reason(self, subscription: Subscription) -> str:
+    def reason(self, subscription: Subscriber) -> str:
         """Why the post is there, for people: the topic, and the place where the topic does not name it."""
         topic = subscription.topic
         return f"{topic} · {self.place}" if self.place and self.place not in topic else topic
@@ -117,6 +132,36 @@ class Intake:
     """How long after a thread grew its source is asked again whether it grew on; empty: never."""
     stream: tuple[str, str] | None = None
     """A stream and its cursor, kept with what it brought: the note of that name, whose owner is :data:`STREAMS`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What became of subscriptions since their number was another."""
+
+    version: int
+    """The number to ask from next; the same as before: nothing changed."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """Those that were added, changed or linked otherwise, as they are now."""
+    gone: tuple[SubscriptionId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A subscription that is not linked to all that it needs."""
+
+    id: SubscriptionId
+    topic: str
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What sources answered to subscriptions that want the same, by the sources' names."""
+
+    subscriptions: tuple[SubscriptionId, ...]
+    resolved: Mapping[str, Resolved]
+    complete: bool
+    """No source is left to be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
@@ -99,7 +99,7 @@ class Watched(Protocol):
 
     feeds: Mapping[str, Feed]
     """The source's feeds that somebody wants, by address; none that was never seeded: its first poll comes before."""
-    tags: frozenset[str]
+    tags: Set[str]
     """The folded hashtags that somebody wants of this source."""
 
     async def changed(self) -> None:

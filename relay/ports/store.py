@@ -11,6 +11,7 @@ from relay.ports.kept import (
     Added,
     Audit,
     By,
+    Changes,
     Claim,
     Counts,
     DestinationState,
@@ -20,6 +21,7 @@ from relay.ports.kept import (
     Intake,
     Leaf,
     Lease,
+    Linking,
     Page,
     Quota,
     Settlement,
@@ -27,6 +29,7 @@ from relay.ports.kept import (
     StopKind,
     Taken,
     Undone,
+    Unlinked,
     Wanted,
 )
 from relay.ports.mentions import Asked, Heard, Mention, RequestState, Share
@@ -116,7 +119,51 @@ class Store(Protocol):
     async def save_resolved(
         self, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime
     ) -> None:
-        """Link a subscription to its feeds (due at once where they are new or were stopped) and hashtags, by source."""
+        """Link one subscription to its feeds and hashtags, as :meth:`save_links` does; more is to be asked for it."""
+        ...
+
+    async def save_links(self, linked: Sequence[Linking], mark: str, now: datetime) -> None:
+        """Replace the links to the sources that answered; feeds are due at once where they are new or were stopped.
+
+        Those to the other sources stay as they are, and a subscription that is gone is left alone. Where it is
+        complete, ``mark`` says so: the settings of the sources by which that is true.
+        """
+        ...
+
+    async def list_unlinked(
+        self, origin: str, mark: str, after: SubscriptionId, limit: int
+    ) -> tuple[SubscriptionId | None, Sequence[Unlinked]]:
+        """Which of the next ``limit`` subscriptions are not linked by ``mark``, of those of the origin and the chats.
+
+        And the last of the ``limit``, from which to read on; None: there are no more.
+        """
+        ...
+
+    async def save_unlinked(self, sources: Sequence[str]) -> None:
+        """Have those linked anew that are served by feeds of these sources that were stopped."""
+        ...
+
+    async def list_existing(self, subscribed: Sequence[SubscriptionId]) -> Sequence[SubscriptionId]:
+        """Those that are not deleted."""
+        ...
+
+    async def get_subscriptions_version(self) -> int:
+        """The number of the latest change to subscriptions; it grows with each."""
+        ...
+
+    async def list_subscriptions_page(self, after: SubscriptionId, limit: int) -> Sequence[Subscription]:
+        """The next subscriptions in the order of their ids."""
+        ...
+
+    async def list_changes(self, since: int, limit: int) -> Changes | None:
+        """At most ``limit`` of the changes to subscriptions after that number, also those of other processes.
+
+        None: too many to be remembered; read all subscriptions anew.
+        """
+        ...
+
+    async def wait_for_changes(self, within: timedelta) -> None:
+        """Return when another process changed subscriptions, as far as that is told; ``within`` this time anyway."""
         ...
 
     async def add_subscription(self, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
@@ -152,6 +199,10 @@ class Store(Protocol):
 
     async def claim_lease(self, name: str, lease: Lease) -> bool:
         """Take or hold on to what only one process may own; False: another one has it until its lease lapses."""
+        ...
+
+    async def list_some_feeds(self, ids: Sequence[FeedId]) -> Sequence[FeedState]:
+        """Those of the feeds that are there."""
         ...
 
     async def list_feeds(self) -> Sequence[FeedState]: ...

@@ -13,10 +13,12 @@ from relay.filters import written
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.ports import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
+from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, serialize
-from relay.store.subscriptions import ORPHANS, choices, read_manner, read_names, read_sieve
+from relay.store.subscriptions import choices, read_manner, read_names, read_sieve
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded
+from relay.store.versions import note_changes
 
 _name: BindParameter[str] = bindparam("name")
 _HERE = select(subscriptions.c.id, subscriptions.c.topic).where(subscriptions.c.destination == _name)
@@ -76,10 +78,12 @@ def _insert(connection: Connection, wanted: Wanted) -> SubscriptionId:
     }
     key = connection.execute(insert(subscriptions).values(row)).inserted_primary_key
     assert key is not None  # noqa: S101 - mypy cannot know that one row has one key
+    note_changes(connection, [key[0]])
     return SubscriptionId(key[0])
 
 
 def save_subscription(connection: Connection, subscription: Subscription, by: By) -> bool:
+    serialize(connection)
     row = connection.execute(_ONE, {"of": subscription.id}).one_or_none()
     if row is None:
         return False
@@ -88,6 +92,7 @@ def save_subscription(connection: Connection, subscription: Subscription, by: By
     if changed:
         connection.execute(update(subscriptions).where(subscriptions.c.id == subscription.id).values(changed))
         add_audit(connection, by, Destination.parse(row.destination), _told(row, changed, subscription))
+        note_changes(connection, [subscription.id])
     return True
 
 
@@ -110,8 +115,10 @@ def delete_subscription(connection: Connection, subscription: SubscriptionId, by
     row = connection.execute(_ONE, {"of": subscription}).one_or_none()
     if row is None:
         return False
+    orphans = list_linked(connection, [subscription])
     connection.execute(delete(subscriptions).where(subscriptions.c.id == subscription))
-    connection.execute(ORPHANS)
+    delete_orphans(connection, orphans)
+    note_changes(connection, [subscription])
     if not connection.execute(_HERE, {"name": row.destination}).all():
         _cancel_waiting(connection, row.destination, by.now)
     add_audit(connection, by, Destination.parse(row.destination), row.topic)

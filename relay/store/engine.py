@@ -23,6 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from relay import private_files
 from relay.log import get_logger
 from relay.ports import StoreError, StoreLostError
+from relay.store.notices import Notices
 from relay.store.place import Place
 from relay.store.pool import LOCK_WAIT, Losses, Pool, close
 
@@ -149,6 +150,10 @@ class Database:
         path = self._engine.url.database
         if self._engine.dialect.name == "sqlite" and path:
             self._lock = await asyncio.to_thread(_flock, path, self.where)
+
+    def notices(self) -> Notices:
+        """What waits for the changes of other processes; to be closed before :meth:`close`."""
+        return Notices(self._engine)
 
     @property
     def is_alone(self) -> bool:

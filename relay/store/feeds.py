@@ -63,9 +63,9 @@ _HELD = Query(
     .with_for_update()
 )
 _POLLED = ("cursor", "next_poll", "seeded", "failures", "stopped", "note", "polled", "leased_by", "leased_until")
-_LIST = select(*_FEED, feeds.c.polled, feeds.c.next_poll, feeds.c.stopped, feeds.c.note).order_by(
-    feeds.c.source, feeds.c.address
-)
+_STATE = select(*_FEED, feeds.c.polled, feeds.c.next_poll, feeds.c.stopped, feeds.c.note)
+_LIST = _STATE.order_by(feeds.c.source, feeds.c.address)
+_SOME = Query(_STATE.where(among(feeds.c.id, "ids")))
 
 
 def claim_feeds(connection: Connection, sources: Sequence[str], lease: Lease, limit: int) -> list[Feed]:
@@ -117,10 +117,15 @@ def _polled_row(intake: Intake, feed: FeedId, cursor: str, seeded: bool, now: in
 
 
 def list_feeds(connection: Connection) -> list[FeedState]:
-    return [
-        FeedState(feed=_feed(row), polled=row.polled, next_poll=row.next_poll, stopped=row.stopped, note=row.note)
-        for row in connection.execute(_LIST)
-    ]
+    return [_state(row) for row in connection.execute(_LIST)]
+
+
+def list_some_feeds(connection: Connection, ids: Sequence[FeedId]) -> list[FeedState]:
+    return [_state(row) for row in _SOME(connection, ids=ids)]
+
+
+def _state(row: Record) -> FeedState:
+    return FeedState(feed=_feed(row), polled=row.polled, next_poll=row.next_poll, stopped=row.stopped, note=row.note)
 
 
 def _feed(row: Record) -> Feed:

@@ -37,6 +37,7 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> No
 
 _partial("ix_feeds_due", feeds.c.source, feeds.c.next_poll, where=feeds.c.next_poll.is_not(None))
 _partial("ix_feeds_leased", feeds.c.leased_until, where=feeds.c.leased_until.is_not(None))
+_partial("ix_feeds_stopped", feeds.c.id, where=feeds.c.stopped != "")
 _partial("ix_posts_page", posts.c.page, where=posts.c.page != "")
 _partial("ix_posts_reply_to", posts.c.reply_to, where=posts.c.reply_to.is_not(None))
 _partial("ix_posts_root", posts.c.root, posts.c.published, posts.c.uri, where=posts.c.root.is_not(None))

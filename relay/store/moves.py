@@ -13,9 +13,10 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exist
 
 from relay.model import Destination
 from relay.ports import Settlement, State
+from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
-from relay.store.subscriptions import ORPHANS
 from relay.store.tables import deliveries, destinations, folds, subscriptions
+from relay.store.versions import note_changes
 
 _old: BindParameter[str] = bindparam("old")
 _new: BindParameter[str] = bindparam("new")
@@ -119,14 +120,19 @@ _SAME = select(_first.c.id.label("kept"), _second.c.id.label("gone")).where(
     _first.c.id < _second.c.id,
 )
 _FORGET = delete(subscriptions).where(among(subscriptions.c.id, "ids"))
+_THEIRS = select(subscriptions.c.id).where(subscriptions.c.destination == _old)
 _RESUBSCRIBE = update(subscriptions).where(subscriptions.c.destination == _old).values(destination=_new)
 
 
 def _move_subscriptions(connection: Connection, between: dict[str, str]) -> None:
     same = connection.execute(_SAME, between).all()
+    gone = [row.gone for row in same]
     if same:
-        connection.execute(_FORGET, {"ids": [row.gone for row in same]})
-        connection.execute(ORPHANS)
+        orphans = list_linked(connection, gone)
+        connection.execute(_FORGET, {"ids": gone})
+        delete_orphans(connection, orphans)
         options = [(row.kept, row.gone) for row in same]  # what waits is sent as the one that stays says
         update_rows(connection, deliveries, ("subscription",), "subscription", options, "settled IS NULL")
+    moved = connection.execute(_THEIRS, between).scalars().all()
     connection.execute(_RESUBSCRIBE, between)
+    note_changes(connection, [*gone, *moved])

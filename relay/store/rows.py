@@ -210,7 +210,8 @@ def _insert(table: Table, columns: tuple[str, ...], conflict: str, dialect: Dial
     new = f"VALUES ({', '.join('?' * len(columns))})"
     if dialect.name == "postgresql":
         new = f"SELECT * FROM {_records(table, columns, columns, dialect)}"  # noqa: S608 - our own names
-    return f"INSERT INTO {table.name} ({', '.join(columns)}) {new} ON CONFLICT {conflict}"
+    names = ", ".join(map(dialect.identifier_preparer.quote, columns))
+    return f"INSERT INTO {table.name} ({names}) {new} ON CONFLICT {conflict}"
 
 
 @lru_cache
@@ -228,4 +229,4 @@ def _update(table: Table, columns: tuple[str, ...], key: str, where: str, given:
 def _records(table: Table, columns: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> str:
     """Rows that are given as one array for each column, under names that may differ from the columns'."""
     arrays = (f"%s::{table.c[column].type.compile(dialect).partition(' ')[0]}[]" for column in columns)
-    return f"unnest({', '.join(arrays)}) AS new ({', '.join(names)})"
+    return f"unnest({', '.join(arrays)}) AS new ({', '.join(map(dialect.identifier_preparer.quote, names))})"

@@ -14,6 +14,7 @@ from relay.ports import (
     Asked,
     Audit,
     By,
+    Changes,
     Claim,
     Counts,
     DestinationState,
@@ -24,6 +25,7 @@ from relay.ports import (
     Intake,
     Leaf,
     Lease,
+    Linking,
     Mention,
     Page,
     Quota,
@@ -35,6 +37,7 @@ from relay.ports import (
     StopKind,
     Taken,
     Undone,
+    Unlinked,
     Wanted,
 )
 from relay.store import (
@@ -49,15 +52,18 @@ from relay.store import (
     intake,
     jumps,
     leases,
+    links,
     listings,
     looks,
     notes,
+    origins,
     pages,
     posts,
     requests,
     stops,
     subscriptions,
     tags,
+    versions,
 )
 from relay.store.destinations import save_lost
 from relay.store.engine import Database
@@ -79,6 +85,7 @@ class SqlStore:
     def __init__(self, database: Database, token: str) -> None:
         self._db = database
         self._token = token
+        self._notices = database.notices()
 
     async def add_intakes(self, intakes: Sequence[Intake], lease: Lease, claim: Claim | None = None) -> Taken:
         return await self._db.write(intake.add_intakes, intakes, lease, claim, self._token)
@@ -131,12 +138,39 @@ class SqlStore:
         await self._db.write(leases.delete_leases, owner)
 
     async def save_subscriptions(self, origin: str, wanted: Sequence[Wanted]) -> Sequence[SubscriptionId]:
-        return await self._db.write(subscriptions.save_subscriptions, origin, wanted)
+        return await self._db.write(origins.save_subscriptions, origin, wanted)
 
     async def save_resolved(
         self, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime
     ) -> None:
-        await self._db.write(subscriptions.save_resolved, subscription, resolved, now)
+        link = Linking((subscription,), resolved, complete=False)
+        await self._db.write(links.save_links, [link], "", now)
+
+    async def save_links(self, linked: Sequence[Linking], mark: str, now: datetime) -> None:
+        await self._db.write(links.save_links, linked, mark, now)
+
+    async def list_unlinked(
+        self, origin: str, mark: str, after: SubscriptionId, limit: int
+    ) -> tuple[SubscriptionId | None, Sequence[Unlinked]]:
+        return await self._db.read(links.list_unlinked, origin, mark, after, limit)
+
+    async def save_unlinked(self, sources: Sequence[str]) -> None:
+        await self._db.write(links.save_unlinked, sources)
+
+    async def list_existing(self, subscribed: Sequence[SubscriptionId]) -> Sequence[SubscriptionId]:
+        return await self._db.look_up(links.list_existing, subscribed)
+
+    async def get_subscriptions_version(self) -> int:
+        return await self._db.look_up(versions.get_version)
+
+    async def list_subscriptions_page(self, after: SubscriptionId, limit: int) -> Sequence[Subscription]:
+        return await self._db.read(subscriptions.list_page, after, limit)
+
+    async def list_changes(self, since: int, limit: int) -> Changes | None:
+        return await self._db.look_up(subscriptions.list_changes, since, limit)
+
+    async def wait_for_changes(self, within: timedelta) -> None:
+        await self._notices.wait(within)
 
     async def add_subscription(self, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
         return await self._db.write(changes.add_subscription, wanted, quota, by)
@@ -159,6 +193,9 @@ class SqlStore:
 
     async def claim_lease(self, name: str, lease: Lease) -> bool:
         return await self._db.write(leases.claim_lease, name, lease)
+
+    async def list_some_feeds(self, ids: Sequence[FeedId]) -> Sequence[FeedState]:
+        return await self._db.read(feeds.list_some_feeds, ids)
 
     async def list_feeds(self) -> Sequence[FeedState]:
         return await self._db.scan(feeds.list_feeds)
@@ -308,4 +345,5 @@ class SqlStore:
         return await self._db.checkpoint(compact=compact)
 
     async def close(self, within: timedelta = timedelta(seconds=5)) -> None:
+        await self._notices.close()
         await self._db.close(within)

@@ -103,6 +103,7 @@ subscriptions = Table(
     Column("community", Key, nullable=False, server_default=""),
     Column("paused", Text, nullable=False, server_default=""),
     Column("sieve", Text, nullable=False, server_default=""),
+    Column("linked", Key, nullable=False, server_default=""),  # under which settings all its sources answered
     UniqueConstraint("origin", "topic", "destination"),
     sqlite_autoincrement=True,
 )
@@ -119,6 +120,14 @@ subscription_feeds = Table(
     Column("subscription", Number, ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True),
     Column("feed", Number, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
+subscription_changes = Table(
+    "subscription_changes",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("subscription", Number, nullable=False),
+    sqlite_autoincrement=True,  # a later change has a higher number, whatever was deleted
+)
+"""Which subscriptions changed, were added or deleted lately, in the order of the commits (relay.store.versions)."""
 
 audit = Table(
     "audit",

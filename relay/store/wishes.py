@@ -15,8 +15,8 @@ from sqlalchemy import Connection, or_, select
 
 from relay.hashtag import fold
 from relay.manner import Mode
-from relay.model import Action, Destination, Subscription, Why
-from relay.ports import Allowance, Intake, State
+from relay.model import Action, Destination, Why
+from relay.ports import Allowance, Intake, State, Subscriber
 from relay.store.announcements import Announcements
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
@@ -176,7 +176,7 @@ class _Orders:
                         self._hold_back(entry, name, subscription, reason)
                     else:
                         shared = Why.LATE if wish.late else Why.MANY if (entry.id, name) in many else None
-                        self._bring(entry, subscription, reason, shared)
+                        self._bring(entry, name, subscription, reason, shared)
             if len(self._places.asked) > before:
                 self._tagged |= {(tag, entry.id): None for each in entry.post.tags if (tag := fold(each, entry.source))}
                 if intake.next_check and not entry.next_check:
@@ -202,7 +202,7 @@ class _Orders:
             self._take_back(copy, name)
         return False
 
-    def _hold_back(self, entry: Entry, name: str, subscription: Subscription, reason: str) -> None:
+    def _hold_back(self, entry: Entry, name: str, subscription: Subscriber, reason: str) -> None:
         """What reads alike is shown there: this one is written down, to be sent when they differ."""
         row = (name, entry.id, Action.SEND.value, "", State.SKIPPED.value, reason, subscription.id, None)
         self._held.append((*row, self._created, _ALIKE, self._created))
@@ -230,9 +230,8 @@ class _Orders:
                 self._adapters.setdefault(row.destination, Destination.parse(row.destination).adapter)
                 self._released.append((_DUE, "", None, row.id))
 
-    def _bring(self, entry: Entry, subscription: Subscription, reason: str, shared: Why | None) -> None:
+    def _bring(self, entry: Entry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
-        name = str(subscription.destination)
         threaded = subscription.manner.mode is Mode.THREADS
         head = self._heads.at(entry.root, name) if threaded else None
         if head is None:
