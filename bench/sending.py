@@ -54,7 +54,9 @@ class Load:
 def figure(load: Load, options: Sequence[str], build: Callable[[Json, Host], Adapter], places: str) -> Figure:
     """Messages a second beside what the server allows; ``places`` is where the server's greeting lists its chats."""
     with _server(load.platform, options) as server:
-        spent, counts = asyncio.run(_send(load, server, build, server[places]))
+        moments = asyncio.run(sent(load, server, build, server[places]))
+        counts = asyncio.run(_counts(server.get("api_url") or server["url"]))
+    spent = moments[-1]
     messages, arrived = load.chats * load.each, sum(counts["messages"].values())
     rate, allowed = messages / spent, messages / load.least
     seen = f"{counts['too_many']} × 429, {arrived} of {messages} arrived"
@@ -80,23 +82,23 @@ def _server(platform: str, options: Sequence[str]) -> Iterator[Json]:
             process.terminate()
 
 
-async def _send(
+async def sent(
     load: Load, server: Json, build: Callable[[Json, Host], Adapter], chats: Sequence[str]
-) -> tuple[float, Json]:
-    """Seconds from the first attempt to the last answer, and what the server counted."""
+) -> Sequence[float]:
+    """Seconds from the first attempt to each message that was taken."""
     places = [Destination(load.platform, str(chat)) for chat in chats]
     async with Http(HttpSettings(), user_agent="bench") as http:
         adapter = build(server, Host(http=http, name="Bench"))
         with tempfile.TemporaryDirectory() as folder:
             store = await open_store(f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
             await store.add_intakes([_wished(places, number) for number in range(load.each)], lease())
-            left = len(places) * load.each
+            moments: list[float] = []
             finished = asyncio.Event()
 
             def settled(_delivery: Delivery, settlement: Settlement, _now: object) -> None:
-                nonlocal left
-                left -= settlement.state is State.SENT
-                if not left:
+                if settlement.state is State.SENT:
+                    moments.append(time.perf_counter() - begun)
+                if len(moments) == len(places) * load.each:
                     finished.set()
 
             tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
@@ -104,13 +106,12 @@ async def _send(
             begun = time.perf_counter()
             running = asyncio.create_task(outbox.run())
             await finished.wait()
-            spent = time.perf_counter() - begun
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await outbox.stop(timedelta(seconds=1))
             await store.close()
         await adapter.close()
-    return spent, await _counts(server.get("api_url") or server["url"])
+    return moments
 
 
 def _wished(places: Sequence[Destination], number: int) -> Intake:

@@ -153,7 +153,7 @@ async def test_a_hello_that_was_not_taken_is_not_marked_as_said(server: MatrixSe
         server.invite(room, sami)
         await server.wait_until(lambda: server.asked("send"))
         await relay.told(room, sami, "!relay status")
-    assert (server.bot, room.id, KIND) not in server.notes
+    assert Note.read(server.notes[server.bot, room.id, KIND][1]) == Note(owed=True)
 
 
 # --- shut out ---
@@ -257,6 +257,42 @@ async def test_a_room_that_became_encrypted_while_nobody_listened_is_told_at_the
     async with listening(server, in_clear=2) as relay:
         await relay.told(room, sami, "!relay status")
         assert relay.inbox.losses.empty()
+
+
+async def test_a_restart_within_two_minutes_says_nothing_again(server: MatrixServer) -> None:
+    """Synapse would answer the question for the present as it did before: all that happened since would come again."""
+    room, sami = plaza(server, alias="plaza")
+    async with listening(server):
+        server.invite(room, sami)
+        await until_in(server, room)
+    secret = server.add_room(sami, encrypted=True)
+    async with listening(server, in_clear=1):
+        server.invite(secret, sami)
+        await until_in(server, secret)
+        await server.wait_until(lambda: (server.bot, secret.id, KIND) in server.notes)
+    async with listening(server, in_clear=1) as relay:
+        await relay.asked(room, sami, "!relay status")
+    assert len(server.sent(secret)) == 1
+    assert len(server.sent(room)) == 2  # hello, and the answer
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("killed", ["before it was said", "before it was noted down"])
+async def test_killed_while_it_came_in_it_says_once_what_it_has_to_say(
+    server: MatrixServer, killed: str, *, encrypted: bool
+) -> None:
+    room, sami = plaza(server, encrypted=encrypted)
+    step = "send" if killed == "before it was said" else "put_room_account_data"
+    server.faults.add(step, RESET, None, after=int(step != "send"))  # that it is on its way was noted down
+    async with listening(server, in_clear=int(encrypted and killed != "before it was said")):
+        server.invite(room, sami)
+        await server.wait_until(lambda: len(server.asked(step)) > (step != "send"))
+    server.faults.clear()
+    for _ in range(2):
+        async with listening(server, in_clear=int(encrypted)) as relay:
+            await until_in(server, room)
+            await relay.asked(server.add_room(sami, members=[server.bot]), sami, "!relay status")
+    assert len(server.sent(room)) == 1
 
 
 # --- rooms that were replaced ---

@@ -87,6 +87,11 @@ def test_of_the_present_state_nothing_is_obeyed_and_invitations_are() -> None:
     batch = Batch("s1", joined=(Room(PLAZA, (ENCRYPTION,), (LINE, JOIN, OTHER, TOMBSTONE)),), invited=(asked,))
     invited = Invited(room="!other", by=(SAMI,), direct=True)
     assert list(news(batch, US, [], None)) == [invited, Sealed(room=PLAZA)]
+    met = Entered(room=PLAZA, event="$join", earlier=True)
+    assert list(news(batch, US, [], None, JOIN.when)) == [invited, met, Sealed(room=PLAZA)], "nothing of ours follows"
+    assert list(news(batch, US, [], None, JOIN.when + timedelta(seconds=1))) == [invited, Sealed(room=PLAZA)]
+    said = Batch("s1", joined=(Room(PLAZA, (), (JOIN, OURS, LINE)),))
+    assert list(news(said, US, [], None, JOIN.when)) == []
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
 from adapters.matrix.api import Failed
-from adapters.matrix.pace import Pace
+from adapters.matrix.pace import Attempt, Pace
 from relay.log import get_logger
 from relay.ports import TryLater
 
@@ -19,6 +20,8 @@ HOLD = 1.0
 """Seconds for which a hand of the outbox may be held back here; what takes longer waits in the outbox."""
 EARLY = 0.15
 """So much of a second the next one may come too early: it waits here then, as the outbox cannot hit the moment."""
+SOON = 0.001
+"""Seconds past the end of a wait, so that it is over when it is looked at."""
 PATIENCE = 30.0
 """Seconds for which an answer to a person may wait for its turn."""
 REFUSED_FOR = timedelta(minutes=5)
@@ -34,17 +37,17 @@ class Calls:
 
     def __init__(self, *, hold: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
         self.pace, self._hold, self._clock = Pace(), hold, clock
+        self._landed = asyncio.Event()
+        """Set for a moment when a message has arrived, or has not."""
         self._dead_until = 0.0
 
     async def paced(self, room: str, act: Callable[[], Awaitable[T | Failed]]) -> T | Failed | TryLater:
         """Make a call that shows something in a room, when it is the room's turn."""
         if self._clock() < self._dead_until:
             return TryLater(f"the homeserver refuses the token: {DEAD}", REFUSED_FOR)
-        until = self._clock() + self._hold
-        while (wait := self.pace.wait(room, self._clock())) > 0:
-            if self._clock() + wait > until:
-                return TryLater("the pace of the homeserver", timedelta(seconds=wait), paced=True)
-            await asyncio.sleep(wait)
+        late = await self._turn(lambda now: self.pace.wait(room, now), self._hold)
+        if late is not None:
+            return TryLater("the pace of the homeserver", timedelta(seconds=late), paced=True)
         told = await self._made(act)
         if isinstance(told, Failed) and told.limited:  # it was one too many, which is no failure of this one
             return TryLater(told.reason, timedelta(seconds=self.pace.wait(room, self._clock())), paced=True)
@@ -54,10 +57,8 @@ class Calls:
         """Make a call for which a person waits: it stands in no queue. A limit is waited for, within reason."""
         until = self._clock() + PATIENCE
         while True:
-            while (wait := self.pace.wait_for_people(self._clock())) > 0:
-                if self._clock() + wait > until:
-                    return Failed("it would be too late for an answer", "M_LIMIT_EXCEEDED", 429)
-                await asyncio.sleep(wait)
+            if await self._turn(self.pace.wait_for_people, until - self._clock()) is not None:
+                return Failed("it would be too late for an answer", "M_LIMIT_EXCEEDED", 429)
             told = await self._made(act)
             if not (isinstance(told, Failed) and told.limited) or self._clock() > until:
                 if isinstance(told, Failed):
@@ -74,24 +75,43 @@ class Calls:
             log.error("token refused", reason=reason, todo=DEAD)
         self._dead_until = self._clock() + REFUSED_FOR.total_seconds()
 
+    async def _turn(self, wait: Callable[[float], float], patience: float) -> float | None:
+        """Wait for the turn; None: it is there. Else in how many seconds it comes: longer than ``patience``."""
+        until = self._clock() + patience
+        while True:
+            now = self._clock()
+            busy = self.pace.is_busy(now)
+            left = 0.0 if busy else wait(now)
+            if not busy and left <= 0:
+                return None
+            if now + left > until:
+                return left or HOLD
+            with suppress(TimeoutError):  # what is on its way tells more; or it takes long, and is waited for no more
+                async with asyncio.timeout(min(left or HOLD, until - now) + SOON):
+                    await (self._landed.wait() if busy else asyncio.sleep(left))
+
     async def _made(self, act: Callable[[], Awaitable[T | Failed]]) -> T | Failed:
-        self.pace.take(self._clock())
+        attempt = self.pace.take(self._clock())
         try:
             told = await act()
-        except asyncio.CancelledError:
-            self.pace.took(self._clock())  # who knows; the next refusal tells
+        except BaseException:
+            self.pace.took(attempt)  # who knows; the next refusal tells
             raise
-        self._learn(told)
-        return told
+        else:
+            self._learn(attempt, told)
+            return told
+        finally:
+            self._landed.set()
+            self._landed.clear()
 
-    def _learn(self, told: object) -> None:
-        now = self._clock()
+    def _learn(self, attempt: Attempt, told: object) -> None:
         if not isinstance(told, Failed):
             self._dead_until = 0.0
-            self.pace.took(now)
+            self.pace.took(attempt)
         elif told.limited:
-            self.pace.refused(UNTOLD if told.after is None else told.after.total_seconds(), now)
+            after = UNTOLD if told.after is None else told.after.total_seconds()
+            self.pace.refused(attempt, after, self._clock())
         else:
             if told.unauthorized:
                 self.refuse(told.reason)
-            self.pace.unsent()
+            self.pace.unsent(attempt)

@@ -66,20 +66,24 @@ class Joining:
         stranger = next((one for one in asked.by if not may_invite(self._settings, one)), None)
         if stranger is not None or not asked.by:
             self._leave_alone(asked.room, stranger or "nobody")
-        elif await self._join(asked.room, asked.by[0]) and asked.direct != (await self._notes.read(asked.room)).direct:
-            await self._notes.change(asked.room, direct=asked.direct)
+            return
+        await self._notes.change(asked.room, direct=asked.direct, owed=True)
+        await self._join(asked.room, asked.by[0])
 
     async def entered(self, entry: Entered) -> None:
         """Say hello, or that we are back, or why we do not post there."""
         note = await self._notes.read(entry.room)
+        if entry.earlier and not note.owed:
+            return
         say, prefix, power = await self._notes.words(entry.room), self._settings.prefix, self._settings.power
         once = f"{mark(entry.room)}-{mark(entry.event)}"
         if await self._rooms.encrypted(entry.room) is True:
-            await self._seal(entry.room, f"sealed-{once}")
+            await self._seal(entry.room, f"-{mark(entry.event)}" if note.encrypted else "")
         elif note.hello:
-            await self._say(entry.room, f"back-{once}", back(say, prefix=prefix))
+            if await self._say(entry.room, f"back-{once}", back(say, prefix=prefix)):
+                await self._notes.change(entry.room, owed=False)
         elif await self._say(entry.room, f"hello-{once}", hello(say, prefix=prefix, power=power, direct=note.direct)):
-            await self._notes.change(entry.room, hello=True)
+            await self._notes.change(entry.room, hello=True, owed=False)
 
     def _leave_alone(self, room: str, inviter: str) -> None:
         if (room, inviter) in self._told or len(self._told) >= MOST_TOLD:
@@ -120,7 +124,7 @@ class Joining:
     async def sealed(self, room: Sealed) -> None:
         """Say once why nothing is posted there any more."""
         if not (await self._notes.read(room.room)).encrypted:
-            await self._seal(room.room, f"sealed-{mark(room.room)}")
+            await self._seal(room.room)
 
     async def replaced(self, by: Replaced) -> None:
         """Go where the room went, if whoever moved it may invite us; what is posted follows by itself."""
@@ -128,11 +132,12 @@ class Joining:
         if may_invite(self._settings, by.by) and by.successor:
             await self._join(by.successor, by.by)
 
-    async def _seal(self, room: str, transaction: str) -> None:
+    async def _seal(self, room: str, again: str = "") -> None:
+        """Whoever finds it out first, it is one message. ``again``: we have come back there."""
         say = await self._notes.words(room)
         await self._lose(room, say(ENCRYPTED))
-        if await self._say(room, transaction, sealed(say)):
-            await self._notes.change(room, encrypted=True)
+        if await self._say(room, f"sealed-{mark(room)}{again}", sealed(say)):
+            await self._notes.change(room, encrypted=True, owed=False)
 
     async def _lose(self, room: str, reason: str) -> None:
         await self._inbox.lost([Destination("matrix", name) for name in self._rooms.names(room)], reason)

@@ -30,6 +30,8 @@ CLOSING = 1.5
 """Seconds for what is still being answered to end."""
 OLD = timedelta(minutes=2)
 """What was written longer than this before the start is not obeyed, even if it comes now: nobody waits for it."""
+MET = timedelta(hours=20)
+"""For so long a room that let us in is greeted after a restart: until then homeservers know whether we have."""
 MOST_WAITING = 30
 """In one room; more than that is no conversation."""
 
@@ -92,7 +94,7 @@ class Listening:
         for room in batch.joined:
             if room.members is not None:
                 self._members[room.id] = room.members
-        for one in news(batch, self._api.user, self._inside, since):
+        for one in news(batch, self._api.user, self._inside, since, self._started - MET):
             if isinstance(one, Sealed):
                 self._rooms.now_encrypted(one.room)  # at once: the sender must know, whoever waits for an answer
             if self._concerns_us(one):

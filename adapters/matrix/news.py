@@ -33,6 +33,8 @@ class Entered:
 
     room: str
     event: str
+    earlier: bool = False
+    """Before this start, and we have said nothing since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,13 @@ class Left:
 News = Said | Invited | Entered | Sealed | Replaced | Left
 
 
-def news(batch: Batch, us: str, inside: Collection[str], since: datetime | None) -> Iterator[News]:
+def news(
+    batch: Batch, us: str, inside: Collection[str], since: datetime | None, met: datetime | None = None
+) -> Iterator[News]:
     """What is new in the order in which it happened in each room. ``inside`` are the rooms that we were in before.
 
-    ``since`` is when we began to listen; None: the batch is the present state, and nothing in it is said to us now.
+    ``since`` is when we began to listen; None: the batch is the present state, and nothing in it is said to us now. Of
+    that a coming in after ``met`` about which we have said nothing is news: we may have been stopped before we could.
     """
     present = {room.id for room in batch.joined}
     invited = {room.id for room in batch.invited}
@@ -76,7 +81,7 @@ def news(batch: Batch, us: str, inside: Collection[str], since: datetime | None)
     for room in batch.invited:
         yield _invitation(room, us)
     for room in batch.joined:
-        yield from _happened(room, us, since, inside=room.id in inside)
+        yield from _happened(room, us, since, met, inside=room.id in inside)
     for room in batch.left:
         if room.id in inside and since is not None:
             yield _parting(room, us)
@@ -94,10 +99,10 @@ def _parting(room: Room, us: str) -> Left:
     return Left(room=room.id) if last is None else Left(room=room.id, by=last.sender, banned=last.becomes(us) == "ban")
 
 
-def _happened(room: Room, us: str, since: datetime | None, *, inside: bool) -> Iterator[News]:
-    entry = None if since is None else _entry(room, us, inside=inside)
+def _happened(room: Room, us: str, since: datetime | None, met: datetime | None, *, inside: bool) -> Iterator[News]:
+    entry = _unmet(room, us, met) if since is None else _entry(room, us, inside=inside)
     if entry is not None:
-        yield Entered(room=room.id, event=entry.event_id)
+        yield Entered(room=room.id, event=entry.event_id, earlier=since is None)
     if any(map(_seals, room.events)):
         yield Sealed(room=room.id)
     if since is None:
@@ -107,6 +112,16 @@ def _happened(room: Room, us: str, since: datetime | None, *, inside: bool) -> I
             yield Said(room=room.id, event=event)
         elif event.type == TOMBSTONE and event.state_key == "":
             yield Replaced(room=room.id, by=event.sender, successor=event.text("replacement_room"))
+
+
+def _unmet(room: Room, us: str, met: datetime | None) -> Event | None:
+    """Our coming in, not before ``met``, where nothing of ours follows it."""
+    for event in reversed(room.timeline):
+        if event.sender == us and event.type == MESSAGE:
+            return None
+        if event.becomes(us) == "join" and event.was != "join":
+            return event if met is not None and event.when >= met else None
+    return None
 
 
 def _entry(room: Room, us: str, *, inside: bool) -> Event | None:

@@ -29,6 +29,8 @@ class Note:
     """It has said that it does not post there, as the room is encrypted."""
     direct: bool = False
     """It was invited to talk with one person alone."""
+    owed: bool = False
+    """It is on its way in, and has not said anything yet: after a restart it still does."""
 
     @classmethod
     def read(cls, told: Mapping[str, object]) -> Note:
@@ -39,6 +41,7 @@ class Note:
             hello=told.get("hello") is True,
             encrypted=told.get("encrypted") is True,
             direct=told.get("direct") is True,
+            owed=told.get("owed") is True,
         )
 
     def written(self) -> Json:
@@ -47,6 +50,7 @@ class Note:
             "hello": self.hello,
             "encrypted": self.encrypted,
             "direct": self.direct,
+            "owed": self.owed,
         }
         return {key: value for key, value in known.items() if value}
 

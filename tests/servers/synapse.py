@@ -94,7 +94,7 @@ class Synapse:
             subprocess.run([*command, "--generate-keys"], cwd=self.folder, check=True, capture_output=True)
         with (self.folder / "out.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_for(self._process, f"{self.url}/_matrix/client/versions", self.folder / "out.log")
+        wait_for(self._process, f"{self.url}/_matrix/client/versions", self.folder / "out.log", seconds=90)
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""

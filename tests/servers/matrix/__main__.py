@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=None, help="events a second for each account; else no limit")
     parser.add_argument("--burst", type=int, default=10)
     parser.add_argument("--second", type=float, default=1.0, help="how long a second of the limiter lasts")
-    parser.add_argument("--hold", type=float, default=0.0, help="seconds that a refusal of the limiter is held back")
+    parser.add_argument(
+        "--hold", type=float, default=None, help="seconds that a refusal is held back; else half of one"
+    )
     parser.add_argument("--rooms", type=int, default=1)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))

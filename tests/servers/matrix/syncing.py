@@ -16,6 +16,7 @@ from tests.servers.matrix.things import MEMBER, Room
 from tests.servers.matrix.world import World
 
 operations = Operations()
+CACHED = 120.0
 _STRIPPED = ("create", "join_rules", "name", "canonical_alias", "avatar", "topic", "encryption")
 
 
@@ -48,7 +49,23 @@ class _View:
 
 @operations("GET", f"{CLIENT}/sync")
 async def sync(world: World, asked: Request) -> Json:
-    """At once when there is anything to tell or ``since`` is missing, else after ``timeout`` milliseconds."""
+    """At once when there is anything to tell or ``since`` is missing, else after ``timeout`` milliseconds.
+
+    The same question without ``since`` has the same answer for two minutes, as at Synapse
+    (``sync_response_cache_duration``).
+    """
+    told = asked.query.get("since")
+    if told is None:
+        key = asked.user, asked.device, *sorted(asked.query.items())
+        known, at = world.synced.get(key, (None, 0.0))
+        if known is not None and world.clock() - at < CACHED:
+            return known
+        world.synced[key] = await _answered(world, asked), world.clock()
+        return world.synced[key][0]
+    return await _answered(world, asked)
+
+
+async def _answered(world: World, asked: Request) -> Json:
     told = asked.query.get("since")
     wanted = filter_named(world, asked.query.get("filter", ""))
     view = _View(world, asked, place_of(told) if told else 0, told is None, wanted)

@@ -29,7 +29,7 @@ class World:
         rate: float | None = None,
         burst: int = 10,
         second: float = 1.0,
-        hold: float = 0.0,
+        hold: float | None = None,
         told: Told = "both",
         joins: float | None = None,
         one_token: bool = False,
@@ -38,7 +38,12 @@ class World:
         self.name = NAME
         self.buckets = Buckets(rate, burst, second, clock)
         self.join_buckets = Buckets(joins, 10, second, clock)
-        self.hold, self.told, self.one_token = hold, told, one_token
+        self.hold = 0.5 * second if hold is None else hold
+        """For how long a refusal of the limiter is held back: its wait counts from before that, as at Synapse."""
+        self.told, self.one_token = told, one_token
+        self.clock = clock
+        self.synced: dict[tuple[object, ...], tuple[Json, float]] = {}
+        """Answers about the present by what was asked, and when."""
         self.faults = Faults()
         self.upload_limit = 50 << 20
         self.quota_full = False
