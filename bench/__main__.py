@@ -16,6 +16,7 @@ ALL = (
     "claims",
     "outbox",
     "latency",
+    "single",
     "polls",
     "feeds",
     "memory",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from unicodedata import category, normalize
 from urllib.parse import urlsplit
 
@@ -129,6 +130,7 @@ def is_home(one: str, other: str) -> bool:
     return (here := _origin(one)) != "" and here == _origin(other)
 
 
+@lru_cache(maxsize=4_096)  # of one post it is asked twenty times in a moment
 def _origin(address: str) -> str:
     if (named := _NAMED.match(address)) is not None:
         return named[1] or host_of(f"https://{named[2]}")

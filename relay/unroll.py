@@ -58,6 +58,9 @@ def in_order(posts: Iterable[Post]) -> list[Post]:
 
 def told_in_order(told: Iterable[Told], event_of: Callable[[Told], Event]) -> list[Told]:
     """What was told at once, publications as :func:`in_order` has them; none is moved past an edit or a deletion."""
+    told = list(told)
+    if len(told) < 2:
+        return told
     ordered: list[Told] = []
     with_news = ((one, event.post if isinstance(event := event_of(one), Published) else None) for one in told)
     for _, group in groupby(with_news, key=lambda one: one[1] is None):

@@ -240,7 +240,11 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
         url,
         poolclass=NullPool,  # each thread keeps its own
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": min(busy_timeout.total_seconds(), LOCK_WAIT)},
+        connect_args={
+            "check_same_thread": False,
+            "timeout": min(busy_timeout.total_seconds(), LOCK_WAIT),
+            "cached_statements": 512,
+        },
     )
 
     @event.listens_for(engine, "connect")
@@ -263,7 +267,8 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE: a transaction that turns to writing half-way could be refused without waiting
-        connection.exec_driver_sql(connection.get_execution_options()["relay_begin"])
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(connection.get_execution_options()["relay_begin"])
 
     return engine
 

@@ -132,7 +132,8 @@ class Folding:
 
         ``shared``: it is to have none for this reason, whatever the budget.
         """
-        self._look()
+        if not self._read:
+            self._look()
         why = self._why(name, subscription, manner, shared)
         if why is None:
             self._own[subscription, name].append(post)
@@ -157,7 +158,8 @@ class Folding:
 
     def spends(self, name: str) -> bool:
         """Whether there is room for one more message of the relay's own at a destination; it is counted then."""
-        self._look()
+        if not self._read:
+            self._look()
         return self._may_spend(name, 0, USUAL)
 
     def _may_spend(self, name: str, subscription: int, manner: Manner) -> bool:
@@ -175,8 +177,6 @@ class Folding:
 
     def _look(self) -> None:
         """What is open and what is spent, read when it is first needed."""
-        if self._read:
-            return
         self._read = True
         keys = self._names | {f"subscription {number}" for number in self._subscribers}
         self._until = {row.name: row.until for row in _BUDGETS(self._connection, names=keys)}

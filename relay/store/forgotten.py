@@ -14,14 +14,14 @@ from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake, StopKind
 from relay.store.keyed import digest, get_key
 from relay.store.names import names_of
-from relay.store.rows import among, insert_rows
+from relay.store.rows import Query, among, insert_rows
 from relay.store.tables import forgotten, stops
 from relay.store.twins import claims
 
 _LEVELS = 3
 """So far above a post's address its author's may stand: ``/users/illa/statuses/1``."""
 
-_SOME = select(forgotten.c.digest).limit(1)
+_SOME = Query(select(forgotten.c.digest).limit(1))
 _THERE = (
     select(forgotten.c.digest, stops.c.kind)
     .join(stops, stops.c.id == forgotten.c.stop)
@@ -48,7 +48,7 @@ def taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
     An author counts by the uri, and by a handle or a profile only where the uri's own host vouches for it: nobody is
     silenced because somebody else went under their name.
     """
-    if not posts or connection.execute(_SOME).first() is None:
+    if not posts or not _SOME(connection):
         return set()
     key = get_key(connection)
     marks = {post.uri: (digest(key, post.uri), _author_marks(key, post)) for post in posts}
@@ -61,7 +61,7 @@ def taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
 def _taken_out_quoted(connection: Connection, posts: Collection[Post]) -> set[Author]:
     """The authors whom these posts quote and who are taken out."""
     quoted = {post.quote.author for post in posts if post.quote and post.quote.author}
-    if not quoted or connection.execute(_SOME).first() is None:
+    if not quoted or not _SOME(connection):
         return set()
     key = get_key(connection)
     marks = {author: {digest(key, name) for name in (author.uri, *names_of(author))} for author in quoted}

@@ -5,6 +5,7 @@ Events are applied here one after the other, in memory; only what came of them a
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -306,21 +307,33 @@ def insert_new(connection: Connection, known: Known, now: datetime) -> None:
     seen = micros(now)
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
-    rows = [_new_row(entry, hour, seen) for entry in known if entry.new]
+    new = [entry for entry in known if entry.new]
+    slugs = [hour + one for one in _secrets(len(new))]
+    rows = [_new_row(entry, slug, seen) for entry, slug in zip(new, slugs, strict=True)]
     insert_rows(connection, posts, _NEW, rows)
     count_posts(connection, len(rows))
-    add_names(connection, {entry.post.author for entry in known if entry.new})
+    add_names(connection, {entry.post.author for entry in new})
     for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
         named = [(short(name), known.entries[uri].id) for name, uri in names.items()]
         insert_rows(connection, aliases, ("alias", "post"), named, conflict)
 
 
-def _new_row(entry: Entry, hour: str, seen: int) -> tuple[Any, ...]:
+_SECRET = 12
+"""Bytes of chance in a page's address: nobody guesses one of them; in base64 they end without padding."""
+
+
+def _secrets(count: int) -> list[str]:
+    """So many random names, for one call of the system."""
+    chance = secrets.token_bytes(_SECRET * count)
+    return [base64.urlsafe_b64encode(chance[at : at + _SECRET]).decode() for at in range(0, _SECRET * count, _SECRET)]
+
+
+def _new_row(entry: Entry, slug: str, seen: int) -> tuple[Any, ...]:
     post = entry.post
     return (
         entry.id,
         entry.uri,
-        hour + secrets.token_urlsafe(12),
+        slug,
         entry.source,
         post.origin,
         entry.author,

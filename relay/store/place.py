@@ -5,6 +5,7 @@ A program may go on writing into a file that was deleted; all of it is lost when
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _ENDINGS = ("", "-wal")
@@ -17,13 +18,14 @@ class Place:
         self.path = path.absolute()
         self.log_size = 0
         """Bytes of the write-ahead log when it was last looked at."""
+        self._names = [(ending, f"{self.path}{ending}") for ending in _ENDINGS]  # looked for before each transaction
         self._files: dict[str, tuple[int, int] | None] = {}
 
     def lost(self) -> str:
         """What happened to the files since they were first seen, and what to do; empty: they are there."""
-        for ending in _ENDINGS:
+        for ending, name in self._names:
             try:
-                status = Path(f"{self.path}{ending}").stat()
+                status = os.stat(name)  # noqa: PTH116 - making a path of it costs more than the look
                 now = status.st_dev, status.st_ino
             except (FileNotFoundError, NotADirectoryError):
                 now = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, cast
 
@@ -132,27 +132,36 @@ class _Plan:
     def __init__(self, statement: Select[*tuple[Any, ...]] | Update, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = str(compiled)
-        self._order: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
         self._in = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
         }
+        names: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._order = None if names is None else [(name, self._in[name]) for name in names]
         columns = statement.selected_columns if isinstance(statement, Select) else ()
         out = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         self._out = out if any(out) else None
         self._make = _row_maker([column.name for column in columns]) if columns else None
 
     def run(self, connection: Connection, values: dict[str, object]) -> list[Any]:
-        given = self._constants | values
-        bound = {name: into(given[name]) if into else given[name] for name, into in self._in.items()}
-        with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(self._text, [bound[name] for name in self._order] if self._order is not None else bound)
-            if self._make is None:
-                return []
-            rows = cursor.fetchall()
-        if self._out:
+        given = self._constants | values if self._constants else values
+        bound: Any
+        if self._order is None:
+            bound = {name: into(given[name]) if into else given[name] for name, into in self._in.items()}
+        else:
+            bound = [into(given[name]) if into else given[name] for name, into in self._order]
+        cursor = _driver(connection).execute(self._text, bound)
+        if self._make is None:
+            return []
+        rows = cursor.fetchall()
+        if rows and self._out:
             rows = [[out(value) if out else value for out, value in zip(self._out, row, strict=True)] for row in rows]
         return list(map(self._make, rows))
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection, whose way of running a statement both drivers share; its errors are the driver's."""
+    return connection.connection.dbapi_connection
 
 
 def _row_maker(names: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
@@ -198,11 +207,13 @@ def update_rows(
 
 
 def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    with closing(connection.connection.cursor()) as cursor:
-        if connection.dialect.name == "postgresql":
-            cursor.execute(statement, [*map(_array, zip(*rows, strict=True))])
-        else:
-            cursor.executemany(statement, rows)
+    driver = _driver(connection)
+    if connection.dialect.name == "postgresql":
+        driver.execute(statement, [*map(_array, zip(*rows, strict=True))])
+    elif len(rows) == 1:
+        driver.execute(statement, rows[0])
+    else:
+        driver.executemany(statement, rows)
 
 
 @lru_cache

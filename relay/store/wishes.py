@@ -232,18 +232,18 @@ class _Orders:
 
     def _bring(self, entry: Entry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
-        threaded = subscription.manner.mode is Mode.THREADS
+        manner = subscription.manner
+        threaded = entry.root is not None and manner.mode is Mode.THREADS
         head = self._heads.at(entry.root, name) if threaded else None
         if head is None:
-            manner, topic = subscription.manner, subscription.topic
-            if self._folding.hold(name, entry.id, subscription.id, topic, manner, shared=shared):
+            if self._folding.hold(name, entry.id, subscription.id, subscription.topic, manner, shared=shared):
                 return
             self._order(name, entry.id, Action.SEND, "", reason, subscription.id)
             self._places.show(entry, name)
             self._heads.will_show(name, entry.id)
             if entry.root and threaded:
                 age = (entry.published, entry.id)
-                self._heads.add(entry.root, name, Head(entry.id, age, reason, subscription.id, subscription.manner))
+                self._heads.add(entry.root, name, Head(entry.id, age, reason, subscription.id, manner))
         else:
             self._follow_up(entry, name, head)
 
@@ -316,7 +316,8 @@ class _Orders:
         *,
         under: int | None = None,
     ) -> None:
-        self._adapters.setdefault(name, Destination.parse(name).adapter)
+        if name not in self._adapters:
+            self._adapters[name] = Destination.parse(name).adapter
         self._rows.append((name, post, action.value, version, _DUE, reason, subscription, under, self._created))
 
     def write(self, connection: Connection) -> set[str]:
