@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from relay import testing
@@ -51,7 +52,7 @@ def _digest(*parts: str) -> str:
 
 def former_cursor(items: Sequence[Item], uris: Sequence[str]) -> str:
     known = {_digest(uri): " ".join(marks(item)) for item, uri in zip(items, uris, strict=True)}
-    return Cursor(items=known, newest=seconds(NOW), latest=seconds(NOW)).dump()
+    return Cursor(items=msgspec.Raw(msgspec.json.encode(known)), newest=seconds(NOW), latest=seconds(NOW)).dump()
 
 
 FEED = "INSERT INTO feeds (id, source, address) VALUES (1, 'rss', '{address}')"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,13 +125,18 @@ def test_whatever_a_feed_does_nothing_is_news_twice_or_lost(polls: list[list[tup
 
 def test_a_cursor_survives_its_own_writing() -> None:
     cursor = Cursor(
-        etag='W/"é"', body="b", minutes=5, items={"a": "b"}, moving=Moving("https://a", 1, 2), skip_days=(6,)
+        etag='W/"é"',
+        body="b",
+        minutes=5,
+        items=msgspec.Raw(b'{"a":"b"}'),
+        moving=Moving("https://a", 1, 2),
+        skip_days=(6,),
     )
     assert Cursor.load(cursor.dump()) == cursor
 
 
 def test_a_cursor_of_an_earlier_version_still_knows_its_entries() -> None:
-    assert Cursor.load('{"etag":"x","ttl":5,"items":{"a":"b"}}') == Cursor(etag="x", items={"a": "b"})
+    assert Cursor.load('{"etag":"x","ttl":5,"items":{"a":"b"}}') == Cursor(etag="x", items=msgspec.Raw(b'{"a":"b"}'))
 
 
 def moved(*targets: str, every: timedelta) -> Cursor:
@@ -174,6 +180,6 @@ def test_the_mirror_that_serves_is_asked_first_and_the_first_one_now_and_then(
 
 
 def test_another_mirror_is_told_no_validators_and_knows_the_same_entries() -> None:
-    cursor = Cursor(etag="x", body="b", home="h", newest=5, items={"a": "b"}, gone="c")
+    cursor = Cursor(etag="x", body="b", home="h", newest=5, items=msgspec.Raw(b'{"a":"b"}'), gone="c")
     assert cursor.at(0) is cursor
-    assert cursor.at(1) == Cursor(mirror=1, newest=5, items={"a": "b"}, gone="c")
+    assert cursor.at(1) == Cursor(mirror=1, newest=5, items=msgspec.Raw(b'{"a":"b"}'), gone="c")

@@ -98,6 +98,8 @@ async def _unpacked(response: aiohttp.ClientResponse, limit: int) -> bytes:
         body += chunk
         if len(body) > limit:
             raise TooLargeError
+    if not body:
+        return b""
     work = partial(unpack, bytes(body), ",".join(response.headers.getall("Content-Encoding", ())), limit)
     return work() if len(body) < _SHORT or is_plain(body) else await asyncio.to_thread(work)
 

@@ -27,6 +27,8 @@ LOCAL: tuple[Network, ...] = (
 )
 """Where machines of one's own are: this one, and private networks."""
 
+_MANY = 4_000
+
 _NAME = re.compile(r"(?=.{1,254}$)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 # The host "ends in a number" (WHATWG URL Standard): some part of the system would take it for an IPv4 address.
 _NUMBER = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
@@ -48,9 +50,21 @@ class Guard:
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+        self._known: dict[tuple[str, str | None, int | None, bool], str] = {}
+        """What was said of origins: the same ones are asked again and again, and nothing else of an address counts."""
 
     def refusal(self, url: URL) -> str:
         """Why this address is not fetched, as far as can be said without looking its host up."""
+        named = url.raw_user is not None or url.raw_password is not None
+        key = url.scheme, url.raw_host, url.port, named
+        reason = self._known.get(key)
+        if reason is None:
+            if len(self._known) >= _MANY:
+                self._known.clear()
+            reason = self._known[key] = self._refusal(url)
+        return reason
+
+    def _refusal(self, url: URL) -> str:
         if url.scheme not in ("http", "https"):
             return f"only http and https addresses are read, not {url.scheme or 'relative'} ones"
         if url.raw_user is not None or url.raw_password is not None:

@@ -77,6 +77,9 @@ class Lane:
         if patience is not None and self._expected(now) - now > patience:
             raise self._crowded(now)
         self._users += 1
+        if not self._places.locked():  # most hosts are asked one thing at a time: no timer is set for what is there
+            await self._places.acquire()
+            return
         try:
             async with asyncio.timeout(patience):
                 await self._places.acquire()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -19,8 +20,11 @@ from relay.sources.feed_posts import note, read_items, setting_of
 from relay.sources.feed_read import read
 from relay.sources.feed_standing import Slices
 
+T = TypeVar("T")
+NOTHING = msgspec.Raw(b"null")
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+
+class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A feed, where it was read, and what the last polls left behind (:class:`relay.sources.rss.cursor.Cursor`)."""
 
     name: str
@@ -34,9 +38,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     newest: int = 0
     """The newest date that any document had, seconds of Unix time; 0 where there is none to compare with."""
     stood: bool = False
-    items: dict[str, str] = {}
+    items: msgspec.Raw = NOTHING
+    """By name the marks of entries (:class:`relay.sources.feed_identity.Mark`), as JSON."""
     gone: str = ""
-    slices: Slices | None = None
+    slices: msgspec.Raw = NOTHING
+    """A :class:`relay.sources.feed_standing.Slices`, as JSON."""
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -59,9 +65,10 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
     dates: list[int] = []
     """When its entries were published, as far as they say so: seconds of Unix time."""
-    items: dict[str, str] = {}
+    items: msgspec.Raw = NOTHING
     gone: str = ""
-    slices: Slices | None = None
+    slices: msgspec.Raw = NOTHING
+    """These three for the next time (:class:`Known`)."""
 
 
 Read = Callable[[bytes, str, str, Collection[str]], Document]
@@ -72,8 +79,8 @@ def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes,
 
     All of it is read where that has to do with the rest.
     """
-    slices = known.slices
-    before = feed_standing.known(slices, known.url, known.items) if slices else {}
+    seen, slices = _decoded(known.items, dict[str, str]) or {}, _decoded(known.slices, Slices)
+    before = feed_standing.known(slices, known.url, seen) if slices else {}
     while True:
         document = read(body, known.content_type, slices.around if slices else "", before)
         if not document.version and not document.found:
@@ -87,7 +94,7 @@ def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes,
         before = {}
     news = compare(
         items,
-        known.items,
+        seen,
         known.gone,
         newest=datetime.fromtimestamp(known.newest, UTC) if known.newest else None,
         unchanged=[one.name for one in rest],
@@ -97,9 +104,9 @@ def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes,
         document=replace(document, entries=(), slices=None, around=""),
         note=note(document),
         dates=feed_standing.dates(items, rest),
-        items=news.items,
+        items=_encoded(news.items),
         gone=news.gone,
-        slices=feed_standing.remembered(document, items, others, known.url),
+        slices=_encoded(feed_standing.remembered(document, items, others, known.url)),
     )
     return changes, _told(news)
 
@@ -107,3 +114,15 @@ def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes,
 def _told(news: News) -> list[Change]:
     late = [Change(event.post, late=True) for event in news.late]
     return late + [Change(event.post, edited=isinstance(event, Edited)) for event in news.events]
+
+
+def _decoded(text: msgspec.Raw, kind: type[T]) -> T | None:
+    """What cannot be read is nothing."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError:
+        return None
+
+
+def _encoded(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))

@@ -44,12 +44,12 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 def ask(questions: IO[bytes], answers: IO[bytes], question: Question, body: bytes) -> tuple[Answer, bytes]:
     """Put one question to a process and wait. Raises ``EOFError`` or ``OSError`` where the process ends over it."""
-    head = msgspec.msgpack.encode(question)
+    head = msgspec.json.encode(question)
     questions.write(_SIZES.pack(len(head), len(body)) + head)
     questions.write(body)
     questions.flush()
     size, news = _SIZES.unpack(_take(answers, _SIZES.size))
-    return msgspec.msgpack.decode(_take(answers, size), type=Answer), _take(answers, news)
+    return msgspec.json.decode(_take(answers, size), type=Answer), _take(answers, news)
 
 
 def _take(pipe: IO[bytes], size: int) -> bytes:
@@ -67,11 +67,11 @@ def main() -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, MemoryError, RecursionError):
         while True:
             head, size = _SIZES.unpack(_take(questions, _SIZES.size))
-            question, body = msgspec.msgpack.decode(_take(questions, head), type=Question), _take(questions, size)
+            question, body = msgspec.json.decode(_take(questions, head), type=Question), _take(questions, size)
             _limit_time(question.seconds, question.longest)
             changes, found = find_changes(body, question.known)
             news = [msgspec.msgpack.encode(change) for change in found]
-            answer = msgspec.msgpack.encode(Answer(changes, list(map(len, news))))
+            answer = msgspec.json.encode(Answer(changes, list(map(len, news))))
             _limit_time(0, 0)
             answers.write(_SIZES.pack(len(answer), sum(map(len, news))) + answer)
             answers.writelines(news)

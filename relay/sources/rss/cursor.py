@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from relay.sources.feed_standing import Slices
+from relay.sources.feed_changes import NOTHING
 
 MOVED_AFTER = timedelta(days=1)
 MOVED_POLLS = 3
@@ -61,11 +61,12 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which of the addresses serves."""
     tried: int = 0
     """When the first address was last asked, while another one serves."""
-    items: dict[str, str] = {}
+    items: msgspec.Raw = NOTHING
     """Of each entry the marks by which it is known again: :func:`relay.sources.feed_identity.Mark`."""
     gone: str = ""
     """The names of entries that left the document long ago."""
-    slices: Slices | None = None
+    slices: msgspec.Raw = NOTHING
+    """What :class:`relay.sources.feed_changes.Known` calls so, unread: most polls bring nothing that asks for it."""
 
     @classmethod
     def load(cls, text: str) -> Cursor:
@@ -108,6 +109,8 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def order(self, mirrors: int, now: datetime) -> list[int]:
         """Which addresses to try, one after the other: the one that serves first, but now and then the very first."""
+        if mirrors == 1:
+            return [0]
         serving = self.mirror if self.mirror < mirrors else 0
         back = serving and now - moment(self.tried) >= BACK_AFTER
         first = [0, serving] if back else [serving]

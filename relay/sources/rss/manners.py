@@ -95,6 +95,8 @@ def pause(
 
 def after_skips(at: datetime, hours: Collection[int], days: Collection[int]) -> datetime:
     """``at``, or the first full hour after it in which the publisher may be asked; ``at`` where there is none."""
+    if not hours and not days:
+        return at
     start = at.replace(minute=0, second=0, microsecond=0)
     for number in range(7 * 24):
         hour = start + timedelta(hours=number)

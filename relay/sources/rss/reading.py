@@ -85,7 +85,8 @@ class Reading:
     """How long the publisher wants to be left alone."""
 
     def is_stale(self, now: datetime) -> bool:
-        return is_stale(moment(self.cursor.latest), timedelta(seconds=self.cursor.gap), now)
+        gap = self.cursor.gap
+        return bool(gap) and is_stale(moment(self.cursor.latest), timedelta(seconds=gap), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

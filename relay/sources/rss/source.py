@@ -122,8 +122,8 @@ class RssSource:
             visit = Visit(name=name, feed=feed.address, url=url, cursor=at, seeded=feed.seeded)
             readings.append(await self._reader.read(visit))
             if _serves(readings[-1], now):
-                break
-        return _tried(_best(readings, cursor.mirror, now), readings, now)
+                return _tried(readings[-1], readings, now)
+        return _tried(_best(readings, cursor.mirror), readings, now)
 
     async def _pause(self, feed: Feed, reading: Reading, now: datetime) -> timedelta | None:
         cursor = reading.cursor
@@ -160,10 +160,8 @@ def _serves(reading: Reading, now: datetime) -> bool:
     return reading.failed is None and not reading.is_stale(now)
 
 
-def _best(readings: Sequence[Reading], serving: int, now: datetime) -> Reading:
-    """The last one where it serves; else what answered at all, best where it was; else what may come back."""
-    if _serves(readings[-1], now):
-        return readings[-1]
+def _best(readings: Sequence[Reading], serving: int) -> Reading:
+    """Where none serves: what answered at all, best where it was; else what may come back."""
     answered = [reading for reading in readings if reading.failed is None]
     same = [reading for reading in answered if reading.cursor.mirror == serving]
     hoped = [reading for reading in readings if isinstance(reading.failed, TryLater)]
