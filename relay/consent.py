@@ -73,13 +73,18 @@ def page_consent(page: Page, expire: timedelta) -> Consent:
 
 def page_has_run_out(page: Page, expire: timedelta, now: datetime) -> bool:
     """Whether a page is gone by now because nobody read it: no reader, its author or a source was heard of since."""
-    last = max(filter(None, (page.visited, page.updated, page.seen)))
-    return has_run_out(page_consent(page, expire), last, now)
+    until = page_runs_out(page, expire)
+    return until is not None and now > until
 
 
-def has_run_out(allowed: Consent, last: datetime, now: datetime) -> bool:
-    """Whether a page that was ``last`` visited or changed then is gone by now."""
-    return allowed.expires is not None and now - last > allowed.expires
+def page_runs_out(page: Page, expire: timedelta) -> datetime | None:
+    """Until when a page stays that nobody reads from now on; None: for good."""
+    return runs_out(page_consent(page, expire), max(filter(None, (page.visited, page.updated, page.seen))))
+
+
+def runs_out(allowed: Consent, last: datetime) -> datetime | None:
+    """Until when a page stays that was ``last`` visited or changed then; None: for good."""
+    return None if allowed.expires is None else last + allowed.expires
 
 
 # --- lists ---

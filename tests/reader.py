@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.model import Media, MediaKind, Post, Removed
 from relay.plugins import Hooks
-from relay.ports import Page, Store
+from relay.ports import ListKind, ListPart, ListVersion, Page, PageVersion, Store
 from relay.testing import post
 from relay.web import Web
 from relay.web.previews import Previews
@@ -29,6 +29,10 @@ def page(*posts: Post | Removed, slug: str = SLUG, looked: datetime | None = Non
     return Page(slug=slug, root=shown[0].uri, posts=shown, looked=looked, updated=datetime(2026, 7, 1, 13, tzinfo=UTC))
 
 
+def _version(page: Page) -> PageVersion:
+    return PageVersion(root=page.root, number=hash(page), looked=page.looked)
+
+
 @dataclass
 class Kept:
     """A store that knows a few pages; ``trouble`` is raised instead of any answer."""
@@ -40,6 +44,14 @@ class Kept:
 
     async def get_page(self, slug: str) -> Page | None:
         return next((page for page in await self.list_pages(99) if page.slug == slug), None)
+
+    async def get_page_versions(self, slugs: Collection[str]) -> Mapping[str, PageVersion]:
+        there = {page.slug: page for page in await self.list_pages(99)}
+        return {slug: _version(there[slug]) for slug in slugs if slug in there}
+
+    async def get_list_versions(self, parts: Collection[ListPart]) -> Mapping[ListPart, ListVersion]:
+        pages = tuple(map(_version, await self.list_pages(99)))
+        return {part: ListVersion(pages=pages) for part in parts if part.kind is ListKind.LATEST}
 
     async def list_pages(self, limit: int) -> Sequence[Page]:
         if self.trouble:
@@ -90,9 +102,15 @@ async def served(
 ) -> AsyncIterator[Get]:
     """A running server over these pages; what it yields fetches a path."""
     store = Kept(pages, trouble, unwritten)
+
+    async def looked(known: Page) -> Page:
+        found = await look(known) if look else known
+        store.pages = tuple(found if page.slug == found.slug else page for page in store.pages)
+        return found
+
     web = Web(
         cast(Store, store),
-        look,
+        looked if look else None,
         site or Site(name="Chaski Wasi", public_url=public_url, language="qu"),
         patience=patience,
         hooks=hooks,

@@ -297,6 +297,34 @@ def filled(text: str, words: Mapping[str, str]) -> str:
     return reduce(lambda said, word: said.replace(f"{{{word}}}", words[word]), words, text)
 
 
+OF_THREAD = """
+INSERT INTO posts (id, uri, slug, source, origin, author, page, published, data, revision, root, deleted, listed, seen)
+    VALUES ({n}, '{n}', 's{n}', 'fake', 'o', 'a', '', 0, 'x', 1, {root}, {gone}, {listed}, 0)
+"""
+
+
+async def test_a_database_of_an_earlier_schema_lists_on_a_hashtag_what_it_listed(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """The latest post of each thread that may be listed, and nothing else."""
+    told = [(1, "1", "no", "yes"), (2, "1", "no", "yes"), (3, "3", "no", "yes"), (4, "3", "no", "no")]
+    told += [(5, "", "yes", "yes"), (6, "", "no", "yes")]
+    with postgres.database(migrated=False) as postgres_url:
+        for url, no, yes in ((f"sqlite:///{tmp_path}/relay.sqlite3", "0", "1"), (postgres_url, "false", "true")):
+            is_so = {"yes": yes, "no": no}
+            rows = [
+                OF_THREAD.format(n=n, root=f"'{root}'" if root else "NULL", gone=is_so[gone], listed=is_so[listed])
+                for n, root, gone, listed in told
+            ]
+            await upgrade_to(url, "0015", *rows, "INSERT INTO tagged (tag, post) SELECT 'bridge', id FROM posts")
+            store = await open_store(url)
+            shown = await store._db.read(
+                lambda connection: connection.exec_driver_sql("SELECT post FROM tagged WHERE shown ORDER BY post").all()
+            )
+            assert [post for (post,) in shown] == [2, 6]
+            await store.close()
+
+
 def test_the_head_is_the_last_migration() -> None:
     config = Config()
     config.set_main_option("script_location", "relay.store:migrations")

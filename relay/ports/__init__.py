@@ -20,7 +20,6 @@ from relay.ports.kept import (
     Forgotten,
     Full,
     Intake,
-    Leaf,
     Lease,
     Linking,
     Page,
@@ -38,6 +37,7 @@ from relay.ports.kept import (
     Wanted,
     Wish,
 )
+from relay.ports.lists import Leaf, ListKind, ListPart, ListVersion, PageVersion
 from relay.ports.mentions import (
     Account,
     Answered,
@@ -94,12 +94,16 @@ __all__ = [
     "Lease",
     "Limits",
     "Linking",
+    "ListKind",
+    "ListPart",
+    "ListVersion",
     "Mention",
     "MentionedSource",
     "Mentions",
     "Moved",
     "Outcome",
     "Page",
+    "PageVersion",
     "Question",
     "Quota",
     "RecheckingSource",

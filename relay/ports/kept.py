@@ -334,16 +334,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """Some of a list of threads, newest first. ``more``: there are others after these."""
-
-    pages: tuple[Page, ...] = ()
-    more: bool = False
-    topic: str = ""
-    """Of a fold: what it is about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """What a stop hid: how many posts, and how many messages that are to be deleted because of it.
 

@@ -19,7 +19,6 @@ from relay.ports.kept import (
     Forgotten,
     Full,
     Intake,
-    Leaf,
     Lease,
     Linking,
     Page,
@@ -32,6 +31,7 @@ from relay.ports.kept import (
     Unlinked,
     Wanted,
 )
+from relay.ports.lists import Leaf, ListPart, ListVersion, PageVersion
 from relay.ports.mentions import Asked, Heard, Mention, RequestState, Share
 from relay.ports.source import Resolved
 
@@ -225,6 +225,17 @@ class Store(Protocol):
 
     async def get_page(self, slug: str) -> Page | None: ...
 
+    async def get_page_versions(self, slugs: Collection[str]) -> Mapping[str, PageVersion]:
+        """What these pages are by now, in one cheap look; one that is not there is left out.
+
+        Equal versions promise equal pages, whichever process changed what: edits, deletions, stops, opt-outs, growth.
+        """
+        ...
+
+    async def get_list_versions(self, parts: Collection[ListPart]) -> Mapping[ListPart, ListVersion]:
+        """The same of parts of lists, at the cost of one look at each thread in them."""
+        ...
+
     async def get_page_of(self, ref: str) -> Page | None:
         """The page of the thread in which ``ref`` (uri, alias or web address) stands.
 
@@ -236,18 +247,18 @@ class Store(Protocol):
         """The latest threads of two posts or more whose authors allow lists, newest growth first."""
         ...
 
-    async def list_tagged(self, tag: str, limit: int, skip: int = 0) -> Leaf:
+    async def list_tagged(self, tag: str, limit: int, after: str = "") -> Leaf:
         """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first.
 
         None of a hashtag that no public subscription follows: whether others follow it is nobody's business.
         """
         ...
 
-    async def list_by_author(self, slug: str, limit: int, skip: int = 0) -> Leaf:
-        """The threads of two posts or more that may be listed, by the author of this page, the latest first."""
+    async def list_by_author(self, slug: str, limit: int, after: str = "") -> Leaf:
+        """The threads of two posts or more that may be listed, by the author of this page, newest growth first."""
         ...
 
-    async def list_folded(self, slug: str, limit: int, skip: int = 0) -> Leaf | None:
+    async def list_folded(self, slug: str, limit: int, after: str = "") -> Leaf | None:
         """The threads whose posts share the message of a fold, the latest first; None where there is no such fold.
 
         Whether they may be listed makes no difference here: :func:`relay.consent.showing` says what is shown of each.

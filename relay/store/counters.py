@@ -17,9 +17,10 @@ from relay.ports import Counts, State
 from relay.store.rows import insert_rows
 from relay.store.tables import counters, deliveries, tallies
 
-_POSTS, _UNKNOWN = "posts", "unknown"
+_POSTS, _UNKNOWN, _STOPS = "posts", "unknown", "stops"
 _ADD = "(name) DO UPDATE SET count = counters.count + excluded.count"
 _NAMED = select(counters.c.name, counters.c.count).where(counters.c.name.in_([_POSTS, _UNKNOWN]))
+_STOPPED = select(counters.c.count).where(counters.c.name == _STOPS)
 _SETTLED = select(tallies.c.action, tallies.c.state, func.sum(tallies.c.count)).group_by(
     tallies.c.action, tallies.c.state
 )
@@ -46,6 +47,16 @@ def count_unknown(connection: Connection, attempts: int) -> None:
 def count_posts(connection: Connection, more: int) -> None:
     """There are so many more posts, or fewer. Who says so has serialized the transaction."""
     _add(connection, _POSTS, more)
+
+
+def count_stop(connection: Connection) -> None:
+    """Note that something was taken out, or may be shown again: quotes of it anywhere read differently from now on."""
+    _add(connection, _STOPS, 1)
+
+
+def get_stops(connection: Connection) -> int:
+    """How often that was so."""
+    return connection.scalar(_STOPPED) or 0
 
 
 def _add(connection: Connection, name: str, more: int) -> None:

@@ -24,6 +24,7 @@ from relay.store.tables import (
     posts,
     requests,
     stops,
+    subscription_tags,
     subscriptions,
     tagged,
 )
@@ -48,17 +49,22 @@ Index("ix_posts_author", posts.c.author, posts.c.listed)
 Index("ix_author_names_author", author_names.c.author)
 _partial("ix_stops_due", stops.c.due, where=stops.c.due.is_not(None))
 Index("ix_tagged_post", tagged.c.post)
+_partial("ix_tagged_shown", tagged.c.shown, tagged.c.tag, tagged.c.post, where=tagged.c.shown)  # "shown": else the
+# primary key would seem to do as well
+_partial("ix_posts_author_grown", posts.c.author, posts.c.grown, where=posts.c.grown.is_not(None))
 _partial("ix_folds_due", folds.c.due, where=folds.c.due.is_not(None))
 _partial("ix_folds_open", folds.c.subscription, where=folds.c.closed.is_(None))
 Index("ix_folded_post", folded.c.post)
 Index("ix_requests_root", requests.c.root, requests.c.asker)
 _partial("ix_requests_due", requests.c.due, where=requests.c.due.is_not(None))
 Index("ix_subscriptions_destination", subscriptions.c.destination)
+Index("ix_subscription_tags_tag", subscription_tags.c.tag)
 _partial("ix_subscriptions_community", subscriptions.c.community, where=subscriptions.c.community != "")
 Index("ix_audit_destination", audit.c.destination, audit.c.id)
 Index("ix_posts_seen", posts.c.seen)
 Index("ix_aliases_post", aliases.c.post)
 _partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_not(None))
+_partial("ix_destinations_listed", destinations.c.name, where=destinations.c.listed)
 _partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))
 
 for _dialect, _statements in TRIGGERS.items():

@@ -18,7 +18,7 @@ from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
 from relay.store.rows import serialize, update_rows
 from relay.store.tables import micros, posts
-from relay.store.threads import forbid_lists, grow, join_threads
+from relay.store.threads import forbid_lists, join_threads, list_by_tag, note_change
 from relay.store.wishes import add_deliveries
 
 _KEPT = timedelta(days=3650)
@@ -54,7 +54,10 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease)
     note_growth(connection, known, grown, lease.now, _looks(intakes))
     insert_new(connection, known, lease.now)
     update_changed(connection, known, lease.now)
-    grow(connection, roots | {entry.root for entry in known if entry.root and entry.touched})
+    changed = roots | {entry.root or entry.uri for entry in known if entry.touched and not entry.new}
+    note_change(connection, changed)
+    tagged = {entry.root or entry.uri for entry in known if entry.tagged and (entry.root or not entry.new)}
+    list_by_tag(connection, tagged - changed)
     forbid_lists(connection, known)
     _save_checks(connection, known, intakes, lease)
     _save_looks(connection, known, intakes, grown, lease.now)

@@ -118,6 +118,8 @@ class Entry:
     """It was published again."""
     checked: bool = False
     """Its next check is to be written."""
+    tagged: bool = False
+    """It was relayed on hashtags by this batch."""
 
     @property
     def post(self) -> Post:

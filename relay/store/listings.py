@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import Boolean, Connection, bindparam, func, or_, select, update
 
-from relay.ports import Leaf
+from relay.ports import Leaf, ListKind, ListPart, Page
+from relay.store.page_versions import get_topic, older, threads_of
 from relay.store.pages import beginnings_of
-from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
-from relay.store.tags import PUBLIC_TAGS
+from relay.store.tables import posts
 
 _VISITED_EVERY = timedelta(days=1)
 
-_root = func.coalesce(posts.c.root, posts.c.uri)
-_latest = func.max(posts.c.id)
-
-
-def _threads(chosen: Select[Any]) -> Select[Any]:
-    """Each thread once, by the latest of its posts that were chosen.
-
-    Where the list goes on is told by a number of threads: a post's number would tell how many were kept and not shown.
-    """
-    return (
-        chosen.where(~posts.c.deleted)
-        .group_by(_root)
-        .order_by(_latest.desc())
-        .limit(bindparam("limit", type_=BigInteger))
-        .offset(bindparam("skip", type_=BigInteger))
-    )
-
-
-_other = posts.alias("other")
-_hides = (
-    select(_other.c.id).where(_other.c.root == posts.c.root, ~_other.c.deleted, ~_other.c.listed).correlate(posts)
-).exists()
-_ROWS = select(_root.label("root"))
-_PUBLIC = _ROWS.where(posts.c.listed, ~_hides)
-"""Posts of threads that may be listed (:func:`relay.consent.showing`), for every list that anybody can open."""
-_tag: BindParameter[str] = bindparam("tag")
-_is_followed = PUBLIC_TAGS.where(subscription_tags.c.tag == _tag).exists()
-_TAGGED = _threads(_PUBLIC.join(tagged, tagged.c.post == posts.c.id).where(tagged.c.tag == _tag, _is_followed))
-_FOLDED = _threads(_ROWS.join(folded, folded.c.post == posts.c.id).where(folded.c.fold == bindparam("fold")))
-_BY_AUTHOR = _threads(
-    _PUBLIC.where(
-        posts.c.author == bindparam("author"), posts.c.root.is_not(None), posts.c.source == bindparam("source")
-    )
-)
-_FOLD = select(folds.c.id, folds.c.topic).where(folds.c.slug == bindparam("slug"))
-_AUTHOR = select(posts.c.author, posts.c.source).where(posts.c.slug == bindparam("slug"))
-_FOLLOWED = PUBLIC_TAGS.distinct().where(subscriptions.c.paused == "").order_by(subscription_tags.c.tag)
 _now = bindparam("now", type_=posts.c.visited.type)
 _by_author = bindparam("by_author", type_=Boolean)
 _stale = or_(posts.c.visited.is_(None), posts.c.visited < bindparam("since", type_=posts.c.visited.type), _by_author)
@@ -64,29 +26,30 @@ _VISIT = (
 )
 
 
-def list_tagged(connection: Connection, tag: str, limit: int, skip: int) -> Leaf:
-    return _leaf(connection, _TAGGED, limit, skip, {"tag": tag})
+def list_pages(connection: Connection, limit: int) -> list[Page]:
+    leaf = _leaf(connection, ListPart(kind=ListKind.LATEST, limit=limit))
+    return list(leaf.pages) if leaf else []
 
 
-def list_by_author(connection: Connection, slug: str, limit: int, skip: int) -> Leaf:
-    found = connection.execute(_AUTHOR, {"slug": slug}).one_or_none()
-    return _leaf(connection, _BY_AUTHOR, limit, skip, found._asdict()) if found else Leaf()
+def list_tagged(connection: Connection, tag: str, limit: int, after: str) -> Leaf:
+    return _leaf(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or Leaf()
 
 
-def list_folded(connection: Connection, slug: str, limit: int, skip: int) -> Leaf | None:
-    fold = connection.execute(_FOLD, {"slug": slug}).one_or_none()
-    return _leaf(connection, _FOLDED, limit, skip, {"fold": fold.id}, fold.topic) if fold else None
+def list_by_author(connection: Connection, slug: str, limit: int, after: str) -> Leaf:
+    return _leaf(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or Leaf()
 
 
-def _leaf(
-    connection: Connection, listed: Select[Any], limit: int, skip: int, asked: dict[str, Any], topic: str = ""
-) -> Leaf:
-    roots = connection.execute(listed, {**asked, "skip": skip, "limit": limit + 1}).scalars().all()
-    return Leaf(pages=tuple(beginnings_of(connection, roots[:limit])), more=len(roots) > limit, topic=topic)
+def list_folded(connection: Connection, slug: str, limit: int, after: str) -> Leaf | None:
+    leaf = _leaf(connection, ListPart(kind=ListKind.FOLD, name=slug, limit=limit, after=after))
+    return replace(leaf, topic=get_topic(connection, slug)) if leaf else None
 
 
-def list_followed(connection: Connection) -> Sequence[str]:
-    return connection.execute(_FOLLOWED).scalars().all()
+def _leaf(connection: Connection, part: ListPart) -> Leaf | None:
+    rows = threads_of(connection, part)
+    if rows is None:
+        return None
+    pages = beginnings_of(connection, [row.root for row in rows[: part.limit]])
+    return Leaf(pages=tuple(pages), older=older(rows, part.limit))
 
 
 def save_visit(connection: Connection, slug: str, now: datetime, asked: bool) -> None:  # noqa: FBT001 - called by position across threads

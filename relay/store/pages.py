@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
 
 from relay.authenticity import is_home
 from relay.model import Post, PostUri, Removed
@@ -35,12 +35,6 @@ _OF_PAGE = (
     .where(posts.c.page == _there, posts.c.page != "")
     .order_by(posts.c.published.desc())
     .limit(100)
-)
-_LATEST = (
-    select(posts.c.uri)
-    .where(posts.c.grown.is_not(None))
-    .order_by(posts.c.grown.desc(), posts.c.uri)
-    .limit(bindparam("limit", type_=BigInteger))
 )
 _LISTED = 20
 """So many posts of a thread are read for a list, which shows how it begins."""
@@ -99,10 +93,6 @@ def _named(connection: Connection, ref: str) -> str | None:
         if is_home(ref, author) or is_home(ref, origin):
             return str(thread)
     return None
-
-
-def list_pages(connection: Connection, limit: int) -> list[Page]:
-    return beginnings_of(connection, connection.execute(_LATEST, {"limit": limit}).scalars().all())
 
 
 def pages_of(connection: Connection, roots: Sequence[str]) -> list[Page]:

@@ -119,11 +119,17 @@ class Query:
         self._plans: dict[str, _Plan] = {}
 
     def __call__(self, connection: Connection, **values: object) -> list[Any]:
-        dialect = connection.dialect
+        return self._plan(connection.dialect).run(connection, values)
+
+    def explain(self, connection: Connection, **values: object) -> list[str]:
+        """The steps by which the database would find the rows, in its own words."""
+        return self._plan(connection.dialect).explain(connection, values)
+
+    def _plan(self, dialect: Dialect) -> _Plan:
         plan = self._plans.get(dialect.name)
         if plan is None:
             plan = self._plans[dialect.name] = _Plan(self._statement, dialect)
-        return plan.run(connection, values)
+        return plan
 
 
 class _Plan:
@@ -144,19 +150,24 @@ class _Plan:
         self._make = _row_maker([column.name for column in columns]) if columns else None
 
     def run(self, connection: Connection, values: dict[str, object]) -> list[Any]:
-        given = self._constants | values if self._constants else values
-        bound: Any
-        if self._order is None:
-            bound = {name: into(given[name]) if into else given[name] for name, into in self._in.items()}
-        else:
-            bound = [into(given[name]) if into else given[name] for name, into in self._order]
-        cursor = _driver(connection).execute(self._text, bound)
+        cursor = _driver(connection).execute(self._text, self._bound(values))
         if self._make is None:
             return []
         rows = cursor.fetchall()
         if rows and self._out:
             rows = [[out(value) if out else value for out, value in zip(self._out, row, strict=True)] for row in rows]
         return list(map(self._make, rows))
+
+    def explain(self, connection: Connection, values: dict[str, object]) -> list[str]:
+        how = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        rows = _driver(connection).execute(f"{how} {self._text}", self._bound(values)).fetchall()
+        return [str(row[-1]) for row in rows]
+
+    def _bound(self, values: dict[str, object]) -> list[object] | dict[str, object]:
+        given = self._constants | values if self._constants else values
+        if self._order is None:
+            return {name: into(given[name]) if into else given[name] for name, into in self._in.items()}
+        return [into(given[name]) if into else given[name] for name, into in self._order]
 
 
 def _driver(connection: Connection) -> Any:

@@ -26,8 +26,11 @@ from relay.ports import (
     Leaf,
     Lease,
     Linking,
+    ListPart,
+    ListVersion,
     Mention,
     Page,
+    PageVersion,
     Quota,
     RequestState,
     Resolved,
@@ -57,6 +60,7 @@ from relay.store import (
     looks,
     notes,
     origins,
+    page_versions,
     pages,
     posts,
     requests,
@@ -218,23 +222,29 @@ class SqlStore:
     async def get_page(self, slug: str) -> Page | None:
         return await self._db.read(pages.get_page, slug)
 
+    async def get_page_versions(self, slugs: Collection[str]) -> Mapping[str, PageVersion]:
+        return await self._db.look_up(page_versions.get_page_versions, slugs)
+
+    async def get_list_versions(self, parts: Collection[ListPart]) -> Mapping[ListPart, ListVersion]:
+        return await self._db.look_up(page_versions.get_list_versions, parts)
+
     async def get_page_of(self, ref: str) -> Page | None:
         return await self._db.read(pages.get_page_of, ref)
 
     async def list_pages(self, limit: int) -> Sequence[Page]:
-        return await self._db.read(pages.list_pages, limit)
+        return await self._db.read(listings.list_pages, limit)
 
-    async def list_tagged(self, tag: str, limit: int, skip: int = 0) -> Leaf:
-        return await self._db.read(listings.list_tagged, tag, limit, skip)
+    async def list_tagged(self, tag: str, limit: int, after: str = "") -> Leaf:
+        return await self._db.read(listings.list_tagged, tag, limit, after)
 
-    async def list_by_author(self, slug: str, limit: int, skip: int = 0) -> Leaf:
-        return await self._db.read(listings.list_by_author, slug, limit, skip)
+    async def list_by_author(self, slug: str, limit: int, after: str = "") -> Leaf:
+        return await self._db.read(listings.list_by_author, slug, limit, after)
 
-    async def list_folded(self, slug: str, limit: int, skip: int = 0) -> Leaf | None:
-        return await self._db.read(listings.list_folded, slug, limit, skip)
+    async def list_folded(self, slug: str, limit: int, after: str = "") -> Leaf | None:
+        return await self._db.read(listings.list_folded, slug, limit, after)
 
     async def list_followed(self) -> Sequence[str]:
-        return await self._db.read(listings.list_followed)
+        return await self._db.read(page_versions.list_followed)
 
     async def save_own_stop(self, source: str, mention: Mention, now: datetime, until: datetime) -> Forgotten:
         return await self._db.write(stops.save_own_stop, source, mention, now, until)

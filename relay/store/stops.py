@@ -18,6 +18,7 @@ from relay.address import host_of, page
 from relay.model import Author, Post, PostUri
 from relay.ports import Effect, Forgotten, Intake, Mention, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub
+from relay.store.counters import count_stop
 from relay.store.forgotten import add_marks, taken_out
 from relay.store.keyed import digest, get_key, short
 from relay.store.known import load_named
@@ -25,7 +26,7 @@ from relay.store.names import as_author, authors_called, delete_names, names_cal
 from relay.store.requests import save_effect
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
 from relay.store.tables import aliases, author_names, deliveries, forgotten, meta, posts, stops
-from relay.store.threads import grow
+from relay.store.threads import note_change
 from relay.store.wishes import add_deliveries
 
 _NOBODY = Author(uri="", name="")
@@ -129,6 +130,7 @@ def _save(
         kept = {"due": until, "ref": ref, "names": _text({*_decode(there.names), *names})}
         connection.execute(update(stops).where(stops.c.id == stop).values(kept))
     add_marks(connection, stop, names)
+    count_stop(connection)
     standing = [row for row in found if not row.deleted]
     return Forgotten(posts=len(standing), messages=_hide(connection, standing, now), erased=until)
 
@@ -162,7 +164,7 @@ def _hide(connection: Connection, found: _Found, now: datetime) -> int:
     add_deliveries(connection, known, [Intake(feed=None)], now, release=False)
     ids = [row.id for row in found]
     connection.execute(_HIDE, {"ids": ids})
-    grow(connection, {entry.root for entry in known if entry.root})
+    note_change(connection, {entry.root or entry.uri for entry in known})
     return connection.scalar(_MESSAGES, {"ids": ids}) or 0
 
 
@@ -192,12 +194,13 @@ def _undo(connection: Connection, undone: Sequence[Record], now: datetime) -> Un
     ids = [row.id for row in undone]
     connection.execute(delete(forgotten).where(forgotten.c.stop.in_(ids)))
     connection.execute(delete(stops).where(stops.c.id.in_(ids)))
+    count_stop(connection)
     found = {row.id: row for stop in undone for row in _found(connection, StopKind(stop.kind), _decode(stop.names))}
     hidden = {row.id: decode(row.data) for row in found.values() if row.hidden}
     out = taken_out(connection, hidden.values())  # another stop may stand
     back = [number for number, post in hidden.items() if post.uri not in out]
     connection.execute(_SHOW, {"ids": back, "now": now})
-    grow(connection, {found[number].root for number in back if found[number].root})
+    note_change(connection, {found[number].root or found[number].uri for number in back})
     return Undone(posts=len(back), erased=any(stop.due is None for stop in undone))
 
 

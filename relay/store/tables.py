@@ -166,6 +166,7 @@ posts = Table(
     Column("next_look", Moment),  # of roots: when its source is to be asked whether it grew again
     Column("visited", Moment),  # of roots: when the page was last read or asked for, to within a day
     Column("asked", Boolean, nullable=False, server_default=false()),  # of roots: the author asked for the page
+    Column("version", Integer, nullable=False, server_default="0"),  # of roots: counts changes of what pages show
 )
 
 tagged = Table(
@@ -173,9 +174,11 @@ tagged = Table(
     metadata,
     Column("tag", Key, primary_key=True),  # folded
     Column("post", Number, primary_key=True),
+    Column("shown", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )
-"""What was relayed, by hashtag."""
+"""What was relayed, by hashtag. ``shown``: the latest such post of a thread that may be listed, one for each thread and
+hashtag: the hashtag's list reads these alone, and so no more than it shows."""
 
 folds = Table(
     "folds",

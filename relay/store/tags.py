@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select, text
 
 from relay.hashtag import fold
 from relay.model import CHAT, Destination
@@ -27,8 +27,9 @@ class _Tagged(msgspec.Struct):
 
 _decode: Callable[[bytes], _Tagged] = msgspec.json.Decoder(_Tagged).decode
 
-_listed = select(destinations.c.name).where(destinations.c.listed)
-PUBLIC = or_(subscriptions.c.origin != CHAT, subscriptions.c.destination.in_(_listed))
+_listed = select(destinations.c.name).where(text("destinations.listed"))
+_origin = subscriptions.c.origin
+PUBLIC = or_(_origin < CHAT, _origin > CHAT, subscriptions.c.destination.in_(_listed))  # "<>" would use no index
 """Subscriptions that anybody may know of: the configuration's, and those of channels that say that they are public."""
 PUBLIC_TAGS = (
     select(subscription_tags.c.tag)

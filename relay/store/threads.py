@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, false, func, null, select, update
+from sqlalchemy import Connection, and_, bindparam, case, false, func, or_, select, update
 
 from relay.consent import forbids_lists
 from relay.store.known import Known
 from relay.store.rows import Query, among, update_rows
-from relay.store.tables import posts
+from relay.store.tables import posts, tagged
+
+_thread = func.coalesce(posts.c.root, posts.c.uri)
 
 _ANSWERS = Query(
     select(posts.c.uri, posts.c.author, posts.c.root, posts.c.reply_to).where(among(posts.c.reply_to, "names"))
@@ -26,15 +28,32 @@ _GROW = Query(
     update(posts)
     .where(among(posts.c.uri, "roots"))
     .values(
+        version=posts.c.version + 1,
         grown=select(case((_may_be_listed, func.max(_member.c.published))))
         .where(_member.c.root == posts.c.uri, ~_member.c.deleted)
-        .scalar_subquery()
+        .scalar_subquery(),
     )
 )
+_LISTED = Query(select(_thread.label("thread")).distinct().where(among(posts.c.author, "authors"), posts.c.listed))
+_FORBID = Query(update(posts).where(among(posts.c.author, "authors"), posts.c.listed).values(listed=false()))
 
 
-_FORBID = Query(
-    update(posts).where(among(posts.c.author, "authors"), posts.c.listed).values(listed=false(), grown=null())
+_is_member = tagged.c.post.in_(select(posts.c.id).where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots"))))
+_SHOWN = Query(select(tagged.c.tag, tagged.c.post).where(_is_member, tagged.c.shown))
+_other = posts.alias("other")
+_hides = (
+    select(_other.c.id).where(_other.c.root == posts.c.root, ~_other.c.deleted, ~_other.c.listed).correlate(posts)
+).exists()
+_TO_SHOW = Query(
+    select(tagged.c.tag, func.max(tagged.c.post).label("latest"))
+    .join(posts, posts.c.id == tagged.c.post)
+    .where(_is_member, ~posts.c.deleted, posts.c.listed, ~_hides)
+    .group_by(tagged.c.tag, _thread)
+)
+_SHOW = (
+    update(tagged)
+    .where(tagged.c.tag == bindparam("of_tag"), tagged.c.post == bindparam("of_post"))
+    .values(shown=bindparam("now"))
 )
 
 
@@ -99,11 +118,29 @@ def _move(connection: Connection, known: Known, joined: dict[_Member, str]) -> s
 def forbid_lists(connection: Connection, known: Known) -> None:
     """Threads of authors who say no to lists now are in none any more, whatever they said when these were written."""
     authors = {entry.author for entry in known if (entry.new or entry.touched) and forbids_lists(entry.post)}
-    if authors:
+    listed = {row.thread for row in _LISTED(connection, authors=authors)} if authors else set()
+    if listed:
         _FORBID(connection, authors=authors)
+        note_change(connection, listed)
 
 
-def grow(connection: Connection, roots: Collection[str]) -> None:
-    """Note when these threads last grew, if they may be listed: of two posts or more, by an author who allows it."""
-    if roots:
-        _GROW(connection, roots=roots)
+def note_change(connection: Connection, threads: Collection[str]) -> None:
+    """Note what these threads are by now, each named by its root, or its only post: pages show something else of it.
+
+    With it goes when they last grew, if they may be listed: of two posts or more, by an author who allows it.
+    """
+    if threads:
+        _GROW(connection, roots=threads)
+        list_by_tag(connection, threads)
+
+
+def list_by_tag(connection: Connection, threads: Collection[str]) -> None:
+    """Let each of these threads be listed once on each of its hashtags, or not at all, as it is by now."""
+    if not threads:
+        return
+    before = {(row.tag, row.post) for row in _SHOWN(connection, roots=threads)}
+    after = {(row.tag, row.latest) for row in _TO_SHOW(connection, roots=threads)}
+    rows = [{"of_tag": tag, "of_post": post, "now": False} for tag, post in sorted(before - after)]
+    rows += [{"of_tag": tag, "of_post": post, "now": True} for tag, post in sorted(after - before)]
+    if rows:
+        connection.execute(_SHOW, rows)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
+from relay.consent import allows_lists
 from relay.hashtag import fold
 from relay.manner import Mode
 from relay.model import Action, Destination, Why
@@ -150,7 +151,8 @@ class _Orders:
         self._heads = heads
         self._places = places
         self._folding = folding
-        self._tagged: dict[tuple[str, int], None] = {}
+        self._tagged: dict[tuple[str, int], bool] = {}
+        """Whether they are listed there; of threads that is found out once they are written."""
         self._later: list[tuple[Entry, str, Head]] = []
         """What is to be posted under a thread's message: in the thread's order, whatever came first."""
         self._rows: list[tuple[Any, ...]] = []
@@ -178,7 +180,11 @@ class _Orders:
                         shared = Why.LATE if wish.late else Why.MANY if (entry.id, name) in many else None
                         self._bring(entry, name, subscription, reason, shared)
             if len(self._places.asked) > before:
-                self._tagged |= {(tag, entry.id): None for each in entry.post.tags if (tag := fold(each, entry.source))}
+                shown = entry.new and not entry.root and allows_lists(entry.post)
+                self._tagged |= {
+                    (tag, entry.id): shown for each in entry.post.tags if (tag := fold(each, entry.source))
+                }
+                entry.tagged = True
                 if intake.next_check and not entry.next_check:
                     entry.next_check, entry.checked = intake.next_check, True
 
@@ -326,7 +332,8 @@ class _Orders:
         self._folding.write()
         for name, post, action, version, reason, subscription in self._folding.orders:
             self._order(name, post, action, version, reason, subscription)
-        insert_rows(connection, tagged, ("tag", "post"), [*self._tagged])
+        rows = [(tag, post, shown) for (tag, post), shown in self._tagged.items()]
+        insert_rows(connection, tagged, ("tag", "post", "shown"), rows)
         wake = [(name, adapter, self._created) for name, adapter in sorted(self._adapters.items())]
         insert_rows(connection, destinations, ("name", "adapter", "due"), wake, _WAKE)
         update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._cancelled)

@@ -2,91 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
 
-from relay.consent import Audience, Showing, showing
+from relay.consent import Audience, Showing, page_runs_out, showing
 from relay.hashtag import fold
 from relay.language import Words, preferred, tongues
-from relay.ports import Leaf, Page, Store
-from relay.web.answers import answer, root_of
+from relay.ports import Leaf, ListKind, ListPart, ListVersion, Page
+from relay.web.answers import NOTHING, Body, body, root_of, send
 from relay.web.listing import Entry, Listing, atom, entries, json_feed
+from relay.web.lookups import Rounds
 from relay.web.pages import index_page, list_page, privacy_page
-from relay.web.reading import Reading
-from relay.web.recent import RecentPages, Turns
-from relay.web.site import Site
+from relay.web.serving import Serving
 
 LATEST = 30
+"""Threads on one page of a list."""
 _TOGETHER = 100
 """Of what shares a message so much is on one page."""
-"""Threads on one page of a list."""
+_MARK = re.compile(r"[0-9A-Za-z_-]{0,64}")
+"""What a mark in a list may look like (:attr:`relay.ports.Leaf.older`)."""
 _KINDS = {"atom": "application/atom+xml", "json": "application/feed+json"}
 
 
-class Lists:
-    """``reading`` is how a thread reads, ``say`` the reader's language, ``base`` the address of the site's top."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How one request is to be answered; all of it is part of what an answer is kept under."""
 
-    def __init__(
-        self,
-        store: Store,
-        turns: Turns,
-        pages: RecentPages,
-        site: Site,
-        reading: Callable[[Page, Words], Reading],
-        say: Callable[[web.Request], Words],
-        base: Callable[[], str],
-    ) -> None:
-        self._store, self._take, self._pages, self._site = store, turns.take, pages, site
-        self._reading, self._say, self._base = reading, say, base
+    say: Words
+    root: str
+    form: str
+    """Of a feed; empty: a page."""
+    around: str
+    """Whom to mention."""
+
+
+class Lists:
+    """Serves lists. ``versions`` tells what each part of one is by now; ``base`` is the address of the site's top."""
+
+    def __init__(self, serving: Serving, versions: Rounds[ListPart, ListVersion], base: Callable[[], str]) -> None:
+        self._store, self._site, self._cache = serving.store, serving.site, serving.cache
+        self._take, self._layouts = serving.turns.take, serving.layouts
+        self._reading, self._say = serving.reading, serving.say
+        self._versions, self._base = versions, base
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self._index),
-            web.get(r"/latest.{form:atom|json}", self._latest_feed),
+            web.get("/", self._latest),
+            web.get(r"/latest.{form:atom|json}", self._latest),
             web.get(r"/tag/{tag:[^/.]+}", self._tag),
-            web.get(r"/tag/{tag:[^/.]+}.{form:atom|json}", self._tag_feed),
+            web.get(r"/tag/{tag:[^/.]+}.{form:atom|json}", self._tag),
             web.get(r"/author/{slug:[\w-]+}", self._author),
-            web.get(r"/author/{slug:[\w-]+}.{form:atom|json}", self._author_feed),
+            web.get(r"/author/{slug:[\w-]+}.{form:atom|json}", self._author),
             web.get(r"/fold/{slug:[\w-]+}", self._fold),
             web.get("/privacy", self._privacy),
         ]
 
-    # --- the lists ---
+    # --- answers ---
 
-    async def _latest(self, request: web.Request) -> Listing:
-        say = self._say(request)
-        pages = await self._take(self._store.list_pages, LATEST)
-        return Listing(
-            title=say("Latest threads unrolled"),
-            entries=self._entries(pages, Audience.EVERYBODY, say),
-            address=f"{self._base()}/",
-            feed="latest",
-            site=self._site.name,
-            say=say,
-        )
+    async def _latest(self, request: web.Request) -> web.Response:
+        return await self._answer(request, ListPart(kind=ListKind.LATEST, limit=LATEST), self._make_latest)
 
-    async def _on_tag(self, request: web.Request) -> Listing:
+    async def _tag(self, request: web.Request) -> web.Response:
         tag = fold(request.match_info["tag"], "")
         if not tag:
             raise web.HTTPNotFound
-        leaf = await self._take(self._store.list_tagged, tag, LATEST, _skipped(request))
-        path = f"tag/{quote(tag)}"
-        say = self._say(request)
-        lead = say("What was relayed on this hashtag, the latest first.")
-        return self._listing(request, leaf, f"#{tag}", lead, path, feed=path)
+        return await self._answer(request, _part(request, ListKind.TAG, tag), self._make_tagged)
 
-    async def _by_author(self, request: web.Request) -> Listing:
-        slug = request.match_info["slug"]
-        page = await self._pages.get(slug)
-        if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
+    async def _author(self, request: web.Request) -> web.Response:
+        part = _part(request, ListKind.AUTHOR, request.match_info["slug"])
+        return await self._answer(request, part, self._make_by_author)
+
+    async def _fold(self, request: web.Request) -> web.Response:
+        part = _part(request, ListKind.FOLD, request.match_info["slug"], _TOGETHER)
+        return await self._answer(request, part, self._make_folded)
+
+    async def _privacy(self, request: web.Request) -> web.Response:
+        liked = request.headers.get("Accept-Language", "")
+        language = request.query.get("lang", "") or preferred(liked, self._site.language.partition("-")[0])
+        known = language if language in tongues() else tongues()[0]
+        root = root_of(request)
+
+        async def make() -> Body:
+            return body(privacy_page(self._site, language=known, root=root), "text/html")
+
+        variant = known, root, tuple(self._site.accounts())
+        return send(request, await self._cache.get("privacy", "", variant, make))
+
+    async def _answer(
+        self, request: web.Request, part: ListPart, make: Callable[[ListPart, _Way], Awaitable[Body]]
+    ) -> web.Response:
+        version = await self._versions.get(part)
+        if version is None:
+            self._cache.drop(part)
             raise web.HTTPNotFound
-        say = self._say(request)
-        leaf = await self._take(self._store.list_by_author, slug, LATEST, _skipped(request))
-        author = self._reading(page, say).author
-        path = f"author/{slug}"
-        return self._listing(request, leaf, author.name, author.handle, path, feed=path)
+        form = request.match_info.get("form", "")
+        way = _Way(self._say(request), root_of(request), form, " ".join(self._site.accounts()))
+        found = await self._cache.get(part, version, way, partial(make, part, way))
+        if found.status == 404:
+            raise web.HTTPNotFound
+        return send(request, found)
+
+    # --- the lists ---
+
+    async def _make_latest(self, part: ListPart, way: _Way) -> Body:
+        followed = await self._take(self._store.list_followed)
+        pages = await self._take(self._store.list_pages, part.limit)
+        listing = Listing(
+            title=way.say("Latest threads unrolled"),
+            entries=self._entries(pages, Audience.EVERYBODY, way.say),
+            address=f"{self._base()}/",
+            feed="latest",
+            site=self._site.name,
+            say=way.say,
+        )
+        page = partial(index_page, listing, self._site, followed=followed, root=way.root)
+        return await self._laid_out(way, listing, page)
+
+    async def _make_tagged(self, part: ListPart, way: _Way) -> Body:
+        leaf = await self._take(self._store.list_tagged, part.name, part.limit, part.after)
+        path = f"tag/{quote(part.name)}"
+        lead = way.say("What was relayed on this hashtag, the latest first.")
+        listing = self._listing(leaf, way, f"#{part.name}", lead, path, feed=path)
+        # what nobody wrote about is not kept: the hashtag may be any word of a visitor's
+        return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), keep=bool(leaf.pages))
+
+    async def _make_by_author(self, part: ListPart, way: _Way) -> Body:
+        page: Page | None = await self._take(self._store.get_page, part.name)
+        if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
+            return NOTHING
+        leaf = await self._take(self._store.list_by_author, part.name, part.limit, part.after)
+        author = self._reading(page, way.say).author
+        path = f"author/{part.name}"
+        listing = self._listing(leaf, way, author.name, author.handle, path, feed=path)
+        return await self._laid_out(way, listing, partial(list_page, listing, root=way.root))
+
+    async def _make_folded(self, part: ListPart, way: _Way) -> Body:
+        leaf = await self._take(self._store.list_folded, part.name, part.limit, part.after)
+        if leaf is None:
+            return NOTHING
+        lead = way.say("What came together, the latest first.")
+        listing = self._listing(leaf, way, leaf.topic, lead, f"fold/{part.name}")
+        stays = [page_runs_out(page, self._site.expire) for page in leaf.pages]
+        until = min((moment for moment in stays if moment and moment >= self._site.clock()), default=None)
+        return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), until=until)
+
+    async def _laid_out(
+        self,
+        way: _Way,
+        listing: Listing,
+        page: Callable[[], str],
+        *,
+        until: datetime | None = None,
+        keep: bool = True,
+    ) -> Body:
+        def make() -> Body:
+            if not way.form:
+                return body(page(), "text/html", until=until, keep=keep)
+            feed = atom(listing) if way.form == "atom" else json_feed(listing)
+            return body(feed, _KINDS[way.form], until=until, keep=keep)
+
+        return await self._layouts.make(len(listing.entries), make)
 
     def _shown(self, page: Page, audience: Audience) -> Showing:
         return showing(page, audience, self._site.expire, self._site.clock())
@@ -94,76 +175,24 @@ class Lists:
     def _entries(self, pages: Sequence[Page], audience: Audience, say: Words) -> tuple[Entry, ...]:
         return entries(pages, lambda page: self._shown(page, audience), lambda page: self._reading(page, say))
 
-    def _listing(
-        self, request: web.Request, leaf: Leaf, title: str, lead: str, path: str, *, feed: str = ""
-    ) -> Listing:
+    def _listing(self, leaf: Leaf, way: _Way, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
         """``feed``: the path of its feeds; a list without feeds is a digest's."""
-        say = self._say(request)
         audience = Audience.EVERYBODY if feed else Audience.RECIPIENTS
         return Listing(
             title=title,
             lead=lead,
-            entries=self._entries(leaf.pages, audience, say),
+            entries=self._entries(leaf.pages, audience, way.say),
             more=sum(self._shown(page, audience) is Showing.COUNTED for page in leaf.pages),
             address=f"{self._base()}/{path}",
-            older=f"page={_number(request) + 1}" if leaf.more else "",
+            older=f"after={leaf.older}" if leaf.older else "",
             feed=feed,
             site=self._site.name,
-            say=say,
+            say=way.say,
         )
 
-    # --- answers ---
 
-    async def _index(self, request: web.Request) -> web.Response:
-        followed = await self._take(self._store.list_followed)
-        latest = await self._latest(request)
-        page = index_page(latest, self._site, followed=followed, root=root_of(request))
-        return answer(request, page, "text/html")
-
-    async def _latest_feed(self, request: web.Request) -> web.Response:
-        return _feed(request, await self._latest(request))
-
-    async def _tag(self, request: web.Request) -> web.Response:
-        return answer(request, list_page(await self._on_tag(request), root=root_of(request)), "text/html")
-
-    async def _tag_feed(self, request: web.Request) -> web.Response:
-        return _feed(request, await self._on_tag(request))
-
-    async def _author(self, request: web.Request) -> web.Response:
-        return answer(request, list_page(await self._by_author(request), root=root_of(request)), "text/html")
-
-    async def _author_feed(self, request: web.Request) -> web.Response:
-        return _feed(request, await self._by_author(request))
-
-    async def _fold(self, request: web.Request) -> web.Response:
-        slug = request.match_info["slug"]
-        leaf = await self._take(self._store.list_folded, slug, _TOGETHER, _skipped(request, _TOGETHER))
-        if leaf is None:
-            raise web.HTTPNotFound
-        say = self._say(request)
-        lead = say("What came together, the latest first.")
-        listing = self._listing(request, leaf, leaf.topic, lead, f"fold/{slug}")
-        return answer(request, list_page(listing, root=root_of(request)), "text/html")
-
-    async def _privacy(self, request: web.Request) -> web.Response:
-        liked = request.headers.get("Accept-Language", "")
-        language = request.query.get("lang", "") or preferred(liked, self._site.language.partition("-")[0])
-        known = language if language in tongues() else tongues()[0]
-        page = privacy_page(self._site, language=known, root=root_of(request))
-        return answer(request, page, "text/html")
-
-
-def _number(request: web.Request) -> int:
-    """Which page of a list is asked for, from 1; what is no number is the first."""
-    asked = request.query.get("page", "")
-    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
-
-
-def _skipped(request: web.Request, each: int = LATEST) -> int:
-    """The threads on the pages before."""
-    return (_number(request) - 1) * each
-
-
-def _feed(request: web.Request, listing: Listing) -> web.Response:
-    form = request.match_info["form"]
-    return answer(request, atom(listing) if form == "atom" else json_feed(listing), _KINDS[form])
+def _part(request: web.Request, kind: ListKind, name: str, limit: int = LATEST) -> ListPart:
+    after = request.query.get("after", "")
+    if not _MARK.fullmatch(after):
+        raise web.HTTPNotFound
+    return ListPart(kind=kind, name=name, after=after, limit=limit)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
+from functools import cache
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -15,37 +15,32 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from relay import __version__
-from relay.consent import Consent, page_consent, page_has_run_out
 from relay.language import Words, later, preferred, words
 from relay.log import Trouble, get_logger
 from relay.plugins import Hooks
-from relay.ports import Page, Store, StoreError
-from relay.web.answers import BRIEFLY, FOREVER, answer, figures, root_of
+from relay.ports import ListPart, ListVersion, Page, PageVersion, Store, StoreError
+from relay.web.answers import FOREVER, Body, body, figures, root_of, send
+from relay.web.cache import Cache
 from relay.web.doors import SILENT, Capacity, Doors
 from relay.web.lists import Lists
-from relay.web.made import Made
-from relay.web.pages import NOBODY, POLICY, message_page, style, thread_page
+from relay.web.lookups import Rounds
+from relay.web.pages import NOBODY, POLICY, message_page, style
 from relay.web.previews import Previews
 from relay.web.reading import Reading
-from relay.web.recent import RecentPages, Turns
-from relay.web.render import Format, render_thread
+from relay.web.serving import Serving
 from relay.web.site import Site
+from relay.web.threads import Asking, Look, Threads
 from relay.web.visitors import Visitor, VisitorLog, described, has_control_characters
 
 log = get_logger(__name__)
 
-Look = Callable[[Page], Awaitable[Page]]
-T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
-LOOK_EVERY = timedelta(seconds=60)
 PATIENCE = timedelta(seconds=5)
 """How long a reader waits for a look."""
-LOOKS = 8
-"""How many threads are asked for at the same time; above, a reader gets what is stored."""
 ANSWER_WITHIN = timedelta(seconds=2)
 """How long a store may take to say that it is there."""
-LONG = 500
-"""Posts of a long thread."""
 LARGEST_CALL = 1_000_000
 """Bytes of what a platform may post."""
 
@@ -55,8 +50,7 @@ HEADERS: Mapping[str, str] = {
     "Server": "Chasqui",
     "X-Content-Type-Options": "nosniff",
 }
-_TYPES = {Format.MD: "text/markdown", Format.TXT: "text/plain", Format.JSON: "application/json"}
-EPUB = "application/epub+zip"
+_ROBOTS = body("User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "text/plain", spoken=False)
 _WORDS = {
     404: (
         later("Nothing here"),
@@ -68,6 +62,11 @@ _WORDS = {
     ),
     503: (later("Out of reach"), later("The store does not answer at the moment. Please try again in a minute.")),
 }
+
+
+@cache
+def _style() -> Body:
+    return body(style(), "text/css", spoken=False, headers={"Cache-Control": FOREVER})
 
 
 def _route(request: web.Request) -> str:
@@ -90,20 +89,19 @@ class Web:
         previews: Previews | None = None,
         capacity: Capacity | None = None,
     ) -> None:
-        self._store, self._look, self._site = store, look, site
-        self._patience = patience
+        self._store, self._site = store, site
         self._hooks = hooks or Hooks()
-        self._previews = previews or Previews()
-        turns = Turns()
-        self._pages = RecentPages(store, turns)
-        self._lists = Lists(store, turns, self._pages, site, self._reading, self._say, lambda: self._base)
-        self._long = asyncio.Semaphore(1)
-        self._made = Made()
+        self._cache = Cache(site.clock)
+        self._page_versions = Rounds[str, PageVersion](lambda slugs: self._looked_up(store.get_page_versions, slugs))
+        self._list_versions = Rounds[ListPart, ListVersion](
+            lambda parts: self._looked_up(store.get_list_versions, parts)
+        )
+        serving = Serving(store=store, site=site, cache=self._cache, reading=self._reading, say=self._say)
+        asking = Asking(look, patience)
+        self._threads = Threads(serving, self._page_versions, asking, previews or Previews())
+        self._lists = Lists(serving, self._list_versions, lambda: self._base)
         self._visitors = VisitorLog()
         self._trouble = Trouble(log)
-        self._visits: set[asyncio.Task[None]] = set()
-        self._asked: dict[str, datetime] = {}
-        self._looks: set[asyncio.Task[Page]] = set()
         self._runner: web.AppRunner | None = None
         self._doors = Doors(capacity or Capacity(), self._connection)
 
@@ -148,23 +146,21 @@ class Web:
 
     async def stop(self) -> None:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
-        for task in (*self._looks, *self._visits):
-            task.cancel()
-        self._pages.stop()
+        self._threads.stop()
+        self._page_versions.stop()
+        self._list_versions.stop()
         self._doors.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self._cache.stop()
 
     def _application(self) -> web.Application:
         app = web.Application(middlewares=[self._dress], client_max_size=LARGEST_CALL)
         app.add_routes(
             [
                 *self._lists.routes(),
-                web.get(r"/t/{slug:[\w-]+}", self._thread),
-                web.get(r"/t/{slug:[\w-]+}.{form:md|txt|json}", self._file),
-                web.get(r"/t/{slug:[\w-]+}.epub", self._book),
-                web.get(r"/t/{slug:[\w-]+}/preview/{name:[\w-]+}", self._preview),
+                *self._threads.routes(),
                 web.get("/style.css", self._style),
                 web.get("/robots.txt", self._robots),
                 web.get("/healthz", self._healthz),
@@ -211,92 +207,12 @@ class Web:
             status=status, text=page, content_type="text/html", headers=kept | {"Cache-Control": "no-store"}
         )
 
-    def _gone(self, request: web.Request, text: str, link: str = "") -> web.Response:
-        say = self._say(request)
-        page = message_page(say("Taken back"), text, say, site=self._site.name, root=root_of(request), link=link)
-        headers = {"Cache-Control": BRIEFLY, "Vary": "Accept-Language"}
-        return web.Response(status=410, text=page, content_type="text/html", headers=headers)
-
-    async def _thread(self, request: web.Request) -> web.Response:
-        found = await self._read(request)
-        if isinstance(found, web.Response):
-            return found
-        reading, allowed = found
-        robots = "all" if allowed.indexed else NOBODY
-        root = root_of(request)
-        around = " ".join((root, *self._site.accounts()))
-        text = self._made.get(reading, allowed, around)
-        if text is None:
-            links = tuple(self._previews.links(reading))
-            make = partial(thread_page, reading, self._site, root=root, listed=allowed.listed, links=links)
-            text = await self._laid_out(reading, partial(make, robots=robots))
-            self._made.put(reading, allowed, around, text)
-        return answer(request, text, "text/html", robots=robots)
-
-    async def _laid_out(self, reading: Reading, make: Callable[[], T]) -> T:
-        """Long threads one after the other, which take seconds of the processor and much memory; others in 60 ms."""
-        async with self._long if len(reading.posts) > LONG else nullcontext():
-            return await asyncio.to_thread(make)
-
-    async def _file(self, request: web.Request) -> web.Response:
-        found = await self._read(request)
-        if isinstance(found, web.Response):
-            return found
-        form = Format(request.match_info["form"])
-        return answer(request, await self._laid_out(found[0], partial(render_thread, found[0], form)), _TYPES[form])
-
-    async def _book(self, request: web.Request) -> web.Response:
-        found = await self._read(request)
-        if isinstance(found, web.Response):
-            return found
-        from relay.web.epub import epub  # reads XML, which an idle relay never needs
-
-        response = answer(request, await self._laid_out(found[0], partial(epub, found[0])), EPUB)
-        response.headers["Content-Disposition"] = f'attachment; filename="{found[0].slug}.epub"'
-        return response
-
-    async def _preview(self, request: web.Request) -> web.Response:
-        """What a platform asks for that was shown the address of a page: in the site's language, for many readers."""
-        found = await self._read(request, words(preferred("", self._site.language)))
-        if isinstance(found, web.Response):
-            return found
-        made = self._previews.make(request.match_info["name"], found[0])
-        if made is None:
-            raise web.HTTPNotFound
-        return answer(request, *made, spoken=False)
-
-    async def _read(self, request: web.Request, say: Words | None = None) -> tuple[Reading, Consent] | web.Response:
-        """The thread and what its author allows, or the page that says why there is none to be read."""
-        page = await self._pages.get(request.match_info["slug"])
+    async def _looked_up(
+        self, look: Callable[[Collection[K]], Awaitable[Mapping[K, V]]], keys: Collection[K]
+    ) -> Mapping[K, V]:
+        found = await look(keys)
         self._trouble.works("reading pages from the store")
-        if page is None:
-            raise web.HTTPNotFound
-        say = say or self._say(request)
-        if page_has_run_out(page, self._site.expire, self._site.clock()):
-            text = say("Nobody has read it for a while, so it has run out. It can be asked for anew.")
-            return self._gone(request, text)
-        page = await self._fresh(page)
-        reading, allowed = self._reading(page, say), page_consent(page, self._site.expire)
-        if not reading.written:
-            return self._gone(request, say("What stood here has been removed by its author."))
-        if not allowed.page:
-            text = say("The author asks not to be kept on pages like this one.")
-            return self._gone(request, text, reading.first.url)
-        self._note_visit(page)
-        return reading, allowed
-
-    def _note_visit(self, page: Page) -> None:
-        """A page that is read stays; once a day is often enough to know."""
-        now = self._site.clock()
-        if page.visited is not None and now - page.visited < timedelta(days=1):
-            return
-        visit = asyncio.create_task(self._visit(page.slug, now), name="visit")
-        self._visits.add(visit)
-        visit.add_done_callback(self._visits.discard)
-
-    async def _visit(self, slug: str, now: datetime) -> None:
-        with suppress(StoreError):  # the next reader is a visit too
-            await self._store.save_visit(slug, now)
+        return found
 
     def _say(self, request: web.Request) -> Words:
         """The reader's language."""
@@ -306,46 +222,13 @@ class Web:
         address = f"{self._base}/t/{page.slug}"
         return Reading.of_page(page, site=self._site.name, language=self._site.language, address=address, say=say)
 
-    # --- asking the source ---
-
-    async def _fresh(self, page: Page) -> Page:
-        """The page after its source was asked; as it is stored where that is not due, takes too long or fails."""
-        if self._look is None or not self._due(page, datetime.now(UTC)):
-            return page
-        look = asyncio.create_task(self._asking(self._look, page), name="look at a page")
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
-        try:
-            async with asyncio.timeout(self._patience.total_seconds()):
-                return await asyncio.shield(look)  # the reader goes on without it; the next one sees what it brings
-        except TimeoutError:
-            return page
-
-    def _due(self, page: Page, now: datetime) -> bool:
-        """Whether to ask now; a source that was asked is left alone for a while, whatever it answered."""
-        since = now - LOOK_EVERY
-        self._asked = {slug: asked for slug, asked in self._asked.items() if since < asked <= now}
-        if page.slug in self._asked or len(self._looks) >= LOOKS or (page.looked and since < page.looked <= now):
-            return False
-        self._asked[page.slug] = now
-        return True
-
-    async def _asking(self, look: Look, page: Page) -> Page:
-        try:
-            return await look(page)
-        except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
-            log.error("a thread could not be looked at; its page is as it was", **described(error))  # noqa: TRY400 - see described
-            return page
-
     # --- what is not a page ---
 
     async def _style(self, request: web.Request) -> web.Response:
-        return answer(request, style(), "text/css", cache=FOREVER, spoken=False)
+        return send(request, _style())
 
     async def _robots(self, request: web.Request) -> web.Response:
-        return answer(
-            request, "User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "text/plain", spoken=False
-        )
+        return send(request, _ROBOTS)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
