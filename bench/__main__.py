@@ -15,6 +15,7 @@ ALL = (
     "intake",
     "claims",
     "outbox",
+    "scale",
     "latency",
     "single",
     "polls",

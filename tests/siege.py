@@ -29,7 +29,7 @@ pace = "0s"
 [outbox]
 budget = 0
 lease = "{lease}s"
-timeout = "1s"
+timeout = "{timeout}s"
 [sources.mastodon]
 instances = ["{instance}"]
 interval = "50ms"
@@ -72,6 +72,7 @@ class Siege:
     store: str
     plugins: Path
     seed: int = 7
+    lease: float = LEASE
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -84,7 +85,8 @@ class Siege:
         self.config.write_text(
             CONFIG.format(
                 store=self.store,
-                lease=LEASE,
+                lease=self.lease,
+                timeout=self.lease / 2,
                 instance=self.network.instance,
                 feed=self.network.feed,
                 sink=self.sink.url,
@@ -96,9 +98,9 @@ class Siege:
     def arrived(self, name: str) -> bool:
         return all(any(name in uri for uri in self.sink.sent(to)) for to in DESTINATIONS)
 
-    async def publish(self, posts: int, *, seconds: float) -> None:
-        """Post steadily, one lane after the other."""
-        for number in range(posts):
+    async def publish(self, posts: int, *, seconds: float, first: int = 0) -> None:
+        """Post steadily, one lane after the other; ``first`` is the number of the first post."""
+        for number in range(first, first + posts):
             lane = number % 3
             self.posted[lane].append(await self.network.post(lane, number))
             await asyncio.sleep(seconds / posts * self.dice.uniform(0, 2))
@@ -154,7 +156,7 @@ class Siege:
         lost, disorder = self.lost(), self.disorder()
         assert lost == [], f"{len(lost)} lost: {lost[:9]} … {lost[-9:]}\n{self._told()}"
         assert self.sink.repeats(STEADY) == 0
-        assert self.sink.repeats(PLAIN) <= self.kills
+        assert self.sink.repeats(PLAIN) <= self.kills, self._told()
         assert disorder == [], f"out of order: {disorder}"
 
 

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import pytest
+from sqlalchemy import text
 
+from relay.config import OutboxSettings
 from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
@@ -20,6 +22,7 @@ from relay.testing import NOON, FakeAdapter, post
 from tests.store_cases import CLAIM, claim, lease, publish, said, settled, states, uri
 
 T = TypeVar("T")
+_LIMIT = text("SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'")
 LEASE = timedelta(seconds=30)
 HERE, THERE = Destination("fake", "here"), Destination("fake", "there")
 
@@ -139,3 +142,10 @@ async def test_who_stood_still_sends_nothing_that_another_has_taken_over(method:
     assert sorted([*machine.sent(), *other.sent()]) == [uri(number) for number in (0, 1, 2, 9)]
     assert await states(store) == {(Action.SEND, State.SENT): 4}
     await store.close()
+
+
+async def test_a_transaction_that_stands_still_keeps_its_locks_no_longer_than_a_lease(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    limit = await store._db.write(lambda connection: connection.scalar(_LIMIT))
+    await store.close()
+    assert timedelta(milliseconds=int(limit)) < OutboxSettings().lease

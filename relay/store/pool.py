@@ -227,6 +227,8 @@ def _forbid_writing(driver: Any) -> None:
     if isinstance(driver, sqlite3.Connection):
         driver.execute("PRAGMA query_only = ON")
     else:
+        driver.execute("SET idle_in_transaction_session_timeout = '60s'")  # it has no locks that others wait for
+        driver.commit()
         driver.read_only = True
 
 

