@@ -41,7 +41,7 @@ from relay.web.site import Join, Site
 
 log = get_logger(__name__)
 
-STOP_WITHIN, CLOSE_WITHIN = timedelta(seconds=4.5), timedelta(seconds=0.2)
+STOP_WITHIN, CLOSE_WITHIN = timedelta(seconds=4.5), timedelta(seconds=0.1)
 """For stopping in order, and for what the store is still asked then; five seconds with what is undone afterwards."""
 FORGET_EVERY = timedelta(hours=6)
 GROWTH_IDLE = timedelta(seconds=30)

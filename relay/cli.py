@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -101,6 +103,7 @@ def start(
     raise_limit()
     configure(level, json=os.environ.get("RELAY_LOG") == "json", secrets=config.secrets() if config else ())
 
+    atexit.register(gc.freeze)  # an interpreter that ends looks for garbage among all it has: half a second for nothing
     timers: list[threading.Timer] = []
 
     async def main() -> int:

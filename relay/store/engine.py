@@ -39,6 +39,8 @@ LONGEST_LOG = 128 * 2**20
 """Bytes of SQLite's write-ahead log; see :meth:`Database._shorten_log`. By itself it stays at a quarter of that."""
 _INCREMENTAL = 2
 """The kind of SQLite's auto_vacuum in which empty pages are given back when that is asked for."""
+_GIVES_BACK = f"PRAGMA auto_vacuum = {_INCREMENTAL}"
+"""It holds for a file that has no page yet; for another once that is written anew."""
 _PAGES_AT_ONCE = 100
 _SPARE = 64
 """Empty pages that are always kept: a quarter of a megabyte."""
@@ -120,7 +122,7 @@ class Database:
         if self._closed:
             raise StoreError(f"{self.where} is closed.")
         if compact:
-            await self._writes.use(lambda driver: driver.execute("VACUUM").close())
+            await self._writes.use(_write_anew)
         until = time.monotonic() + self._patience
         while True:  # one short attempt after the other, between which others write
             if await self._writes.use(_truncate_log):
@@ -171,6 +173,11 @@ class Database:
         self._engine.dispose()
         if self._lock:
             self._lock.close()
+
+
+def _write_anew(driver: Any) -> None:
+    driver.execute(_GIVES_BACK).close()
+    driver.execute("VACUUM").close()
 
 
 def _truncate_log(driver: Any) -> bool:
@@ -251,8 +258,9 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions begin below, where it can be said how
         try:
-            # first, while there is no page yet; of a file that has some it comes true when that is written anew
-            connection.cursor().execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+            # Nothing here may write into a file that is there: it may be locked, and is to be read all the same.
+            if connection.cursor().execute("PRAGMA page_count").fetchone() == (0,):
+                connection.cursor().execute(_GIVES_BACK)
             connection.cursor().execute("PRAGMA journal_mode = WAL")
             connection.cursor().execute("PRAGMA synchronous = NORMAL")
             connection.cursor().execute("PRAGMA foreign_keys = ON")

@@ -207,6 +207,8 @@ class Threads:
         version = await self._versions.get(slug)
         if version is None or not self._asking.is_due(slug, version.looked, datetime.now(UTC)):
             return version
+        if await self._store.get_trouble():
+            return version  # what its source tells could not be kept
         page: Page | None = await self._take(self._store.get_page, slug)
         if page is None or page_has_run_out(page, self._site.expire, self._site.clock()):
             return version
