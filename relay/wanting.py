@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cached_property, lru_cache
-from typing import Any, Protocol
-
-import regex
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 from relay.address import host_of, page
 from relay.hashtag import fold_text
@@ -20,10 +18,8 @@ from relay.model import MediaKind, Only, Post, Quote
 from relay.rich import Role, Text
 from relay.sieve import OPEN, Sieve
 
-try:
-    import re2  # type: ignore[import-untyped]  # it ships no types
-except ImportError:  # there are systems without a wheel of it; they go without patterns
-    re2 = None
+if TYPE_CHECKING:
+    from regex import Pattern
 
 LONGEST_PATTERN = 200
 _LARGEST_PROGRAM = 1_500
@@ -37,7 +33,6 @@ _KEPT = 4_096
 
 # Writing without spaces between words: there a word may begin and end anywhere.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_SPACED = regex.compile(rf"[\w--[{_UNSPACED}]]", regex.V1)
 
 
 class Filter(StrEnum):
@@ -211,24 +206,46 @@ def _has_one(words: tuple[str, ...], folded: str) -> bool:
 
 
 @lru_cache(maxsize=_KEPT)
-def _searches(words: tuple[str, ...]) -> tuple[tuple[str, regex.Pattern[str]], ...]:
+def _searches(words: tuple[str, ...]) -> tuple[tuple[str, Pattern[str]], ...]:
+    import regex  # 5 MB, and only who looks for words needs it
+
     folded = dict.fromkeys(fold_text(word) for word in words)
     return tuple((word, regex.compile(_bounded(word), regex.V1)) for word in folded if word)
 
 
+@cache
+def _spaced() -> Pattern[str]:
+    import regex
+
+    return regex.compile(rf"[\w--[{_UNSPACED}]]", regex.V1)
+
+
 def _bounded(word: str) -> str:
     """The word where it stands alone. The word comes first, to be looked for as it is."""
-    literal = regex.escape(word, special_only=True, literal_spaces=True)
-    before = rf"(?<![\w--[{_UNSPACED}]]{literal})" if _SPACED.match(word[0]) else ""
-    after = rf"(?![\w--[{_UNSPACED}]])" if _SPACED.match(word[-1]) else ""
+    import regex
+
+    literal, spaced = regex.escape(word, special_only=True, literal_spaces=True), _spaced()
+    before = rf"(?<![\w--[{_UNSPACED}]]{literal})" if spaced.match(word[0]) else ""
+    after = rf"(?![\w--[{_UNSPACED}]])" if spaced.match(word[-1]) else ""
     return literal + before + after
 
 
 # --- patterns ---
 
 
+@cache
+def _re2() -> Any:
+    """google-re2: 2 MB, and only patterns need it. None on systems without a wheel of it: they go without patterns."""
+    try:
+        import re2  # type: ignore[import-untyped]  # it ships no types
+    except ImportError:
+        return None
+    return re2
+
+
 def flaw(pattern: str) -> str:
     """What is wrong with a pattern, for people; empty: it can be used."""
+    re2 = _re2()
     if re2 is None:
         return "patterns need the library google-re2; run: pip install google-re2"
     if len(pattern) > LONGEST_PATTERN:
@@ -251,6 +268,7 @@ def _told(error: Exception) -> str:
 @lru_cache(maxsize=_KEPT)
 def _compiled(pattern: str) -> Any:
     """The pattern as RE2 has it, which takes time in proportion to the text, whatever both of them are."""
+    re2 = _re2()
     options = re2.Options()
     options.case_sensitive = False
     options.never_capture = True

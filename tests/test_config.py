@@ -164,7 +164,7 @@ def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
 
 
 def test_a_pattern_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.wanting.re2", None)  # ours: what the import gave
+    monkeypatch.setattr("relay.wanting._re2", lambda: None)  # ours: what the import gave
     told = mistakes(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\npattern = "a"\n')
     assert "subscriptions[0].pattern: this pattern cannot be used: patterns need the library google-re2" in told
 

@@ -113,6 +113,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
 MADE = {
     "relay.config_errors.found": "of names in the configuration, for its operator's own lines",
     "relay.wanting._searches": "of words that people want; below",
+    "relay.wanting._spaced": "one character",
     "relay.wanting._compiled": "by RE2, which is linear whatever the pattern is",
 }
 """Patterns that are made as the program runs: of what, and why that is safe."""
