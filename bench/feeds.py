@@ -58,7 +58,7 @@ TURNS = 2
 # --- a server ---
 
 
-def _serve(told: Connection) -> None:
+def serve(told: Connection) -> None:
     """``/same/…`` has validators, ``/plain/…`` none, ``/one/…`` one new entry at every request, ``/all/…`` twenty.
 
     ``/varied/3-…`` is the fourth of all kinds.
@@ -115,7 +115,7 @@ def _http() -> Http:
     return Http(HttpSettings.model_validate(settings), user_agent="bench")
 
 
-def _make_database(url: str) -> None:
+def new_database(url: str) -> None:
     """In a process of its own, as an earlier start of the relay did it: what makes a schema is not in memory later."""
     subprocess.run([sys.executable, "-c", f"import bench.feeds as b; b.make_database({url!r})"], check=True)
 
@@ -145,7 +145,7 @@ class Relay:
         self.source = RssSource(RssSettings(), http, worker=self.worker, clock=lambda: self.now)
 
     async def subscribe(self, addresses: Sequence[str]) -> None:
-        _make_database(self._url)
+        new_database(self._url)
         self.store = await open_store(self._url)
         tenure = Tenure(owner="bench", lease=HOUR, clock=lambda: self.now, trouble=Trouble())
         wanted = [Wanted(topic=address, destination=Destination("console", "x")) for address in addresses]
@@ -358,7 +358,7 @@ def _weight(url: str) -> Figure:
 
 def measure() -> list[Figure]:
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     server.start()
     url = here.recv()
     try:
