@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass, replace
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -39,6 +39,7 @@ _DICTIONARY = (
 )
 """What posts have in common, the commonest last. It never changes: what is stored can be read with it alone."""
 _LEVEL, _WINDOW, _MEMORY = 2, -12, 5  # quick: a higher level saves some bytes more for twice the time
+_deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
 _json: Callable[[bytes], Post] = msgspec.json.Decoder(Post).decode
 _encoder = msgspec.json.Encoder()
 
@@ -46,7 +47,7 @@ _encoder = msgspec.json.Encoder()
 def encode(post: Post) -> bytes:
     """The post as it is stored; :func:`decode` reads it back to an equal post."""
     data = _encoder.encode(msgspec.convert(post, _sparse(Post), from_attributes=True))
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
+    deflate = _deflate.copy()
     return deflate.compress(data) + deflate.flush()
 
 
@@ -55,6 +56,7 @@ def to_json(data: bytes) -> bytes:
     return zlib.decompressobj(_WINDOW, _DICTIONARY).decompress(data)
 
 
+@lru_cache(maxsize=256)  # a post is read for one destination after the other
 def decode(data: bytes) -> Post:
     return _json(to_json(data))
 

@@ -88,9 +88,9 @@ _TALLY = (
 _LESS, _MORE = _TALLY.format(row="old", one=-1), _TALLY.format(row="new", one=1)
 TRIGGERS = {
     "sqlite": (
-        f"""CREATE TRIGGER tally_settled AFTER UPDATE OF state, settled ON deliveries
+        f"""CREATE TRIGGER tally_settled AFTER UPDATE OF settled ON deliveries
             WHEN new.settled IS NOT NULL AND (old.settled IS NULL OR old.state <> new.state) BEGIN {_MORE}; END""",
-        f"""CREATE TRIGGER tally_released AFTER UPDATE OF state, settled ON deliveries
+        f"""CREATE TRIGGER tally_released AFTER UPDATE OF settled ON deliveries
             WHEN old.settled IS NOT NULL AND (new.settled IS NULL OR old.state <> new.state) BEGIN {_LESS}; END""",
         f"""CREATE TRIGGER tally_inserted AFTER INSERT ON deliveries
             WHEN new.settled IS NOT NULL BEGIN {_MORE}; END""",
