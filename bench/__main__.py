@@ -27,6 +27,7 @@ ALL = (
     "bluesky",
     "pages",
     "stops",
+    "growth",
 )
 
 
