@@ -1,6 +1,7 @@
-"""Pages served from the store: how long one takes, and how many a second one core serves.
+"""Pages under load: fifty readers at once, and what the relay's own messages have to wait meanwhile.
 
-The floor is aiohttp answering a body of the same size that it holds in memory.
+The floor is aiohttp answering a body of the same size that it holds in memory, in the same process and asked by the
+same readers, who are a process of their own. What is counted is the server's time on the processor.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
@@ -19,23 +21,35 @@ import uvloop
 from aiohttp import web
 
 from bench.figures import Figure
+from bench.hammer import CLIENTS, hammer
+from bench.latency import Pushed, Receiver
 from relay.app import clock
-from relay.model import Post, PostUri, Published
-from relay.ports import Intake, Lease, Store
+from relay.ingest import Ingest
+from relay.lease import Tenure
+from relay.log import Trouble
+from relay.model import Delivery, Destination, Post, PostUri, Published
+from relay.outbox import Outbox
+from relay.ports import Batch, Intake, Lease, Outcome, Resolved, Sent, Store, Wanted, Wish
 from relay.store import open_store
-from relay.testing import author, rich_post
+from relay.subscriptions import Subscriptions
+from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web
 from relay.web.site import Site
 
-THREADS, LENGTH = 200, 8
-PATIENT, BUSY = 400, 4_000
-"""Pages that are asked for one by one, and by several at a time."""
+SECONDS = 4.0
+MESSAGES, APART = 300, 0.02
+THREADS, LENGTH, LONG, TAGGED = 50, 8, 300, 5_000
+KINDS = (
+    (f"a page of {LENGTH} posts", "thread", 3_000),
+    (f"a page of {LONG} posts", "long", 1_000),
+    (f"a hashtag's page, of {TAGGED:,} threads", "tag", 1_000),
+)
 
 
-def _thread(number: int) -> list[Post]:
-    """Eight posts with a picture, a quote and a poll each."""
+def _thread(number: int, length: int) -> list[Post]:
+    """Posts with a picture, a quote and a poll each."""
     posts: list[Post] = []
-    for step in range(LENGTH):
+    for step in range(length):
         uri = PostUri(f"https://ayllu.example/{number}/{step}")
         above = posts[-1].uri if posts else ""
         posts.append(replace(rich_post(step), uri=uri, url=uri, aliases=(), author=author(), reply_to=above))
@@ -47,92 +61,180 @@ async def _filled(folder: str) -> Store:
     now = clock()
     lease = Lease(owner="bench", now=now, until=now)
     for number in range(THREADS):
-        events = tuple(map(Published, _thread(number)))
-        await store.add_intakes([Intake(feed=None, events=events)], lease)
+        await store.add_intakes([Intake(feed=None, events=tuple(map(Published, _thread(number, LENGTH))))], lease)
+    await store.add_intakes([Intake(feed=None, events=tuple(map(Published, _thread(999, LONG))))], lease)
+    await store.save_subscriptions("config", [Wanted(topic="#rope", destination=Destination("quiet", "room"))])
+    [one] = await store.list_subscriptions()
+    await store.save_resolved(one.id, {"fake": Resolved(feeds=("#rope",), tag="rope")}, now)
+    for start in range(0, TAGGED, 500):
+        some = [post(number, tags=("rope",)) for number in range(start, start + 500)]
+        wishes = tuple(Wish(uri=each.uri, by={str(one.destination): one}) for each in some)
+        await store.add_intakes([Intake(feed=None, events=tuple(map(Published, some)), wishes=wishes)], lease)
     return store
 
 
-def _serve(told: Connection) -> None:
-    """The pages, and a plain body as large as one of them, until the other side ends."""
+class _Posting(FakeAdapter):
+    """An adapter that does one POST to another process."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        super().__init__()
+        self._session, self._url = session, url
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        async with self._session.post(f"{self._url}/{delivery.uri.rsplit('/', 1)[1]}", data=b"x" * 900):
+            return Sent(delivery.messages)
+
+
+def _serve(told: Connection, receiver: str) -> None:
+    """A relay with its pages, and plain bodies as large as theirs, until the other side ends."""
 
     async def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             store = await _filled(folder)
-            pages = [await store.get_page_of(f"https://ayllu.example/{number}/0") for number in range(THREADS)]
-            slugs = [page.slug for page in pages if page]
             site = Web(store, None, Site())
             await site.start("127.0.0.1", 0)
-            async with aiohttp.ClientSession() as session, session.get(f"{site.url}/t/{slugs[0]}") as answer:
-                body = await answer.read()
+            slugs = [
+                page.slug for n in range(THREADS) if (page := await store.get_page_of(f"https://ayllu.example/{n}/0"))
+            ]
+            long = await store.get_page_of("https://ayllu.example/999/0")
+            paths = {
+                "thread": [f"/t/{slug}" for slug in slugs],
+                "long": [f"/t/{long and long.slug}"],
+                "tag": ["/tag/rope"],
+            }
+            bodies: dict[str, bytes] = {}
+            async with aiohttp.ClientSession() as session:
+                for kind, some in paths.items():
+                    async with session.get(site.url + some[0]) as answer:
+                        bodies[kind] = await answer.read()
+
+            async def plain(request: web.Request) -> web.Response:
+                return web.Response(body=bodies[request.match_info["name"]], content_type="text/html")
+
             app = web.Application()
-
-            async def plain(_request: web.Request) -> web.Response:
-                return web.Response(body=body, content_type="text/html")
-
             app.router.add_get("/{name}", plain)
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
-            floor = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            told.send(([f"{site.url}/t/{slug}" for slug in slugs], [f"{floor}/{slug}" for slug in slugs], len(body)))
-            while True:
-                await asyncio.to_thread(told.recv)
-                told.send(time.process_time())
+            ports = int(site.url.rpartition(":")[2]), int(runner.addresses[0][1])
+            told.send((ports, paths, {kind: len(body) for kind, body in bodies.items()}))
+            async with aiohttp.ClientSession() as session:
+                source = Pushed()
+                await _start(store, source, _Posting(session, receiver))
+                first = 100_000
+                while True:
+                    wanted = await asyncio.to_thread(told.recv)
+                    if wanted == "time":
+                        told.send(time.process_time())
+                    else:
+                        told.send(await _emit(source, first))
+                        first += MESSAGES
 
     uvloop.run(main())
 
 
-async def _ask(addresses: Sequence[str], count: int, at_once: int) -> list[float]:
-    """Seconds that each answer took; nobody waits for another's connection."""
-    spent: list[float] = []
-    numbers = iter(range(count))
-    # no compression: what packs a page on the way is the library, on both sides alike
-    headers = {"Accept-Encoding": "identity"}
+async def _start(store: Store, source: Pushed, adapter: FakeAdapter) -> None:
+    tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
+    outbox = Outbox(store=store, adapters={"fake": adapter}, tenure=tenure)
+    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure, claimed=outbox.take, claim=outbox.claim)
+    subscriptions = Subscriptions(
+        store=store, sources={"fake": source}, tenure=tenure, origin="bench", changed=ingest.refresh
+    )
+    await subscriptions.run([Wanted(topic="#bridge", destination=Destination("fake", "room"))])
+    _loops.extend((asyncio.create_task(ingest.run()), asyncio.create_task(outbox.run())))
+    await asyncio.sleep(0.5)
 
-    async def reader(session: aiohttp.ClientSession) -> None:
-        for number in numbers:
-            begun = time.perf_counter()
-            async with session.get(addresses[number % len(addresses)]) as answer:
-                await answer.read()
-            spent.append(time.perf_counter() - begun)
 
-    async with aiohttp.ClientSession(headers=headers) as session:
-        await asyncio.gather(*(reader(session) for _ in range(at_once)))
-    return spent
+_loops: list[asyncio.Task[None]] = []
+
+
+async def _emit(source: Pushed, first: int) -> dict[str, float]:
+    """When each post arrived, twenty milliseconds after the one before."""
+    arrived: dict[str, float] = {}
+    for number in range(first, first + MESSAGES):
+        arrived[str(number)] = time.perf_counter()
+        source.arriving.put_nowait(Batch(events=(Published(post(number, tags=("bridge",))),), more=True))
+        await asyncio.sleep(APART)
+    await asyncio.sleep(2)
+    return arrived
+
+
+@dataclass
+class _Server:
+    pipe: Connection
+
+    async def ask(self, what: str) -> object:
+        self.pipe.send(what)
+        return await asyncio.to_thread(self.pipe.recv)
+
+    async def rate(self, port: int, paths: Sequence[str]) -> float:
+        """Answers for each second of the server's processor."""
+        await self.hammered(port, paths, 0.5)
+        before = float(str(await self.ask("time")))
+        answers = await self.hammered(port, paths, SECONDS)
+        return answers / (float(str(await self.ask("time"))) - before)
+
+    async def hammered(self, port: int, paths: Sequence[str], seconds: float) -> int:
+        return await asyncio.to_thread(_apart, hammer, port, paths, seconds)
+
+    async def latencies(self, receiver: Receiver) -> list[float]:
+        arrived = await self.ask("relay")
+        assert isinstance(arrived, dict)
+        return sorted(receiver.read[name] - at for name, at in arrived.items())
+
+
+def _apart(work: Callable[..., int], *what: object) -> int:
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, what)
 
 
 def measure() -> list[Figure]:
+    return uvloop.run(_measure())
+
+
+async def _measure() -> list[Figure]:
     here, there = get_context("spawn").Pipe()
-    server = get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
-    server.start()
-    pages, plain, size = here.recv()
-    uvloop.run(_ask(pages, 400, 4))  # visits are noted, templates compiled
-    medians = [statistics.median(uvloop.run(_ask(some, PATIENT, 1))) * 1e3 for some in (pages, plain)]
-    rates = []
-    for some in (pages, plain):
-        here.send("time")
-        before = here.recv()
-        uvloop.run(_ask(some, BUSY, 8))
-        here.send("time")
-        rates.append(BUSY / (here.recv() - before))
-    server.terminate()
-    return [
-        Figure(
-            name=f"a page of {LENGTH} posts ({size / 1e3:.0f} kB) from the store, p50",
-            value=medians[0],
-            unit="ms",
-            target="≤ 5 ms",
-            met=medians[0] <= 5,
-            floor=medians[1],
-            floor_name="ms, aiohttp with the body in memory",
-        ),
-        Figure(
-            name="such pages a second of the server's CPU",
-            value=rates[0],
-            unit="pages/s",
-            target="≥ 500/s",
-            met=rates[0] >= 500,
-            floor=rates[1],
-            floor_name="pages/s, aiohttp with the body in memory",
-        ),
-    ]
+    async with Receiver() as receiver:
+        process = get_context("spawn").Process(target=_serve, args=(there, receiver.url), daemon=True)
+        process.start()
+        (ours, plain), paths, sizes = await asyncio.to_thread(here.recv)
+        server = _Server(here)
+        figures = []
+        for name, kind, target in KINDS:
+            rate, floor = await server.rate(ours, paths[kind]), await server.rate(plain, [f"/{kind}"])
+            title = f"{name} ({sizes[kind] / 1e3:.0f} kB) for {CLIENTS} readers, each second of the server's CPU"
+            figures.append(_rate(title, rate, floor, target))
+        alone = await server.latencies(receiver)
+        for name, kind, _ in KINDS:
+            long = MESSAGES * APART + 2
+            beside, _answers = await asyncio.gather(
+                server.latencies(receiver), server.hammered(ours, paths[kind], long)
+            )
+            figures.append(_beside(name, beside, alone))
+        process.terminate()
+    return figures
+
+
+def _rate(name: str, rate: float, floor: float, target: int) -> Figure:
+    return Figure(
+        name=name,
+        value=rate,
+        unit="pages/s",
+        target=f"≥ {target:,}/s",
+        met=rate >= target,
+        floor=floor,
+        floor_name="pages/s, aiohttp with the body in memory",
+    )
+
+
+def _beside(name: str, beside: Sequence[float], alone: Sequence[float]) -> Figure:
+    worst, usual = (statistics.quantiles(each, n=100)[98] * 1e3 for each in (beside, alone))
+    return Figure(
+        name=f"a post → its POST while {CLIENTS} readers ask for {name}, p99",
+        value=worst,
+        unit="ms",
+        target="≤ 2 × alone",
+        met=worst <= 2 * usual,
+        floor=usual,
+        floor_name="ms, alone",
+    )

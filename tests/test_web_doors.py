@@ -80,6 +80,60 @@ async def street(capacity: Capacity) -> AsyncIterator[Street]:
         one.doors.close()
 
 
+@dataclass
+class Turns:
+    """Counts the turns of the event loop, until it is ended."""
+
+    count: int = 0
+    ended: bool = False
+
+    def go_on(self) -> None:
+        self.count += 1
+        if not self.ended:
+            asyncio.get_running_loop().call_soon(self.go_on)
+
+
+async def test_of_what_many_bring_at_once_one_piece_is_handed_on_in_a_turn_of_the_loop() -> None:
+    """So the relay's own work, which needs some turns, has them between one visitor and the next."""
+    turns, handed = Turns(), list[int]()
+
+    class Noting(Echo):
+        def data_received(self, data: bytes) -> None:
+            handed.append(turns.count)
+            super().data_received(data)
+
+    async with street(Capacity()) as one:
+        one.doors._make = Noting
+        for _ in range(20):
+            await one.connect()
+        turns.go_on()
+        assert all(await asyncio.gather(*map(one.is_answered, range(20))))
+        turns.ended = True
+    assert len(handed) == len(set(handed)) == 20
+
+
+async def test_what_is_brought_in_pieces_or_with_the_end_is_handed_on_whole() -> None:
+    brought = bytearray()
+    over = asyncio.Event()
+
+    class Taking(Echo):
+        def data_received(self, data: bytes) -> None:
+            brought.extend(data)
+
+        def eof_received(self) -> bool:
+            over.set()
+            return False
+
+    async with street(Capacity()) as one:
+        one.doors._make = Taking
+        writer = one.people[await one.connect()][1]
+        writer.write(b"x" * 3_000_000 + b"end")
+        writer.write_eof()
+        await over.wait()
+    assert len(brought) == 3_000_003
+    assert brought.endswith(b"end")
+
+
 async def test_an_address_has_so_many_connections_and_the_newest_ones_stand() -> None:
     async with street(Capacity(total=100, per_address=3, proxies=())) as one:
         people = [await one.connect() for _ in range(8)]

@@ -2,13 +2,14 @@
 
 Addresses are counted while a connection stands and written down nowhere. A connection that has not sent a whole request
 gives way to a new one where there is no room; aiohttp's keep-alive time-out ends it anyway. One that does not read what
-it asked for is dropped.
+it asked for is dropped. Of what all of them bring, one piece is handed on in each turn of the event loop: however many
+visitors there are, the relay's own work waits for one of them at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class Doors:
         self._capacity, self._make = capacity, make
         self._open: dict[asyncio.BaseTransport, Door] = {}  # in the order in which they came
         self._from: Counter[str] = Counter()
+        self._waiting: deque[Door] = deque()
+        self._turn: asyncio.Handle | None = None
         self._look: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
@@ -117,6 +120,18 @@ class Doors:
                 del self._from[door.place]
             self.figures.open = len(self._open)
 
+    def wait(self, door: Door) -> None:
+        """What it brought is handed on in its turn: the relay's own work never waits for more than one request."""
+        self._waiting.append(door)
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
+
+    def _hand_on(self) -> None:
+        """In a turn of the event loop what one visitor brought; then whatever else is ready has its turn."""
+        self._waiting.popleft().hand_on()
+        again = bool(self._waiting)
+        self._turn = asyncio.get_running_loop().call_soon(self._hand_on) if again else None
+
     # --- making room ---
 
     def _is_counted(self, place: str) -> bool:
@@ -160,6 +175,7 @@ class Door(asyncio.Protocol):
         self._behind: asyncio.Protocol | None = None
         self.place = ""
         self.serving = False
+        self._brought = b""
         self._unread = 0
         self._since = self._moved = 0.0
 
@@ -189,10 +205,21 @@ class Door(asyncio.Protocol):
             self._behind.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._behind is not None:
+        if not self._brought:
+            self.transport.pause_reading()
+            self._doors.wait(self)
+        self._brought += data
+
+    def hand_on(self) -> None:
+        """Let the protocol behind have what was brought, which may be nothing by now."""
+        data, self._brought = self._brought, b""
+        if data and self._behind is not None:
+            if not self.transport.is_closing():
+                self.transport.resume_reading()  # before: the protocol behind may have its own reasons to pause
             self._behind.data_received(data)
 
     def eof_received(self) -> bool | None:
+        self.hand_on()
         return self._behind.eof_received() if self._behind is not None else None
 
     def pause_writing(self) -> None:
@@ -205,6 +232,7 @@ class Door(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._doors.leave(self)
+        self._brought = b""
         if self._behind is not None:
             self._behind.connection_lost(exc)
 
