@@ -28,6 +28,7 @@ ALL = (
     "pages",
     "stops",
     "growth",
+    "subscriptions",
 )
 
 

@@ -44,7 +44,7 @@ interval = "10s"
 """
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """Megabytes of resident memory (Linux: VmRSS of proc(5))."""
     return _kilobytes(Path(f"/proc/{pid}/status"), "VmRSS:") / 1024
 
@@ -60,7 +60,7 @@ def _kilobytes(table: Path, name: str) -> int:
     return next(int(line.split()[1]) for line in table.read_text().splitlines() if line.startswith(name))
 
 
-def _measure(command: list[str], seconds: float, weigh: Callable[[int], float] = _resident) -> float:
+def _measure(command: list[str], seconds: float, weigh: Callable[[int], float] = resident) -> float:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(seconds)

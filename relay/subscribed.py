@@ -13,7 +13,7 @@ from relay.match import Index
 from relay.model import FeedId, Subscription, SubscriptionId
 from relay.ports import Store
 
-PAGE = 500
+PAGE = 250
 """Subscriptions that are read at once: some milliseconds of the store's time."""
 LOOK_EVERY = timedelta(seconds=5)
 """How often it is looked for what other processes changed, where the store does not tell it at once."""
