@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from hashlib import blake2b, sha256
 
 from sqlalchemy import Connection, insert, select
@@ -31,6 +32,7 @@ def digest(key: str, name: str) -> str:
     return hmac.new(key.encode(), name.encode(), sha256).hexdigest()
 
 
+@lru_cache(maxsize=4_096)  # what a post is looked up by is written a moment later
 def short(name: str) -> str:
     """A long name as it is looked up: 96 bits of it (BLAKE2b, RFC 7693), which nobody finds another name for."""
     return urlsafe_b64encode(blake2b(name.encode(), digest_size=12).digest()).decode()
