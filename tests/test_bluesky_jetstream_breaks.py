@@ -79,6 +79,7 @@ class Chats:
             self.cursor = streamed.cursor
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_of_ten_thousand_posts_none_is_lost_and_none_comes_twice(seed: int) -> None:
     """Two servers whose clocks differ break off at random; the consumer is killed at random; the order stays."""

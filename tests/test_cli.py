@@ -115,7 +115,14 @@ async def test_preview_of_nothing_says_why(tmp_path: Path, stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("file", "sign"), [("t.html", "<article"), ("t.md", "Post 2"), ("t.txt", "Post 2"), ("t.json", '"posts"')]
+    ("file", "sign"),
+    [
+        ("t.html", "<article"),
+        *(
+            pytest.param(*case, marks=pytest.mark.siege)
+            for case in (("t.md", "Post 2"), ("t.txt", "Post 2"), ("t.json", '"posts"'))
+        ),
+    ],
 )
 async def test_unroll_writes_the_whole_thread(tmp_path: Path, stage: Stage, file: str, sign: str) -> None:
     configured(tmp_path, stage)

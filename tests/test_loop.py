@@ -42,23 +42,21 @@ from tests.servers.bluesky import xrpc
 from tests.servers.feeds import FeedServer
 from tests.telegram_bodies import LOOK as TELEGRAM
 from tests.test_feed_discovery import HOSTILE
-from tests.thorough import THOROUGH
 
 LONGEST = 0.25
 """Seconds for which the loop may be held."""
-POSTS, LENGTH = 4 if THOROUGH else 2, 120_000
+POSTS, LENGTH = 4, 120_000
 """On a page, and the characters of each: more than are read."""
-DOCUMENT = 4_000_000 if THOROUGH else 500_000
+DOCUMENT = 4_000_000
 """Bytes of a document whose shape is the harm."""
 RUNS = 3
 """A busy machine makes a turn of the loop longer, never shorter."""
 
-_SOME = ("links never closed", "list items", "angle brackets", "flags")
-TEXTS = tuple(KINDS) if THOROUGH else _SOME
-FEWER = TEXTS[::3] if THOROUGH else TEXTS
+TEXTS = tuple(KINDS)
+FEWER = TEXTS[::3]
 """Where a page takes long, though not the loop's time."""
 
-pytestmark = pytest.mark.timeout(600 if THOROUGH else 120)
+pytestmark = [pytest.mark.siege, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +91,6 @@ def _feed(source: str, address: str) -> Feed:
     return Feed(id=FeedId(1), source=source, address=address)
 
 
-@pytest.mark.siege
 async def test_a_poll_of_mastodon_does_not_hold_the_loop() -> None:
     async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
         async with fediverse.run() as stage, fediverse.asking(stage.base) as source:
@@ -139,7 +136,6 @@ async def test_a_poll_of_misskey_does_not_hold_the_loop() -> None:
     await _check(works())
 
 
-@pytest.mark.siege
 async def test_bluesky_does_not_hold_the_loop() -> None:
     async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
         async with xrpc.run() as stage, xrpc.asking(stage) as source:
@@ -174,7 +170,6 @@ async def test_a_jetstream_does_not_hold_the_loop() -> None:
     await _check(works())
 
 
-@pytest.mark.siege
 async def test_feeds_do_not_hold_the_loop() -> None:
     async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
         async with FeedServer() as server, xrpc.client() as http:
@@ -201,7 +196,6 @@ async def test_packed_answers_do_not_hold_the_loop() -> None:
     await _check(works())
 
 
-@pytest.mark.siege
 async def test_pages_that_lead_to_feeds_do_not_hold_the_loop() -> None:
     async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
         async with FeedServer() as server, xrpc.client() as http:

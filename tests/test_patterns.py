@@ -139,6 +139,7 @@ def _worst(used: Used) -> str:
     return next((told for told in found if told), "")
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("used", sources().used, ids=lambda used: used.where)
 def test_a_pattern_takes_time_in_proportion_to_the_text(used: Used) -> None:
     assert not _worst(used)

@@ -18,7 +18,6 @@ from tests.servers import fediverse, misskey
 from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.floods import ENDLESS, EVENT, FLOODS, PING, TEXT, frame
 from tests.test_bluesky_jetstream import NOW, events, hear, so_many, stream_from, watch_for
-from tests.thorough import THOROUGH
 
 LONGEST = 0.25
 """Seconds for which the loop may be held."""
@@ -76,12 +75,9 @@ async def misskey_stream(flood: bytes) -> str:
 
 
 Client = Callable[[bytes], Awaitable[str]]
-_SOME = ("empty binary", "pings", "bombs of JSON", "pings after a goodbye")
 CASES = [
-    *((listen, flood) for listen in (jetstream, mastodon_stream) for flood in FLOODS),
-    *((listen, flood) for listen in (jetstream_check, misskey_stream) for flood in (FLOODS if THOROUGH else _SOME)),
+    (listen, flood) for listen in (jetstream, jetstream_check, mastodon_stream, misskey_stream) for flood in FLOODS
 ]
-"""The same code reads the others' connections, so there a few are enough."""
 
 
 @pytest.mark.siege
@@ -99,6 +95,7 @@ async def test_no_flood_holds_the_loop(listen: Client, flood: str) -> None:
     assert least < LONGEST
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("flood", ["pings", "pings with words", "pongs", "empty binary", "a byte each"])
 async def test_a_flood_of_nothing_is_told_as_one(flood: str) -> None:
     """Whether it is of messages or of pings, and whoever listens."""
@@ -107,6 +104,7 @@ async def test_a_flood_of_nothing_is_told_as_one(flood: str) -> None:
     assert "floods the connection" in await jetstream(FLOODS["pings"])
 
 
+@pytest.mark.siege
 @pytest.mark.parametrize("listen", [jetstream, mastodon_stream, misskey_stream])
 async def test_a_message_without_an_end_ends_the_connection(listen: Client) -> None:
     assert "sends a message that has no end" in await listen(ENDLESS)
