@@ -48,7 +48,6 @@ _partial("ix_posts_next_look", posts.c.source, posts.c.next_look, where=posts.c.
 Index("ix_posts_author", posts.c.author, posts.c.listed)
 Index("ix_author_names_author", author_names.c.author)
 _partial("ix_stops_due", stops.c.due, where=stops.c.due.is_not(None))
-Index("ix_tagged_post", tagged.c.post)
 _partial("ix_tagged_shown", tagged.c.shown, tagged.c.tag, tagged.c.post, where=tagged.c.shown)  # "shown": else the
 # primary key would seem to do as well
 _partial("ix_posts_author_grown", posts.c.author, posts.c.grown, where=posts.c.grown.is_not(None))

@@ -172,8 +172,8 @@ posts = Table(
 tagged = Table(
     "tagged",
     metadata,
-    Column("tag", Key, primary_key=True),  # folded
     Column("post", Number, primary_key=True),
+    Column("tag", Key, primary_key=True),  # folded
     Column("shown", Boolean, nullable=False, server_default=false()),
     sqlite_with_rowid=False,
 )

@@ -8,7 +8,7 @@ from relay.ports import StoreError
 from relay.store.rows import serialize
 from relay.store.tables import metadata
 
-HEAD = "0016"
+HEAD = "0017"
 VERSION_TABLE = "relay_schema"
 _VERSION = select(column("version_num", Text)).select_from(table(VERSION_TABLE))
 
