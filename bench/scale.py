@@ -34,11 +34,13 @@ from relay.store import open_store
 from relay.testing import post
 
 CHATS = 400
-BUSY_POSTS, WAITING_POSTS = 20, 5
+BUSY_POSTS, WAITING_POSTS = 40, 5
 """To each of the chats; those to a platform that takes its time are for each relay."""
 WAIT = 0.05
 """Seconds a platform takes to answer, on average; Discord and Telegram take two to five times as long."""
 BATCH = 32
+WARM = 0.2
+"""So much is done before it is measured: what a relay's first statements cost is no delivery's."""
 POLLS, POSTS = 3_000, 1_000
 _TICK = os.sysconf("SC_CLK_TCK")
 _spawn = multiprocessing.get_context("spawn")
@@ -80,15 +82,15 @@ def _database(admin: str, name: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _spent(postmaster: int) -> float:
-    """CPU seconds of a PostgreSQL: of the processes that it has, and of those that it had."""
+def _spent(process: int, *, children: bool = True) -> float:
+    """CPU seconds of a process, and of the children that it has and had, as a PostgreSQL is many."""
     ticks = 0
-    for process in Path("/proc").glob("[0-9]*"):
+    for found in Path("/proc").glob("[0-9]*") if children else (Path("/proc") / str(process),):
         with suppress(OSError):
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            if int(process.name) == postmaster:
-                ticks += sum(map(int, fields[11:15]))  # of itself, and of the children that ended
-            elif int(fields[1]) == postmaster:
+            fields = (found / "stat").read_text().rpartition(")")[2].split()
+            if int(found.name) == process:
+                ticks += sum(map(int, fields[11 : 15 if children else 13]))
+            elif int(fields[1]) == process:
                 ticks += sum(map(int, fields[11:13]))
     return ticks / _TICK
 
@@ -120,7 +122,6 @@ class _Together:
     start: Any
     done: Any
     counts: Any
-    spent: Any
 
 
 def _relay(number: int, url: str, wait: float, total: int, together: _Together) -> None:
@@ -141,13 +142,11 @@ async def _deliver(number: int, url: str, wait: float, total: int, together: _To
     outbox = Outbox(store=store, adapters={"chat": _Platform(wait)}, tenure=tenure, settled=settled)  # type: ignore[dict-item]  # it only delivers
     await store.get_next_due(("chat",))
     together.start.wait()
-    begun = time.process_time()
     running = asyncio.create_task(outbox.run())
     await asyncio.to_thread(together.done.wait)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await outbox.stop(timedelta(seconds=5))
-    together.spent[number] = time.process_time() - begun
     await store.close()
 
 
@@ -176,22 +175,25 @@ def _relayed(url: str, postmaster: int, relays: int, posts: int, wait: float) ->
     _filled(url, posts)
     total = posts * CHATS
     together = _Together(
-        start=_spawn.Barrier(relays + 1),
-        done=_spawn.Event(),
-        counts=_spawn.Array("l", relays, lock=False),
-        spent=_spawn.Array("d", relays, lock=False),
+        start=_spawn.Barrier(relays + 1), done=_spawn.Event(), counts=_spawn.Array("l", relays, lock=False)
     )
     processes = [_spawn.Process(target=_relay, args=(n, url, wait, total, together)) for n in range(relays)]
     for process in processes:
         process.start()
+
+    def seen() -> tuple[int, float, float, float]:
+        ours = sum(_spent(process.pid or 0, children=False) for process in processes)
+        return sum(together.counts), time.perf_counter(), ours, _spent(postmaster)
+
     together.start.wait()
-    before, begun = _spent(postmaster), time.perf_counter()
+    while sum(together.counts) < total * WARM:
+        time.sleep(0.02)
+    before = seen()
     together.done.wait()
-    clock = time.perf_counter() - begun
+    count, clock, ours, server = (now - then for now, then in zip(seen(), before, strict=True))
     for process in processes:
         process.join()
-    server_spent = _spent(postmaster) - before
-    return Cost(rate=total / clock, ours=1000 * sum(together.spent) / total, server=1000 * server_spent / total)
+    return Cost(rate=count / clock, ours=1000 * ours / count, server=1000 * server / count)
 
 
 # --- the floor ---

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from relay.config import OutboxSettings
 from relay.lease import Tenure
@@ -17,7 +17,7 @@ from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
 from relay.outbox import Outbox
 from relay.ports import Claim, State, Store
-from relay.store import open_store
+from relay.store import deliveries, open_store
 from relay.testing import NOON, FakeAdapter, post
 from tests.store_cases import CLAIM, claim, lease, publish, said, settled, states, uri
 
@@ -149,3 +149,17 @@ async def test_a_transaction_that_stands_still_keeps_its_locks_no_longer_than_a_
     limit = await store._db.write(lambda connection: connection.scalar(_LIMIT))
     await store.close()
     assert timedelta(milliseconds=int(limit)) < OutboxSettings().lease
+
+
+def test_a_claim_reads_no_more_destinations_than_it_takes(postgres_url: str) -> None:
+    """However many are due at the same moment: they are taken from the index, not sorted first."""
+    engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        for other in ("seqscan", "bitmapscan", "sort"):  # which it prefers, as there is nothing in the table
+            connection.execute(text(f"SET enable_{other} = off"))
+        claims = str(deliveries._due.compile(dialect=engine.dialect))
+        plan = connection.exec_driver_sql(f"EXPLAIN {claims}", {"now": 1, "adapters": "{fake}", "limit": 10})
+        told = "\n".join(line for (line,) in plan)
+    engine.dispose()
+    assert "ix_destinations_due" in told
+    assert "Sort" not in told

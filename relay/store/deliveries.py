@@ -38,13 +38,13 @@ _messages: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[M
 _now = bindparam("now", type_=destinations.c.due.type)
 
 _due = (
-    select(destinations.c.name)
+    select(destinations.c.name, destinations.c.due)
     .where(
         destinations.c.due <= _now,
         or_(destinations.c.leased_until.is_(None), destinations.c.leased_until <= _now),
         among(destinations.c.adapter, "adapters"),
     )
-    .order_by(destinations.c.due, destinations.c.name)
+    .order_by(destinations.c.due)  # and by nothing else: what is due at once would all be read to be sorted
     .limit(bindparam("limit", type_=BigInteger))
     .with_for_update(skip_locked=True)
 )
@@ -157,7 +157,7 @@ def _begin(connection: Connection, claim: Claim, lease: Lease, among_names: Coll
     """The heads of the queues of the destinations that are due, in the order of these; they are begun and leased."""
     query = _DUE if among_names is None else _DUE_AMONG
     found = query(connection, now=lease.now, adapters=claim.adapters, limit=claim.limit, names=among_names)
-    due = [row.name for row in found]
+    due = [row.name for row in sorted(found, key=lambda row: (row.due, row.name))]
     if not due:
         return []
     heads = {row.destination: row for row in _HEADS(connection, names=due)}
