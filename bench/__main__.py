@@ -26,6 +26,7 @@ ALL = (
     "matrix",
     "bluesky",
     "pages",
+    "reads",
     "stops",
     "growth",
     "subscriptions",
