@@ -195,7 +195,7 @@ class Pool:
     def _open(self) -> Connection:
         connection = self._engine.connect()
         if self._reads:
-            _forbid_writing(connection.connection.dbapi_connection)
+            _prepare_to_read(connection.connection.dbapi_connection)
         return connection.execution_options(relay_begin="BEGIN" if self._reads else "BEGIN IMMEDIATE")
 
     def _note_loss(self) -> None:
@@ -223,9 +223,11 @@ class Pool:
         self._sessions.clear()
 
 
-def _forbid_writing(driver: Any) -> None:
+def _prepare_to_read(driver: Any) -> None:
+    """Forbid it to write. SQLite forgets with each write what it has read: to keep more of it is of no use."""
     if isinstance(driver, sqlite3.Connection):
         driver.execute("PRAGMA query_only = ON")
+        driver.execute("PRAGMA cache_size = -512")
     else:
         driver.execute("SET idle_in_transaction_session_timeout = '60s'")  # it has no locks that others wait for
         driver.commit()
