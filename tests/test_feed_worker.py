@@ -164,4 +164,4 @@ def test_the_process_ends_with_its_input() -> None:
     """So it outlives nobody, not even who is killed."""
     command = [sys.executable, "-m", feed_process.__name__]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, feed_process.READY, b"")

@@ -8,6 +8,7 @@ processor's time than it may: what others do on the machine does not count.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import struct
@@ -18,6 +19,8 @@ import msgspec
 
 from relay.sources.feed_changes import Changes, Known, find_changes
 
+READY = b"\n"
+"""What the process says first, when a question will not wait for it."""
 _SIZES = struct.Struct("!II")
 _MEMORY = 1 << 30
 _LATER = 5
@@ -64,7 +67,10 @@ def main() -> None:
     if sys.platform != "win32":
         os.nice(_LATER)
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    importlib.import_module("relay.sources.feed_parser")  # what takes its time is there before a question's time begins
     with contextlib.suppress(EOFError, BrokenPipeError, MemoryError, RecursionError):
+        answers.write(READY)
+        answers.flush()
         while True:
             head, size = _SIZES.unpack(_take(questions, _SIZES.size))
             question, body = msgspec.json.decode(_take(questions, head), type=Question), _take(questions, size)

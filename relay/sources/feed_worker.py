@@ -103,6 +103,7 @@ class _Parser:
             start_new_session=True,  # Ctrl-C is for the relay
         )
         self._end = weakref.finalize(self, _end, process)
+        _pipes(process)[1].read(len(feed_process.READY))  # its start is no part of the time of a document
         return process
 
     def _stop(self) -> None:
