@@ -135,19 +135,20 @@ async def test_a_change_that_is_committed_later_has_a_higher_number(pair: tuple[
         loop.call_soon_threadsafe(begun.set)
         asyncio.run_coroutine_threadsafe(go.wait(), loop).result()
 
-    early = asyncio.create_task(first._db.write(slow))
-    await begun.wait()
-    late = asyncio.create_task(subscribed(second))
-    while not await waits_for_a_lock(second):
-        await asyncio.sleep(0)
-    assert await changes(second) == Changes(version=0)  # nothing is seen out of turn
-    go.set()
-    await early
-    number = await late
-    found = await changes(second)
-    assert (found.gone, [one.id for one in found.subscriptions]) == ((SubscriptionId(101),), [number])
-    after = await changes(second, found.version - 1)
-    assert [one.id for one in after.subscriptions] == [number]
+    async with asyncio.timeout(10):
+        early = asyncio.create_task(first._db.write(slow))
+        await begun.wait()
+        late = asyncio.create_task(subscribed(second))
+        while not await waits_for_a_lock(second):
+            await asyncio.sleep(0)
+        assert await changes(second) == Changes(version=0)  # nothing is seen out of turn
+        go.set()
+        await early
+        number = await late
+        found = await changes(second)
+        assert (found.gone, [one.id for one in found.subscriptions]) == ((SubscriptionId(101),), [number])
+        after = await changes(second, found.version - 1)
+        assert [one.id for one in after.subscriptions] == [number]
 
 
 async def waits_for_a_lock(store: SqlStore) -> bool:
