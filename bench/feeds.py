@@ -96,12 +96,12 @@ class Counting(FeedWorker):
 
     parsed = 0
 
-    async def read(self, body: bytes, known: Known) -> tuple[Changes, Sequence[Change]] | None:
+    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]] | None:
         self.parsed += 1
-        return await super().read(body, known)
+        return await super().read(body, known, name)
 
     def processes(self) -> list[int]:
-        parsers = (self._ordinary, self._large)
+        parsers = (self._ordinary, self._large, self._slow)
         return [parser._process.pid for parser in parsers if parser._process]
 
     def seconds(self) -> float:

@@ -47,6 +47,8 @@ from relay.unroll import told_in_order
 log = get_logger(__name__)
 
 
+HANGING = 4
+"""So many times the hands all polls are together, those that hang as well: each of them takes memory and a socket."""
 MOST_LOOSE = 5
 """So many threads are asked for because one poll brought their later posts first."""
 
@@ -141,6 +143,8 @@ class Ingest:
     """What the thread was until then with which a post goes on; nothing where it is known, or nobody tells."""
     is_request: Is = nothing
     """Which posts speak to a bot: they are no news."""
+    long: timedelta = timedelta(seconds=2)
+    """After which a poll is no longer counted among those that hold a hand: it hangs, or waits for its turn."""
     idle: timedelta = timedelta(seconds=1)
     """How long to sleep at most before looking for due feeds: another process may have added some."""
 
@@ -149,6 +153,8 @@ class Ingest:
         self.ready = asyncio.Event()
         """All subscriptions are known, and feeds are polled."""
         self._polling: dict[asyncio.Task[None], Feed] = {}
+        self._begun: dict[asyncio.Task[None], float] = {}
+        """When each of them began, by the loop's clock."""
         self._woken = asyncio.Event()
         self._unstored: Counter[FeedId | None] = Counter()
         """How often in a row a feed's answer could not be written."""
@@ -205,12 +211,13 @@ class Ingest:
             for feed in feeds:
                 poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
                 self._polling[poll] = feed
+                self._begun[poll] = asyncio.get_running_loop().time()
                 poll.add_done_callback(self._polled)
             await self._rest()
 
     def _polled(self, poll: asyncio.Task[None]) -> None:
-        del self._polling[poll]
-        if len(self._polling) <= self.concurrency * 3 // 4:  # while most hands are busy, claim for several at once
+        del self._polling[poll], self._begun[poll]
+        if len(self._quick()) <= self.concurrency * 3 // 4:  # while most hands are busy, claim for several at once
             self._woken.set()
         if not poll.cancelled() and (error := poll.exception()) is not None:
             log.error("a poll ended in a bug; its feed is read again", feed=poll.get_name(), exc_info=error)
@@ -220,14 +227,23 @@ class Ingest:
         return await self.store.claim_feeds(names, self.tenure.leased(), limit) if limit > 0 and names else ()
 
     def _hands(self) -> tuple[tuple[str, ...], int]:
-        """Whose feeds may be claimed now, and how many. A quarter of the hands is never one source's: it may hang."""
-        free = self.concurrency - len(self._polling)
+        """Whose feeds may be claimed now, and how many. A quarter of the hands is never one source's: it may hang.
+
+        A poll that takes long holds no hand any more: what hangs keeps nobody from being asked.
+        """
+        quick = self._quick()
+        free = min(self.concurrency - len(quick), self.concurrency * HANGING - len(self._polling))
         if len(self.sources) == 1:
             return tuple(self.sources), free
         share = max(self.concurrency * 3 // 4, 1)
-        held = Counter(feed.source for feed in self._polling.values())
+        held = Counter(feed.source for feed in quick)
         rooms = {name: share - held[name] for name in self.sources if share - held[name] > share // 4}
         return tuple(rooms), min([free, *rooms.values()])
+
+    def _quick(self) -> list[Feed]:
+        """The feeds whose polls have not taken long so far."""
+        late = asyncio.get_running_loop().time() - self.long.total_seconds()
+        return [feed for poll, feed in self._polling.items() if self._begun[poll] > late]
 
     async def _rest(self) -> None:
         """Sleep until a feed is due, a poll ends, or somebody wakes us."""

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from relay.app import Parts, build, clock, wanted
@@ -17,7 +18,8 @@ from relay.language import words
 from relay.log import hide
 from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
-from relay.ports import Adapter, Check, Refused, Resolved, StopKind, Store, StoreError, Wanted
+from relay.ports import Adapter, Check, FeedState, Refused, Resolved, StopKind, Store, StoreError, Wanted
+from relay.schedule import is_waiting
 from relay.store import open_store
 from relay.text import clean
 from relay.threads import fetch
@@ -104,11 +106,22 @@ async def _check_paused(store: Store) -> Iterable[Check]:
 
 
 async def _check_feeds(store: Store) -> Iterable[Check]:
+    states = await store.list_feeds()
+    newest = max((state.polled for state in states if state.polled), default=None)
     return [
-        Check(name=f"{state.feed.source} {state.feed.address}", ok=not state.stopped, note=state.stopped or state.note)
-        for state in await store.list_feeds()
-        if state.stopped or state.note
+        Check(name=f"{state.feed.source} {state.feed.address}", ok=not state.stopped, note=note)
+        for state in states
+        if (note := _of_feed(state, newest))
     ]
+
+
+def _of_feed(state: FeedState, newest: datetime | None) -> str:
+    """What is to be said of it; empty: all is well."""
+    notes = [state.stopped or state.note]
+    if state.next_poll and is_waiting(state, newest):
+        since = f"{state.next_poll:%H:%M:%S} UTC"
+        notes.append(f"due since {since} and still waiting: its server does not answer, or others wait there")
+    return "; ".join(filter(None, notes))
 
 
 async def _check_topics(parts: Parts) -> Sequence[Check]:

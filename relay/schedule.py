@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Literal, assert_never
 
 from relay.model import Action, Delivery, Destination
-from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.ports import FeedState, Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
 
 OnUnknown = Literal["resend", "skip"]
 
@@ -71,6 +71,13 @@ def next_poll_after_failure(
     """After the n-th failed poll in a row: doubling from the interval up to six hours, never before ``after``."""
     pause = backoff(failures, jitter, first=interval, longest=max(interval, LONGEST_POLL))
     return now + max(pause, min(after or timedelta(0), LONGEST_WAIT))
+
+
+def is_waiting(state: FeedState, latest: datetime | None) -> bool:
+    """Whether a feed has been due for long while another one was read, at ``latest``."""
+    if state.stopped or state.next_poll is None or latest is None:
+        return False
+    return latest - state.next_poll > LATE
 
 
 def spend(until: datetime | None, now: datetime, budget: int, burst: int) -> datetime | None:

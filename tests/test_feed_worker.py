@@ -63,6 +63,36 @@ async def test_a_document_that_takes_too_long_is_given_up_and_nobody_else_waits(
     assert await title(worker, GOOD)
 
 
+async def test_a_document_that_is_slow_goes_on_beside_the_quick_ones_and_so_does_the_next_of_its_feed() -> None:
+    worker = FeedWorker(quick=timedelta(seconds=0.2))
+    await title(worker, GOOD)
+    hostile = asyncio.create_task(worker.read(HOSTILE, known(), "hostile"))
+    while worker._slow._process is None:
+        await title(worker, GOOD)
+    assert not hostile.done()
+    quick = worker._ordinary._process
+    again = asyncio.create_task(worker.read(HOSTILE, known(), "hostile"))
+    for _ in range(3):
+        await title(worker, GOOD)
+    assert worker._ordinary._process is quick, "what was slow does not begin among the quick ones"
+    for task in (hostile, again):
+        task.cancel()
+    await asyncio.gather(hostile, again, return_exceptions=True)
+
+
+async def test_a_feed_that_was_quick_does_not_wait_behind_what_nobody_knows() -> None:
+    worker = FeedWorker(timedelta(seconds=5))
+    await worker.read(GOOD, known(), "good")
+    order = list[str]()
+
+    async def read(name: str) -> None:
+        await worker.read(GOOD, known(), name)
+        order.append(name)
+
+    await asyncio.gather(*(read(name) for name in ("first", "new", "newer", "good")))
+    assert order == ["first", "good", "new", "newer"]
+
+
 async def test_only_the_processors_time_is_counted() -> None:
     """A process that is stopped for longer than its document may take goes on, and the document is read."""
     worker = FeedWorker(timedelta(seconds=0.5))

@@ -200,6 +200,17 @@ async def test_the_list_and_the_status_say_what_is_wrong_with_a_feed(house: Hous
         assert moved in await house.told(line)
 
 
+async def test_the_status_says_which_feed_waits_while_others_are_read(house: House) -> None:
+    await seed(house, "subscribe #bridge networks=fake")
+    await seed(house, "subscribe #harvest networks=fake")
+    lease = tenure().leased()
+    first, _ = await house.store.claim_feeds(["fake"], lease, 2)
+    later = replace(lease, now=lease.now + timedelta(seconds=11))
+    await house.store.add_intakes([Intake(feed=first.id, next_poll=later.now + timedelta(hours=1))], later)
+    told = await house.told("status")
+    assert told.count("still waiting: its server does not answer") == 1
+
+
 async def test_a_key_in_an_address_is_shown_to_nobody(house: House) -> None:
     """The list and the status are for everybody in the channel."""
     await configured(house, "https://ayllu.example/feed?token=verysecret")

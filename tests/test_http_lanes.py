@@ -139,3 +139,76 @@ async def test_a_manner_may_want_fewer_places_than_there_are_and_never_has_more(
 
         await asyncio.gather(*(use_it() for _ in range(6)))
         assert most == places
+
+
+# --- who hangs, and who waits ---
+
+
+async def begin(lane: Lane, name: str, order: list[str], until: asyncio.Event | None = None) -> None:
+    async with lane.turn(name=name):
+        order.append(name)
+        if until is not None:
+            await until.wait()
+
+
+async def test_what_hangs_lets_others_pass_and_is_asked_among_its_like_the_next_time() -> None:
+    lane = Lane(1, 0.0, slow=0.01)
+    hanging, order = asyncio.Event(), list[str]()
+    hung = [asyncio.create_task(begin(lane, f"hang {number}", order, hanging)) for number in range(3)]
+    await asyncio.sleep(0)
+    await begin(lane, "good", order)
+    assert order == ["hang 0", "hang 1", "hang 2", "good"]
+    again = asyncio.create_task(begin(lane, "hang 0", order, hanging))
+    await asyncio.sleep(0)
+    await begin(lane, "good", order)  # it need not wait for that one any more
+    assert order[4:] == ["good"]
+    assert not again.done()
+    hanging.set()
+    await asyncio.gather(*hung, again)
+    await begin(lane, "hang 0", order)
+    assert lane.is_idle(asyncio.get_running_loop().time() + 1)
+
+
+async def test_a_crowd_of_the_slow_is_told_so() -> None:
+    lane = Lane(1, 0.0, slow=0.0)
+    hanging, order = asyncio.Event(), list[str]()
+    hung = [asyncio.create_task(begin(lane, name, order, hanging)) for name in ("a", "b")]
+    await asyncio.sleep(0)
+    await begin(lane, "good", order)
+    with pytest.raises(CrowdedError) as crowded:
+        async with lane.turn(timedelta(milliseconds=1), "a"):
+            pass
+    assert crowded.value.why == "it was slow, and 2 others that are slow are asked there now"
+    hanging.set()
+    await asyncio.gather(*hung)
+
+
+async def test_who_was_turned_away_comes_before_those_who_came_later() -> None:
+    lane = Lane(1, 0.0)
+    busy, order = asyncio.Event(), list[str]()
+    first = asyncio.create_task(begin(lane, "first", order, busy))
+    await asyncio.sleep(0)
+    with pytest.raises(CrowdedError):
+        async with lane.turn(timedelta(milliseconds=1), "early"):
+            pass
+    later = asyncio.create_task(begin(lane, "later", order))
+    await asyncio.sleep(0)
+    early = asyncio.create_task(begin(lane, "early", order))
+    await asyncio.sleep(0)
+    busy.set()
+    await asyncio.gather(first, later, early)
+    assert order == ["first", "early", "later"]
+
+
+async def test_an_operator_who_allows_many_connections_allows_them_to_feeds_too() -> None:
+    one_at_a_time = Manner(name="feeds", connections=1)
+    for connections, at_once in ((2, 1), (64, 64)):
+        lane = Lanes(connections, timedelta(0), least=connections if connections > 2 else 1).of(
+            "a.example", one_at_a_time
+        )
+        busy, order = asyncio.Event(), list[str]()
+        tasks = [asyncio.create_task(begin(lane, str(number), order, busy)) for number in range(65)]
+        await asyncio.sleep(0)
+        assert len(order) == at_once
+        busy.set()
+        await asyncio.gather(*tasks)

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from relay.ingest import Ingest, digest
+from relay.ingest import HANGING, Ingest, digest
 from relay.match import index
 from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Post, Published
 from relay.ports import (
@@ -52,8 +53,9 @@ def batch(*events: Event, cursor: str | None = None, more: bool = False) -> Batc
 
 
 @asynccontextmanager
-async def reading(store: Store, source: FakeSource, *topics: str) -> AsyncIterator[Ingest]:
-    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=timedelta(milliseconds=20))
+async def reading(store: Store, source: FakeSource, *topics: str, **chosen: Any) -> AsyncIterator[Ingest]:
+    idle = timedelta(milliseconds=20)
+    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=idle, **chosen)
     subscriptions = Subscriptions(
         store=store, sources={"fake": source}, tenure=tenure(), origin="test", changed=ingest.refresh
     )
@@ -258,3 +260,34 @@ async def test_a_source_whose_polls_hang_takes_no_hand_from_the_others(store: St
         loop.cancel()
         await asyncio.wait([loop])
         await ingest.stop()
+
+
+class HangingSource(FakeSource):
+    """What begins with ``#hang`` is never answered."""
+
+    async def poll(self, feed: Feed) -> Batch | TryLater | Gone:
+        if feed.address.startswith("#hang"):
+            self.polls.append(feed)
+            await asyncio.Event().wait()
+        return await super().poll(feed)
+
+
+async def test_polls_that_hang_do_not_occupy_every_hand(store: Store) -> None:
+    hangs = [f"#hang{number}" for number in range(3)]
+    source = HangingSource()
+    async with reading(store, source, *hangs, "#quick", concurrency=2, long=timedelta(0)):
+        async with asyncio.timeout(5):
+            while sum(feed.address == "#quick" for feed in source.polls) < 3:
+                await asyncio.sleep(0.005)
+    assert {feed.address for feed in source.polls} == {*hangs, "#quick"}
+
+
+async def test_of_those_that_hang_there_are_only_so_many(store: Store) -> None:
+    """Each of them takes memory and a socket."""
+    source = HangingSource()
+    async with reading(store, source, *(f"#hang{number}" for number in range(9)), concurrency=1, long=timedelta(0)):
+        async with asyncio.timeout(5):
+            while len(source.polls) < HANGING:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+    assert len(source.polls) == HANGING

@@ -38,7 +38,8 @@ class Worker(FeedWorker):
         self.forgetful = forgetful
         self.entries: list[int] = []
 
-    async def read(self, body: bytes, known: Known) -> tuple[Changes, Sequence[Change]]:
+    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]]:
+        del name
         return find_changes(body, known, self._parse)
 
     def _parse(self, body: bytes, content_type: str, around: str, known: Collection[str]) -> Document:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from relay.handlers.answers import ago, done, state
 from relay.handlers.desk import Desk
 from relay.help import help_text
@@ -10,6 +12,7 @@ from relay.model import Subscription
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, DestinationState, FeedState
 from relay.rich import Block
+from relay.schedule import is_waiting
 
 
 async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
@@ -36,11 +39,12 @@ async def status(desk: Desk, command: Command, say: Words) -> Answer:
     here = await desk.store.list_subscriptions(command.destination)
     there = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
     feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
+    latest = max((one.polled for one in feeds.values() if one.polled), default=None)
     head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
     blocks = [head, *_destination(there, say)]
     for one in here:
         blocks.append(_line(one, say))
-        blocks += [_feed(feeds[feed], desk, say) for feed in one.feeds if feed in feeds]
+        blocks += [_feed(feeds[feed], latest, desk, say) for feed in one.feeds if feed in feeds]
         if not one.feeds:
             blocks.append(_beneath(say("waits for its server to answer")))
     if not here:
@@ -61,9 +65,12 @@ def _destination(there: DestinationState | None, say: Words) -> list[Block]:
     return [line(say("All is well: nothing waits."))]
 
 
-def _feed(state: FeedState, desk: Desk, say: Words) -> Block:
-    when = ago(state.polled, desk.tenure.clock(), say)
-    text = say("{address}, read {when}").format(address=state.feed.address, when=when)
+def _feed(state: FeedState, latest: datetime | None, desk: Desk, say: Words) -> Block:
+    now = desk.tenure.clock()
+    text = say("{address}, read {when}").format(address=state.feed.address, when=ago(state.polled, now, say))
+    if is_waiting(state, latest):
+        waiting = say("due {when} and still waiting: its server does not answer, or others wait there")
+        text = f"{text}, {waiting.format(when=ago(state.next_poll, now, say))}"
     trouble = state.stopped or state.note
     return _beneath(f"{text} — {trouble}" if trouble else text)
 

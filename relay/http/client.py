@@ -35,6 +35,7 @@ _HEADER = 16_000
 _SHORT = 4_000
 """Bytes that are unpacked at once: a few milliseconds, whatever comes out of them."""
 _JSON = "application/json"
+_USUAL_CONNECTIONS = 2
 _WEB = {"ws": "http", "wss": "https"}
 _KEEP_ALIVE = 75.0  # outlasts the usual one-minute poll: a TLS handshake costs ten times a kept connection
 
@@ -67,8 +68,8 @@ class HttpSettings(Settings):
     """How much of an answer is read at most, unpacked: bytes, or a text such as ``"10MB"``."""
     pace: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(seconds=1)
     """The least time between two requests to one host."""
-    connections_per_host: Annotated[int, Field(ge=1)] = 2
-    """Requests to one host at the same time."""
+    connections_per_host: Annotated[int, Field(ge=1)] = _USUAL_CONNECTIONS
+    """Requests to one host at the same time. Feeds are asked for one at a time, unless this is more than usual."""
     allow_private: tuple[Network, ...] = ()
     """Networks that a self-hoster trusts: their addresses may be reached, on any port."""
 
@@ -191,7 +192,8 @@ class Http:
         self._user_agent = user_agent
         self._resolver = resolver
         self._guard = Guard(settings.allow_private)
-        self._lanes = Lanes(settings.connections_per_host, settings.pace)
+        connections = settings.connections_per_host
+        self._lanes = Lanes(connections, settings.pace, least=connections if connections > _USUAL_CONNECTIONS else 1)
         self._client: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Http:
@@ -307,10 +309,10 @@ class Http:
         if reason := self._guard.refusal(url):
             return Forbidden(reason)
         try:
-            async with self._lanes.of(url.raw_host or "", request.manner).turn(request.manner.patience):
+            async with self._lanes.of(url.raw_host or "", request.manner).turn(request.manner.patience, str(url)):
                 return await self._fetch(url, request)
         except CrowdedError as crowded:
-            return Unreachable(f"{url.host} is not hurried: others wait there already", crowded.after, paced=True)
+            return Unreachable(f"{url.host} is not hurried: {crowded.why}", crowded.after, paced=True)
         except BarredError as barred:
             return Forbidden(str(barred))
         except _UnusableError as unusable:

@@ -11,13 +11,18 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import IO, cast
 
 import msgspec
 
+from relay.http.lanes import Places
 from relay.sources import feed_process
 from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_process import Answer, Question
@@ -26,6 +31,12 @@ LIMIT, LIMIT_PER_MB = timedelta(seconds=10), timedelta(seconds=2)
 """Of the processor's time for one document; an ordinary one of 100 entries takes a twentieth of a second."""
 PATIENCE = 12
 """How many times as long the clock may run: only a machine that stands still takes longer."""
+QUICK, QUICK_PER_MB = timedelta(seconds=0.3), timedelta(seconds=1)
+"""The same of a document that others wait for: four times as long as an ordinary one takes."""
+HEAD_START = 60.0
+"""Seconds: what was quick the last time is read before what nobody knows, unless that has waited for so much longer."""
+MANY = 10_000
+"""Feeds that are remembered as quick or slow."""
 LARGE = 1_000_000
 """Bytes of a document that nobody else has to wait for."""
 
@@ -36,25 +47,56 @@ _NEWS = msgspec.msgpack.Decoder(Change)
 
 
 class FeedWorker:
-    """Has documents read, large ones beside the others. The processes end with this."""
+    """Has documents read, large ones beside the others, and slow ones beside both. The processes end with this.
 
-    def __init__(self, limit: timedelta = LIMIT) -> None:
-        self._limit = limit
-        self._ordinary, self._large = _Parser(), _Parser()
+    A document that is slow is ended where the quick ones are read, and read again where the slow ones wait for each
+    other: no quick one waits for more than that.
+    """
+
+    def __init__(self, limit: timedelta = LIMIT, quick: timedelta = QUICK) -> None:
+        self._limit, self._least = limit, quick
+        self._ordinary, self._large, self._slow = _Parser(), _Parser(), _Parser()
+        self._known_quick: OrderedDict[str, None] = OrderedDict()
+        self._known_slow: OrderedDict[str, None] = OrderedDict()
         self._taking_up = asyncio.Lock()
 
-    async def read(self, body: bytes, known: Known) -> tuple[Changes, Sequence[Change]] | None:
+    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]] | None:
         """What the document says that is not known (:func:`relay.sources.feed_changes.find_changes`).
 
-        None where that takes too long or too much memory, or breaks the parser.
+        None where that takes too long or too much memory, or breaks the parser. ``name`` is the feed's: where its last
+        document was slow the next one does not begin among the quick ones.
         """
-        seconds = (self._limit + LIMIT_PER_MB * (len(body) / 1e6)).total_seconds()
-        question = Question(seconds, seconds * PATIENCE, known)
-        answer = await (self._large if len(body) > LARGE else self._ordinary).ask(question, body)
+        answer = await self._asked(body, known, name)
         if answer is None:
             return None
         async with self._taking_up:  # what two documents brought is not taken up in the same turns
             return answer[0].changes, await _taken_up(*answer)
+
+    async def _asked(self, body: bytes, known: Known, name: str) -> tuple[Answer, bytes] | None:
+        size = len(body) / 1e6
+        most = (self._limit + LIMIT_PER_MB * size).total_seconds()
+        quick = min((self._least + QUICK_PER_MB * size).total_seconds(), most)
+        if name not in self._known_slow:
+            parser = self._large if len(body) > LARGE else self._ordinary
+            ahead = HEAD_START if name in self._known_quick else 0.0
+            answer, _ = await parser.ask(Question(quick, most * PATIENCE, known), body, ahead)
+            if answer is not None or quick == most:
+                _remember(self._known_quick, name)
+                return answer
+            self._known_quick.pop(name, None)
+            _remember(self._known_slow, name)
+        answer, took = await self._slow.ask(Question(most, most * PATIENCE, known), body)
+        if answer is not None and took < quick:
+            self._known_slow.pop(name, None)
+        return answer
+
+
+def _remember(kept: OrderedDict[str, None], name: str) -> None:
+    if name:
+        kept[name] = None
+        kept.move_to_end(name)
+    while len(kept) > MANY:
+        kept.popitem(last=False)
 
 
 async def _taken_up(answer: Answer, news: bytes) -> list[Change]:
@@ -76,22 +118,37 @@ class _Parser:
     """One process: it starts when it is needed, and again where it was ended. Documents wait for their turn."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+        self._turn = Places(1)
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="feeds"
+        )  # those that all share may be waiting for names
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def ask(self, question: Question, body: bytes) -> tuple[Answer, bytes] | None:
-        async with self._turn:
-            if self._process is None or self._process.poll() is not None:
-                self._process = await asyncio.to_thread(self._start)
-            try:
-                async with asyncio.timeout(question.longest):
-                    return await asyncio.to_thread(feed_process.ask, *_pipes(self._process), question, body)
-            except (OSError, EOFError):
-                await asyncio.to_thread(self._stop)
-                return None
-            except asyncio.CancelledError:
-                self._stop()
-                raise
+    async def ask(
+        self, question: Question, body: bytes, ahead: float = 0.0
+    ) -> tuple[tuple[Answer, bytes] | None, float]:
+        """The answer, and how many seconds it took once it was its turn."""
+        await self._turn.take(time.monotonic() - ahead)
+        try:
+            begun = time.monotonic()
+            answer = await self._ask(question, body)
+            return answer, time.monotonic() - begun
+        finally:
+            self._turn.leave()
+
+    async def _ask(self, question: Question, body: bytes) -> tuple[Answer, bytes] | None:
+        if self._process is None or self._process.poll() is not None:
+            self._process = await asyncio.to_thread(self._start)
+        try:
+            async with asyncio.timeout(question.longest):
+                ask = partial(feed_process.ask, *_pipes(self._process), question, body)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+        except (OSError, EOFError):
+            await asyncio.to_thread(self._stop)
+            return None
+        except asyncio.CancelledError:
+            self._stop()
+            raise
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process:

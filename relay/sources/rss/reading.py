@@ -197,7 +197,7 @@ class Reader:
             gone=cursor.gone,
             slices=cursor.slices,
         )
-        read = await self.worker.read(answer.body, known)
+        read = await self.worker.read(answer.body, known, visit.name)
         if read is None:
             return TryLater(f"{answer.url} is too large or too tangled to be read", CLOSED)
         document = read[0].document
