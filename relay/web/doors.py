@@ -24,6 +24,8 @@ STALLED = 15.0
 """Seconds in which a reader must take something of what waits for it."""
 SLOWEST = 120.0
 """Seconds in which a reader must have taken all that waits for it."""
+_BUSY, _PAUSE = 0.002, 0.001
+"""Seconds of visitors without a pause, and of the pause after them."""
 _LOOK = 1.0
 _BACKLOG = 256
 
@@ -58,6 +60,7 @@ class Doors:
         self._from: Counter[str] = Counter()
         self._waiting: deque[Door] = deque()
         self._turn: asyncio.Handle | None = None
+        self._busy_since = 0.0
         self._look: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
@@ -127,10 +130,21 @@ class Doors:
             self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
 
     def _hand_on(self) -> None:
-        """In a turn of the event loop what one visitor brought; then whatever else is ready has its turn."""
+        """In a turn of the event loop what one visitor brought; then whatever else is ready has its turn.
+
+        Where visitors never pause, they are given pauses: the store's threads have the interpreter in these.
+        """
+        loop = asyncio.get_running_loop()
         self._waiting.popleft().hand_on()
-        again = bool(self._waiting)
-        self._turn = asyncio.get_running_loop().call_soon(self._hand_on) if again else None
+        if not self._waiting:
+            self._turn, self._busy_since = None, 0.0
+            return
+        now = loop.time()
+        self._busy_since = self._busy_since or now
+        if now - self._busy_since < _BUSY:
+            self._turn = loop.call_soon(self._hand_on)
+        else:
+            self._turn, self._busy_since = loop.call_later(_PAUSE, self._hand_on), 0.0
 
     # --- making room ---
 
