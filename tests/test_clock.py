@@ -181,7 +181,7 @@ def _row(column: Any, value: datetime) -> dict[str, Any]:
         if other.nullable or other.server_default is not None or other.autoincrement is True:
             continue
         kind = other.type.python_type if type(other.type).__name__ != "Moment" else datetime
-        row[other.name] = {str: "x", int: 1, bool: False, datetime: START - DAY}[kind]
+        row[other.name] = {str: "x", bytes: b"x", int: 1, bool: False, datetime: START - DAY}[kind]
     return row | {column.name: value}
 
 
