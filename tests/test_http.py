@@ -48,6 +48,22 @@ async def test_a_body_without_end_is_left_early_and_in_little_memory(server: Fee
     assert server.sent[path] < 20_000_000
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_a_long_body_is_not_copied(server: FeedServer, coding: str) -> None:
+    """To copy megabytes holds the interpreter, in whatever thread, and so the loop."""
+    body = b"<rss>" + b"ropes of grass " * 400_000
+    sent = gz(body) if coding == "gzip" else body
+    server.put("/long", Document(sent, headers={"Content-Encoding": coding}))
+    async with client() as http:
+        await http.get(f"{server.url}/long")
+        tracemalloc.start()
+        read = answer(await http.get(f"{server.url}/long")).body
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert read == body
+    assert peak < 1.7 * len(body)
+
+
 @pytest.mark.parametrize(
     ("coding", "packed"), [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)]
 )

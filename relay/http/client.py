@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from types import TracebackType
 from typing import Annotated, Literal
 
@@ -94,15 +95,16 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 async def _unpacked(response: aiohttp.ClientResponse, limit: int) -> bytes:
     if (response.content_length or 0) > limit:
         raise TooLargeError
-    body = bytearray()
+    body = BytesIO()  # its bytes grow in place; to copy megabytes at the end would hold the loop for milliseconds
     async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
+        body.write(chunk)
+        if body.tell() > limit:
             raise TooLargeError
-    if not body:
+    data = body.getvalue()
+    if not data:
         return b""
-    work = partial(unpack, bytes(body), ",".join(response.headers.getall("Content-Encoding", ())), limit)
-    return work() if len(body) < _SHORT or is_plain(body) else await asyncio.to_thread(work)
+    work = partial(unpack, data, ",".join(response.headers.getall("Content-Encoding", ())), limit)
+    return work() if len(data) < _SHORT or is_plain(data) else await asyncio.to_thread(work)
 
 
 def _reference(target: str, here: URL) -> str:

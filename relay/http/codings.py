@@ -6,6 +6,7 @@ Servers name charsets there ("UTF-8") or ways of transport ("aws-chunked"), say 
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 
 _GZIP = b"\x1f\x8b\x08"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
@@ -15,6 +16,8 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
 _UNREAD = {"br": "Brotli", "zstd": "Zstandard", "dcb": "Brotli", "dcz": "Zstandard", "compress": "compress"}
 _LAYERS = 3
 _MEMBERS = 100
+_STEP = 2**17
+"""Bytes that are unpacked, and that come out, at a time."""
 
 
 class TooLargeError(Exception):
@@ -51,23 +54,37 @@ def unpack(body: bytes, said: str, limit: int) -> bytes:
 
 def _gunzip(body: bytes, limit: int) -> bytes:
     """One stream after the other (RFC 1952 2.2); what follows them and is none is ignored."""
-    unpacked = bytearray()
+    unpacked = BytesIO()
     for _ in range(_MEMBERS):
-        stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        unpacked += stream.decompress(body, limit + 1 - len(unpacked))
-        if len(unpacked) > limit:
-            raise TooLargeError
-        body = stream.unused_data
+        body = _stream(body, unpacked, limit, 16 + zlib.MAX_WBITS)
         if not body.startswith(_GZIP):
             break
-    return bytes(unpacked)
+    return unpacked.getvalue()
 
 
 def _inflate(body: bytes, limit: int, window: int) -> bytes:
-    unpacked = zlib.decompressobj(window).decompress(body, limit + 1)
-    if len(unpacked) > limit:
-        raise TooLargeError
-    return unpacked
+    unpacked = BytesIO()
+    _stream(body, unpacked, limit, window)
+    return unpacked.getvalue()
+
+
+def _stream(body: bytes, unpacked: BytesIO, limit: int, window: int) -> bytes:
+    """Unpack the first stream of ``body``, in steps, as one long step would hold the interpreter; what follows it."""
+    stream, packed = zlib.decompressobj(window), memoryview(body)
+    for at in range(0, len(packed), _STEP):
+        rest: bytes | memoryview = packed[at : at + _STEP]
+        while True:
+            most = min(_STEP, limit + 1 - unpacked.tell())
+            part = stream.decompress(rest, most)
+            unpacked.write(part)
+            if unpacked.tell() > limit:
+                raise TooLargeError
+            if stream.eof:
+                return stream.unused_data + packed[at + _STEP :]
+            rest = stream.unconsumed_tail
+            if len(part) < most and not rest:
+                break
+    return b""
 
 
 def _is_zlib(body: bytes) -> bool:
@@ -75,7 +92,7 @@ def _is_zlib(body: bytes) -> bool:
     return len(body) > 1 and body[0] & 15 == zlib.DEFLATED and body[0] < 128 and (body[0] << 8 | body[1]) % 31 == 0
 
 
-def is_plain(body: bytes | bytearray) -> bool:
+def is_plain(body: bytes) -> bool:
     """It begins like a document, not like something packed: that has control characters among its first bytes."""
     start = body[:100]
     return start.startswith(_WIDE) or len(start.translate(None, _CONTROLS)) == len(start)
