@@ -134,6 +134,24 @@ async def test_what_is_brought_in_pieces_or_with_the_end_is_handed_on_whole() ->
     assert brought.endswith(b"end")
 
 
+async def test_an_error_over_what_one_brings_keeps_nobody_else_waiting() -> None:
+    told = asyncio.Queue[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.put_nowait(context))
+
+    class Failing(Echo):
+        def data_received(self, data: bytes) -> None:
+            if data == b"!":
+                raise ValueError(data)
+            super().data_received(data)
+
+    async with street(Capacity()) as one:
+        one.doors._make = Failing
+        writer = one.people[await one.connect()][1]
+        writer.write(b"!")
+        assert isinstance((await told.get())["exception"], ValueError)
+        assert await one.is_answered(await one.connect())
+
+
 async def test_an_address_has_so_many_connections_and_the_newest_ones_stand() -> None:
     async with street(Capacity(total=100, per_address=3, proxies=())) as one:
         people = [await one.connect() for _ in range(8)]

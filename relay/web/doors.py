@@ -134,17 +134,22 @@ class Doors:
 
         Where visitors never pause, they are given pauses: the store's threads have the interpreter in these.
         """
-        loop = asyncio.get_running_loop()
-        self._waiting.popleft().hand_on()
+        try:
+            self._waiting.popleft().hand_on()
+        finally:  # an error over one visitor's data keeps nobody else waiting
+            self._turn = self._next_turn()
+
+    def _next_turn(self) -> asyncio.Handle | None:
         if not self._waiting:
-            self._turn, self._busy_since = None, 0.0
-            return
+            self._busy_since = 0.0
+            return None
+        loop = asyncio.get_running_loop()
         now = loop.time()
         self._busy_since = self._busy_since or now
         if now - self._busy_since < _BUSY:
-            self._turn = loop.call_soon(self._hand_on)
-        else:
-            self._turn, self._busy_since = loop.call_later(_PAUSE, self._hand_on), 0.0
+            return loop.call_soon(self._hand_on)
+        self._busy_since = 0.0
+        return loop.call_later(_PAUSE, self._hand_on)
 
     # --- making room ---
 
