@@ -18,7 +18,7 @@ from relay.stage import Draft, Person, Stage
 from tests.processes import RelayProcess, seeded
 from tests.test_cli import relay as command
 from tests.test_relay_run import CONFIG, ILLA, SAMI, database
-from tests.test_store_private import traces
+from tests.test_store_private import found, packed_with, traces
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)
 KUSI = Person(username="kusi", name="Kusi", note="", joined=JOINED)
@@ -152,14 +152,15 @@ async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_k
             stage.post(Draft(author="illa", text="@chasqui stop please", visibility="direct"))
             await stage.speaking.spoken(4)
             await relay.kill()
-        assert traces(tmp_path, "the ropes of the")
+        hers = packed_with(tmp_path, " of the ")
+        assert found(tmp_path, hers)
         with closing(sqlite3.connect(tmp_path / "relay.sqlite3")) as file, file:
             file.execute("UPDATE stops SET due = 0")  # three days later
         async with RelayProcess(config) as relay:
             await relay.running.wait()
-            while traces(tmp_path, "the ropes of the"):
+            while found(tmp_path, hers):
                 await asyncio.sleep(0.05)
-            assert traces(tmp_path, "the floor of the") == {}
+            assert traces(tmp_path, "the ropes of the") == traces(tmp_path, "the floor of the") == {}
             assert (await read(page))[0] == 410
             stage.post(Draft(author="illa", name="c", text="Third, the sides of the #bridge"))
             stage.post(Draft(author="sami", name="d", text="I have seen the #bridge"))

@@ -20,6 +20,7 @@ from relay import private_files
 from relay.model import Post, PostUri
 from relay.ports import Store, StoreError
 from relay.store import open_store
+from relay.store.content import to_json
 from relay.testing import NOON, author, post, text
 from tests.store_cases import edit, publish
 
@@ -109,10 +110,10 @@ def marked(number: int, words: int) -> Post:
 
 def traces(folder: Path, mark: str = MARK) -> dict[str, int]:
     """How often the mark is in the bytes of each file, whatever its case."""
-    return _found(folder, {mark.lower().encode()})
+    return found(folder, {mark.lower().encode()})
 
 
-def _found(folder: Path, marks: Collection[bytes]) -> dict[str, int]:
+def found(folder: Path, marks: Collection[bytes]) -> dict[str, int]:
     said = {path.name: path.read_bytes().lower() for path in files(folder)}
     found = {name: sum(said[name].count(mark) for mark in marks) for name in said}
     return {name: count for name, count in found.items() if count}
@@ -123,6 +124,13 @@ def stored(folder: Path, mark: str = MARK) -> set[bytes]:
     with closing(sqlite3.connect(folder / "relay.sqlite3")) as connection:
         rows = connection.execute("SELECT data FROM posts WHERE author = ?", [author(mark).uri]).fetchall()
     return {data[:40].lower() for (data,) in rows}
+
+
+def packed_with(folder: Path, words: str) -> set[bytes]:
+    """How the stored posts begin, as they are packed, in which these words are."""
+    with closing(sqlite3.connect(folder / "relay.sqlite3")) as connection:
+        rows = connection.execute("SELECT data FROM posts").fetchall()
+    return {data[:40].lower() for (data,) in rows if words.encode() in to_json(data)}
 
 
 async def busy(store: Store, dice: random.Random) -> None:
@@ -146,13 +154,13 @@ async def test_nothing_of_a_forgotten_author_is_in_the_files(tmp_path: Path, see
     await busy(store, random.Random(seed))
     packed = stored(tmp_path)
     assert traces(tmp_path)
-    assert _found(tmp_path, packed)
+    assert found(tmp_path, packed)
     assert (await store.save_author_stop(author(MARK).uri, NOON, NOON)).posts > 100
     assert await store.save_erased(NOON) > 100
     assert await store.save_compact()
     assert not await store.save_compact(), "once is enough"
     assert traces(tmp_path) == {}
-    assert _found(tmp_path, packed) == {}
+    assert found(tmp_path, packed) == {}
     assert (await store.get_counts()).posts == 1000
     await store.close()
 

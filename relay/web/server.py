@@ -186,7 +186,8 @@ class Web:
             self._trouble.broke("reading pages from the store", str(error))
             response = self._message(request, 503, headers={"Retry-After": "30"})
         except Exception as error:  # noqa: BLE001 - a bug of ours is told to the log, and the server goes on
-            log.error("a page could not be made", route=_route(request), **described(error))  # noqa: TRY400 - see described
+            if request.transport is not None:  # else the visitor broke off, and nobody waits for an answer
+                log.error("a page could not be made", route=_route(request), **described(error))  # noqa: TRY400 - see described
             response = self._message(request, 500)
         response.headers.update(HEADERS)
         response.headers.setdefault("X-Robots-Tag", NOBODY)
