@@ -50,10 +50,10 @@ class Relay:
     running: asyncio.Task[None]
 
     async def command(self) -> Command:
-        return await asyncio.wait_for(self.inbox.commands.get(), 5)
+        return await asyncio.wait_for(self.inbox.commands.get(), 30)
 
     async def lost(self) -> tuple[set[str], str]:
-        destinations, reason = await asyncio.wait_for(self.inbox.losses.get(), 5)
+        destinations, reason = await asyncio.wait_for(self.inbox.losses.get(), 30)
         return {str(one) for one in destinations}, reason
 
     async def asked(self, room: Any, person: Any, line: str, **more: Any) -> Command:

@@ -117,14 +117,14 @@ async def test_of_two_relays_one_takes_the_commands_and_the_other_takes_over(tmp
     config, watched = config_of(tmp_path), Watched(store)
     first, second = Gateway(), Gateway()
     async with running(config, watched, first) as one:
-        await asyncio.wait_for(first.began.wait(), 5)
+        await asyncio.wait_for(first.began.wait(), 30)
         async with running(config, watched, second) as two:
             await watched.until(two.app.tenure.owner, 3, answer=False)
             await watched.until(one.app.tenure.owner, 3, answer=True)
             assert first.began.is_set()
             assert not second.began.is_set()
             await one.end()
-            await asyncio.wait_for(second.began.wait(), 5)
+            await asyncio.wait_for(second.began.wait(), 30)
             assert not first.began.is_set()
 
 
@@ -132,7 +132,7 @@ async def test_a_command_in_a_chat_becomes_a_subscription_that_is_read(tmp_path:
     adapter, source = Gateway(), FakeSource()
     async with running(config_of(tmp_path), store, adapter, source):
         adapter.written.put_nowait(ask("subscribe", topic="#Qeswachaka"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not source.polls:
                 await asyncio.sleep(0.005)
     (answer,) = adapter.heard
@@ -146,10 +146,10 @@ async def test_what_people_asked_for_is_linked_again_at_the_next_start(tmp_path:
     adapter = Gateway()
     async with running(config, store, adapter, FakeSource()):
         adapter.written.put_nowait(ask("subscribe", topic="#Qeswachaka"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not adapter.heard:
                 await asyncio.sleep(0.005)
-    async with running(config, store, Gateway(), FakeSource(), FakeSource("other")), asyncio.timeout(5):
+    async with running(config, store, Gateway(), FakeSource(), FakeSource("other")), asyncio.timeout(30):
         while {state.feed.source for state in await store.list_feeds()} != {"fake", "other"}:
             await asyncio.sleep(0.005)
 
@@ -159,7 +159,7 @@ async def test_an_adapter_on_this_machine_needs_no_lease(tmp_path: Path, store: 
     async with running(config_of(tmp_path), watched, Gateway(remote=False)) as one:
         adapter = one.app.parts.adapters["fake"]
         assert isinstance(adapter, Gateway)
-        await asyncio.wait_for(adapter.began.wait(), 5)
+        await asyncio.wait_for(adapter.began.wait(), 30)
     assert watched.answers == []
 
 
@@ -172,7 +172,7 @@ async def test_a_platform_s_call_reaches_the_adapter_that_opened_a_hook(tmp_path
         one.app.parts.hooks.open("fake", hook)
         adapter = one.app.parts.adapters["fake"]
         assert isinstance(adapter, Gateway)
-        await asyncio.wait_for(adapter.began.wait(), 5)
+        await asyncio.wait_for(adapter.began.wait(), 30)
         async with ClientSession() as session, session.post(f"{one.app.web.url}/hook/fake", data=b"hello") as answer:
             assert answer.status == 200
 
@@ -193,7 +193,7 @@ async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> 
     async with running(config, store, adapter, FakeSource()):
         for topic in ("#one", "#two"):
             adapter.written.put_nowait(ask("subscribe", topic=topic))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(adapter.heard) < 2:
                 await asyncio.sleep(0.005)
     assert [answer.failed for answer in adapter.heard] == [False, True]

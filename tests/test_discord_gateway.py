@@ -60,10 +60,10 @@ class Relay:
     running: asyncio.Task[None]
 
     async def command(self) -> Command:
-        return await asyncio.wait_for(self.inbox.commands.get(), 5)
+        return await asyncio.wait_for(self.inbox.commands.get(), 30)
 
     async def lost(self) -> tuple[set[str], str]:
-        destinations, reason = await asyncio.wait_for(self.inbox.losses.get(), 5)
+        destinations, reason = await asyncio.wait_for(self.inbox.losses.get(), 30)
         return {one.address for one in destinations}, reason
 
 
@@ -215,7 +215,7 @@ def strange(logs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 async def until(condition: Callable[[], object]) -> None:
     """A log has no event to await."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -333,7 +333,7 @@ async def test_a_forgotten_session_begins_anew_at_the_same_place(server: Discord
 
 async def test_a_wrong_token_ends_it_and_is_told(server: DiscordServer) -> None:
     around = Around()
-    await asyncio.wait_for(gateway(server, around, token="made-up").run(FakeInbox()), 5)
+    await asyncio.wait_for(gateway(server, around, token="made-up").run(FakeInbox()), 30)
     assert around.refused == ["at the gateway"]
     assert server.identifies == 0
 
@@ -342,7 +342,7 @@ async def test_a_token_that_is_taken_back_ends_it_and_is_told(server: DiscordSer
     async with running(server) as relay:
         server.revoke_token()
         await server.drop_gateway(resume=False, code=4004)
-        await asyncio.wait_for(relay.running, 5)
+        await asyncio.wait_for(relay.running, 30)
         assert relay.around.refused == ["at the gateway"]
 
 
@@ -353,7 +353,7 @@ async def test_what_only_a_person_can_put_right_ends_it_with_a_word(
     with capture_logs() as logs:
         async with running(server) as relay:
             await server.drop_gateway(code=code)
-            await asyncio.wait_for(relay.running, 5)
+            await asyncio.wait_for(relay.running, 30)
     assert [what in one["reason"] for one in logs if one["log_level"] == "error"] == [True]
     assert not relay.around.refused
 

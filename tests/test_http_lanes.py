@@ -108,7 +108,7 @@ async def test_a_redirect_within_such_a_host_is_one_request(server: FeedServer) 
     target = f"http://www.spared.example:{server.port}/html"
     server.put("/here", Document(b"", status=301, headers={"Location": target}))
     server.put("/there", Document(b"", status=301, headers={"Location": "/here"}))
-    async with client(resolver=names) as http, asyncio.timeout(5):
+    async with client(resolver=names) as http, asyncio.timeout(30):
         assert answer(await http.get(f"http://spared.example:{server.port}/there", manner=SPARED)).moved == target
 
 

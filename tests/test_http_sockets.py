@@ -60,7 +60,7 @@ async def server() -> AsyncIterator[Redirector]:
 
 
 async def greeting(http: Http, url: str) -> str:
-    async with http.sockets() as session, asyncio.timeout(5), session.ws_connect(url) as socket:
+    async with http.sockets() as session, asyncio.timeout(30), session.ws_connect(url) as socket:
         return await socket.receive_str()
 
 

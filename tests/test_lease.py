@@ -34,7 +34,7 @@ class Leases:
         return answer == "ours"
 
     async def asked_for(self, count: int) -> None:
-        async with asyncio.timeout(5), self.asked:
+        async with asyncio.timeout(30), self.asked:
             await self.asked.wait_for(lambda: self.count >= count)
 
 
@@ -68,7 +68,7 @@ async def test_nothing_is_done_before_the_lease_is_ours() -> None:
     await leases.asked_for(3)
     assert work.began.empty()
     leases.answers = ["ours"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.began.get()
     await stop(task)
     assert work.ended.qsize() == 1, "who is stopped stops the work"
@@ -85,7 +85,7 @@ async def test_a_held_lease_is_held_on_to_and_the_work_goes_on() -> None:
 async def test_a_lost_lease_ends_the_work_until_it_is_ours_again() -> None:
     leases, work = Leases("ours theirs theirs ours"), Work()
     task = held(leases, work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.began.get()
         await work.ended.get()
         await work.began.get()
@@ -99,7 +99,7 @@ async def test_one_failure_of_the_store_ends_nothing_but_a_lapsed_lease_does() -
     await leases.asked_for(4)
     assert work.ended.empty()
     leases.answers = ["nobody"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await work.ended.get()
     await stop(task)
 
@@ -111,7 +111,7 @@ async def test_work_that_ends_ends_it_and_a_bug_is_not_swallowed() -> None:
     async def broken() -> None:
         raise ZeroDivisionError
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await held(Leases("ours"), done)
         with pytest.raises(ZeroDivisionError):
             await held(Leases("ours"), broken)

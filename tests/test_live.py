@@ -71,7 +71,7 @@ class FakeStream(FakeSource):
 
     async def seeing(self, *addresses: str) -> None:
         """Return when just these feeds are watched."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.opening.wait()
             assert self.watched
             while set(self.watched.feeds) != set(addresses):
@@ -161,7 +161,7 @@ async def test_edits_and_deletions_follow(store: Store) -> None:
         bring(source, tagged(1))
         await relayed(store, 1)
         source.coming.put_nowait(Streamed(events=(("", Deleted(tagged(1).aliases[0])),)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (Action.DELETE, State.DUE) not in (await store.get_counts()).deliveries:
                 await asyncio.sleep(0.01)
 

@@ -134,7 +134,7 @@ async def test_who_stood_still_sends_nothing_that_another_has_taken_over(method:
         await machine.bring(*posts, to=HERE)
     else:
         await publish(store, *posts, to=[HERE])
-    async with asyncio.timeout(5), machine:
+    async with asyncio.timeout(30), machine:
         await frozen.thawed.wait()
         await machine.bring(post(9), to=THERE)  # which it delivers after what it had claimed
         while post(9).uri not in machine.sent():

@@ -281,7 +281,7 @@ async def test_a_token_that_is_refused_ends_it_with_one_loud_line(server: Matrix
         async with listening(server) as relay:
             server.revoke_token()
             server.add_room(server.person("sami"), members=[server.bot])
-            await asyncio.wait_for(relay.running, 5)
+            await asyncio.wait_for(relay.running, 30)
     assert [one["event"] for one in logs if one["log_level"] == "error"] == ["token refused"]
 
 
@@ -298,14 +298,14 @@ async def test_with_a_password_a_token_that_lapses_is_renewed(server: MatrixServ
 async def test_a_wrong_password_ends_it_too(server: MatrixServer) -> None:
     with capture_logs() as logs:
         async with listening_in_vain(server, token=None, password="no") as running:
-            await asyncio.wait_for(running, 5)
+            await asyncio.wait_for(running, 30)
     assert [one["event"] for one in logs if one["log_level"] == "error"] == ["token refused"]
 
 
 async def test_a_token_of_somebody_else_ends_it_with_a_line_that_says_whose(server: MatrixServer) -> None:
     with capture_logs() as logs:
         async with listening_in_vain(server, user="@another:ayllu.example") as running:
-            await asyncio.wait_for(running, 5)
+            await asyncio.wait_for(running, 30)
     (line,) = [one for one in logs if one["log_level"] == "error"]
     assert line["user"] == server.bot
 

@@ -22,6 +22,7 @@ SLOWEST = 2e-6
 """Seconds for a character."""
 RUNS = 2
 """The quickest of so many counts: a machine that is busy makes a run slower, never quicker."""
+LOOKS = 5
 
 BY_HAND: dict[str, tuple[Attack, ...]] = {
     "relay.log._SECRETS": (
@@ -133,9 +134,19 @@ def _slow(used: Used, way: str, attack: Attack) -> str:
     return f"{used.where} {way} {attack}: {first:.4f} s, twice as long {twice:.4f} s, four times {four:.4f} s"
 
 
+def _always_slow(used: Used, way: str, attack: Attack) -> str:
+    """As :func:`_slow`, but what a busy machine made slow once is measured again; what is quadratic stays so."""
+    told = ""
+    for _ in range(LOOKS):
+        told = _slow(used, way, attack)
+        if not told:
+            break
+    return told
+
+
 def _worst(used: Used) -> str:
     tried = (*attacks(used.pattern), *BY_HAND.get(used.where, ()))
-    found = (_slow(used, way, attack) for way in sorted(used.ways) for attack in tried)
+    found = (_always_slow(used, way, attack) for way in sorted(used.ways) for attack in tried)
     return next((told for told in found if told), "")
 
 
@@ -184,7 +195,7 @@ def test_clusters_are_found_in_linear_time(again: str) -> None:
 
 def _is_linear(found: regex.Pattern[str], again: str) -> None:
     used = Used(found.pattern, found, frozenset({"finditer"}))  # type: ignore[arg-type]  # it has the methods that are used
-    assert not _slow(used, "finditer", Attack("", again, ""))
+    assert not _always_slow(used, "finditer", Attack("", again, ""))
 
 
 def test_secrets_of_the_configuration_are_hidden_in_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:

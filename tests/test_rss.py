@@ -331,7 +331,7 @@ async def test_a_packed_feed_is_read(server: FeedServer, source: RssSource) -> N
 
 async def test_a_hanging_server_is_left(server: FeedServer) -> None:
     settings = HttpSettings.model_validate({"allow_private": ["127.0.0.0/8"], "pace": "0s", "timeout": "200ms"})
-    async with Http(settings, user_agent="test") as http, asyncio.timeout(5):
+    async with Http(settings, user_agent="test") as http, asyncio.timeout(30):
         for path in ("/hang", "/drip"):
             answer = await RssSource(RssSettings(), http).poll(fresh(server.url + path))
             assert answer == TryLater("127.0.0.1 did not answer within 0.2 s")

@@ -266,7 +266,7 @@ async def test_a_move_waits_for_who_writes_to_the_new_address(postgres_url: str)
         writer.execute("SELECT name FROM destinations WHERE name = 'fake:hall' FOR UPDATE")
         writer.execute("UPDATE deliveries SET destination = 'fake:hall' WHERE destination = 'other:place'")
         moving = asyncio.create_task(move(store, repeated))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not watch.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
                 await asyncio.sleep(0.002)  # a lock has no event
         writer.execute("UPDATE destinations SET due = 0 WHERE name = 'fake:hall' AND due IS NULL")

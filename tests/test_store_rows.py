@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, create_engine, select, text
 
 from relay.store.rows import Query, among, insert_rows, pipelined, update_rows
 from relay.store.tables import EPOCH, counters, destinations, notes
@@ -51,3 +51,15 @@ def test_what_is_piped_is_done_in_order_and_seen_by_what_reads_next(connection: 
         assert {row.name: row.count for row in _COUNTERS(connection, names=("a", "b"))} == {"a": 5, "b": 2}
         update_rows(connection, counters, ("count",), "name", [(6, "a")])
     assert {row.name: row.count for row in _COUNTERS(connection, names=("a",))} == {"a": 6}
+
+
+def test_who_stands_still_between_two_piped_statements_is_idle_to_the_server(postgres_url: str) -> None:
+    """So that it loses its locks by idle_in_transaction_session_timeout: a session in a pipeline is active for ever."""
+    engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as frozen, engine.connect() as other, pipelined(frozen):
+        insert_rows(frozen, counters, ("name", "count"), [("a", 1)])
+        _COUNTERS(frozen, names=("a",))
+        pid = frozen.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]  # psycopg's
+        state = other.execute(text("SELECT state FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})
+        assert state.scalar() == "idle in transaction"
+    engine.dispose()

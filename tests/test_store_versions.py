@@ -158,7 +158,7 @@ async def waits_for_a_lock(store: SqlStore) -> bool:
 
 async def test_another_process_is_told_at_once(pair: tuple[SqlStore, SqlStore]) -> None:
     first, second = pair
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await first.wait_for_changes(timedelta(minutes=1))  # begins to listen
         waiting = asyncio.create_task(first.wait_for_changes(timedelta(minutes=1)))
         await subscribed(second)
@@ -169,7 +169,7 @@ async def test_another_process_is_told_at_once(pair: tuple[SqlStore, SqlStore]) 
 
 async def test_who_lost_the_connection_listens_again(pair: tuple[SqlStore, SqlStore], postgres_url: str) -> None:
     first, second = pair
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await first.wait_for_changes(timedelta(minutes=1))
         waiting = asyncio.create_task(first.wait_for_changes(timedelta(milliseconds=50)))
         with closing(psycopg.connect(postgres_url, autocommit=True)) as operator:

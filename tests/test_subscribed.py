@@ -163,7 +163,7 @@ async def test_changes_of_others_are_looked_for_without_being_asked(
     looking = asyncio.create_task(knowing.all.run())
     await added(store, 1)
     told.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not knowing.topics():
             await asyncio.sleep(0)
     looking.cancel()

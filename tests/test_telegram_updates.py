@@ -30,7 +30,7 @@ async def server() -> AsyncIterator[TelegramServer]:
 
 async def until(condition: Callable[[], object]) -> None:
     """A log has no event to await."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -115,7 +115,7 @@ async def test_a_token_that_telegram_refuses_ends_it_with_one_line(server: Teleg
         async with listening(server) as relay:
             server.revoke_token()
             await server.say(server.group, server.admin, "/help")
-            await asyncio.wait_for(relay.running, 5)
+            await asyncio.wait_for(relay.running, 30)
     assert len([one for one in logs if one["log_level"] == "error"]) == 1
 
 
@@ -223,7 +223,7 @@ async def test_a_relay_without_a_public_address_cannot_be_called(server: Telegra
         async with bot(server) as another:
             await another.set_webhook("https://another.example/hook")  # so that nobody waits for a question
         async with listening(server, webhook=True) as relay:
-            await asyncio.wait_for(relay.running, 5)
+            await asyncio.wait_for(relay.running, 30)
     assert len(events(logs, "telegram cannot call this relay")) == 1
 
 

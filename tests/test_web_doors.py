@@ -54,7 +54,7 @@ class Street:
         reader, writer = self.people[number]
         try:
             writer.write(b"?")
-            return await asyncio.wait_for(reader.read(1), 5) == b"x"
+            return await asyncio.wait_for(reader.read(1), 30) == b"x"
         except ConnectionError:
             return False
 
@@ -74,7 +74,7 @@ async def street(capacity: Capacity) -> AsyncIterator[Street]:
     finally:
         for number in range(len(one.people)):
             await one.leave(number)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while one.doors.figures.open:
                 await asyncio.sleep(0.01)
         one.doors.close()
@@ -212,7 +212,7 @@ async def test_a_connection_that_ended_is_forgotten() -> None:
             number = await one.connect()
             assert await one.is_answered(number)
             await one.leave(number)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while one.doors.figures.open:
                     await asyncio.sleep(0.01)
         assert one.doors.figures.refused == 0

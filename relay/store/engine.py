@@ -304,7 +304,7 @@ def _postgresql(url: URL, busy_timeout: timedelta) -> Engine:
         ) from error
     limits = {
         "lock_timeout": f"{round(busy_timeout / timedelta(milliseconds=1))}ms",
-        "idle_in_transaction_session_timeout": "20s",  # who stands still keeps its locks no longer than its leases
+        "idle_in_transaction_session_timeout": "4s",  # others wait longer for the locks of who stands still
         "random_page_cost": "1.1",  # what is claimed and settled is in memory: an index beats reading a table of it
         "plan_cache_mode": "force_generic_plan",  # to plan a claim costs more than to run it
         "jit": "off",  # it pays off in queries of seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, cast
 
@@ -98,6 +98,9 @@ def _element(value: Any) -> str:
 
 # --- statements, compiled once ---
 
+_PIPELINE = "pipeline"
+"""By which name a connection knows the pipeline that it is in."""
+
 
 @contextmanager
 def pipelined(connection: Connection) -> Iterator[None]:
@@ -106,9 +109,24 @@ def pipelined(connection: Connection) -> Iterator[None]:
     For statements of this module alone: Core would take an answer that is not here yet for an empty one. An error may
     be raised by a later statement than its own, or at the end.
     """
-    driver = connection.connection.driver_connection if connection.dialect.name == "postgresql" else None
-    with driver.pipeline() if driver else nullcontext():
+    if connection.dialect.name != "postgresql":
         yield
+        return
+    with _driver(connection).pipeline() as connection.info[_PIPELINE]:
+        try:
+            yield
+        finally:
+            del connection.info[_PIPELINE]
+
+
+def _fetch(connection: Connection, cursor: Any) -> list[Any]:
+    """All rows. Within a pipeline they are awaited by a synchronization of it: until one, the server takes the
+    session for busy, and would leave a process that stands still its locks, whatever limit a transaction has
+    (idle_in_transaction_session_timeout counts only between synchronizations).
+    """
+    if pipeline := connection.info.get(_PIPELINE):
+        pipeline.sync()
+    return cursor.fetchall()  # type: ignore[no-any-return]  # the driver's own
 
 
 class Query:
@@ -153,7 +171,7 @@ class _Plan:
         cursor = _driver(connection).execute(self._text, self._bound(values))
         if self._make is None:
             return []
-        rows = cursor.fetchall()
+        rows = _fetch(connection, cursor)
         if rows and self._out:
             rows = [[out(value) if out else value for out, value in zip(self._out, row, strict=True)] for row in rows]
         return list(map(self._make, rows))
