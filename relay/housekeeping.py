@@ -43,15 +43,16 @@ whenever a quarter of all are new: while a feed of a thousand entries is read, s
 async def tend_memory(settled: timedelta = timedelta(seconds=2)) -> None:
     """Until cancelled, no thread and no search for garbage holds the event loop for long.
 
-    What starting up took and nobody needs any more is handed back: some megabytes, where the C library keeps them. What
-    it left, the program itself, is never looked through again; ``settled`` is how long it takes.
+    The program itself is never looked through, not even once: that holds the loop for a tenth of a second, and finds
+    next to nothing. What starting up took and nobody needs any more is handed back, where the C library keeps it;
+    ``settled`` is how long a start takes.
     """
     before = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH.total_seconds())
     gc.set_threshold(*THRESHOLDS)
+    gc.freeze()
     try:
         await asyncio.sleep(settled.total_seconds())
-        gc.collect()
         gc.freeze()
         with suppress(OSError, AttributeError):  # only glibc has it
             ctypes.CDLL(None).malloc_trim(0)

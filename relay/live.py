@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
 from relay.fence import STEADY, Bug, apart
 from relay.following import THREAD
@@ -28,6 +29,8 @@ from relay.subscribed import Tag
 from relay.unroll import told_in_order
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 _AGAIN = timedelta(seconds=1)
 _NOTHING = 0.02
@@ -130,20 +133,33 @@ class Live:
     # --- what is listened for ---
 
     async def _keep_looking(self) -> None:
+        loop = asyncio.get_running_loop()
+        seconds = _UNSEEDED.total_seconds()
+        unseeded = loop.time() + seconds
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_UNSEEDED.total_seconds()):
+                async with asyncio.timeout_at(unseeded):
                     await self._looking.wait()
             self._looking.clear()
-            feeds, tags = list(self._feeds | self._waiting), list(self._tags)
-            self._feeds, self._tags = set(), set()
-            changed = {self._watch_tag(*tag) for tag in tags}
-            for first in range(0, len(feeds), _AT_ONCE):
-                some = feeds[first : first + _AT_ONCE]
-                changed |= self._watch_feeds(some, await self.tenure.persist(partial(self.store.list_some_feeds, some)))
-            for name in changed - {""}:
+            feeds, tags, self._feeds, self._tags = self._feeds, self._tags, set(), set()
+            if loop.time() >= unseeded:
+                self._waiting |= feeds
+                feeds, self._waiting = self._waiting, set()
+                unseeded = loop.time() + seconds
+            for name in await self._changes(feeds, tags):
                 self._watches[name].tell()
             await asyncio.sleep(_GATHERING.total_seconds())  # at a start hundreds of feeds are seeded one by one
+
+    async def _changes(self, feeds: set[FeedId], tags: set[Tag]) -> set[str]:
+        """Watch these, or no more, with turns for everything else in between; the sources for which that is news."""
+        changed: set[str] = set()
+        while tags:
+            changed.update(self._watch_tag(*tag) for tag in _take(tags))
+            await asyncio.sleep(0)
+        while feeds:
+            some = _take(feeds)
+            changed |= self._watch_feeds(some, await self.tenure.persist(partial(self.store.list_some_feeds, some)))
+        return changed - {""}
 
     def _watch_tag(self, source: str, tag: str) -> str:
         """Watch a hashtag, or no more; the source for which that is news."""
@@ -227,3 +243,8 @@ class Live:
 
     async def _due(self, feeds: Sequence[FeedId]) -> Sequence[FeedId]:
         return await self.store.save_due(feeds, self.tenure.clock())
+
+
+def _take(some: set[T]) -> list[T]:
+    """Not too many of them, which it takes out."""
+    return [some.pop() for _ in range(min(_AT_ONCE, len(some)))]

@@ -69,17 +69,14 @@ class Subscribed:
             self._begun, self._after = await self.store.get_subscriptions_version(), SubscriptionId(0)
             self._found = set(self.index.ids())
         while page := await self.store.list_subscriptions_page(self._after, PAGE):
-            for one in page:
-                self.index.put(one)
+            self._apply(page, ())
             self._found.difference_update(one.id for one in page)
             self._after = page[-1].id
         gone = list(self._found)  # what is left was deleted while nobody told us
         for first in range(0, len(gone), PAGE):
-            for number in gone[first : first + PAGE]:
-                self.index.drop(number)
+            self._apply((), gone[first : first + PAGE])
             await asyncio.sleep(0)
         self._version, self._begun, self._found = self._begun, None, set()
-        self.changed(self.index.by_feed.keys(), self.index.by_tag.keys())
 
     def _apply(self, there: Sequence[Subscription], gone: Sequence[SubscriptionId]) -> None:
         feeds: set[FeedId] = set()

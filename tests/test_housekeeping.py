@@ -23,3 +23,25 @@ async def test_while_the_relay_runs_its_program_is_not_looked_through_and_no_thr
     tending.cancel()
     await asyncio.gather(tending, return_exceptions=True)
     assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == (*before, 0)
+
+
+async def test_a_start_never_has_the_whole_program_looked_through() -> None:
+    whole: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            whole.append(len(gc.get_objects()))
+
+    program = len(gc.get_objects())
+    gc.callbacks.append(note)
+    tending = asyncio.create_task(tend_memory(timedelta(0)))
+    try:
+        await asyncio.sleep(0)
+        begun, started = gc.get_freeze_count(), [[number] for number in range(1_000)]
+        while gc.get_freeze_count() < begun + len(started):
+            await asyncio.sleep(0)
+    finally:
+        gc.callbacks.remove(note)
+        tending.cancel()
+        await asyncio.gather(tending, return_exceptions=True)
+    assert max(whole, default=0) < program / 10

@@ -10,9 +10,10 @@ from datetime import timedelta
 
 import pytest
 
+from relay import live as live_module
 from relay.ingest import Ingest
-from relay.live import Watch, heard
-from relay.match import index
+from relay.live import Live, Watch, heard
+from relay.match import Index, index
 from relay.model import (
     Action,
     Deleted,
@@ -25,7 +26,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports import STREAMS, Batch, State, Store, Streamed, Wanted, Watched
+from relay.ports import STREAMS, Batch, Intake, Linking, Resolved, State, Store, Streamed, Wanted, Watched
 from relay.store import open_store
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource, post
@@ -164,6 +165,67 @@ async def test_edits_and_deletions_follow(store: Store) -> None:
         async with asyncio.timeout(30):
             while (Action.DELETE, State.DUE) not in (await store.get_counts()).deliveries:
                 await asyncio.sleep(0.01)
+
+
+# --- what is watched ---
+
+
+@asynccontextmanager
+async def watching(store: Store, source: FakeStream, subscribed: Index) -> AsyncIterator[Live]:
+    """Nothing is polled."""
+
+    async def take_in(_intake: object) -> None:
+        """Nothing comes."""
+
+    live = Live(
+        store=store,
+        sources={"fake": source},
+        tenure=tenure(),
+        take_in=take_in,
+        subscribed=subscribed,
+        woken=lambda: None,
+    )
+    running = asyncio.create_task(live.run())
+    await source.opening.wait()
+    yield live
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_feed_that_another_process_seeds_is_watched_from_then_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "_UNSEEDED", timedelta(milliseconds=20))
+    await store.save_subscriptions("test", [Wanted(topic="both", destination=Destination.parse("fake:a"))])
+    [one] = await store.list_subscriptions()
+    found = {"fake": Resolved(feeds=("#bridge", "#rope"))}
+    await store.save_links([Linking((one.id,), found, complete=True)], "1", NOON)
+    bridge, rope = await store.claim_feeds(["fake"], tenure().leased(), 2)
+    await store.add_intakes([Intake(feed=rope.id, next_poll=NOON)], tenure().leased())
+    source = FakeStream()
+    async with watching(store, source, index(await store.list_subscriptions())) as live:
+        live.look({bridge.id, rope.id})
+        await source.seeing("#rope")
+        await store.add_intakes([Intake(feed=bridge.id, next_poll=NOON)], tenure().leased())
+        await source.seeing("#bridge", "#rope")
+
+
+async def test_however_many_hashtags_change_others_have_turns_in_between(store: Store) -> None:
+    tags = {("fake", f"t{number}") for number in range(20 * live_module._AT_ONCE)}
+    all_of_them = Subscription(
+        id=SubscriptionId(1), topic="all", destination=Destination("fake", "a"), tags=tuple(tags)
+    )
+    source = FakeStream()
+    async with watching(store, source, index([all_of_them])) as live:
+        assert source.watched
+        told = asyncio.create_task(source.watched.changed())
+        live.look(tags=tags)
+        turns = 0
+        while not told.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert source.watched.tags == {tag for _, tag in tags}
+    assert turns >= 20
 
 
 # --- pure ---

@@ -117,6 +117,24 @@ async def test_what_another_process_adds_changes_and_deletes_is_known_and_told(s
     assert second in knowing.all.index.ids()
 
 
+async def test_what_changes_is_told_page_by_page_when_all_are_read(
+    store: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever acts on it has turns in between, however many there are."""
+    monkeypatch.setattr(subscribed, "PAGE", 2)
+    monkeypatch.setattr(versions, "KEPT", 3)
+    numbers = [await added(store, number) for number in range(6)]
+    knowing = Knowing(store)
+    await knowing.all.refresh()
+    assert [tags for _, tags in knowing.told] == [{("fake", f"t{one}"), ("fake", f"t{one + 1}")} for one in (0, 2, 4)]
+    knowing.told.clear()
+    for gone in numbers[:4]:
+        await store.delete_subscription(gone, BY)
+    await knowing.all.refresh()
+    assert set().union(*(tags for _, tags in knowing.told)) == {("fake", f"t{one}") for one in range(6)}
+    assert max(len(tags) for _, tags in knowing.told) == 2
+
+
 async def test_who_missed_too_much_reads_all_anew(store: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "KEPT", 3)
     monkeypatch.setattr(subscribed, "PAGE", 2)
