@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from relay import inspect
 from relay.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
 from relay.ports import Batch, Gone, Intake, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
@@ -207,8 +208,9 @@ async def test_the_status_says_which_feed_waits_while_others_are_read(house: Hou
     first, _ = await house.store.claim_feeds(["fake"], lease, 2)
     later = replace(lease, now=lease.now + timedelta(seconds=11))
     await house.store.add_intakes([Intake(feed=first.id, next_poll=later.now + timedelta(hours=1))], later)
-    told = await house.told("status")
-    assert told.count("still waiting: its server does not answer") == 1
+    waits = "still waiting: its server does not answer"
+    assert (await house.told("status")).count(waits) == 1
+    assert [waits in check.note for check in await inspect._check_feeds(house.store)] == [True]  # as `relay check` does
 
 
 async def test_a_key_in_an_address_is_shown_to_nobody(house: House) -> None:
