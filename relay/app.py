@@ -250,7 +250,7 @@ class App:
             is_request=accounts.is_request,
         )
         self.erasing = Erasing(store=store, tenure=self.tenure, sure=lambda: self.timekeeper.is_sure)
-        self.folding = Folding(store=store, tenure=self.tenure)
+        self.folding = Folding(store=store, tenure=self.tenure, sent=self.outbox.wake)
         self.growth = Growth(
             store=store,
             sources=parts.sources,
@@ -275,6 +275,7 @@ class App:
                 threads=self.threads,
                 quota=Quota(destination=config.commands.per_channel, community=config.commands.per_community),
                 page=self._page_at,
+                resumed=self.outbox.wake,
                 version=__version__,
             )
         )

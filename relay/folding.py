@@ -137,6 +137,8 @@ class Folding:
 
     store: Store
     tenure: Tenure
+    sent: Callable[[], None] = lambda: None
+    """Called when the due ones have become deliveries."""
     idle: timedelta = timedelta(seconds=30)
     """How long to sleep at most: meanwhile a fold may have been opened that is due before."""
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -145,6 +147,7 @@ class Folding:
     async def run(self) -> None:
         while True:
             following = await self.tenure.persist(lambda: self.store.save_due_folds(self.tenure.clock()))
+            self.sent()
             wait = self.idle
             if following is not None:
                 wait = min(wait, max(following - self.tenure.clock(), timedelta(milliseconds=5)))

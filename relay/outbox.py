@@ -92,6 +92,8 @@ class Outbox:
         self.unknown = 0
         """Attempts of this run of which nobody knows whether they arrived."""
         self._settlements = Gather[_Landing](self._write)
+        self._hands = asyncio.Semaphore(self.concurrency)
+        """Two who write at once may claim for the same free hands: what was claimed beyond them waits its turn here."""
 
     # --- what others call ---
 
@@ -105,6 +107,10 @@ class Outbox:
             self._start(taken.deliveries, taken.until)
         if taken.due is not None:
             self._expect(taken.due)
+
+    def wake(self) -> None:
+        """Look now: something may have become due of which nobody told what or when."""
+        self._expect(self.tenure.clock())
 
     async def run(self) -> None:
         while True:
@@ -169,14 +175,14 @@ class Outbox:
     def _ended(self, flight: asyncio.Task[None]) -> None:
         if flight in self._flights:  # no outcome of it was written, and nothing claimed for its hand
             self._flights.discard(flight)
-            self._expect(self.tenure.clock())
+            self.wake()
         if not flight.cancelled() and (error := flight.exception()) is not None:
             log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
 
     def _look_if_blind(self) -> None:
         """Have the loop look now if no hand was free when it did last, and one is now."""
         if not self._looked and self._free() > 0:
-            self._expect(self.tenure.clock())
+            self.wake()
 
     async def _carry_out(self, ordered: Delivery, until: datetime) -> None:
         """``until``: from when on another process may carry it out, so that this one must not."""
@@ -194,7 +200,8 @@ class Outbox:
             )
         else:
             whole = await self._with_thread(adapter, self._with_page(adapter, delivery))
-            outcome = await self._attempt(adapter, whole, until)
+            async with self._hands:
+                outcome = await self._attempt(adapter, whole, until)
             self._tell(delivery, outcome)
             settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
         if delivery is not ordered and settlement.state is State.SENT:  # what is deleted later goes with its notes

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from relay.plugins import Host, Plugin, Settings
 from relay.ports import By, Command, Inbox, Lease, Quota, Source, Store, Wanted
 from relay.sources.rss import plugin as rss
 from relay.store import open_store
-from relay.testing import NOON, FakeAdapter, FakeSource
+from relay.testing import NOON, FakeAdapter, FakeSource, post
 from relay.text import plain
+from tests.store_cases import HALL, publish
+from tests.test_store_folds import QUIET, bring, subscribe
 
 ROOM = Destination("fake", "room")
 TABLES = '[web]\nport = 0\n[outbox]\nlease = "300ms"\ntimeout = "100ms"\n[sources.rss]\n'
@@ -152,6 +155,26 @@ async def test_what_people_asked_for_is_linked_again_at_the_next_start(tmp_path:
     async with running(config, store, Gateway(), FakeSource(), FakeSource("other")), asyncio.timeout(30):
         while {state.feed.source for state in await store.list_feeds()} != {"fake", "other"}:
             await asyncio.sleep(0.005)
+
+
+async def test_what_is_resumed_and_a_digest_that_is_due_wait_for_no_tick(tmp_path: Path, store: Store) -> None:
+    """The outbox looks by itself once an hour here."""
+    adapter, config = Gateway(), config_of(tmp_path, "[web]\nport = 0\n[sources.rss]\n")
+    quiet = await subscribe(store, QUIET, HALL)
+    await store.save_destination(ROOM, "closed", NOON)
+    await publish(store, post(1), to=(ROOM, HALL))
+    async with running(config, store, adapter) as one, asyncio.timeout(10):
+        one.app.outbox.idle = timedelta(hours=1)
+        await adapter.wait_for(1)
+        while await store.get_next_due(("fake",)):
+            await asyncio.sleep(0.005)
+        adapter.written.put_nowait(ask("resume"))
+        assert [each.destination for each in await adapter.wait_for(2)] == [HALL, ROOM]
+        await bring(store, post(2), post(3), to=quiet)
+        one.app.folding.due.set()
+        folded = (await adapter.wait_for(3))[-1].fold
+        assert folded
+        assert folded.count == 2
 
 
 async def test_an_adapter_on_this_machine_needs_no_lease(tmp_path: Path, store: Store) -> None:

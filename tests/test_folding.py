@@ -145,18 +145,19 @@ def test_a_post_without_words_is_named_all_the_same() -> None:
 # --- the loop ---
 
 
-async def test_the_loop_sends_what_is_due() -> None:
+async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
     store = await open_store("sqlite://")
     await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM, manner=QUIET)])
     [here] = await store.list_subscriptions()
     wishes = tuple(Wish(uri=post(n).uri, by={str(ROOM): here}) for n in (1, 2))
     events = tuple(Published(post(n)) for n in (1, 2))
     await store.add_intakes([Intake(feed=None, events=events, wishes=wishes)], lease())
-    loop = Folding(store=store, tenure=tenure())
+    sent = asyncio.Event()
+    loop = Folding(store=store, tenure=tenure(), sent=sent.set)
     running = asyncio.create_task(loop.run())
     async with asyncio.timeout(10):
-        while not (claimed := await store.claim_deliveries(CLAIM, loop.tenure.leased())):
-            await asyncio.sleep(0.01)
+        await sent.wait()
+    claimed = await store.claim_deliveries(CLAIM, loop.tenure.leased())
     running.cancel()
     assert claimed[0].fold
     assert claimed[0].fold.count == 2

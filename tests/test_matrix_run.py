@@ -119,7 +119,7 @@ async def from_invitation_to_leaving(folder: Path, home: Home) -> None:
 
             await home.kick("sami", room)
             assert "nvite" in await paused(database(folder), f"matrix:{room}")
-            assert await relay.stop() == 0
+            assert await relay.stop() == 0, "".join(relay.log)
         assert await home.token() not in "".join(relay.log)
 
 

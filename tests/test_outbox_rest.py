@@ -244,3 +244,45 @@ async def test_nothing_due_waits_whatever_lands_and_is_written_in_which_order(st
             await shuffled.pause()
         await counted.wait_for(70)
     assert in_order(adapter.order, to, 10)
+
+
+async def test_who_is_woken_finds_what_nobody_told_of(store: Store) -> None:
+    adapter = Instant()
+    await store.add_intakes([intake([1], ["fake:a"])], tenure().leased())
+    counted = Counted(store, adapter)
+    async with running(counted) as outbox:
+        await counted.wait_for(1)
+        await store.add_intakes([intake([2], ["fake:a"])], tenure().leased())
+        outbox.wake()
+        await counted.wait_for(2)
+
+
+async def test_two_who_claim_for_the_same_free_hands_have_no_more_of_them(store: Store) -> None:
+    """An intake and a settlement are written side by side, where the database lets them."""
+
+    @dataclass
+    class Counting(FakeAdapter):
+        busy: int = 0
+        most: int = 0
+
+        async def deliver(self, delivery: Delivery) -> Outcome:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            outcome = await super().deliver(delivery)
+            self.busy -= 1
+            return outcome
+
+    adapter = Counting(hold=asyncio.Event())
+    counted = Counted(store, adapter, concurrency=2)
+    outbox = counted.outbox
+    first, second = outbox.claim(), outbox.claim()
+    to = rooms(4)
+    outbox.take(await store.add_intakes([intake([1], to[:2])], tenure().leased(), first))
+    outbox.take(await store.add_intakes([intake([2], to[2:])], tenure().leased(), second))
+    async with running(counted):
+        assert adapter.hold
+        while adapter.busy < 2:
+            await asyncio.sleep(0)
+        adapter.hold.set()
+        await counted.wait_for(4)
+    assert adapter.most == 2

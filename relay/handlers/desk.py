@@ -35,6 +35,8 @@ class Desk:
     threads: Threads
     quota: Quota
     page: Callable[[Destination, str], str] = lambda _destination, _slug: ""
+    resumed: Callable[[], None] = lambda: None
+    """Called when what waited at a destination may be delivered again."""
     version: str = ""
     patience: timedelta = timedelta(seconds=20)
     """How long a person waits for a source."""

@@ -266,6 +266,7 @@ async def resume(desk: Desk, command: Command, say: Words) -> Answer:
     if here is not None and stopped:
         by = desk.by(command)
         await desk.store.save_destination(command.destination, "", by.now, by)
+        desk.resumed()
         blocks.append(line(say("The channel had been given up: {reason}"), reason=here.paused))
         blocks.append(
             line(
