@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from relay.model import Action, Deleted, DeliveryId, Destination, MessageId, PostUri, Published
 from relay.ports import Claim, Settlement, State, Store
-from relay.store import open_store
+from relay.store import destinations, open_store
+from relay.store.sql import SqlStore
 from relay.testing import post
 from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, edit, lease, publish, said, settled, states, uri
 
@@ -236,6 +239,53 @@ async def test_the_next_due_is_also_when_a_lease_lapses(store: Store) -> None:
     await claim(store)
     assert await store.get_next_due(["fake"]) == at(5)
     assert await store.get_next_due(["other"]) is None
+
+
+async def test_the_next_due_is_the_first_of_what_is_free_and_what_lapses(store: Store) -> None:
+    """Leases here last five minutes."""
+    await publish(store, post(1), to=(ROOM,))
+    await claim(store)
+    await publish(store, post(2), to=(HALL,), now=9)
+    assert await store.get_next_due(["fake"]) == at(5)
+    await publish(store, post(3), to=(Destination("fake", "yard"),), now=3)
+    assert await store.get_next_due(["fake"]) == at(3)
+    await claim(store, now=3)
+    assert await store.get_next_due(["fake"]) == at(5)
+    await claim(store, now=6)
+    assert await store.get_next_due(["fake"]) == at(8)
+    await store.delete_leases("one")
+    assert await store.get_next_due(["fake"]) == at(0)
+
+
+async def test_to_find_the_next_due_costs_the_same_however_many_wait(store: Store) -> None:
+    """Counted by the database: SQLite's steps, PostgreSQL's rows."""
+    assert isinstance(store, SqlStore)
+    costs = []
+    for number, there in enumerate((30, 600)):
+        await publish(store, post(number), to=[Destination("fake", str(each)) for each in range(there)], now=9)
+        await claim(store, now=10)  # ten of them
+        costs.append(await store._db.look_up(_cost_of_next_due))
+    few, many = costs
+    assert 0 < many <= 2 * few
+
+
+def _cost_of_next_due(connection: Connection) -> int:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # it has its reasons while there is little
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+        before = connection.exec_driver_sql(_ROWS).scalar_one()
+        destinations.get_next_due(connection, ["fake"])
+        read: int = connection.exec_driver_sql(_ROWS).scalar_one() - before
+        return read
+    steps = []
+    driver: Any = connection.connection.dbapi_connection
+    driver.set_progress_handler(lambda: steps.append(1), 1)
+    destinations.get_next_due(connection, ["fake"])
+    driver.set_progress_handler(None, 0)
+    return len(steps)
+
+
+_ROWS = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'destinations'"
 
 
 # --- forgetting ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
@@ -13,12 +13,23 @@ from relay.store.audit import add_audit
 from relay.store.rows import Query, among, insert_rows
 from relay.store.tables import deliveries, destinations, subscriptions
 
-_NEXT_DUE = select(
-    func.min(
-        case((destinations.c.leased_until > destinations.c.due, destinations.c.leased_until), else_=destinations.c.due)
+_ours = destinations.c.due.is_not(None), among(destinations.c.adapter, "adapters")
+_NEXT_FREE = Query(
+    select(destinations.c.due)
+    .where(*_ours, or_(destinations.c.leased_until.is_(None), destinations.c.leased_until <= destinations.c.due))
+    .order_by(destinations.c.due)
+    .limit(1)
+)
+_NEXT_LAPSE = Query(
+    select(func.min(destinations.c.leased_until).label("until")).where(
+        *_ours,
+        destinations.c.leased_until > destinations.c.due,
+        destinations.c.due < bindparam("before", type_=destinations.c.due.type),
     )
-).where(destinations.c.due.is_not(None), among(destinations.c.adapter, "adapters"))
+)
+"""Only those that are due before the first that is free: what is leased until later than that is of no interest."""
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _now = bindparam("now", type_=destinations.c.due.type)
 _NEXT_AMONG = Query(
     select(func.min(destinations.c.due).label("due")).where(
@@ -58,8 +69,11 @@ _RESUME = (
 
 
 def get_next_due(connection: Connection, adapters: Sequence[str]) -> datetime | None:
-    due: datetime | None = connection.scalar(_NEXT_DUE, {"adapters": adapters})
-    return due
+    """Reads from the index the first that is free, and before it no more than what all relays have in hand."""
+    free: datetime = next((row.due for row in _NEXT_FREE(connection, adapters=adapters)), _NEVER)
+    [(lapse,)] = _NEXT_LAPSE(connection, adapters=adapters, before=free)
+    due = min(free, lapse or _NEVER)
+    return due if due < _NEVER else None
 
 
 def get_next_due_among(connection: Connection, names: Collection[str], now: datetime) -> datetime | None:
