@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from relay.http import Manner, Unreachable
-from relay.http.lanes import USUAL, CrowdedError, Lane, Lanes
+from relay.http.lanes import USUAL, CrowdedError, Lane, Lanes, Places
 from tests.fetching import Names, answer, client
 from tests.servers.feeds import Document, FeedServer
 
@@ -200,6 +200,23 @@ async def test_who_was_turned_away_comes_before_those_who_came_later() -> None:
     assert order == ["first", "early", "later"]
 
 
+async def test_who_was_turned_away_is_not_turned_away_again_for_those_who_came_later() -> None:
+    lane = Lane(1, 0.2)
+    busy, order = asyncio.Event(), list[str]()
+    first = asyncio.create_task(begin(lane, "first", order, busy))
+    await asyncio.sleep(0)
+    with pytest.raises(CrowdedError):
+        async with lane.turn(timedelta(milliseconds=100), "early"):
+            pass
+    later = [asyncio.create_task(begin(lane, "later", order)) for _ in range(3)]
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(busy.set)
+    async with lane.turn(timedelta(milliseconds=400), "early"):  # the pace of one, not of four
+        order.append("early")
+    await asyncio.gather(first, *later)
+    assert order[:2] == ["first", "early"]
+
+
 async def test_an_operator_who_allows_many_connections_allows_them_to_feeds_too() -> None:
     one_at_a_time = Manner(name="feeds", connections=1)
     for connections, at_once in ((2, 1), (64, 64)):
@@ -212,3 +229,16 @@ async def test_an_operator_who_allows_many_connections_allows_them_to_feeds_too(
         assert len(order) == at_once
         busy.set()
         await asyncio.gather(*tasks)
+
+
+async def test_who_is_cancelled_as_a_place_becomes_free_neither_takes_nor_keeps_it() -> None:
+    places = Places(1)
+    await places.take(0.0)
+    cancelled, next_one = (asyncio.create_task(places.take(since)) for since in (1.0, 2.0))
+    await asyncio.sleep(0)
+    cancelled.cancel()  # its future is cancelled at once, and it hears of that in the next turn of the loop
+    places.leave()
+    await next_one
+    assert (await asyncio.gather(cancelled, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+    places.leave()
+    assert (places.taken, len(places)) == (0, 0)

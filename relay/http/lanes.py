@@ -70,10 +70,10 @@ class Places:
         """How many wait."""
         return len(self._waiting)
 
-    @property
-    def ahead(self) -> int:
-        """How many come before one who comes now, beyond those who have a place."""
-        return max(self.taken + len(self) - self._width, 0)
+    def ahead(self, since: float) -> int:
+        """How many come before one who has been waiting since then, beyond those who have a place."""
+        longer = sum(other <= since for other, _, _ in self._waiting)
+        return max(self.taken + longer - self._width, 0)
 
     async def take(self, since: float, patience: float | None = None) -> None:
         """Wait for a place, with those who have been waiting since then. Raises ``TimeoutError``."""
@@ -89,7 +89,7 @@ class Places:
         except BaseException:
             if place.done() and not place.cancelled():
                 self.leave()
-            else:
+            elif waiting in self._waiting:
                 self._waiting.remove(waiting)
                 heapify(self._waiting)
             raise
@@ -98,8 +98,9 @@ class Places:
         self.taken -= 1
         while self._waiting and self.taken < self._width:
             _, _, place = heappop(self._waiting)
-            self.taken += 1
-            place.set_result(None)
+            if not place.done():  # else whoever waited was cancelled in this very turn of the loop
+                self.taken += 1
+                place.set_result(None)
 
 
 class Lane:
@@ -150,22 +151,22 @@ class Lane:
 
     async def _take_place(self, places: Places, patience: float | None, name: str) -> None:
         now = asyncio.get_running_loop().time()
-        if patience is not None and self._expected(places, now) - now > patience:
-            raise self._crowded(places, now, name)
         since = self._since.get(name, now)
+        if patience is not None and self._expected(places, now, since) - now > patience:
+            raise self._crowded(places, now, name)
         try:
             await places.take(since, patience)
         except TimeoutError:
             raise self._crowded(places, now, name) from None
         self._since.pop(name, None)
 
-    def _expected(self, places: Places, now: float) -> float:
-        """When the next one who comes would start, if no answer took any time."""
-        return max(now, self._free_at) + places.ahead * self._pace
+    def _expected(self, places: Places, now: float, since: float) -> float:
+        """When one who comes now would start, if no answer took any time; ``since``: from when on it has waited."""
+        return max(now, self._free_at) + places.ahead(since) * self._pace
 
     def _crowded(self, places: Places, now: float, name: str) -> CrowdedError:
         """Everybody who is turned away is promised a time of their own: who came together do not come back together."""
-        self._promised = max(self._promised + max(self._pace, _STEP), self._expected(places, now))
+        self._promised = max(self._promised + max(self._pace, _STEP), self._expected(places, now, now))
         if name:
             self._since.setdefault(name, now)
             _forget_oldest(self._since)
