@@ -256,6 +256,27 @@ async def test_a_lost_connection_is_told_once_and_made_anew(postgres_url: str) -
     await store.close()
 
 
+async def test_a_server_that_was_away_for_longer_is_used_again(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    url = make_url(postgres_url)
+    server = url.set(database="postgres").render_as_string(hide_password=False)
+    allowed = f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS'
+    await publish(store, post())
+    await run(server, f"{allowed} false")
+    try:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname"
+        await run(server, f"{others} = '{url.database}'")
+        for _ in range(4):
+            for ask in (store.get_counts, store.get_trouble, lambda: store.delete_leases("nobody")):
+                with pytest.raises(StoreError, match="PostgreSQL database"):
+                    await ask()
+    finally:
+        await run(server, f"{allowed} true")
+    assert (await store.get_counts()).posts == 1
+    assert (await publish(store, post(2))).posts == 1
+    await store.close()
+
+
 async def test_a_transaction_that_gave_way_in_a_deadlock_is_run_again(postgres_url: str) -> None:
     database = connect(postgres_url, timedelta(seconds=10))
     met = threading.Barrier(2)

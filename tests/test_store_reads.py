@@ -127,6 +127,21 @@ async def test_what_is_taken_down_is_in_no_read_that_begins_afterwards(store: Sq
 
 
 @pytest.mark.parametrize("kind", ["look_up", "read", "scan"])
+async def test_all_that_one_read_sees_is_of_one_moment(store: SqlStore, kind: str) -> None:
+    """A thread that goes, or joins another, between two statements would be one without a beginning."""
+    await publish(store, post(1), to=())
+    loop = asyncio.get_running_loop()
+
+    def look(connection: Connection) -> tuple[object, object]:
+        before = connection.scalar(text("SELECT count(*) FROM posts"))
+        asyncio.run_coroutine_threadsafe(publish(store, post(2), to=()), loop).result(30)
+        return before, connection.scalar(text("SELECT count(*) FROM posts"))
+
+    assert await getattr(store._db, kind)(look) == (1, 1)
+    assert (await store.get_counts()).posts == 2
+
+
+@pytest.mark.parametrize("kind", ["look_up", "read", "scan"])
 async def test_what_reads_cannot_write(store: SqlStore, kind: str) -> None:
     with pytest.raises(StoreError, match="may not be written"):
         await getattr(store._db, kind)(lambda connection: connection.execute(text("DELETE FROM posts")))

@@ -79,8 +79,9 @@ class _Session:
     def close(self) -> None:
         """Let go of the connection, but not under the hands of a job."""
         if self.connection is not None and self._job is None:
-            self.connection.invalidate()  # a rollback could fail by now
-            self.connection.close()
+            connection, self.connection = self.connection, None  # perhaps no other one can be opened for a while
+            connection.invalidate()  # a rollback could fail by now
+            connection.close()
 
 
 @dataclass(slots=True)
@@ -230,8 +231,9 @@ def _prepare_to_read(driver: Any) -> None:
         driver.execute("PRAGMA cache_size = -512")
     else:
         driver.execute("SET idle_in_transaction_session_timeout = '60s'")  # it has no locks that others wait for
+        # like SQLite's: all that a transaction reads is of one moment, whatever others write between two statements
+        driver.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         driver.commit()
-        driver.read_only = True
 
 
 def close(pools: list[Pool], within: float) -> None:
