@@ -96,8 +96,12 @@ class Groups(Generic[Key]):
         return self.plain.keys() | self.choosy.keys()
 
     def any(self, key: Key) -> Listener | None:
-        """One that listens, where there is one."""
-        groups = self.plain.get(key, _NOBODY).values(), self.choosy.get(key, ())
+        """One that listens, where there is one.
+
+        The latest: a dict passes over all that was deleted before its first entry, so that to put each of many anew
+        would cost the square of their number.
+        """
+        groups = reversed(self.plain.get(key, {}).values()), self.choosy.get(key, ())
         return next(chain.from_iterable(groups), None)
 
     def add(self, one: Listener, key: Key) -> None:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from relay import inspect
 from relay.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
-from relay.ports import Batch, Gone, Intake, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
+from relay.ports import Batch, FeedState, Gone, Intake, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
 from relay.testing import NOON, FakeSource, author, post, text
@@ -175,6 +175,15 @@ async def test_the_list_shows_numbers_and_what_is_special(house: House) -> None:
     assert "2 topics are brought there" in told
     assert f"• {number} #harvest — kept by the relay's configuration" in told
     assert "#bridge — from fake · in es, qu · no answers to others" in told
+
+
+async def test_the_list_reads_the_feeds_of_its_own_topics_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def all_of_them() -> Sequence[FeedState]:
+        raise AssertionError("there may be a hundred thousand")
+
+    await seed(house, "subscribe #bridge networks=fake")
+    monkeypatch.setattr(house.store, "list_feeds", all_of_them)
+    assert "1 topic is brought there" in await house.told("subscriptions")
 
 
 async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> None:

@@ -314,3 +314,13 @@ def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Su
     assert followed.by_tag.keys() == anew.by_tag.keys()
     assert followed.by_feed.keys() == anew.by_feed.keys()
     assert len(followed) == len(anew)
+
+
+def test_of_those_who_listen_the_latest_is_found_first() -> None:
+    """Each of a million for one hashtag may be put anew: none may be looked for past all that were put before it."""
+    subscribed = index(subscription(number, str(number), tag="bridge") for number in (1, 2, 3))
+    for number in (1, 2):
+        subscribed.put(subscription(number, str(number), tag="bridge"))
+        found = subscribed.by_tag.any(("fake", "bridge"))
+        assert found is not None
+        assert found.id == number

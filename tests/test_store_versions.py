@@ -227,6 +227,20 @@ async def test_who_is_served_by_a_feed_that_was_stopped_is_linked_anew(store: St
     assert other not in await unlinked(store, "m")
 
 
+async def test_a_feed_that_is_tried_again_is_a_change(store: Store) -> None:
+    """Who listens to a stream passes over feeds that are stopped, and is to hear when one is no more."""
+    one = await subscribed(store)
+    link = [Linking((one,), {"fake": BRIDGE}, complete=True)]
+    await store.save_links(link, "m", NOON)
+    await store.add_intakes([Intake(feed=await feed(store, "bridge"), stopped="410 Gone")], lease())
+    since = await version(store)
+    await store.save_links(link, "m", NOON)
+    assert await changed(store, since) == ([one], [])
+    since = await version(store)
+    await store.save_links(link, "m", NOON)
+    assert await version(store) == since
+
+
 async def unlinked(store: Store, mark: str) -> list[SubscriptionId]:
     """One by one, to see that the reading goes on where it was."""
     found: list[SubscriptionId] = []

@@ -21,7 +21,8 @@ async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
         return done(
             line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
         )
-    trouble = {state.feed.id: state.stopped or state.note for state in await desk.store.list_feeds()}
+    feeds = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+    trouble = {state.feed.id: state.stopped or state.note for state in feeds}
     blocks = [line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here)))]
     for one in sorted(here, key=lambda one: one.id):
         blocks.append(_line(one, say))

@@ -31,6 +31,11 @@ _ADDRESSES = Query(
         feeds.c.source == bindparam("source"), among(feeds.c.address, "addresses")
     )
 )
+_STOPPED = Query(
+    select(feeds.c.id).where(
+        feeds.c.source == bindparam("source"), among(feeds.c.address, "addresses"), feeds.c.stopped != ""
+    )
+)
 _MARK = Query(update(subscriptions).where(among(subscriptions.c.id, "ids")).values(linked=bindparam("mark")))
 _UNLINK = delete(subscription_feeds).where(
     subscription_feeds.c.subscription == bindparam("one"), subscription_feeds.c.feed == bindparam("other")
@@ -75,6 +80,7 @@ def _save_feeds(
     for resolved in wanted.values():
         for name, to in resolved.items():
             addresses[name].update(to.feeds)
+    stopped = {row.id for name, some in addresses.items() for row in _STOPPED(connection, source=name, addresses=some)}
     new_feeds = [(name, address, micros(now)) for name in sorted(addresses) for address in sorted(addresses[name])]
     insert_rows(connection, feeds, ("source", "address", "next_poll"), new_feeds, _AGAIN)
     ids = {
@@ -93,7 +99,8 @@ def _save_feeds(
     unlink(connection, old - new)
     insert_rows(connection, subscription_feeds, ("subscription", "feed"), sorted(new - old))
     delete_orphans(connection, {feed for _, feed in old - new})
-    return {one for one, _ in old ^ new}
+    # Streams pass over what is stopped: that it is no more is a change, too, although the links are the same.
+    return {one for one, _ in old ^ new} | {one for one, feed in new if feed in stopped}
 
 
 def unlink(connection: Connection, pairs: Collection[tuple[int, int]]) -> None:
