@@ -41,6 +41,7 @@ class Kept:
     trouble: Exception | None = None
     unwritten: str = ""
     visits: list[str] = field(default_factory=list)
+    is_writing = False
 
     async def get_page(self, slug: str) -> Page | None:
         return next((page for page in await self.list_pages(99) if page.slug == slug), None)

@@ -19,6 +19,7 @@ import pytest
 from relay.descriptors import for_visitors
 from relay.stage import Draft, Stage
 from relay.web.doors import Capacity, Doors
+from relay.web.pacer import Pacer
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database
 
@@ -67,7 +68,7 @@ class Street:
 
 @asynccontextmanager
 async def street(capacity: Capacity) -> AsyncIterator[Street]:
-    one = Street(Doors(capacity, Echo))
+    one = Street(Doors(capacity, Echo, Pacer()))
     await one.doors.open("127.0.0.1", 0)
     try:
         yield one

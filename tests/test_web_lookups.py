@@ -10,6 +10,7 @@ import pytest
 
 from relay.ports import StoreError
 from relay.web.lookups import Rounds, Turns
+from relay.web.pacer import Pacer
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Slow:
 async def test_all_who_ask_while_a_look_is_under_way_are_answered_by_the_next() -> None:
     """What changed meanwhile, by whomever, is seen by everybody who asked after it."""
     slow = Slow()
-    rounds = Rounds(slow.look)
+    rounds = Rounds(slow.look, Pacer())
     first = asyncio.create_task(rounds.get("a"))
     await slow.begun.wait()
     slow.state = 1
@@ -52,7 +53,7 @@ async def test_all_who_ask_while_a_look_is_under_way_are_answered_by_the_next() 
 async def test_trouble_is_told_to_all_and_not_kept() -> None:
     slow = Slow(trouble=StoreError("gone"))
     slow.may.set()
-    rounds = Rounds(slow.look)
+    rounds = Rounds(slow.look, Pacer())
     told = await asyncio.gather(*(rounds.get(key) for key in "aab"), return_exceptions=True)
     assert all(isinstance(each, StoreError) for each in told)
     slow.trouble = None
@@ -61,7 +62,7 @@ async def test_trouble_is_told_to_all_and_not_kept() -> None:
 
 async def test_who_hangs_up_takes_the_answer_from_nobody() -> None:
     slow = Slow()
-    rounds = Rounds(slow.look)
+    rounds = Rounds(slow.look, Pacer())
     asked = [asyncio.create_task(rounds.get("a")) for _ in range(3)]
     await slow.begun.wait()
     asked[0].cancel()
@@ -71,7 +72,7 @@ async def test_who_hangs_up_takes_the_answer_from_nobody() -> None:
 
 async def test_it_can_be_stopped_while_somebody_waits() -> None:
     slow = Slow()
-    rounds = Rounds(slow.look)
+    rounds = Rounds(slow.look, Pacer())
     asked = [asyncio.create_task(rounds.get("a"))]
     await slow.begun.wait()
     asked.append(asyncio.create_task(rounds.get("b")))

@@ -39,6 +39,11 @@ from relay.ports.source import Resolved
 class Store(Protocol):
     """One method = one transaction; verbs: add get list claim save delete. All of them raise :class:`StoreError`."""
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether something is being written by this process, or waits for that."""
+        ...
+
     async def add_intakes(self, intakes: Sequence[Intake], lease: Lease, claim: Claim | None = None) -> Taken:
         """Write posts, deliveries and cursors together, and claim of the destinations that they touch.
 

@@ -75,6 +75,10 @@ class Database:
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def is_writing(self) -> bool:
+        return bool(self._writes.running)
+
     def _check(self) -> None:
         if self._place is not None and (lost := self._place.lost()):
             raise StoreLostError(lost)

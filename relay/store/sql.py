@@ -91,6 +91,10 @@ class SqlStore:
         self._token = token
         self._notices = database.notices()
 
+    @property
+    def is_writing(self) -> bool:
+        return self._db.is_writing
+
     async def add_intakes(self, intakes: Sequence[Intake], lease: Lease, claim: Claim | None = None) -> Taken:
         return await self._db.write(intake.add_intakes, intakes, lease, claim, self._token)
 

@@ -2,14 +2,13 @@
 
 Addresses are counted while a connection stands and written down nowhere. A connection that has not sent a whole request
 gives way to a new one where there is no room; aiohttp's keep-alive time-out ends it anyway. One that does not read what
-it asked for is dropped. Of what all of them bring, one piece is handed on in each turn of the event loop: however many
-visitors there are, the relay's own work waits for one of them at a time.
+it asked for is dropped. What all of them bring is handed on in the pacer's turns (:mod:`relay.web.pacer`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
 from relay.http.guard import LOCAL, Network
+from relay.web.pacer import Pacer
 
 SILENT = 10.0
 """Seconds to send a request's head, or the next request."""
@@ -24,8 +24,6 @@ STALLED = 15.0
 """Seconds in which a reader must take something of what waits for it."""
 SLOWEST = 120.0
 """Seconds in which a reader must have taken all that waits for it."""
-_BUSY, _PAUSE = 0.002, 0.001
-"""Seconds of visitors without a pause, and of the pause after them."""
 _LOOK = 1.0
 _BACKLOG = 256
 
@@ -53,14 +51,11 @@ class Figures:
 class Doors:
     """Builds the protocol of each connection. ``make`` builds aiohttp's, which does the talking."""
 
-    def __init__(self, capacity: Capacity, make: Callable[[], asyncio.BaseProtocol]) -> None:
-        self.figures = Figures()
+    def __init__(self, capacity: Capacity, make: Callable[[], asyncio.BaseProtocol], pacer: Pacer) -> None:
+        self.figures, self.pacer = Figures(), pacer
         self._capacity, self._make = capacity, make
         self._open: dict[asyncio.BaseTransport, Door] = {}  # in the order in which they came
         self._from: Counter[str] = Counter()
-        self._waiting: deque[Door] = deque()
-        self._turn: asyncio.Handle | None = None
-        self._busy_since = 0.0
         self._look: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
 
@@ -122,34 +117,6 @@ class Doors:
             if not self._from[door.place]:
                 del self._from[door.place]
             self.figures.open = len(self._open)
-
-    def wait(self, door: Door) -> None:
-        """What it brought is handed on in its turn: the relay's own work never waits for more than one request."""
-        self._waiting.append(door)
-        if self._turn is None:
-            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
-
-    def _hand_on(self) -> None:
-        """In a turn of the event loop what one visitor brought; then whatever else is ready has its turn.
-
-        Where visitors never pause, they are given pauses: the store's threads have the interpreter in these.
-        """
-        try:
-            self._waiting.popleft().hand_on()
-        finally:  # an error over one visitor's data keeps nobody else waiting
-            self._turn = self._next_turn()
-
-    def _next_turn(self) -> asyncio.Handle | None:
-        if not self._waiting:
-            self._busy_since = 0.0
-            return None
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._busy_since = self._busy_since or now
-        if now - self._busy_since < _BUSY:
-            return loop.call_soon(self._hand_on)
-        self._busy_since = 0.0
-        return loop.call_later(_PAUSE, self._hand_on)
 
     # --- making room ---
 
@@ -226,7 +193,7 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._brought:
             self.transport.pause_reading()
-            self._doors.wait(self)
+            self._doors.pacer.submit(self.hand_on)
         self._brought += data
 
     def hand_on(self) -> None:

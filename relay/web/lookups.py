@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
+from itertools import chain
 from typing import Generic, TypeVar
+
+from relay.web.pacer import Pacer
 
 _AT_ONCE = 2
 
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
+Asked = dict[K, list[asyncio.Future[V | None]]]
 
 
 class Turns:
@@ -31,21 +36,18 @@ class Rounds(Generic[K, V]):
     by any other process as well. The look that was under way may have begun before that, so nobody joins it.
     """
 
-    def __init__(self, look: Callable[[Collection[K]], Awaitable[Mapping[K, V]]]) -> None:
-        self._look = look
-        self._asked: dict[K, None] = {}
-        self._answer: asyncio.Future[Mapping[K, V]] | None = None
+    def __init__(self, look: Callable[[Collection[K]], Awaitable[Mapping[K, V]]], pacer: Pacer) -> None:
+        self._look, self._pacer = look, pacer
+        self._asked: Asked[K, V] = {}
         self._running: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V | None:
         """What it is by now; None: there is no such thing. Raises what the look raises."""
-        if self._answer is None:
-            self._answer = asyncio.get_running_loop().create_future()
-        answer = self._answer
-        self._asked[key] = None
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(key, []).append(answer)
         if self._running is None:
             self._running = asyncio.create_task(self._run(), name="look for visitors")
-        return (await asyncio.shield(answer)).get(key)
+        return await answer
 
     def stop(self) -> None:
         if self._running is not None:
@@ -53,21 +55,39 @@ class Rounds(Generic[K, V]):
 
     async def _run(self) -> None:
         try:
-            while self._answer is not None:
-                asked, answer = self._asked, self._answer
-                self._asked, self._answer = {}, None
-                try:
-                    found = await self._look(tuple(asked))
-                except Exception as error:  # noqa: BLE001 - told to those who asked
-                    answer.set_exception(error)
-                    answer.exception()  # perhaps nobody waits for it any more
-                except asyncio.CancelledError:
-                    answer.cancel()
-                    raise
-                else:
-                    answer.set_result(found)
+            while self._asked:
+                await self._pacer.turn()  # who comes before that is answered by this look as well
+                asked, self._asked = self._asked, {}
+                await self._answer(asked)
         finally:
             self._running = None
-            if self._answer is not None:  # it was stopped
-                self._answer.cancel()
-                self._asked, self._answer = {}, None
+            _cancel(self._asked)  # it was stopped
+            self._asked = {}
+
+    async def _answer(self, asked: Asked[K, V]) -> None:
+        found: Mapping[K, V] = {}
+        trouble: Exception | None = None
+        try:
+            found = await self._look(tuple(asked))
+        except Exception as error:  # noqa: BLE001 - told to those who asked
+            trouble = error
+        except asyncio.CancelledError:
+            _cancel(asked)
+            raise
+        for key, answers in asked.items():
+            for answer in answers:  # one at a time: each goes on to send a page
+                self._pacer.submit(partial(_tell, answer, found.get(key), trouble))
+
+
+def _tell(answer: asyncio.Future[V], value: V, trouble: Exception | None) -> None:
+    if answer.done():
+        return  # whoever asked has gone
+    if trouble is None:
+        answer.set_result(value)
+    else:
+        answer.set_exception(trouble)
+
+
+def _cancel(asked: Asked[K, V]) -> None:
+    for answer in chain.from_iterable(asked.values()):
+        answer.cancel()

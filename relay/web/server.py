@@ -24,6 +24,7 @@ from relay.web.cache import Cache
 from relay.web.doors import SILENT, Capacity, Doors
 from relay.web.lists import Lists
 from relay.web.lookups import Rounds
+from relay.web.pacer import Pacer
 from relay.web.pages import NOBODY, POLICY, message_page, style
 from relay.web.previews import Previews
 from relay.web.reading import Reading
@@ -92,9 +93,12 @@ class Web:
         self._store, self._site = store, site
         self._hooks = hooks or Hooks()
         self._cache = Cache(site.clock)
-        self._page_versions = Rounds[str, PageVersion](lambda slugs: self._looked_up(store.get_page_versions, slugs))
+        pacer = Pacer(lambda: store.is_writing)
+        self._page_versions = Rounds[str, PageVersion](
+            lambda slugs: self._looked_up(store.get_page_versions, slugs), pacer
+        )
         self._list_versions = Rounds[ListPart, ListVersion](
-            lambda parts: self._looked_up(store.get_list_versions, parts)
+            lambda parts: self._looked_up(store.get_list_versions, parts), pacer
         )
         serving = Serving(store=store, site=site, cache=self._cache, reading=self._reading, say=self._say)
         asking = Asking(look, patience)
@@ -103,7 +107,7 @@ class Web:
         self._visitors = VisitorLog()
         self._trouble = Trouble(log)
         self._runner: web.AppRunner | None = None
-        self._doors = Doors(capacity or Capacity(), self._connection)
+        self._doors = Doors(capacity or Capacity(), self._connection, pacer)
 
     @property
     def _base(self) -> str:
