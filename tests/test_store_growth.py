@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from relay.model import Action, Destination
 from relay.ports import State
-from relay.store import SqlStore, open_store
+from relay.store import SqlStore, engine, open_store
 from relay.store.counters import get_counts
 from relay.store.engine import connect
 from relay.store.posts import delete_old
@@ -61,10 +61,32 @@ async def test_the_files_of_a_database_shrink_when_much_is_forgotten(tmp_path: P
     await store.close()
 
 
-async def _fill_and_forget(store: SqlStore, path: Path) -> int:
-    """How large the file was in between."""
+async def test_a_file_shrinks_by_many_pages_at_a_time(tmp_path: Path) -> None:
+    """Each time is a transaction and a pause: page by page a gigabyte would take an hour."""
+    store = await open_store(f"sqlite:///{tmp_path}/relay.sqlite3")
+    await _fill(store)
+    place: tuple[datetime, int] | None = None
+    while (place := (await store._db.write(delete_old, at(30), place)).place) is not None:
+        pass
+
+    def empty(driver: Any) -> int:
+        return int(driver.execute("PRAGMA freelist_count").fetchone()[0])
+
+    before = await store._db._writes.use(empty)
+    assert before > 300
+    assert await store._db._writes.use(engine._give_back)
+    assert before - await store._db._writes.use(empty) == 100
+    await store.close()
+
+
+async def _fill(store: SqlStore) -> None:
     noise = "".join(map(chr, range(0x4E00, 0x4E00 + 9000)))  # no two alike: it is not packed away
     await publish(store, *(post(number, body=text(noise)) for number in range(MANY)), to=())
+
+
+async def _fill_and_forget(store: SqlStore, path: Path) -> int:
+    """How large the file was in between."""
+    await _fill(store)
     await publish(store, post(MANY), to=(), now=60)
     await store.save_checkpoint()
     size = path.stat().st_size  # noqa: ASYNC240 - a test may wait for its disk

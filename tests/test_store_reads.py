@@ -174,6 +174,28 @@ async def test_a_log_that_grew_long_is_begun_anew(sqlite_url: str, monkeypatch: 
     await store.close()
 
 
+async def test_a_long_log_is_brought_into_the_file_while_others_write(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No commit does it, which would hold up all that comes after it."""
+    monkeypatch.setattr(engine, "LONG_LOG", 100_000)
+    store = await open_store(sqlite_url)
+    place = store._db._place
+    assert place is not None
+    over = threading.Event()
+    busy = asyncio.ensure_future(store._db._logs.use(lambda _: over.wait(30)))  # a disk that takes its time
+    number = 0
+    while place.log_size < 500_000:
+        await publish(store, post(number := number + 1))
+    over.set()
+    assert await busy
+    longest = place.log_size
+    async with asyncio.timeout(30):
+        while place.log_size > longest / 2:
+            await publish(store, post(number := number + 1))
+    await store.close()
+
+
 # --- a database that another program has locked ---
 
 

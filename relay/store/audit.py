@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from relay.model import Destination
 from relay.ports import Audit, By
@@ -26,6 +26,12 @@ def list_audit(connection: Connection, limit: int, destination: Destination | No
     ]
 
 
-def delete_audit(connection: Connection, before: datetime) -> None:
-    """Who did what is forgotten with the posts of that time."""
-    connection.execute(delete(audit).where(audit.c.at < before))
+_oldest = select(audit.c.id, audit.c.at).order_by(audit.c.id).limit(500).subquery()
+_FORGET = delete(audit).where(
+    audit.c.id.in_(select(_oldest.c.id).where(_oldest.c.at < bindparam("before", type_=audit.c.at.type)))
+)
+
+
+def delete_audit(connection: Connection, before: datetime) -> int:
+    """Forget some of what was done in the time of posts that are forgotten; 0 once there is no more."""
+    return connection.execute(_FORGET, {"before": before}).rowcount

@@ -35,8 +35,12 @@ T = TypeVar("T")
 _POSTGRESQL_WRITERS = 4
 _READERS = (1, 2, 1)
 """Threads, each with a connection, that look rows up, that read threads and lists, that scan tables."""
-LONGEST_LOG = 128 * 2**20
-"""Bytes of SQLite's write-ahead log; see :meth:`Database._shorten_log`. By itself it stays at a quarter of that."""
+LONG_LOG, LONGEST_LOG = 32 * 2**20, 128 * 2**20
+"""Bytes of SQLite's write-ahead log; see :meth:`Database._tend_log` and :meth:`Database._shorten_log`.
+
+Every checkpoint writes the same pages again: rarer ones, at 32 MB of log, make intake a fifth faster.
+"""
+_FEW_PAGES, _ROUNDS, _LOG_PAUSE = 250, 5, 0.1
 _INCREMENTAL = 2
 """The kind of SQLite's auto_vacuum in which empty pages are given back when that is asked for."""
 _GIVES_BACK = f"PRAGMA auto_vacuum = {_INCREMENTAL}"
@@ -67,7 +71,9 @@ class Database:
         self._looks, self._reads, self._scans = (
             self._writes if in_memory else make(size, reads=True) for size in _READERS
         )
-        self._look_again = 0.0
+        self._logs = make(1, reads=True)
+        self._tending: asyncio.Task[None] | None = None
+        self._look_again = self._tend_again = 0.0
         self.trouble = ""
         """Why the last transaction that wanted to write could not; empty: it could."""
 
@@ -92,6 +98,7 @@ class Database:
             raise
         self.trouble = ""
         await self._shorten_log()
+        self._tend_log()
         return answer
 
     async def look_up(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
@@ -143,6 +150,28 @@ class Database:
         while self._is_sqlite and await self._writes.use(_give_back):  # noqa: ASYNC110 - a pause, no waiting
             await asyncio.sleep(pause)
 
+    def _tend_log(self) -> None:
+        """Begin to bring a log that has grown long into the file, beside what is written meanwhile.
+
+        A commit that did so itself, as SQLite has it, would hold up all that comes after it for most of a second.
+        """
+        long = self._place is not None and self._place.log_size >= LONG_LOG
+        if long and self._tending is None and time.monotonic() >= self._tend_again and not self._closed:
+            self._tending = asyncio.create_task(self._bring_in(), name="write-ahead log")
+
+    async def _bring_in(self) -> None:
+        try:
+            with suppress(StoreError):  # the next write tells of it
+                known = 0
+                for _ in range(_ROUNDS):
+                    pages = await self._logs.use(_checkpoint)
+                    if pages - known <= _FEW_PAGES:
+                        break
+                    known = pages
+                await self._writes.use(_checkpoint)  # the few that came meanwhile: then the next write begins it anew
+        finally:
+            self._tending, self._tend_again = None, time.monotonic() + _LOG_PAUSE
+
     async def _shorten_log(self) -> None:
         """SQLite begins its log anew when nobody reads in it. Where there is always somebody, readers wait a moment."""
         if self._place is None or self._place.log_size < LONGEST_LOG or time.monotonic() < self._look_again:
@@ -170,10 +199,15 @@ class Database:
         """Let go of the database. What runs has so long to end, then it is undone. A second call does nothing."""
         if not self._closed:
             self._closed = True
+            if self._tending is not None:
+                self._tending.cancel()
+                await asyncio.wait([self._tending])
             await asyncio.to_thread(self._shut, within.total_seconds())
 
     def _shut(self, within: float) -> None:
-        close([self._scans, self._reads, self._looks, self._writes], within)  # the last one leaves no log behind
+        close(
+            [self._logs, self._scans, self._reads, self._looks, self._writes], within
+        )  # the last one leaves no log behind
         self._engine.dispose()
         if self._lock:
             self._lock.close()
@@ -182,6 +216,12 @@ class Database:
 def _write_anew(driver: Any) -> None:
     driver.execute(_GIVES_BACK).close()
     driver.execute("VACUUM").close()
+
+
+def _checkpoint(driver: Any) -> int:
+    """Bring what is in the log into the file, while others read and write; how many pages it had when that began."""
+    _, pages, _ = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 def _truncate_log(driver: Any) -> bool:
@@ -199,7 +239,7 @@ def _give_back(driver: Any) -> bool:
     )
     if kind != _INCREMENTAL or free <= max(_SPARE, (pages - free) // 10):
         return False
-    driver.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+    driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")  # execute() would cut off one page alone
     return True
 
 
@@ -269,8 +309,10 @@ def _sqlite(url: URL, busy_timeout: timedelta) -> Engine:
             connection.cursor().execute("PRAGMA synchronous = NORMAL")
             connection.cursor().execute("PRAGMA foreign_keys = ON")
             connection.cursor().execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
-            # Every checkpoint writes the same pages again: rarer ones, at 32 MB of log, make intake a fifth faster.
-            connection.cursor().execute("PRAGMA wal_autocheckpoint = 8000")
+            connection.cursor().execute(
+                "PRAGMA journal_size_limit = 0"
+            )  # a log that is begun anew is as long as it says
+            connection.cursor().execute("PRAGMA wal_autocheckpoint = 16000")  # where nobody was quicker (_tend_log)
             _tighten(connection)
         except BaseException:
             connection.close()

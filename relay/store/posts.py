@@ -42,7 +42,7 @@ def claim_rechecks(connection: Connection, source: str, lease: Lease, limit: int
 
 
 _POSTS_AT_ONCE = 50
-_SLICE = timedelta(milliseconds=20)
+_SLICE = timedelta(milliseconds=10)
 _mate = posts.alias("mate")
 _before = bindparam("before", type_=posts.c.seen.type)
 

@@ -350,7 +350,8 @@ class SqlStore:
             await asyncio.sleep(_PAUSE)
         await self._db.write(counters.gather_counts)
         await self._db.shrink(_PAUSE)
-        await self._db.write(audit.delete_audit, before)
+        while await self._db.write(audit.delete_audit, before):  # noqa: ASYNC110 - a pause, no waiting
+            await asyncio.sleep(_PAUSE)
         await self._db.write(notes.delete_notes, before)
         await self._db.write(requests.delete_requests, before)
         return total
