@@ -120,8 +120,10 @@ class Outbox:
     async def stop(self, grace: timedelta) -> None:
         """Let what is in flight land within ``grace``; what does not is left for the next start as interrupted."""
         self._stopping = True
-        if self._flights:
-            await asyncio.wait(self._flights, timeout=grace.total_seconds())
+        loop = asyncio.get_running_loop()
+        until = loop.time() + grace.total_seconds()
+        while self._flights and (left := until - loop.time()) > 0:  # a write under way may begin some more
+            await asyncio.wait(self._flights, timeout=left)
         await end(*self._flights)
         await self._settlements.stop()
 
@@ -247,8 +249,8 @@ class Outbox:
 
     async def _attempt(self, adapter: Adapter, delivery: Delivery, until: datetime) -> Outcome:
         left = min(self.timeout, until - self.tenure.clock())
-        if left <= timedelta(0):  # this process, or the database, stood still for that long
-            return TryLater("its lease lapsed before it was tried", paced=True)
+        if left < self.timeout / 2:  # something stood still; cut short, nobody would know what came of it
+            return TryLater("its lease was as good as over before it was tried", paced=True)
         try:
             async with asyncio.timeout(left.total_seconds()):
                 return await adapter.deliver(_brief(delivery))
@@ -279,6 +281,18 @@ class Outbox:
                 log.error("a destination is paused", destination=destination, reason=outcome.reason)
 
     async def _write(self, landings: Sequence[_Landing]) -> None:
+        try:
+            await self._settle(landings)
+        except Exception:
+            if len(landings) > 1:  # one of them is poison: let the others through, or they would be sent again
+                for landing in landings:
+                    await self._write([landing])
+                return
+            [(settlement, flight)] = landings
+            log.exception("what came of a delivery cannot be kept as it was told", delivery=settlement.delivery)
+            await self._settle([_Landing(_plain(settlement), flight)])
+
+    async def _settle(self, landings: Sequence[_Landing]) -> None:
         settlements = [landing.settlement for landing in landings]
 
         async def act() -> tuple[Sequence[Delivery], datetime]:
@@ -293,6 +307,13 @@ class Outbox:
             if settlement.due > now:
                 self._expect(settlement.due)
         self._look_if_blind()
+
+
+def _plain(settlement: Settlement) -> Settlement:
+    """The same without what no database keeps as text."""
+    reason, pause = ascii(settlement.reason)[1:-1], ascii(settlement.pause)[1:-1]
+    messages = tuple(one for one in settlement.messages if one.isprintable())
+    return replace(settlement, reason=reason, pause=pause, messages=messages, moved=None)
 
 
 def _brief(delivery: Delivery) -> Delivery:

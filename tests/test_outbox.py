@@ -38,6 +38,7 @@ from relay.ports import (
     State,
     Store,
     StoreError,
+    Taken,
     TryLater,
     Unknown,
     Wish,
@@ -346,6 +347,58 @@ async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> No
     async with running(Moody(), adapter):  # type: ignore[arg-type]  # a store but for one method
         await until(store, sent=2)
     assert len(adapter.delivered) == 2
+
+
+async def test_an_outcome_that_no_database_keeps_keeps_back_no_other_one(store: Store) -> None:
+    """A platform's own words are quoted, and JSON may hold half a character; what was sent would be sent again."""
+    broken = "\ud83d is no emoji"
+    answers: list[Outcome] = [Refused(broken), Sent((MessageId("1"),)), Gone(broken), Sent((MessageId(broken),))]
+    adapter = FakeAdapter(answers=answers)
+    await want(store, [1], *(f"fake:{number}" for number in range(4)))
+    async with running(store, adapter):
+        await until(store, failed=1, sent=2, due=1)
+    assert len(adapter.delivered) == 4
+    assert [one.paused for one in await store.list_destinations() if one.paused] == ["\\ud83d is no emoji"]
+
+
+class Slow(FakeAdapter):
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        await asyncio.sleep(0.1)
+        return await super().deliver(delivery)
+
+
+async def test_an_attempt_is_not_begun_in_the_last_moments_of_its_lease(store: Store) -> None:
+    """It would be cut short, nobody would know what came of it, and here the policy is to drop that."""
+    adapter = Slow(limits=Limits(on_unknown="skip"))
+    await want(store, [1], "fake:a")
+    claimed = await store.claim_deliveries(Claim(adapters=("fake",), limit=1), tenure().leased())
+    async with running(store, adapter) as outbox:
+        outbox.take(Taken(deliveries=tuple(claimed), until=datetime.now(UTC) + timedelta(milliseconds=50)))
+        await until(store, sent=1)
+
+
+async def test_what_the_last_write_begins_has_the_grace_as_well(store: Store) -> None:
+    class Writing:
+        def __init__(self) -> None:
+            self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        async def save_settlements(self, *args: object) -> object:
+            self.begun.set()
+            await self.go_on.wait()
+            return await store.save_settlements(*args)  # type: ignore[arg-type]  # handed through
+
+    adapter, writing = Slow(), Writing()
+    await want(store, [1], "fake:a", "fake:b")
+    async with running(writing, adapter, concurrency=1) as outbox:  # type: ignore[arg-type]  # a store but for one method
+        await writing.begun.wait()
+        stopping = asyncio.create_task(outbox.stop(timedelta(seconds=10)))
+        await asyncio.sleep(0)
+        writing.go_on.set()
+        await stopping
+    assert (await store.get_counts()).deliveries == {(Action.SEND, State.SENT): 2}
 
 
 async def test_stopping_lets_land_what_is_in_flight_and_leaves_the_rest(store: Store) -> None:
