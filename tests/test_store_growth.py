@@ -21,10 +21,11 @@ from relay.ports import State
 from relay.store import SqlStore, engine, open_store
 from relay.store.counters import get_counts
 from relay.store.engine import connect
+from relay.store.feeds import get_next_poll
 from relay.store.posts import delete_old
 from relay.store.tables import deliveries, posts, tallies
 from relay.testing import post, text
-from tests.store_cases import HALL, ROOM, at, claim, delete, edit, lease, publish, settled, uri
+from tests.store_cases import HALL, ROOM, at, claim, delete, edit, feed, lease, publish, settled, uri
 from tests.test_store_folds import DIGEST, bring, carry, subscribe
 from tests.test_store_open import SOON
 
@@ -256,6 +257,25 @@ async def test_claims_counts_and_the_next_to_forget_read_no_delivery_that_is_set
         )
     ]
     assert len(waiting) >= 3, "the claim, its end, and the counts"
+
+
+async def test_of_overdue_feeds_only_the_first_are_read_and_of_the_others_none(sqlite_url: str) -> None:
+    """However many are overdue, nothing is sorted, and the next one is found by indexes."""
+    store = await open_store(sqlite_url)
+    for address in ("#a", "#b", "#c"):
+        await feed(store, address, claimed=False)
+    said: list[str] = []
+    await store._db.write(lambda connection: _driver(connection).set_trace_callback(said.append))
+    assert [one.address for one in await store.claim_feeds(["fake", "other"], lease(), 2)] == ["#a", "#b"]
+    await store._db.write(get_next_poll, ["fake", "other"])
+    await store._db.write(lambda connection: _driver(connection).set_trace_callback(None))
+    plans = [step for one in said if one.startswith("SELECT") for step in await store._db.read(_plan, one)]
+    await store.close()
+    by_index = [step for step in plans if "feeds" in step]
+    assert len(by_index) == 5
+    assert not [step for step in plans if "TEMP B-TREE" in step]
+    assert "SEARCH feeds USING INDEX ix_feeds_leased (leased_until>?)" in by_index
+    assert sum("ix_feeds_due (source=? AND" in step for step in by_index) == 4
 
 
 def _plan(connection: Connection, statement: str) -> list[str]:

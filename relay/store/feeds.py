@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, or_, select, update
 
 from relay.model import Feed, FeedId
 from relay.ports import FeedState, Intake, Lease
@@ -17,12 +17,12 @@ _FEED = (feeds.c.id, feeds.c.source, feeds.c.address, feeds.c.cursor, feeds.c.se
 _now = bindparam("now", type_=feeds.c.next_poll.type)
 _limit = bindparam("limit", type_=BigInteger)
 
-_DUE = Query(
-    select(*_FEED)
+_DUE = Query(  # of one source: so they come first in the index, however many are overdue
+    select(*_FEED, feeds.c.next_poll)
     .where(
         feeds.c.next_poll <= _now,
         or_(feeds.c.leased_until.is_(None), feeds.c.leased_until <= _now),
-        among(feeds.c.source, "sources"),
+        feeds.c.source == bindparam("source"),
     )
     .order_by(feeds.c.next_poll, feeds.c.id)
     .limit(_limit)
@@ -53,8 +53,13 @@ _NEXT_FREE = (  # of one source: so it is the first in the index
     .order_by(feeds.c.next_poll)
     .limit(1)
 )
-_NEXT_LEASED = select(func.min(feeds.c.leased_until)).where(
-    feeds.c.leased_until.is_not(None), feeds.c.next_poll.is_not(None), among(feeds.c.source, "sources")
+_NEXT_LEASED = (  # by the index of what is leased; that of the sources would lead through all of their feeds
+    select(feeds.c.leased_until)
+    .where(
+        feeds.c.leased_until.is_not(None), feeds.c.next_poll.is_not(None), among(feeds.c.source.concat(""), "sources")
+    )
+    .order_by(feeds.c.leased_until)
+    .limit(1)
 )
 _HELD = Query(
     select(feeds.c.id, feeds.c.cursor, feeds.c.seeded)
@@ -69,7 +74,8 @@ _SOME = Query(_STATE.where(among(feeds.c.id, "ids")))
 
 
 def claim_feeds(connection: Connection, sources: Sequence[str], lease: Lease, limit: int) -> list[Feed]:
-    rows = _DUE(connection, sources=sources, now=lease.now, limit=limit)
+    due = (row for source in sources for row in _DUE(connection, source=source, now=lease.now, limit=limit))
+    rows = sorted(due, key=lambda row: (row.next_poll, row.id))[:limit]
     if rows:
         _LEASE(connection, ids=[row.id for row in rows], owner=lease.owner, until=lease.until)
     return [_feed(row) for row in rows]
