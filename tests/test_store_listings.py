@@ -212,3 +212,23 @@ async def test_a_no_to_lists_at_the_end_of_a_long_thread_counts_in_a_digest(stor
     page = next(page for page in leaf.pages if page.root == uri(1))
     assert len(page.posts) == 20
     assert showing(page, Audience.RECIPIENTS, timedelta(0), NOON) is Showing.LINK
+
+
+async def test_a_digest_goes_on_at_a_mark_that_is_no_page_s_name(store: Store) -> None:
+    """Its address may be passed on, and not all of its threads have pages that were meant for whoever has it."""
+    here = await subscribe(store, Manner())
+    shy = replace(author(), discoverable=None)
+    await bring(store, *(post(n, author=shy) for n in range(1, 9)), to=here, allowance=Allowance(30, 2))
+    [*_, fold] = await carry(store)
+    found, after = [], ""
+    for _ in range(3):
+        leaf = await store.list_folded(fold.page, 2, after)
+        assert leaf
+        found += [page.root for page in leaf.pages]
+        after = leaf.older
+        assert after == "" or await store.get_page(after) is None
+    assert (found, after) == ([uri(n) for n in range(8, 2, -1)], "")
+    page = await store.get_page_of(uri(5))
+    assert page
+    for wrong in (page.slug, "elsewhere"):
+        assert await store.list_folded(fold.page, 2, wrong) is None

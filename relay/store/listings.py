@@ -49,7 +49,7 @@ def _leaf(connection: Connection, part: ListPart) -> Leaf | None:
     if rows is None:
         return None
     pages = beginnings_of(connection, [row.root for row in rows[: part.limit]])
-    return Leaf(pages=tuple(pages), older=older(rows, part.limit))
+    return Leaf(pages=tuple(pages), older=older(rows, part))
 
 
 def save_visit(connection: Connection, slug: str, now: datetime, asked: bool) -> None:  # noqa: FBT001 - called by position across threads

@@ -1,7 +1,8 @@
 """What pages and lists are by now, without what they show: a look that is made for every visitor, so it reads little.
 
 The threads of a list are found here for its page, too. Each query walks one index from where the page begins and stops
-where it ends; the places of a list are named by slugs, which tell a reader nothing.
+where it ends. The place where a list goes on is named by the page that is shown there; in a fold, which shows of some
+threads no page, by a hash of it: a post's number would tell how many were kept and not shown.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy import BigInteger, BindParameter, Connection, Text, and_, bindpa
 
 from relay.ports import ListKind, ListPart, ListVersion, PageVersion
 from relay.store.counters import get_stops
+from relay.store.keyed import short
 from relay.store.rows import Query, Record, among
 from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
 from relay.store.tags import PUBLIC, PUBLIC_TAGS
@@ -87,6 +89,12 @@ _FOLLOWED = Query(
     .where(subscription_tags.c.subscription.in_(_public))
     .order_by(subscription_tags.c.tag)
 )
+_FOLD_PLACES = Query(
+    select(posts.c.id, posts.c.slug)
+    .select_from(folded)
+    .join(posts, posts.c.id == folded.c.post)
+    .where(folded.c.fold == bindparam("fold", type_=BigInteger))
+)
 _FOLD = Query(select(folds.c.id, folds.c.topic).where(folds.c.slug == bindparam("slug", type_=Text)))
 _PLACE = Query(
     select(
@@ -110,7 +118,7 @@ def get_list_versions(connection: Connection, parts: Collection[ListPart]) -> di
     return {
         part: ListVersion(
             pages=tuple(_version(row, stops) for row in rows[: part.limit]),
-            older=older(rows, part.limit),
+            older=older(rows, part),
             about=_about(connection, part),
         )
         for part, rows in there
@@ -143,6 +151,8 @@ def list_followed(connection: Connection) -> Sequence[str]:
 
 def threads_of(connection: Connection, part: ListPart) -> list[Record] | None:
     """The threads in a part of a list, and one more where there are more; None: there is no such list, or place."""
+    if part.kind is ListKind.FOLD:
+        return _in_fold(connection, part)
     place = _place(connection, part.after) if part.after else None
     if part.after and place is None:
         return None
@@ -153,22 +163,32 @@ def threads_of(connection: Connection, part: ListPart) -> list[Record] | None:
             return _by_author(connection, part, place)
         case ListKind.TAG:
             return _TAGGED(connection, tag=part.name, after=place.id if place else _LAST, limit=part.limit + 1)
-        case ListKind.FOLD:
-            [fold, *_] = _FOLD(connection, slug=part.name) or [None]
-            if fold is None:
-                return None
-            return _FOLDED(connection, fold=fold.id, after=place.id if place else _LAST, limit=part.limit + 1)
 
 
-def older(rows: Sequence[Record], limit: int) -> str:
-    """The mark at which such a list goes on: the name of the page of the last that is shown. Empty: it does not."""
-    return str(rows[limit - 1].slug) if len(rows) > limit else ""
+def older(rows: Sequence[Record], part: ListPart) -> str:
+    """The mark at which such a list goes on, which names the last that is shown. Empty: it does not."""
+    return _mark(part, rows[part.limit - 1].slug) if len(rows) > part.limit else ""
+
+
+def _mark(part: ListPart, slug: str) -> str:
+    return short(f"{part.name} {slug}") if part.kind is ListKind.FOLD else slug
 
 
 def get_topic(connection: Connection, fold: str) -> str:
     """What a fold is about."""
     [found] = _FOLD(connection, slug=fold)
     return str(found.topic)
+
+
+def _in_fold(connection: Connection, part: ListPart) -> list[Record] | None:
+    [fold, *_] = _FOLD(connection, slug=part.name) or [None]
+    if fold is None:
+        return None
+    after = _LAST
+    if part.after:
+        there = _FOLD_PLACES(connection, fold=fold.id)
+        after = next((row.id for row in there if _mark(part, row.slug) == part.after), 0)
+    return _FOLDED(connection, fold=fold.id, after=after, limit=part.limit + 1) if after else None
 
 
 def _by_author(connection: Connection, part: ListPart, place: Record | None) -> list[Record] | None:
