@@ -6,13 +6,14 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from urllib.parse import urljoin
 
 import pytest
+from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from relay.model import Removed
@@ -314,6 +315,23 @@ class Stuck(Kept):
         raise AssertionError
 
 
+class Slow(Kept):
+    """A store that looks pages up once it ``may``, and never ends to write a visit."""
+
+    def __init__(self, pages: Sequence[Page]) -> None:
+        super().__init__(pages)
+        self.asked, self.may = asyncio.Event(), asyncio.Event()
+
+    async def save_visit(self, slug: str, now: datetime, *, asked: bool = False) -> None:
+        await super().save_visit(slug, now, asked=asked)
+        await asyncio.Event().wait()
+
+    async def get_page_versions(self, slugs: Collection[str]) -> Mapping[str, PageVersion]:
+        self.asked.set()
+        await self.may.wait()
+        return await super().get_page_versions(slugs)
+
+
 async def test_it_stops_within_a_second_while_a_reader_waits() -> None:
     store = Stuck()
     web = Web(cast(Store, store), None, Site(name="Chaski Wasi"))
@@ -327,6 +345,36 @@ async def test_it_stops_within_a_second_while_a_reader_waits() -> None:
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+async def test_who_waits_as_it_stops_is_answered_where_that_is_a_matter_of_a_moment() -> None:
+    slow = Slow([page()])
+    web = Web(cast(Store, slow), None, Site(name="Chaski Wasi"))
+    await web.start("127.0.0.1", 0)
+    async with ClientSession() as session:
+        asking = asyncio.create_task(session.get(f"{web.url}/t/{SLUG}"))
+        await slow.asked.wait()
+        stopping = asyncio.create_task(web.stop())
+        while web.url:  # it still listens
+            await asyncio.sleep(0)
+        slow.may.set()
+        answer = await asking
+        assert answer.status == 200
+        await stopping
+
+
+async def test_of_all_who_read_a_page_one_visit_is_written_at_a_time() -> None:
+    """Else they would fill the queue of a store that is locked, before all that the relay has to write."""
+    slow = Slow([page(), page(post(8), slug="other")])
+    slow.may.set()
+    web = Web(cast(Store, slow), None, Site(name="Chaski Wasi"))
+    await web.start("127.0.0.1", 0)
+    async with ClientSession() as session:
+        for path in (f"/t/{SLUG}", f"/t/{SLUG}.md", f"/t/{SLUG}", "/t/other"):
+            async with session.get(web.url + path) as answer:
+                assert answer.status == 200
+    await web.stop()
+    assert slow.visits == [SLUG, "other"]
 
 
 async def test_stopping_twice_or_before_the_start_does_nothing() -> None:

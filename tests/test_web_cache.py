@@ -113,6 +113,15 @@ async def test_what_has_run_out_or_is_not_to_be_kept_is_made_anew() -> None:
     assert cache.size == 10
 
 
+async def test_what_has_run_out_leaves_the_memory_when_it_is_asked_for() -> None:
+    now = NOON
+    cache = Cache(lambda: now)
+    await cache.get("a", 1, "", Maker(until=NOON))
+    now += timedelta(days=1)
+    await cache.get("a", 1, "", Maker(keep=False))
+    assert cache.size == 0
+
+
 async def test_what_nobody_asks_for_leaves_the_memory_within_a_minute() -> None:
     now = 0.0
     cache, maker = Cache(clock=lambda: now), Maker()

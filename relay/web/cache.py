@@ -66,6 +66,8 @@ class Cache:
             body = kept.bodies.get(variant)
             if body is not None and (body.until is None or self._now() <= body.until):
                 return body
+            if body is not None:  # perhaps there is nothing to be kept in its place
+                self.drop(subject)
         flight = subject, version, variant
         task = self._making.get(flight)
         if task is None:

@@ -92,7 +92,7 @@ class Lists:
             return body(privacy_page(self._site, language=known, root=root), "text/html")
 
         variant = known, root, tuple(self._site.accounts())
-        return send(request, await self._cache.get("privacy", "", variant, make))
+        return send(request, await self._cache.get(("privacy",), "", variant, make))  # a text would be a thread's slug
 
     async def _answer(
         self, request: web.Request, part: ListPart, make: Callable[[ListPart, _Way], Awaitable[Body]]

@@ -151,12 +151,12 @@ class Web:
     async def stop(self) -> None:
         """Let answers under way go out for a moment, then close; nothing happens where it does not run."""
         self._threads.stop()
-        self._page_versions.stop()
-        self._list_versions.stop()
         self._doors.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self._page_versions.stop()
+        self._list_versions.stop()
         self._cache.stop()
 
     def _application(self) -> web.Application:

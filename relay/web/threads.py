@@ -59,13 +59,11 @@ class Asking:
         return True
 
     async def ask(self, page: Page) -> None:
-        """Returns once it answered, failed, or takes too long: the reader goes on without it, the next one sees it."""
+        """Returns once it answered, failed, takes too long, or is stopped: the reader goes on without it."""
         task = asyncio.create_task(self._ask(page), name="look at a page")
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience.total_seconds()):
-                await asyncio.shield(task)
+        await asyncio.wait([task], timeout=self._patience.total_seconds())
 
     async def _ask(self, page: Page) -> None:
         try:
@@ -85,7 +83,8 @@ class Threads:
         self._take, self._layouts = serving.turns.take, serving.layouts
         self._reading, self._say = serving.reading, serving.say
         self._versions, self._asking, self._previews = versions, asking, previews
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[str, asyncio.Task[None]] = {}
+        """Those that are being written, by the page."""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -97,7 +96,7 @@ class Threads:
 
     def stop(self) -> None:
         self._asking.stop()
-        for task in self._visits:
+        for task in self._visits.values():
             task.cancel()
 
     # --- answers ---
@@ -188,13 +187,12 @@ class Threads:
     # --- visits ---
 
     def _note_visit(self, slug: str, visited: datetime | None) -> None:
-        """A page that is read stays; once a day is often enough to know."""
+        """A page that is read stays; once a day is often enough to know. However many read it, one of them is noted."""
         now = self._site.clock()
-        if visited is not None and now - visited < timedelta(days=1):
+        if slug in self._visits or (visited is not None and now - visited < timedelta(days=1)):
             return
-        visit = asyncio.create_task(self._visit(slug, now), name="visit")
-        self._visits.add(visit)
-        visit.add_done_callback(self._visits.discard)
+        visit = self._visits[slug] = asyncio.create_task(self._visit(slug, now), name="visit")
+        visit.add_done_callback(lambda _: self._visits.pop(slug))
 
     async def _visit(self, slug: str, now: datetime) -> None:
         with suppress(StoreError):  # the next reader is a visit too
