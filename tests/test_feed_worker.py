@@ -16,7 +16,7 @@ from relay.sources import feed_process
 from relay.sources.feed_changes import Changes, Known, find_changes
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_process import Answer
-from relay.sources.feed_worker import LARGE, TURN, FeedWorker, _taken_up
+from relay.sources.feed_worker import LARGE, TURN, FeedWorker, NotStartedError, _taken_up
 from tests.feed_samples import FEEDS, NOW, URL, rss
 
 GOOD = b"<rss version='2.0'><channel><title>T</title><item><guid>1</guid></item></channel></rss>"
@@ -150,6 +150,34 @@ async def test_a_cancelled_parse_leaves_no_process_behind() -> None:
         await parsing
     assert process
     assert process.poll() is not None
+
+
+async def started(worker: FeedWorker) -> subprocess.Popen[bytes]:
+    """The process that has been begun, and has not said yet that it can be asked."""
+    async with asyncio.timeout(30):
+        while (process := worker._ordinary._process) is None:
+            await asyncio.sleep(0)
+    return process
+
+
+async def test_who_is_cancelled_while_a_process_starts_leaves_none_behind() -> None:
+    worker = FeedWorker()
+    parsing = asyncio.create_task(worker.read(GOOD, known()))
+    process = await started(worker)
+    parsing.cancel()
+    await asyncio.gather(parsing, return_exceptions=True)
+    assert process.poll() is not None
+    assert await title(worker, GOOD)
+
+
+async def test_a_process_that_does_not_start_is_no_fault_of_the_document() -> None:
+    worker = FeedWorker()
+    parsing = asyncio.create_task(worker.read(GOOD, known(), "good"))
+    (await started(worker)).kill()
+    with pytest.raises(NotStartedError):
+        await parsing
+    assert await worker.read(GOOD, known(), "good")
+    assert worker._slow._process is None
 
 
 async def test_a_process_that_was_killed_is_replaced() -> None:

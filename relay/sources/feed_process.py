@@ -51,8 +51,9 @@ def ask(questions: IO[bytes], answers: IO[bytes], question: Question, body: byte
     questions.write(_SIZES.pack(len(head), len(body)) + head)
     questions.write(body)
     questions.flush()
-    size, news = _SIZES.unpack(_take(answers, _SIZES.size))
-    return msgspec.json.decode(_take(answers, size), type=Answer), _take(answers, news)
+    sizes = _SIZES.unpack(_take(answers, _SIZES.size))
+    answer, news = (_take(answers, size) for size in sizes)  # all of it, or the next answer would begin in this one
+    return msgspec.json.decode(answer, type=Answer), news
 
 
 def _take(pipe: IO[bytes], size: int) -> bytes:

@@ -14,11 +14,11 @@ import sys
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 import msgspec
 
@@ -43,7 +43,15 @@ LARGE = 1_000_000
 TURN = 100_000
 """Bytes of news that are taken up in one turn of the event loop: half a millisecond."""
 
+STARTED = 120.0
+"""Seconds within which a process starts, however busy the machine is."""
+
+T = TypeVar("T")
 _NEWS = msgspec.msgpack.Decoder(Change)
+
+
+class NotStartedError(Exception):
+    """There is no process to read with. That is the machine's fault, and no document's."""
 
 
 class FeedWorker:
@@ -64,7 +72,7 @@ class FeedWorker:
         """What the document says that is not known (:func:`relay.sources.feed_changes.find_changes`).
 
         None where that takes too long or too much memory, or breaks the parser. ``name`` is the feed's: where its last
-        document was slow the next one does not begin among the quick ones.
+        document was slow the next one does not begin among the quick ones. Raises :class:`NotStartedError`.
         """
         answer = await self._asked(body, known, name)
         if answer is None:
@@ -119,10 +127,11 @@ class _Parser:
 
     def __init__(self) -> None:
         self._turn = Places(1)
-        self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="feeds"
-        )  # those that all share may be waiting for names
+        # of its own: the threads that all share may be waiting for names
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feeds")
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: Callable[[], object] = lambda: None
+        """Ends the process, once."""
 
     async def ask(
         self, question: Question, body: bytes, ahead: float = 0.0
@@ -137,12 +146,13 @@ class _Parser:
             self._turn.leave()
 
     async def _ask(self, question: Question, body: bytes) -> tuple[Answer, bytes] | None:
-        if self._process is None or self._process.poll() is not None:
-            self._process = await asyncio.to_thread(self._start)
         try:
+            process = self._running()
+            if process is None:  # its start is no part of the time of a document
+                async with asyncio.timeout(STARTED):
+                    process = await self._in_thread(self._start)
             async with asyncio.timeout(question.longest):
-                ask = partial(feed_process.ask, *_pipes(self._process), question, body)
-                return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+                return await self._in_thread(partial(feed_process.ask, *_pipes(process), question, body))
         except (OSError, EOFError):
             await asyncio.to_thread(self._stop)
             return None
@@ -150,17 +160,27 @@ class _Parser:
             self._stop()
             raise
 
+    def _in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """One thing at a time: a start that nobody waits for any more is over before the next one."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        return self._process if self._process is not None and self._process.poll() is None else None
+
     def _start(self) -> subprocess.Popen[bytes]:
-        if self._process:
+        if process := self._running():  # whoever had it started was cancelled
+            return process
+        self._stop()
+        command = [sys.executable, "-P", "-m", feed_process.__name__]
+        pipe, apart = subprocess.PIPE, True  # Ctrl-C is for the relay
+        try:
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=apart)  # noqa: S603 - our own
+        except OSError as error:
+            raise NotStartedError(f"the process that reads feeds does not start: {error}") from error
+        self._process, self._end = process, weakref.finalize(self, _end, process)
+        if _pipes(process)[1].read(len(feed_process.READY)) != feed_process.READY:
             self._stop()
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", feed_process.__name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the relay
-        )
-        self._end = weakref.finalize(self, _end, process)
-        _pipes(process)[1].read(len(feed_process.READY))  # its start is no part of the time of a document
+            raise NotStartedError("the process that reads feeds ended before it had started")
         return process
 
     def _stop(self) -> None:
