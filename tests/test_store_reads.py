@@ -276,6 +276,25 @@ async def test_closing_ends_what_would_not_end(store_url: str, kind: str) -> Non
     await store.close()
 
 
+async def test_what_was_written_as_the_store_closed_is_no_error_and_a_long_log_none_either(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LONGEST_LOG", 1)
+    store = await open_store(sqlite_url)
+    await store.save_note("a", "b", "first", at(9))
+    writing = asyncio.create_task(store.save_note("a", "b", "kept", at(9)))
+    await asyncio.sleep(0)
+    await store.close()
+    await writing
+    with pytest.raises(StoreError, match="is closed"):
+        await store.save_checkpoint()
+    with pytest.raises(StoreError, match="is closed"):
+        await store.get_counts()
+    store = await open_store(sqlite_url)
+    assert await store.get_note("a", "b", at(0)) == "kept"
+    await store.close()
+
+
 async def test_closing_a_locked_file_writes_nothing_of_what_was_not_written(sqlite_url: str) -> None:
     store = await open_store(sqlite_url, busy_timeout=LONG)
     await publish(store, post(1))

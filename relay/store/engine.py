@@ -72,6 +72,7 @@ class Database:
             self._writes if in_memory else make(size, reads=True) for size in _READERS
         )
         self._logs = make(1, reads=True)
+        self._pools = [self._logs, self._scans, self._reads, self._looks, self._writes]  # the last leaves no log behind
         self._tending: asyncio.Task[None] | None = None
         self._look_again = self._tend_again = 0.0
         self.trouble = ""
@@ -116,8 +117,6 @@ class Database:
     async def _run(
         self, pool: Pool, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs
     ) -> T:
-        if self._closed:
-            raise StoreError(f"{self.where} is closed.")
         return await pool.run(lambda connection: work(connection, *args, **options))
 
     async def checkpoint(self, *, compact: bool = False) -> bool:
@@ -130,8 +129,6 @@ class Database:
         """
         if not self._is_sqlite:
             return True
-        if self._closed:
-            raise StoreError(f"{self.where} is closed.")
         if compact:
             await self._writes.use(_write_anew)
         until = time.monotonic() + self._patience
@@ -199,15 +196,15 @@ class Database:
         """Let go of the database. What runs has so long to end, then it is undone. A second call does nothing."""
         if not self._closed:
             self._closed = True
+            for pool in self._pools:
+                pool.refuse()
             if self._tending is not None:
                 self._tending.cancel()
                 await asyncio.wait([self._tending])
             await asyncio.to_thread(self._shut, within.total_seconds())
 
     def _shut(self, within: float) -> None:
-        close(
-            [self._logs, self._scans, self._reads, self._looks, self._writes], within
-        )  # the last one leaves no log behind
+        close(self._pools, within)
         self._engine.dispose()
         if self._lock:
             self._lock.close()

@@ -116,7 +116,7 @@ class Pool:
         self._own = threading.local()
         self._sessions: list[_Session] = []
         self._losses = losses
-        self._hurries = False
+        self._refuses = self._hurries = False
         self.running: set[Future[Any]] = set()
         """What runs or waits for its turn."""
 
@@ -131,6 +131,8 @@ class Pool:
         return await self._submit(self._outside, lambda connection: work(connection.connection.dbapi_connection))
 
     async def _submit(self, run: Callable[[_Job], T], work: Callable[[Connection], T]) -> T:
+        if self._refuses:
+            raise StoreError(f"{self._where} is closed.")
         job = _Job(work, time.monotonic() + self._patience)
         future = self._threads.submit(self._attempts, run, job)
         self.running.add(future)
@@ -208,7 +210,8 @@ class Pool:
     # --- the end ---
 
     def refuse(self) -> None:
-        """Take nothing new; what was asked for goes on."""
+        """Take nothing new; what was asked for goes on. From the thread that asks."""
+        self._refuses = True
         self._threads.shutdown(wait=False)
 
     def hurry(self) -> None:
@@ -237,9 +240,10 @@ def _prepare_to_read(driver: Any) -> None:
 
 
 def close(pools: list[Pool], within: float) -> None:
-    """Let what was asked for end within so many seconds, then interrupt it, then disconnect. Blocks its thread."""
-    for pool in pools:
-        pool.refuse()
+    """Let what was asked for end within so many seconds, then interrupt it, then disconnect. Blocks its thread.
+
+    The pools take nothing new (:meth:`Pool.refuse`) any more.
+    """
     late = wait(_running(pools), within).not_done
     until = time.monotonic() + _INSIST_FOR
     while late and time.monotonic() < until:
