@@ -14,7 +14,20 @@ from structlog.testing import capture_logs
 from relay import inspect
 from relay.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
-from relay.ports import Batch, FeedState, Gone, Intake, Question, Quota, Refused, Store, Suggestion, TryLater, Wanted
+from relay.ports import (
+    Batch,
+    DestinationState,
+    FeedState,
+    Gone,
+    Intake,
+    Question,
+    Quota,
+    Refused,
+    Store,
+    Suggestion,
+    TryLater,
+    Wanted,
+)
 from relay.sieve import OPEN, Sieve
 from relay.store import open_store
 from relay.testing import NOON, FakeSource, author, post, text
@@ -184,6 +197,19 @@ async def test_the_list_reads_the_feeds_of_its_own_topics_alone(house: House, mo
     await seed(house, "subscribe #bridge networks=fake")
     monkeypatch.setattr(house.store, "list_feeds", all_of_them)
     assert "1 topic is brought there" in await house.told("subscriptions")
+
+
+async def test_how_a_channel_stands_is_read_without_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def all_of_them() -> Sequence[DestinationState]:
+        raise AssertionError("there may be a hundred thousand")
+
+    await seed(house, "subscribe #bridge")
+    await want(house.store, range(3), str(ROOM))
+    await house.handlers.lost([ROOM], "closed")
+    monkeypatch.setattr(house.store, "list_destinations", all_of_them)
+    assert "given up: closed" in await house.told("status")
+    assert "given up: closed" in await house.told("resume")
+    assert "listed: yes" in await house.told("settings listed=yes")
 
 
 async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> None:

@@ -199,6 +199,8 @@ async def test_a_paused_destination_keeps_its_deliveries_until_it_is_resumed(sto
     assert await store.get_next_due(["fake"]) is None
     [state] = await store.list_destinations()
     assert (state.destination, state.waiting, state.paused) == (ROOM, 3, "the room is closed")
+    assert await store.get_destination(ROOM) == state
+    assert await store.get_destination(HALL) is None
     await store.save_destination(ROOM, "", at(1))
     [again] = await claim(store, now=1)
     assert (again.id, again.attempts) == (first.id, 1)

@@ -73,6 +73,7 @@ SCANS: dict[str, Callable[[SqlStore], Awaitable[object]]] = {
     "counts": lambda store: store.get_counts(),
     "feeds": lambda store: store.list_feeds(),
     "destinations": lambda store: store.list_destinations(),
+    "a destination": lambda store: store.get_destination(ROOM),
     "all subscriptions": lambda store: store.list_subscriptions(),
     "stops": lambda store: store.list_stops(),
 }

@@ -38,7 +38,7 @@ def _line(one: Subscription, say: Words) -> Block:
 
 async def status(desk: Desk, command: Command, say: Words) -> Answer:
     here = await desk.store.list_subscriptions(command.destination)
-    there = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
+    there = await desk.store.get_destination(command.destination)
     feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
     latest = max((one.polled for one in feeds.values() if one.polled), default=None)
     head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))

@@ -258,7 +258,7 @@ async def resume(desk: Desk, command: Command, say: Words) -> Answer:
         return chosen
     if command.obstacle:
         return _obstacle(command, say)
-    here = next((one for one in await desk.store.list_destinations() if one.destination == command.destination), None)
+    here = await desk.store.get_destination(command.destination)
     stopped = here is not None and here.paused != ""
     asleep = [one for one in chosen if one.paused]
     await _save(desk, command, [replace(one, paused="") for one in asleep])
@@ -311,8 +311,8 @@ async def _channel_settings(desk: Desk, command: Command, say: Words, before: An
     wanted = command.arguments.get("listed", "").strip()
     if wanted:
         await desk.store.save_listed(command.destination, desk.by(command), listed=wanted == "yes")
-    there = (one for one in await desk.store.list_destinations() if one.destination == command.destination)
-    value = "yes" if any(one.listed for one in there) else "no"
+    there = await desk.store.get_destination(command.destination)
+    value = "yes" if there and there.listed else "no"
     shown_value = item(
         "{name}: {value} — {meaning}", name=code("listed"), value=value, meaning=say(label("listed", value))
     )

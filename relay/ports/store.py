@@ -206,13 +206,13 @@ class Store(Protocol):
         """Take or hold on to what only one process may own; False: another one has it until its lease lapses."""
         ...
 
-    async def list_some_feeds(self, ids: Sequence[FeedId]) -> Sequence[FeedState]:
-        """Those of the feeds that are there."""
-        ...
+    async def list_some_feeds(self, ids: Sequence[FeedId]) -> Sequence[FeedState]: ...  # those that are there
 
     async def list_feeds(self) -> Sequence[FeedState]: ...
 
     async def list_destinations(self) -> Sequence[DestinationState]: ...
+
+    async def get_destination(self, destination: Destination) -> DestinationState | None: ...
 
     async def save_destination(
         self, destination: Destination, paused: str, now: datetime, by: By | None = None

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, case, func, or_, select, union, up
 from relay.model import Destination
 from relay.ports import By, DestinationState
 from relay.store.audit import add_audit
-from relay.store.rows import Query, among, insert_rows
+from relay.store.rows import Query, Record, among, insert_rows
 from relay.store.tables import deliveries, destinations, subscriptions
 
 _ours = destinations.c.due.is_not(None), among(destinations.c.adapter, "adapters")
@@ -39,7 +39,7 @@ _NEXT_AMONG = Query(
 )
 
 _waiting = deliveries.c.settled.is_(None)
-_LIST = select(
+_STATES = select(
     destinations.c.name,
     destinations.c.paused,
     destinations.c.listed,
@@ -48,9 +48,11 @@ _LIST = select(
     .where(deliveries.c.destination == destinations.c.name, _waiting)
     .scalar_subquery()
     .label("waiting"),
-).order_by(destinations.c.name)
+)
+_LIST = _STATES.order_by(destinations.c.name)
 
 _here = destinations.c.name == bindparam("at")
+_ONE = _STATES.where(_here)
 _PAUSE = update(destinations).where(_here).values(paused=bindparam("reason"), due=None)
 _SHOW = update(destinations).where(_here).values(listed=bindparam("shown", type_=destinations.c.listed.type))
 _RESUME = (
@@ -84,12 +86,17 @@ def get_next_due_among(connection: Connection, names: Collection[str], now: date
 
 
 def list_destinations(connection: Connection) -> list[DestinationState]:
-    return [
-        DestinationState(
-            destination=Destination.parse(row.name), waiting=row.waiting, paused=row.paused, listed=row.listed
-        )
-        for row in connection.execute(_LIST)
-    ]
+    return [_state(row) for row in connection.execute(_LIST)]
+
+
+def get_destination(connection: Connection, destination: Destination) -> DestinationState | None:
+    row = connection.execute(_ONE, {"at": str(destination)}).one_or_none()
+    return row and _state(row)
+
+
+def _state(row: Record) -> DestinationState:
+    where = Destination.parse(row.name)
+    return DestinationState(destination=where, waiting=row.waiting, paused=row.paused, listed=row.listed)
 
 
 def save_destination(

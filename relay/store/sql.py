@@ -211,6 +211,9 @@ class SqlStore:
     async def list_destinations(self) -> Sequence[DestinationState]:
         return await self._db.scan(destinations.list_destinations)
 
+    async def get_destination(self, destination: Destination) -> DestinationState | None:
+        return await self._db.read(destinations.get_destination, destination)
+
     async def save_destination(
         self, destination: Destination, paused: str, now: datetime, by: By | None = None
     ) -> None:
