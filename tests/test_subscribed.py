@@ -8,15 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relay import subscribed
+from relay.match import Index, index
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.ports import Added, By, Changes, Linking, Quota, Resolved, StoreError, Wanted
-from relay.store import SqlStore, open_store, versions
+from relay.store import SqlStore, moves, open_store, versions
 from relay.subscribed import Subscribed, Tag
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure
+from tests.thorough import examples
 
 QUOTA = Quota(destination=99, community=99)
 BY = By(user="7", deed="subscribe", now=NOON)
@@ -186,6 +190,77 @@ async def test_changes_of_others_are_looked_for_without_being_asked(
             await asyncio.sleep(0)
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
+
+
+# --- whatever is done, in whatever order ---
+
+LANGUAGES = ((), ("es",))
+PLACES = tuple(Destination("fake", name) for name in "ab")
+_DEEDS = ("subscribe", "subscribe", "configure", "change", "pause", "delete", "link", "link", "move")
+_STEP = st.tuples(st.sampled_from(_DEEDS), st.integers(0, 7), st.integers(0, 7), st.booleans())
+
+
+async def _do(store: SqlStore, deed: str, one: int, other: int) -> None:
+    """What any process may do; ``one`` and ``other`` choose what it is about."""
+    there = await store.list_subscriptions()
+    some = there[one % len(there)] if there else None
+    match deed, some:
+        case "subscribe", _:
+            wanted = Wanted(topic=f"#t{one % 3}", destination=PLACES[other % 2], languages=LANGUAGES[one % 2])
+            await store.add_subscription(wanted, QUOTA, BY)
+        case "configure", _:
+            file = [Wanted(topic=f"#t{number}", destination=PLACES[other % 2]) for number in range(one % 4)]
+            await store.save_subscriptions("file", file)
+        case "change", Subscription():
+            await store.save_subscription(replace(some, languages=LANGUAGES[other % 2]), BY)
+        case "pause", Subscription():
+            await store.save_subscription(replace(some, paused="for now" if other % 2 else ""), BY)
+        case "delete", Subscription():
+            await store.delete_subscription(some.id, BY)
+        case "link", Subscription():
+            found = Resolved(feeds=(some.topic, "shared")[other % 2 :], tag=some.topic[1:] if other % 3 else "")
+            await store.save_links([Linking((some.id,), {"fake": found}, complete=True)], "1", NOON)
+        case "move", _:
+            for place in PLACES:
+                await store.save_destination(place, "", NOON)
+            await store._db.write(moves.move, str(PLACES[one % 2]), PLACES[1 - one % 2], NOON)
+
+
+async def _follows(store: SqlStore, steps: Sequence[tuple[str, int, int, bool]]) -> None:
+    await store.save_subscriptions("file", [])
+    for left in await store.list_subscriptions():
+        await store.delete_subscription(left.id, BY)
+    knowing, before = Knowing(Counted(store)), Index()
+    known = knowing.all.index
+    for deed, one, other, is_looked_at in [*steps, ("link", 0, 0, True)]:
+        await _do(store, deed, one, other)
+        if not is_looked_at:
+            continue
+        knowing.told.clear()
+        await knowing.all.refresh()
+        now = index(await store.list_subscriptions())
+        assert known._there == now._there
+        assert (known.by_tag.plain, known.by_tag.choosy) == (now.by_tag.plain, now.by_tag.choosy)
+        assert (known.by_feed.plain, known.by_feed.choosy) == (now.by_feed.plain, now.by_feed.choosy)
+        assert set().union(*(tags for _, tags in knowing.told)) >= before.by_tag.keys() ^ now.by_tag.keys()
+        assert set().union(*(feeds for feeds, _ in knowing.told)) >= before.by_feed.keys() ^ now.by_feed.keys()
+        before = now
+
+
+def test_what_is_known_and_told_is_what_the_store_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is missed between two looks, and whatever was done meanwhile."""
+    monkeypatch.setattr(versions, "KEPT", 8)
+    monkeypatch.setattr(subscribed, "PAGE", 2)
+    with asyncio.Runner() as runner:
+        store = runner.run(open_store("sqlite://"))
+
+        @settings(max_examples=examples(200), deadline=None)
+        @given(st.lists(_STEP, min_size=5, max_size=40))
+        def holds(steps: Sequence[tuple[str, int, int, bool]]) -> None:
+            runner.run(_follows(store, steps))
+
+        holds()
+        runner.run(store.close())
 
 
 # --- what is linked at a start ---

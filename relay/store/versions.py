@@ -53,8 +53,8 @@ def list_changed(connection: Connection, since: int, limit: int) -> tuple[int, l
 
     None where that is not known any more: some of the changes were forgotten, or the database is another one.
     """
-    rows = _SINCE(connection, since=since, limit=limit)
-    newest = get_version(connection)  # afterwards: on PostgreSQL others may forget some of the rows in between
+    newest = get_version(connection)
     if not newest - KEPT <= since <= newest:
         return None
+    rows = _SINCE(connection, since=since, limit=limit)
     return (rows[-1].id if rows else since), list(dict.fromkeys(SubscriptionId(row.subscription) for row in rows))
