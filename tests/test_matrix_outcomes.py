@@ -80,7 +80,11 @@ def test_a_refused_account_is_left_alone_for_a_while() -> None:
         ("-1", "soon", None),
         ("", True, None),
         ("999999999999", None, None),
-        ("", 1e300, 1e9),
+        ("", 1e300, 86_400),
+        pytest.param("", 10**400, 86_400, id="a very long number"),
+        ("999999999", float("nan"), 86_400),
+        ("", float("inf"), 86_400),
+        ("", -5, None),
     ],
 )
 def test_how_long_to_wait_is_read_from_the_header_and_exactly_from_the_body(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from adapters.matrix.api import Failed
+from adapters.matrix.calls import LIES, Calls
 from adapters.matrix.pace import AT_ONCE, HELD_UP, JITTER, LONG, REMEMBERED, SLACK, Pace
+from relay.ports import TryLater
 
 
 @dataclass
@@ -205,3 +209,26 @@ def test_whatever_the_limit_all_is_sent_and_refusals_stay_few(
     assert account.bucket.refusals <= 16 + count / 2
     least = max(count * way, (count - size) / rate)
     assert account.now - 1000.0 <= least * 1.4 + 12 * max(1 / rate, way) + account.bucket.refusals * account.hold + 5
+
+
+@pytest.mark.parametrize("asked", [0.0, 1e9])
+async def test_a_homeserver_that_refuses_everything_is_asked_seldom_whatever_it_says_of_the_wait(asked: float) -> None:
+    """And soon enough once it takes messages again."""
+    now, refusals, refuses = 0.0, 0, True
+    calls = Calls(hold=0.0, clock=lambda: now)
+
+    async def send() -> str | Failed:
+        nonlocal refusals
+        refusals += refuses
+        return Failed("Too Many Requests", "M_LIMIT_EXCEEDED", 429, timedelta(seconds=asked)) if refuses else "$event"
+
+    while now < 3600:
+        told = await calls.paced("!plaza", send)
+        assert isinstance(told, TryLater)
+        assert told.after is not None
+        now += max(told.after.total_seconds(), 0.001)
+    assert refusals < LIES + 3600 / 60 + 20
+    refuses = False
+    while isinstance(told := await calls.paced("!plaza", send), TryLater):
+        now += max((told.after or timedelta(0)).total_seconds(), 0.001)
+    assert now < 3600 + REMEMBERED + 60

@@ -30,6 +30,8 @@ POLL = 30.0
 """Seconds for which the homeserver holds a question for news open."""
 _DIFFERENT = 600_000
 """Milliseconds for which the questions for the present differ; they are answered at once, whatever they ask."""
+_LONGEST = 86_400.0
+"""Seconds: nobody is left alone for longer, whatever is asked for."""
 SMALLEST_UPLOAD = 1_000_000
 """Bytes that every homeserver takes, where it does not say."""
 
@@ -338,10 +340,12 @@ def refusal(status: int, headers: Mapping[str, str], body: Any) -> Failed:
 def _after(headers: Mapping[str, str], body: Mapping[str, Any]) -> timedelta | None:
     """The body's milliseconds are exact where the header, which counts whole seconds, says the same."""
     header, field = headers.get("Retry-After", "").strip(), body.get("retry_after_ms")
-    exact = field / 1000 if isinstance(field, int | float) and not isinstance(field, bool) and field >= 0 else None
+    exact: float | None = None
+    if isinstance(field, int | float) and not isinstance(field, bool) and field >= 0:
+        exact = min(field, _LONGEST * 1000) / 1000  # in this order: a number of hundreds of digits would be no float
     if not header.isascii() or not header.isdigit() or len(header) > 9:
-        return None if exact is None else timedelta(seconds=min(exact, 1e9))
-    rounded = float(header)
+        return None if exact is None else timedelta(seconds=exact)
+    rounded = min(float(header), _LONGEST)
     return timedelta(seconds=exact if exact is not None and rounded - 1 < exact <= rounded else rounded)
 
 

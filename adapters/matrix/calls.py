@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from adapters.matrix.api import Failed
-from adapters.matrix.pace import Attempt, Pace
+from adapters.matrix.pace import REMEMBERED, Attempt, Pace
 from relay.log import get_logger
 from relay.ports import TryLater
 
@@ -27,6 +27,10 @@ PATIENCE = 30.0
 REFUSED_FOR = timedelta(minutes=5)
 UNTOLD = 1.0
 """Seconds to wait where the homeserver does not say how long."""
+LIES = 10
+"""Refusals in a row from which on it is not believed that the next message would be taken after so little time."""
+SELDOM = 60.0
+"""Seconds between two tries then, at last."""
 DEAD = "set adapters.matrix.token (or password) to one that the homeserver takes, then restart"
 
 T = TypeVar("T")
@@ -40,6 +44,8 @@ class Calls:
         self._landed = asyncio.Event()
         """Set for a moment when a message has arrived, or has not."""
         self._dead_until = 0.0
+        self._in_a_row = 0
+        """Refusals since a message was taken."""
 
     async def paced(self, room: str, act: Callable[[], Awaitable[T | Failed]]) -> T | Failed | TryLater:
         """Make a call that shows something in a room, when it is the room's turn."""
@@ -106,11 +112,13 @@ class Calls:
 
     def _learn(self, attempt: Attempt, told: object) -> None:
         if not isinstance(told, Failed):
-            self._dead_until = 0.0
+            self._dead_until, self._in_a_row = 0.0, 0
             self.pace.took(attempt)
         elif told.limited:
-            after = UNTOLD if told.after is None else told.after.total_seconds()
-            self.pace.refused(attempt, after, self._clock())
+            self._in_a_row += 1
+            after = UNTOLD if told.after is None else min(told.after.total_seconds(), REMEMBERED)
+            least = min(2.0 ** (self._in_a_row - LIES), SELDOM) if self._in_a_row > LIES else 0.0
+            self.pace.refused(attempt, max(after, least), self._clock())
         else:
             if told.unauthorized:
                 self.refuse(told.reason)
