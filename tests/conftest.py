@@ -1,7 +1,7 @@
 """Fixtures for every test, and which of them run."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.databases import *  # noqa: F403 - fixtures are found by their names
 from tests.servers.browser import axe
@@ -12,7 +12,12 @@ from tests.thorough import THOROUGH, examples
 
 __all__ = ["axe", "epubcheck", "masto", "synapse", "usual_synapse"]
 
-settings.register_profile("ours", max_examples=examples(100))
+settings.register_profile(
+    "ours",
+    max_examples=examples(100),
+    deadline=None,  # neither this nor that measures more than how busy the machine is
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ours")
 
 

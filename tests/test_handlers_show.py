@@ -190,13 +190,16 @@ async def test_the_list_shows_numbers_and_what_is_special(house: House) -> None:
     assert "#bridge — from fake · in es, qu · no answers to others" in told
 
 
-async def test_the_list_reads_the_feeds_of_its_own_topics_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_list_and_the_status_read_the_feeds_of_their_own_topics_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def all_of_them() -> Sequence[FeedState]:
         raise AssertionError("there may be a hundred thousand")
 
     await seed(house, "subscribe #bridge networks=fake")
     monkeypatch.setattr(house.store, "list_feeds", all_of_them)
     assert "1 topic is brought there" in await house.told("subscriptions")
+    assert "◦ #bridge, read never yet" in await house.told("status")
 
 
 async def test_how_a_channel_stands_is_read_without_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

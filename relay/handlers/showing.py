@@ -39,8 +39,9 @@ def _line(one: Subscription, say: Words) -> Block:
 async def status(desk: Desk, command: Command, say: Words) -> Answer:
     here = await desk.store.list_subscriptions(command.destination)
     there = await desk.store.get_destination(command.destination)
-    feeds = {state.feed.id: state for state in await desk.store.list_feeds()}
-    latest = max((one.polled for one in feeds.values() if one.polled), default=None)
+    found = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+    feeds = {state.feed.id: state for state in found}
+    latest = await desk.store.get_last_poll()
     head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
     blocks = [head, *_destination(there, say)]
     for one in here:
