@@ -29,7 +29,7 @@ from relay.store import open_store
 from relay.store.engine import connect
 from relay.store.indexes import metadata
 from relay.store.keyed import digest
-from relay.store.migrations import HEAD, VERSION_TABLE
+from relay.store.migrations import HEAD, VERSION_TABLE, migrate
 from relay.testing import NOON, author, post
 from tests.databases import PostgresServer
 from tests.store_cases import HALL, ROOM, at, carry, claim, lease, publish, settled
@@ -323,6 +323,23 @@ async def test_a_database_of_an_earlier_schema_lists_on_a_hashtag_what_it_listed
             )
             assert [post for (post,) in shown] == [2, 6]
             await store.close()
+
+
+async def test_a_migration_may_compute_for_longer_than_what_else_holds_locks(postgres: PostgresServer) -> None:
+    """Two thousand long posts are packed between two statements, for longer than a relay may stand still."""
+
+    def patience(connection: Connection) -> str:
+        return str(connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar())
+
+    def migrated(connection: Connection) -> str:
+        migrate(connection, "the database")
+        return patience(connection)
+
+    with postgres.database(migrated=False) as url:
+        database = connect(url, SOON)
+        assert await database.write(migrated) == "10min"
+        assert await database.write(patience) == "4s"
+        await database.close()
 
 
 def test_the_head_is_the_last_migration() -> None:

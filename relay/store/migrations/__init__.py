@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, Text, column, inspect, select, table
+from sqlalchemy import text as sql
 
 from relay.ports import StoreError
 from relay.store.rows import serialize
@@ -10,6 +11,7 @@ from relay.store.tables import metadata
 
 HEAD = "0017"
 VERSION_TABLE = "relay_schema"
+_PATIENTLY = sql("SET LOCAL idle_in_transaction_session_timeout = '10min'")
 _VERSION = select(column("version_num", Text)).select_from(table(VERSION_TABLE))
 
 
@@ -45,6 +47,8 @@ def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    if connection.dialect.name == "postgresql":
+        connection.execute(_PATIENTLY)  # a migration computes between its statements: thousands of long posts at a time
     config = Config()
     config.set_main_option("script_location", "relay.store:migrations")
     config.attributes["connection"] = connection
