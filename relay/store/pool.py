@@ -233,10 +233,13 @@ def _prepare_to_read(driver: Any) -> None:
         driver.execute("PRAGMA query_only = ON")
         driver.execute("PRAGMA cache_size = -512")
     else:
+        from psycopg import IsolationLevel
+
         driver.execute("SET idle_in_transaction_session_timeout = '60s'")  # it has no locks that others wait for
-        # like SQLite's: all that a transaction reads is of one moment, whatever others write between two statements
-        driver.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         driver.commit()
+        # Said with each BEGIN, not once: a pooler may lend the server's session to who writes. Like SQLite's, all that
+        # a transaction reads is of one moment, whatever others write between two statements.
+        driver.isolation_level, driver.read_only = IsolationLevel.REPEATABLE_READ, True
 
 
 def close(pools: list[Pool], within: float) -> None:
