@@ -218,8 +218,7 @@ class App:
             tenure=self.tenure,
             looks=config.threads.looks,
             allowance=allowance,
-            claimed=self.outbox.take,
-            claim=self.outbox.claim,
+            written=self.outbox.take,
             is_request=accounts.is_request,
         )
         self.speaker = Speaker(

@@ -84,6 +84,7 @@ class Outbox:
             raise ValueError("an attempt must end before its lease lapses: outbox.timeout must be below outbox.lease")
         self._flights: set[asyncio.Task[None]] = set()
         """One for each busy hand: what was claimed and whose outcome is not written yet."""
+        self._claiming: asyncio.Task[None] | None = None
         self._next_look = self.tenure.clock()
         self._looked = True
         """Whether a hand was free when the loop looked last: else it does not know when the next delivery is due."""
@@ -122,12 +123,15 @@ class Outbox:
         self._stopping = True
         loop = asyncio.get_running_loop()
         until = loop.time() + grace.total_seconds()
-        while self._flights and (left := until - loop.time()) > 0:  # a write under way may begin some more
-            await asyncio.wait(self._flights, timeout=left)
-        await end(*self._flights)
+        while (busy := self._busy()) and (left := until - loop.time()) > 0:  # what is written or read begins some more
+            await asyncio.wait(busy, timeout=left)
+        await end(*self._busy())
         await self._settlements.stop()
 
     # --- the loop ---
+
+    def _busy(self) -> set[asyncio.Task[None]]:
+        return self._flights if self._claiming is None or self._claiming.done() else {*self._flights, self._claiming}
 
     def _free(self) -> int:
         return self.concurrency - len(self._flights)
@@ -138,12 +142,16 @@ class Outbox:
     async def _look(self) -> None:
         """Claim what is due, and find out when to look again."""
         self._next_look = self.tenure.clock() + self.idle  # before the claim: what comes during it is not forgotten
-        self._start(*await self.tenure.persist(self._claim_due))
+        self._claiming = asyncio.create_task(self._begin_due(), name="claim")
+        await asyncio.shield(self._claiming)  # what is claimed is begun, or it would count as interrupted
         self._looked = self._free() > 0
         if self._looked:
             due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
             if due is not None:  # if it is due already, another process is about to claim it
                 self._expect(max(due, self.tenure.clock() + _BREATH))
+
+    async def _begin_due(self) -> None:
+        self._start(*await self.tenure.persist(self._claim_due))
 
     async def _claim_due(self) -> tuple[Sequence[Delivery], datetime]:
         claim, lease = self.claim(), self.tenure.leased()

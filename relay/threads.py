@@ -14,7 +14,6 @@ from relay.ports import (
     ANY,
     Allowance,
     Batch,
-    Claim,
     Gone,
     Intake,
     Page,
@@ -36,7 +35,7 @@ LATER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """Asks the sources for whole threads. ``claimed`` takes the deliveries that were claimed on the way."""
+    """Asks the sources for whole threads. ``written`` is told what became of what they brought."""
 
     store: Store
     sources: Mapping[str, Source]
@@ -45,8 +44,7 @@ class Threads:
     """How long a post waits for the thread with which it goes on."""
     looks: tuple[timedelta, ...] = ()
     allowance: Allowance = ANY
-    claimed: Callable[[Taken], None] = lambda _: None
-    claim: Callable[[], Claim | None] = lambda: None
+    written: Callable[[Taken], None] = lambda _: None
     is_request: Is = nothing
     """Which posts speak to a bot: they belong to no thread."""
 
@@ -146,8 +144,8 @@ class Threads:
         intake = Intake(
             feed=None, events=(*_events(thread), *more), looked=root, looks=self.looks, allowance=self.allowance
         )
-        taken = await self.store.add_intakes([intake], self.tenure.leased(), self.claim())
-        self.claimed(taken)
+        # claims nothing on the way: whoever waits for a thread may be cancelled, and what was claimed never be begun
+        self.written(await self.store.add_intakes([intake], self.tenure.leased()))
 
 
 def _events(thread: Thread) -> tuple[Event, ...]:

@@ -30,6 +30,7 @@ from relay.ports import (
     Claim,
     Gone,
     Intake,
+    Lease,
     Limits,
     Moved,
     Outcome,
@@ -399,6 +400,29 @@ async def test_what_the_last_write_begins_has_the_grace_as_well(store: Store) ->
         writing.go_on.set()
         await stopping
     assert (await store.get_counts()).deliveries == {(Action.SEND, State.SENT): 2}
+
+
+async def test_what_is_being_claimed_as_the_relay_stops_is_begun(store: Store) -> None:
+    """Or it would count as interrupted, which is dropped where the policy is not to send twice."""
+
+    class Claiming:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        async def claim_deliveries(self, claim: Claim, lease: Lease) -> object:
+            claimed = await store.claim_deliveries(claim, lease)  # written; the answer is on its way
+            self.begun.set()
+            await self.go_on.wait()
+            return claimed
+
+    adapter, claiming = FakeAdapter(), Claiming()
+    await want(store, [1], "fake:a")
+    async with running(claiming, adapter):  # type: ignore[arg-type]  # a store but for one method
+        await claiming.begun.wait()
+        asyncio.get_running_loop().call_later(0.05, claiming.go_on.set)
+    assert (await store.get_counts()).deliveries == {(Action.SEND, State.SENT): 1}
 
 
 async def test_stopping_lets_land_what_is_in_flight_and_leaves_the_rest(store: Store) -> None:
