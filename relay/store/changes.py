@@ -17,13 +17,13 @@ from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, serialize
 from relay.store.subscriptions import choices, read_manner, read_names, read_sieve
 from relay.store.tables import deliveries, destinations, subscriptions
-from relay.store.tags import folded
+from relay.store.tags import folded, is_of
 from relay.store.versions import note_changes
 
 _name: BindParameter[str] = bindparam("name")
 _HERE = select(subscriptions.c.id, subscriptions.c.topic).where(subscriptions.c.destination == _name)
 _ours = subscriptions.alias("ours")
-_OF_COMMUNITY = select(_ours.c.destination).where(_ours.c.community == bindparam("community"))
+_OF_COMMUNITY = select(_ours.c.destination).where(is_of(_ours.c.community, bindparam("community")))
 _AROUND = select(func.count()).where(
     # what a configuration relays to the community's places does not name the community
     or_(subscriptions.c.destination.in_(_OF_COMMUNITY), subscriptions.c.destination == _name)

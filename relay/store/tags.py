@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+    text,
+    union,
+)
 
 from relay.hashtag import fold
 from relay.model import CHAT, Destination
@@ -28,8 +41,9 @@ class _Tagged(msgspec.Struct):
 _decode: Callable[[bytes], _Tagged] = msgspec.json.Decoder(_Tagged).decode
 
 _listed = select(destinations.c.name).where(text("destinations.listed"))
-_origin = subscriptions.c.origin
-PUBLIC = or_(_origin < CHAT, _origin > CHAT, subscriptions.c.destination.in_(_listed))  # "<>" would use no index
+_origin, _destination = subscriptions.c.origin, subscriptions.c.destination
+_configured = or_(_origin < CHAT, _origin > CHAT)  # "<>" would use no index
+PUBLIC = or_(_configured, _destination.in_(_listed))
 """Subscriptions that anybody may know of: the configuration's, and those of channels that say that they are public."""
 PUBLIC_TAGS = (
     select(subscription_tags.c.tag)
@@ -38,17 +52,29 @@ PUBLIC_TAGS = (
 )
 """The hashtags, folded, of which anybody may know that they are followed here."""
 
-_name: BindParameter[str] = bindparam("name")
-_community: BindParameter[str] = bindparam("community")
-_ours = or_(subscriptions.c.destination == _name, and_(subscriptions.c.community == _community, _community != ""))
-_TOPICS = select(subscriptions.c.topic).where(or_(_ours, PUBLIC)).order_by(subscriptions.c.id.desc())
+
+def is_of(column: ColumnElement[str], community: ColumnElement[str]) -> ColumnElement[bool]:
+    """The column names this community, which has a name: as the index says it, or all subscriptions would be read."""
+    return and_(column == community, column != literal_column("''"))
+
+
+_ours = is_of(subscriptions.c.community, bindparam("community"))
+
+
+def _known(*columns: Column[Any]) -> CompoundSelect[Any]:
+    """Of the subscriptions that may be known in a channel; each way to be one has an index of its own."""
+    ways = (_destination == bindparam("name"), _ours, _configured, _destination.in_(_listed))
+    return union(*(select(*columns).where(way) for way in ways))
+
+
+_topics = _known(subscriptions.c.id, subscriptions.c.topic).subquery()
+_TOPICS = select(_topics.c.topic).order_by(_topics.c.id.desc())
 _newest = select(posts.c.id, posts.c.data).where(~posts.c.deleted).order_by(posts.c.id.desc()).limit(_LATEST).subquery()
-_known = select(subscriptions.c.destination).where(or_(_ours, PUBLIC))
 _NEWEST = (
     select(_newest.c.data)
     .where(
         select(deliveries.c.id)
-        .where(deliveries.c.post == _newest.c.id, deliveries.c.destination.in_(_known))
+        .where(deliveries.c.post == _newest.c.id, deliveries.c.destination.in_(_known(_destination)))
         .correlate(_newest)
         .exists()
     )
