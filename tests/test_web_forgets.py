@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from aiohttp import ClientSession, DummyCookieJar
@@ -15,7 +16,7 @@ from relay.consent import UNDO_FOR
 from relay.manner import Manner
 from relay.model import Quote
 from relay.plugins import Preview
-from relay.ports import Allowance, By, Store
+from relay.ports import Allowance, By, Leaf, Store
 from relay.store import open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web
@@ -150,6 +151,36 @@ async def test_who_says_no_to_lists_is_in_none_and_who_says_no_to_pages_has_none
         await edit(other, replace(THREAD[0], author=replace(author(), refuses=True)))
         assert await reader.showing() == set()
         await other.close()
+
+
+class Interrupted:
+    """A store in which something is written between the look at a list and the reading of it."""
+
+    def __init__(self, store: Store, deed: Callable[[], Awaitable[object]]) -> None:
+        self.store, self.deed = store, deed
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+    async def list_tagged(self, tag: str, limit: int, after: str = "") -> Leaf:
+        await self.deed()
+        return await self.store.list_tagged(tag, limit, after)
+
+
+async def test_what_came_while_a_list_was_made_and_went_again_is_shown_no_more(sqlite_url: str) -> None:
+    """Then the list is the same as before it came, but what was made of it meanwhile is not."""
+    store = await open_store(sqlite_url)
+    await subscribe(store, Manner())
+    await publish(store, post(9, author=OTHER, tags=("bridge",)))
+    web = Web(cast(Store, Interrupted(store, lambda: publish(store, THREAD[0]))), None, Site())
+    await web.start("127.0.0.1", 0)
+    async with ClientSession(cookie_jar=DummyCookieJar()) as session:
+        reader = Reader(store, web, session)
+        assert SECRET.encode() in await reader.get("/tag/bridge")
+        await delete(store, THREAD[0].uri)
+        assert SECRET.encode() not in await reader.get("/tag/bridge")
+    await web.stop()
+    await store.close()
 
 
 async def test_a_book_is_forgotten_too(sqlite_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -103,7 +103,13 @@ class Lists:
             raise web.HTTPNotFound
         form = request.match_info.get("form", "")
         way = _Way(self._say(request), root_of(request), form, " ".join(self._site.accounts()))
-        found = await self._cache.get(part, version, way, partial(make, part, way))
+
+        async def made() -> Body:
+            answer = await make(part, way)
+            # what came in between and goes again leaves the list as it was, but not what was made of it meanwhile
+            return answer if await self._versions.get(part) == version else replace(answer, keep=False)
+
+        found = await self._cache.get(part, version, way, made)
         if found.status == 404:
             raise web.HTTPNotFound
         return send(request, found)
