@@ -209,7 +209,7 @@ class Outbox:
                 unknown=unsure(delivery, policy),
             )
         else:
-            whole = await self._with_thread(adapter, self._with_page(adapter, delivery))
+            whole = await self._shown(adapter, delivery)
             async with self._hands:
                 outcome = await self._attempt(adapter, whole, until)
             self._tell(delivery, outcome)
@@ -233,27 +233,31 @@ class Outbox:
             delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="", fold=None
         )
 
-    def _with_page(self, adapter: Adapter, delivery: Delivery) -> Delivery:
+    async def _shown(self, adapter: Adapter, delivery: Delivery) -> Delivery:
+        """With all that its message is made of, and no more of the posts than may fit: adapters render in the loop."""
         card = delivery.card
         if delivery.fold is not None:
             address = partial(self.address, adapter)
-            return replace(delivery, card=fold_card(delivery.fold, name=self.name, address=address, say=self.say))
-        if card is None or not delivery.page or card.post.author.refuses:
+            card = fold_card(delivery.fold, name=self.name, address=address, say=self.say)
+        if card is None:
             return delivery
-        return replace(delivery, card=replace(card, unroll=self.address(adapter, f"t/{delivery.page}")))
+        unroll, posts = card.unroll, tuple(card.posts)
+        if delivery.page and delivery.fold is None and not card.post.author.refuses:
+            unroll = self.address(adapter, f"t/{delivery.page}")
+        if card.thread and 2 <= card.thread.count <= _THREAD and adapter.limits.threads and not delivery.under:
+            posts = await self._thread(delivery.page) or posts
+        shown = brief(card.post)
+        if posts or shown is not card.post or unroll != card.unroll:
+            card = replace(card, post=shown, posts=tuple(map(brief, posts)), unroll=unroll)
+        return delivery if card is delivery.card else replace(delivery, card=card)
 
-    async def _with_thread(self, adapter: Adapter, delivery: Delivery) -> Delivery:
-        """With the whole thread, where the platform may show it. Without, where it cannot be read just now."""
-        card = delivery.card
-        alone = card is None or not card.thread or not 2 <= card.thread.count <= _THREAD or delivery.under
-        if card is None or alone or not adapter.limits.threads:
-            return delivery
+    async def _thread(self, slug: str) -> tuple[Post, ...]:
+        """The posts of a whole thread; none where it cannot be read just now."""
         with suppress(StoreError):
-            page = await self.store.get_page(delivery.page)
+            page = await self.store.get_page(slug)
             read = page.posts if page else ()
-            posts = tuple(post for post in read if isinstance(post, Post) and not post.unlisted)
-            return replace(delivery, card=replace(card, posts=posts))
-        return delivery
+            return tuple(post for post in read if isinstance(post, Post) and not post.unlisted)
+        return ()
 
     async def _attempt(self, adapter: Adapter, delivery: Delivery, until: datetime) -> Outcome:
         left = min(self.timeout, until - self.tenure.clock())
@@ -261,7 +265,7 @@ class Outbox:
             return TryLater("its lease was as good as over before it was tried", paced=True)
         try:
             async with asyncio.timeout(left.total_seconds()):
-                return await adapter.deliver(_brief(delivery))
+                return await adapter.deliver(delivery)
         except TimeoutError:
             return Unknown(f"no answer within {left.total_seconds():g} s")
         except Exception as error:
@@ -322,10 +326,3 @@ def _plain(settlement: Settlement) -> Settlement:
     reason, pause = ascii(settlement.reason)[1:-1], ascii(settlement.pause)[1:-1]
     messages = tuple(one for one in settlement.messages if one.isprintable())
     return replace(settlement, reason=reason, pause=pause, messages=messages, moved=None)
-
-
-def _brief(delivery: Delivery) -> Delivery:
-    """With as much of the posts as may fit into a message: adapters render within the event loop."""
-    if (card := delivery.card) is None:
-        return delivery
-    return replace(delivery, card=replace(card, post=brief(card.post), posts=tuple(map(brief, card.posts))))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
 
 from relay.manner import Manner, Mode
 from relay.model import (
@@ -106,3 +109,25 @@ async def states(store: Store) -> dict[tuple[Action, State], int]:
 
 def uri(number: int) -> PostUri:
     return PostUri(f"https://ayllu.example/users/illa/statuses/{number}")
+
+
+def cost_of(connection: Connection, table: str, work: Callable[[Connection], object]) -> int:
+    """What the database itself counts of some work: PostgreSQL the rows it reads of a table, SQLite all its steps."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # it has its reasons while there is little
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+        before = _rows_read(connection, table)
+        work(connection)
+        return _rows_read(connection, table) - before
+    steps: list[int] = []
+    driver.set_progress_handler(lambda: steps.append(1), 1)
+    work(connection)
+    driver.set_progress_handler(None, 0)
+    return len(steps)
+
+
+def _rows_read(connection: Connection, table: str) -> int:
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = %(table)s"
+    rows: int = connection.exec_driver_sql(read, {"table": table}).scalar_one()
+    return rows

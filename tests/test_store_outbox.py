@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -13,7 +12,22 @@ from relay.ports import Claim, Settlement, State, Store
 from relay.store import destinations, open_store
 from relay.store.sql import SqlStore
 from relay.testing import post
-from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, edit, lease, publish, said, settled, states, uri
+from tests.store_cases import (
+    CLAIM,
+    HALL,
+    ROOM,
+    at,
+    carry,
+    claim,
+    cost_of,
+    edit,
+    lease,
+    publish,
+    said,
+    settled,
+    states,
+    uri,
+)
 
 # --- claiming ---
 
@@ -266,28 +280,13 @@ async def test_to_find_the_next_due_costs_the_same_however_many_wait(store: Stor
     for number, there in enumerate((30, 600)):
         await publish(store, post(number), to=[Destination("fake", str(each)) for each in range(there)], now=9)
         await claim(store, now=10)  # ten of them
-        costs.append(await store._db.look_up(_cost_of_next_due))
+        costs.append(await store._db.look_up(cost_of, "destinations", _next_due))
     few, many = costs
     assert 0 < many <= 2 * few
 
 
-def _cost_of_next_due(connection: Connection) -> int:
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # it has its reasons while there is little
-        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
-        before = connection.exec_driver_sql(_ROWS).scalar_one()
-        destinations.get_next_due(connection, ["fake"])
-        read: int = connection.exec_driver_sql(_ROWS).scalar_one() - before
-        return read
-    steps = []
-    driver: Any = connection.connection.dbapi_connection
-    driver.set_progress_handler(lambda: steps.append(1), 1)
-    destinations.get_next_due(connection, ["fake"])
-    driver.set_progress_handler(None, 0)
-    return len(steps)
-
-
-_ROWS = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'destinations'"
+def _next_due(connection: Connection) -> object:
+    return destinations.get_next_due(connection, ["fake"])
 
 
 # --- forgetting ---

@@ -34,7 +34,7 @@ from relay.store.moves import lock_moving, move
 from relay.store.rows import Query, Record, among, pipelined, update_rows
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions
 
-_messages: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[MessageId, ...]).decode
+_decode: Callable[[str], tuple[MessageId, ...]] = msgspec.json.Decoder(tuple[MessageId, ...]).decode
 _now = bindparam("now", type_=destinations.c.due.type)
 
 _due = (
@@ -169,6 +169,10 @@ def _begin(connection: Connection, claim: Claim, lease: Lease, among_names: Coll
     if idle := set(due) - heads.keys():
         _REST(connection, names=idle)
     return [heads[name] for name in due if name in heads]
+
+
+def _messages(kept: str) -> tuple[MessageId, ...]:
+    return _decode(kept) if kept != "[]" else ()  # a send has none
 
 
 def _fold_delivery(row: Record, token: str, fold: Fold) -> Delivery:

@@ -24,7 +24,7 @@ from relay.store.counters import count_posts
 from relay.store.keyed import short, short_page
 from relay.store.names import add_names
 from relay.store.rows import Query, among, insert_rows, update_rows
-from relay.store.tables import aliases, micros, posts
+from relay.store.tables import EMPTY, aliases, micros, posts
 from relay.store.twins import Kin, claims, find_kin, pages
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,8 +39,8 @@ _MOST_AT_A_PAGE = 1_000
 """So many posts are looked at that have the pages of a batch: whatever else stands there is shown, not compared."""
 _PAGES = Query(
     select(posts.c.uri)
-    .where(among(posts.c.page, "pages"), posts.c.page != "")
-    .order_by(posts.c.id.desc())
+    .where(among(posts.c.page, "pages"), posts.c.page != EMPTY)
+    .order_by((posts.c.id + 0).desc())  # no index has that: else PostgreSQL may read all posts, the newest first
     .limit(_MOST_AT_A_PAGE)
 )
 _POSTS = Query(

@@ -16,7 +16,7 @@ from relay.store.content import decode
 from relay.store.forgotten import without_quotes
 from relay.store.keyed import short, short_page
 from relay.store.rows import Record, among
-from relay.store.tables import aliases, posts
+from relay.store.tables import EMPTY, aliases, posts
 from relay.store.twins import foreign_names
 from relay.unroll import unroll
 
@@ -32,7 +32,7 @@ _OF_ALIAS = (
 )
 _OF_PAGE = (
     select(_thread.label("thread"), posts.c.author, posts.c.origin)
-    .where(posts.c.page == _there, posts.c.page != "")
+    .where(posts.c.page == _there, posts.c.page != EMPTY)
     .order_by(posts.c.published.desc())
     .limit(100)
 )

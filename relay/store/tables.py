@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     ForeignKey,
     Integer,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -49,6 +51,8 @@ Key = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared code point by code point, as Python and SQLite do, whatever the database's language."""
 Number = BigInteger().with_variant(Integer, "sqlite")
 """A key that the database counts up; SQLite only does that for INTEGER."""
+EMPTY: ColumnElement[str] = literal_column("''")
+"""To be told apart from it by a partial index: as a parameter it might be anything, and the index would not be used."""
 
 
 metadata = MetaData(
