@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 from relay.changes import change_card
 from relay.folding import fold_card
@@ -25,7 +24,7 @@ from relay.gather import Gather
 from relay.language import Words, words
 from relay.lease import Tenure, end
 from relay.log import get_logger
-from relay.model import Action, Delivery, Post
+from relay.model import Action, Delivery, DeliveryId, Post
 from relay.ports import (
     Adapter,
     Claim,
@@ -52,13 +51,6 @@ _BREATH = timedelta(milliseconds=5)
 """Between two looks for what is due and cannot be claimed."""
 
 
-class _Landing(NamedTuple):
-    """What came of a delivery, and the hand that is free once that is written."""
-
-    settlement: Settlement
-    flight: asyncio.Task[None]
-
-
 @dataclass(kw_only=True)
 class Outbox:
     """Delivers until cancelled. ``address`` is that of a page, by its path, as an adapter's readers can reach it."""
@@ -82,7 +74,7 @@ class Outbox:
     def __post_init__(self) -> None:
         if self.timeout >= self.tenure.lease:
             raise ValueError("an attempt must end before its lease lapses: outbox.timeout must be below outbox.lease")
-        self._flights: set[asyncio.Task[None]] = set()
+        self._flights: dict[DeliveryId, asyncio.Task[None]] = {}
         """One for each busy hand: what was claimed and whose outcome is not written yet."""
         self._claiming: asyncio.Task[None] | None = None
         self._next_look = self.tenure.clock()
@@ -92,7 +84,7 @@ class Outbox:
         self._stopping = False
         self.unknown = 0
         """Attempts of this run of which nobody knows whether they arrived."""
-        self._settlements = Gather[_Landing](self._write)
+        self._settlements = Gather[Settlement](self._write)
         self._hands = asyncio.Semaphore(self.concurrency)
         """Two who write at once may claim for the same free hands: what was claimed beyond them waits its turn here."""
 
@@ -131,7 +123,8 @@ class Outbox:
     # --- the loop ---
 
     def _busy(self) -> set[asyncio.Task[None]]:
-        return self._flights if self._claiming is None or self._claiming.done() else {*self._flights, self._claiming}
+        claiming = self._claiming
+        return {*self._flights.values(), *([] if claiming is None or claiming.done() else [claiming])}
 
     def _free(self) -> int:
         return self.concurrency - len(self._flights)
@@ -178,13 +171,15 @@ class Outbox:
 
     def _start(self, deliveries: Sequence[Delivery], until: datetime) -> None:
         for delivery in deliveries:
+            if delivery.id in self._flights:  # its outcome could not be written before its lease lapsed; it will be
+                continue
             flight = asyncio.create_task(self._carry_out(delivery, until), name=f"deliver {delivery.id}")
-            self._flights.add(flight)
-            flight.add_done_callback(self._ended)
+            self._flights[delivery.id] = flight
+            flight.add_done_callback(partial(self._ended, delivery.id))
 
-    def _ended(self, flight: asyncio.Task[None]) -> None:
-        if flight in self._flights:  # no outcome of it was written, and nothing claimed for its hand
-            self._flights.discard(flight)
+    def _ended(self, delivery: DeliveryId, flight: asyncio.Task[None]) -> None:
+        if self._flights.get(delivery) is flight:  # no outcome of it was written, and nothing claimed for its hand
+            del self._flights[delivery]
             self.wake()
         if not flight.cancelled() and (error := flight.exception()) is not None:
             log.error("a delivery ended in a bug; it is tried again", delivery=flight.get_name(), exc_info=error)
@@ -218,9 +213,7 @@ class Outbox:
             settlement = replace(settlement, messages=(*ordered.messages, *settlement.messages))
         self.unknown += settlement.unknown
         self.settled(delivery, settlement, self.tenure.clock())
-        flight = asyncio.current_task()
-        assert flight is not None  # noqa: S101 - whoever awaits is a task
-        await self._settlements.add(_Landing(settlement, flight))
+        await self._settlements.add(settlement)
 
     def _announced(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """A change that the platform cannot make becomes a short message below what was sent, which says so."""
@@ -292,27 +285,25 @@ class Outbox:
             case _:
                 log.error("a destination is paused", destination=destination, reason=outcome.reason)
 
-    async def _write(self, landings: Sequence[_Landing]) -> None:
+    async def _write(self, settlements: Sequence[Settlement]) -> None:
         try:
-            await self._settle(landings)
+            await self._settle(settlements)
         except Exception:
-            if len(landings) > 1:  # one of them is poison: let the others through, or they would be sent again
-                for landing in landings:
-                    await self._write([landing])
+            if len(settlements) > 1:  # one of them is poison: let the others through, or they would be sent again
+                for settlement in settlements:
+                    await self._write([settlement])
                 return
-            [(settlement, flight)] = landings
-            log.exception("what came of a delivery cannot be kept as it was told", delivery=settlement.delivery)
-            await self._settle([_Landing(_plain(settlement), flight)])
+            log.exception("what came of a delivery cannot be kept as it was told", delivery=settlements[0].delivery)
+            await self._settle([_plain(settlements[0])])
 
-    async def _settle(self, landings: Sequence[_Landing]) -> None:
-        settlements = [landing.settlement for landing in landings]
-
+    async def _settle(self, settlements: Sequence[Settlement]) -> None:
         async def act() -> tuple[Sequence[Delivery], datetime]:
-            claim, lease = self._claim_for(self._free() + len(landings)), self.tenure.leased()
+            claim, lease = self._claim_for(self._free() + len(settlements)), self.tenure.leased()
             return await self.store.save_settlements(settlements, lease, claim), lease.until
 
         claimed, until = await self.tenure.persist(act)
-        self._flights.difference_update(landing.flight for landing in landings)
+        for settlement in settlements:
+            self._flights.pop(settlement.delivery, None)
         self._start(claimed, until)
         now = self.tenure.clock()
         for settlement in settlements:

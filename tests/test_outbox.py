@@ -331,8 +331,7 @@ async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> No
     """The message is out; its outcome must be written as soon as the store takes it, or it would be sent twice."""
 
     class Moody:
-        def __init__(self) -> None:
-            self.refusals = 3
+        refusals = 20  # for much longer than the lease
 
         def __getattr__(self, name: str) -> object:
             return getattr(store, name)
@@ -345,7 +344,8 @@ async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> No
 
     adapter = FakeAdapter()
     await want(store, [1, 2], "fake:a")
-    async with running(Moody(), adapter):  # type: ignore[arg-type]  # a store but for one method
+    brief = tenure(lease=timedelta(milliseconds=50))
+    async with running(Moody(), adapter, tenure=brief, timeout=timedelta(milliseconds=40)):  # type: ignore[arg-type]  # a store but for one method
         await until(store, sent=2)
     assert len(adapter.delivered) == 2
 
