@@ -21,6 +21,7 @@ CONFIG = """\
 name = "siege"
 [store]
 url = "{store}"
+keep = "{keep}"
 [web]
 port = 0
 [http]
@@ -73,6 +74,7 @@ class Siege:
     plugins: Path
     seed: int = 7
     lease: float = LEASE
+    keep: str = "90d"
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -85,6 +87,7 @@ class Siege:
         self.config.write_text(
             CONFIG.format(
                 store=self.store,
+                keep=self.keep,
                 lease=self.lease,
                 timeout=self.lease / 2,
                 instance=self.network.instance,
