@@ -28,6 +28,7 @@ from relay.model import Action, Delivery, DeliveryId, Post
 from relay.ports import (
     Adapter,
     Claim,
+    Lease,
     Moved,
     Outcome,
     Refused,
@@ -297,17 +298,16 @@ class Outbox:
             await self._settle([_plain(settlements[0])])
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
-        async def act() -> tuple[Sequence[Delivery], datetime]:
+        async def act() -> tuple[Sequence[Delivery], Lease]:
             claim, lease = self._claim_for(self._free() + len(settlements)), self.tenure.leased()
-            return await self.store.save_settlements(settlements, lease, claim), lease.until
+            return await self.store.save_settlements(settlements, lease, claim), lease
 
-        claimed, until = await self.tenure.persist(act)
+        claimed, lease = await self.tenure.persist(act)
         for settlement in settlements:
             self._flights.pop(settlement.delivery, None)
-        self._start(claimed, until)
-        now = self.tenure.clock()
+        self._start(claimed, lease.until)
         for settlement in settlements:
-            if settlement.due > now:
+            if settlement.due > lease.now:  # the claim could not see it; it may be due by now
                 self._expect(settlement.due)
         self._look_if_blind()
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -186,6 +187,29 @@ async def test_what_a_pace_holds_back_comes_when_it_is_due(store: Store) -> None
         outbox.take(taken)
         await counted.wait_for(3)
     assert in_order(adapter.order, ["fake:a"], 3)
+
+
+async def test_what_falls_due_while_its_settlement_is_written_is_not_forgotten(store: Store) -> None:
+    """The loop has looked before, and sleeps until the lease lapses."""
+    looked = asyncio.Event()
+
+    class Slow(Shuffled):
+        async def get_next_due(self, adapters: Sequence[str]) -> datetime | None:
+            looked.set()
+            return await self._store.get_next_due(adapters)
+
+        async def save_settlements(self, settlements: Sequence[Settlement], *more: Any) -> Sequence[Delivery]:
+            answer = await self._store.save_settlements(settlements, *more)
+            while datetime.now(UTC) <= max(each.due for each in settlements):
+                await asyncio.sleep(0)
+            return answer
+
+    adapter = FakeAdapter(hold=looked, answers=[Sent((MessageId("1"),), wait=timedelta(milliseconds=20))])
+    await store.add_intakes([intake(range(2), ["fake:a"])], tenure().leased())
+    counted = Counted(Slow(store, 0), adapter)  # type: ignore[arg-type]  # a store, but for when it answers
+    async with running(counted):
+        await counted.wait_for(2)
+    assert [each.uri for each in adapter.delivered] == [post(0).uri, post(1).uri]
 
 
 async def test_a_bug_frees_its_hand(store: Store) -> None:
