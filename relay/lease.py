@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ class Tenure:
     clock: Clock
     trouble: Trouble
     patience: timedelta = timedelta(seconds=1)
+    _failing: set[object] = field(default_factory=set)
+    """What the store does not take at the moment: that others can still read does not mean that it works again."""
 
     def leased(self) -> Lease:
         now = self.clock()
@@ -34,15 +36,22 @@ class Tenure:
 
         ``act`` is called anew for every try, so that it claims under a fresh lease.
         """
-        while True:
-            try:
-                answer = await act()
-            except StoreError as error:
-                self.trouble.broke("store", str(error))
-                await asyncio.sleep(self.patience.total_seconds())
-            else:
-                self.trouble.works("store")
-                return answer
+        this = object()
+        try:
+            while True:
+                try:
+                    answer = await act()
+                except StoreError as error:
+                    self._failing.add(this)
+                    self.trouble.broke("store", str(error))
+                    await asyncio.sleep(self.patience.total_seconds())
+                else:
+                    break
+        finally:
+            self._failing.discard(this)
+        if not self._failing:
+            self.trouble.works("store")
+        return answer
 
     async def while_held(self, store: Store, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do ``work`` in one process only: wait for the named lease, and hold it until the work has ended.

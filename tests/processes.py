@@ -21,6 +21,10 @@ def _limit(descriptors: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
 
+PATIENCE = 90.0
+"""Seconds for what takes one or two: on a busy machine a start alone takes twenty."""
+
+
 @dataclass
 class RelayProcess:
     """`relay run -c FILE`; its JSON lines are gathered as they come, its log is kept for the failing test."""
@@ -96,7 +100,7 @@ class RelayProcess:
         await asyncio.gather(*self._readers)
         return code
 
-    async def wait_until(self, condition: Any, *, seconds: float = 30) -> None:
+    async def wait_until(self, condition: Any, *, seconds: float = PATIENCE) -> None:
         """Return when ``condition(lines)`` holds; fail with the relay's log otherwise."""
         try:
             async with asyncio.timeout(seconds):
@@ -118,7 +122,7 @@ class RelayProcess:
 
 async def seeded(store_url: str, feeds: int) -> None:
     """Return when the relay has read each of its feeds once: what is posted now is news."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         store = await open_store(store_url)
         try:
             while sum(state.feed.seeded for state in await store.list_feeds()) < feeds:

@@ -21,7 +21,7 @@ from relay.stage import Draft, Stage
 from relay.store import SqlStore, open_store
 from relay.store.engine import connect
 from relay.store.tables import budgets, destinations, feeds, folds, leases, metadata, micros, posts, requests, stops
-from tests.processes import RelayProcess, seeded
+from tests.processes import PATIENCE, RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database
 from tests.third_party import MODULE, installed
 
@@ -411,7 +411,7 @@ async def test_a_relay_whose_clock_jumps_relays_on(tmp_path: Path, seconds: int)
 
 
 async def _until_told(url: str, word: str) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
         while True:
             async with session.get(url) as answer:
                 if word in await answer.text():

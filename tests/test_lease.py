@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from relay.lease import end
 from relay.ports import Lease, StoreError
 from tests.test_outbox import tenure
 
@@ -115,3 +118,31 @@ async def test_work_that_ends_ends_it_and_a_bug_is_not_swallowed() -> None:
         await held(Leases("ours"), done)
         with pytest.raises(ZeroDivisionError):
             await held(Leases("ours"), broken)
+
+
+async def test_a_store_that_can_be_read_works_again_when_what_could_not_be_written_is() -> None:
+    """Else a log would tell of a locked database again and again."""
+    one = replace(tenure(), patience=timedelta(milliseconds=1))
+    locked, tried = True, asyncio.Event()
+
+    async def write() -> None:
+        if locked:
+            tried.set()
+            raise StoreError("locked")
+
+    async def read() -> None:
+        pass
+
+    with capture_logs() as logs:
+        writing = asyncio.create_task(one.persist(write))
+        given_up = asyncio.create_task(one.persist(write))
+        for _ in range(3):
+            tried.clear()
+            await tried.wait()
+            await one.persist(read)
+        await end(given_up)
+        assert [entry["event"] for entry in logs] == ["does not work"]
+        locked = False
+        await writing
+        await one.persist(read)
+    assert [entry["event"] for entry in logs] == ["does not work", "works again"]

@@ -16,6 +16,9 @@ from relay.store import open_store
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database
 
+LOCKED, PAUSE = 90, 6
+"""Seconds for which the other program holds the database, and between two looks at the pages."""
+
 
 async def _page(folder: Path, uri: str) -> str:
     store = await open_store(database(folder))
@@ -32,6 +35,7 @@ async def _status(relay: RelayProcess, path: str) -> int:
 
 
 @pytest.mark.siege
+@pytest.mark.timeout(400)
 async def test_a_relay_whose_database_is_locked_answers_and_stops(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "relay.sqlite3", isolation_level=None)) as other:
         async with Stage([ILLA]) as stage:
@@ -44,10 +48,11 @@ async def test_a_relay_whose_database_is_locked_answers_and_stops(tmp_path: Path
                 page = await _page(tmp_path, stage.uris["before"])
                 other.execute("BEGIN EXCLUSIVE")
                 stage.post(Draft(author="illa", text="Meanwhile #bridge", name="meanwhile"))
-                await asyncio.sleep(6)  # by then a write has waited in vain
-                async with asyncio.timeout(5):
-                    found = [await _status(relay, path) for path in (page, "", "tag/bridge", "healthz", "readyz")]
-                assert found == [200, 200, 200, 200, 503]
+                for _ in range(LOCKED // PAUSE):
+                    await asyncio.sleep(PAUSE)  # by then a write has waited in vain
+                    async with asyncio.timeout(5):
+                        found = [await _status(relay, path) for path in (page, "", "tag/bridge", "healthz", "readyz")]
+                    assert found == [200, 200, 200, 200, 503]
                 arguments = (sys.executable, "-m", "relay.cli", "subscriptions", "-c", str(config))
                 looking = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
                 assert b"#bridge" in (await looking.communicate())[0]
