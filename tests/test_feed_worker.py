@@ -16,7 +16,7 @@ from relay.sources import feed_process
 from relay.sources.feed_changes import Changes, Known, find_changes
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_process import Answer
-from relay.sources.feed_worker import LARGE, TURN, FeedWorker, NotStartedError, _taken_up
+from relay.sources.feed_worker import LARGE, MANY_SLOW, TURN, FeedWorker, UnreadError, _taken_up
 from tests.feed_samples import FEEDS, NOW, URL, rss
 
 GOOD = b"<rss version='2.0'><channel><title>T</title><item><guid>1</guid></item></channel></rss>"
@@ -174,10 +174,24 @@ async def test_a_process_that_does_not_start_is_no_fault_of_the_document() -> No
     worker = FeedWorker()
     parsing = asyncio.create_task(worker.read(GOOD, known(), "good"))
     (await started(worker)).kill()
-    with pytest.raises(NotStartedError):
+    with pytest.raises(UnreadError):
         await parsing
     assert await worker.read(GOOD, known(), "good")
     assert worker._slow._process is None
+
+
+async def test_so_many_slow_documents_wait_and_no_more() -> None:
+    """Each may have megabytes, and hold a poll: hundreds of them would have all memory, and keep all feeds waiting."""
+    worker = FeedWorker(timedelta(seconds=0.5), quick=timedelta(seconds=0.2))
+    assert await worker.read(HOSTILE, known(), "slow") is None
+    waiting = [asyncio.create_task(worker.read(HOSTILE, known(), "slow")) for _ in range(MANY_SLOW + 1)]
+    await asyncio.sleep(0)
+    with pytest.raises(UnreadError):
+        await worker.read(HOSTILE, known(), "slow")
+    assert await title(worker, GOOD)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_a_process_that_was_killed_is_replaced() -> None:

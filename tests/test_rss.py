@@ -7,6 +7,7 @@ import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +15,7 @@ from relay.http import Http, HttpSettings
 from relay.model import Feed, FeedId, Published
 from relay.plugins import Host, load
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
-from relay.sources.feed_worker import FeedWorker
+from relay.sources.feed_worker import FeedWorker, UnreadError
 from relay.sources.rss import RssSettings, RssSource
 from relay.text import plain
 from tests.servers.feeds import Document, FeedServer
@@ -130,6 +131,21 @@ async def test_the_same_document_without_validators_is_not_parsed_again(server: 
     assert (await reader.poll()).events == ()
     assert await reader.poll() == Batch()
     assert again._reader.worker._ordinary._process is None
+
+
+async def test_a_document_that_nobody_could_read_just_now_is_read_at_the_next_poll(
+    server: FeedServer, source: RssSource, http: Http
+) -> None:
+    class Busy(FeedWorker):
+        async def read(self, *_args: object) -> NoReturn:
+            raise UnreadError("16 others are before it")
+
+    reader = Reader(source, server.feed)
+    await reader.poll()
+    server.add_item("first")
+    answer = await RssSource(RssSettings(), http, worker=Busy()).poll(reader.feed)
+    assert answer == TryLater(f"{server.feed} was not read: 16 others are before it", paced=True)
+    assert await reader.read() == [("Published", "first")]
 
 
 async def test_new_validators_of_the_same_document_are_kept(server: FeedServer, source: RssSource) -> None:

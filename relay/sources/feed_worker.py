@@ -40,6 +40,8 @@ MANY = 10_000
 LARGE = 1_000_000
 """Bytes of a document that nobody else has to wait for."""
 
+MANY_LARGE, MANY_SLOW = 64, 16
+"""Such documents that wait at a time: each may be of megabytes, and takes seconds."""
 TURN = 100_000
 """Bytes of news that are taken up in one turn of the event loop: half a millisecond."""
 
@@ -50,8 +52,8 @@ T = TypeVar("T")
 _NEWS = msgspec.msgpack.Decoder(Change)
 
 
-class NotStartedError(Exception):
-    """There is no process to read with. That is the machine's fault, and no document's."""
+class UnreadError(Exception):
+    """There is no process that could read it just now; the text says why. That is no fault of the document."""
 
 
 class FeedWorker:
@@ -63,7 +65,7 @@ class FeedWorker:
 
     def __init__(self, limit: timedelta = LIMIT, quick: timedelta = QUICK) -> None:
         self._limit, self._least = limit, quick
-        self._ordinary, self._large, self._slow = _Parser(), _Parser(), _Parser()
+        self._ordinary, self._large, self._slow = _Parser(), _Parser(MANY_LARGE), _Parser(MANY_SLOW)
         self._known_quick: OrderedDict[str, None] = OrderedDict()
         self._known_slow: OrderedDict[str, None] = OrderedDict()
         self._taking_up = asyncio.Lock()
@@ -72,7 +74,7 @@ class FeedWorker:
         """What the document says that is not known (:func:`relay.sources.feed_changes.find_changes`).
 
         None where that takes too long or too much memory, or breaks the parser. ``name`` is the feed's: where its last
-        document was slow the next one does not begin among the quick ones. Raises :class:`NotStartedError`.
+        document was slow the next one does not begin among the quick ones. Raises :class:`UnreadError`.
         """
         answer = await self._asked(body, known, name)
         if answer is None:
@@ -125,8 +127,9 @@ async def _taken_up(answer: Answer, news: bytes) -> list[Change]:
 class _Parser:
     """One process: it starts when it is needed, and again where it was ended. Documents wait for their turn."""
 
-    def __init__(self) -> None:
-        self._turn = Places(1)
+    def __init__(self, most: int = sys.maxsize) -> None:
+        """``most``: so many may wait."""
+        self._turn, self._most = Places(1), most
         # of its own: the threads that all share may be waiting for names
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feeds")
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,7 +139,9 @@ class _Parser:
     async def ask(
         self, question: Question, body: bytes, ahead: float = 0.0
     ) -> tuple[tuple[Answer, bytes] | None, float]:
-        """The answer, and how many seconds it took once it was its turn."""
+        """The answer, and how many seconds it took once it was its turn. Raises :class:`UnreadError`."""
+        if len(self._turn) >= self._most:
+            raise UnreadError(f"{self._most} others that take long to read are before it")
         await self._turn.take(time.monotonic() - ahead)
         try:
             begun = time.monotonic()
@@ -176,11 +181,11 @@ class _Parser:
         try:
             process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=apart)  # noqa: S603 - our own
         except OSError as error:
-            raise NotStartedError(f"the process that reads feeds does not start: {error}") from error
+            raise UnreadError(f"the process that reads feeds does not start: {error}") from error
         self._process, self._end = process, weakref.finalize(self, _end, process)
         if _pipes(process)[1].read(len(feed_process.READY)) != feed_process.READY:
             self._stop()
-            raise NotStartedError("the process that reads feeds ended before it had started")
+            raise UnreadError("the process that reads feeds ended before it had started")
         return process
 
     def _stop(self) -> None:

@@ -17,7 +17,7 @@ from relay.model import Event
 from relay.ports import Gone, TryLater
 from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_discovery import Lead, leads
-from relay.sources.feed_worker import FeedWorker
+from relay.sources.feed_worker import FeedWorker, UnreadError
 from relay.sources.off_loop import off_loop
 from relay.sources.rss.cursor import Cursor, moment, seconds
 from relay.sources.rss.hints import hints
@@ -151,7 +151,10 @@ class Reader:
         if body == visit.cursor.body:
             fresh = msgspec.structs.replace(visit.cursor, etag=etag, modified=modified)
             return self._unchanged(replace(visit, cursor=fresh), answer, now)
-        read = await self._read(visit, answer, now)
+        try:
+            read = await self._read(visit, answer, now)
+        except UnreadError as unread:
+            return Reading(cursor=visit.cursor, failed=TryLater(f"{answer.url} was not read: {unread}", paced=True))
         if isinstance(read, TryLater):
             return await self._led(visit, way, answer, read)
         document = read[0].document
