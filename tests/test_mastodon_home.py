@@ -255,6 +255,17 @@ def read(stage: Fediverse, status: Json) -> Post:
     return post
 
 
+async def test_a_post_that_counts_as_it_was_told_is_not_copied(stage: Fediverse) -> None:
+    told: list[tuple[str, Published | Edited]] = [
+        ("", Published(read(stage, stage.post("#rivers one")))),
+        ("", Edited(read(stage, stage.post("#rivers")))),
+    ]
+    async with asking_homes(stage) as homes:
+        confirmed = await homes.confirm(told)
+    assert [event for _, event in confirmed.events] == [event for _, event in told]
+    assert all(one is other for (_, one), (_, other) in zip(confirmed.events, told, strict=True))
+
+
 async def test_a_server_that_hangs_delays_the_others_once(stage: Fediverse) -> None:
     """What it should have confirmed counts as the instance in the settings tells it, and it is left alone."""
     accepted = 0

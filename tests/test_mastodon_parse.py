@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,18 @@ def test_a_status_becomes_a_post() -> None:
     assert read.published.tzinfo is UTC
     assert (read.edited, read.reply_to, read.reply_to_author, read.unlisted) == (None, "", "", False)
     assert read.aliases == (f"{HERE}/api/v1/statuses/{made['id']}",)
+
+
+def test_a_plain_post_is_read_without_an_error_on_the_way() -> None:
+    """A field that is not there is most fields: an error and its handling would cost more than all the rest."""
+    raised: list[object] = []
+    text = json.dumps(status()).encode()
+    sys.setprofile(lambda _frame, event, of: raised.append(of) if event == "c_exception" else None)
+    try:
+        assert read_post(text, HERE)
+    finally:
+        sys.setprofile(None)
+    assert raised == []
 
 
 def test_hashtags_are_known_as_such() -> None:

@@ -320,3 +320,34 @@ async def test_a_database_in_memory_is_one_for_reads_and_writes() -> None:
         await read(store)
     assert (await store.get_counts()).posts == 1
     await store.close()
+
+
+async def test_what_is_cancelled_before_its_turn_never_begins(store_url: str) -> None:
+    store = await open_store(store_url)
+    async with all_held(store._db.write, writers(store)):
+        late = asyncio.ensure_future(store.save_note("a", "b", "never", at(9)))
+        await asyncio.sleep(0)
+        late.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await late
+    await store.save_note("a", "c", "kept", at(9))
+    assert [await store.get_note("a", key, at(0)) for key in ("b", "c")] == [None, "kept"]
+    await store.close()
+
+
+async def test_nobody_waits_for_threads_that_have_ended(sqlite_url: str) -> None:
+    """Closing shuts the doors first, then lets the threads end: who asks in between is refused."""
+    store = await open_store(sqlite_url)
+    await store.save_note("a", "b", "kept", at(9))
+    pool = store._db._writes
+    await store.close()
+    with pytest.raises(StoreError, match="is closed"):
+        await pool.run(lambda _: None)
+    assert not any(thread.is_alive() for thread in pool._threads)
+
+
+async def test_a_bug_that_ends_an_iterator_is_told_and_not_waited_for(sqlite_url: str) -> None:
+    store = await open_store(sqlite_url)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await store._db.write(lambda _: next(iter(())))
+    await store.close()

@@ -11,9 +11,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -37,9 +37,14 @@ _INSIST, _INSIST_FOR = 0.05, 0.25
 class _Job:
     """What is to be done, until when it may wait for others' locks, and whether nobody waits for it any more."""
 
+    pool: Pool
+    attempt: Callable[[_Job], Any]
     work: Callable[[Connection], Any]
     until: float
+    answer: asyncio.Future[Any]
+    """Of the event loop's thread, which alone may touch it."""
     abandoned: bool = False
+    done: bool = False
 
 
 class _Session:
@@ -111,14 +116,15 @@ class Pool:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine, self._where, self._patience, self._reads, self._check = engine, where, patience, reads, check
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="relay-reads" if reads else "relay-store")
+        self._size, self._threads = size, list[threading.Thread]()
+        self._queue = SimpleQueue[_Job | None]()
         self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._own = threading.local()
         self._sessions: list[_Session] = []
         self._losses = losses
         self._refuses = self._hurries = False
-        self.running: set[Future[Any]] = set()
-        """What runs or waits for its turn."""
+        self.running = 0
+        """So many jobs run or wait for their turn. Of the event loop's thread."""
 
     # --- transactions ---
 
@@ -130,35 +136,57 @@ class Pool:
         """What can be no transaction, with the driver's connection. Raises :class:`StoreError`."""
         return await self._submit(self._outside, lambda connection: work(connection.connection.dbapi_connection))
 
-    async def _submit(self, run: Callable[[_Job], T], work: Callable[[Connection], T]) -> T:
+    async def _submit(self, attempt: Callable[[_Job], T], work: Callable[[Connection], T]) -> T:
+        """Not by ``concurrent.futures``: its locks and callbacks cost several times what handing the job over does."""
         if self._refuses:
             raise StoreError(f"{self._where} is closed.")
-        job = _Job(work, time.monotonic() + self._patience)
-        future = self._threads.submit(self._attempts, run, job)
-        self.running.add(future)
-        future.add_done_callback(self.running.discard)
+        loop = asyncio.get_running_loop()
+        job = _Job(self, attempt, work, time.monotonic() + self._patience, loop.create_future())
+        self.running += 1
+        if len(self._threads) < min(self.running, self._size):
+            self._add_thread()
+        self._queue.put(job)
         try:
-            return await asyncio.wrap_future(future)
+            answer: T = await job.answer
         except asyncio.CancelledError:
-            self._abandon(job, future)
+            self._abandon(job, loop)
             raise
+        return answer
 
-    def _abandon(self, job: _Job, future: Future[Any]) -> None:
+    def ended(self, job: _Job, answer: Any, error: BaseException | None) -> None:
+        """Called in the event loop's thread."""
+        self.running -= 1
+        if job.answer.done():  # it was cancelled
+            return
+        if error is None:
+            job.answer.set_result(answer)
+        else:
+            job.answer.set_exception(error)
+
+    def _add_thread(self) -> None:
+        name = f"relay-{'reads' if self._reads else 'store'}_{len(self._threads)}"
+        # a daemon: who forgets to close a database need not wait for ever at the end of the program
+        thread = threading.Thread(target=_serve, args=(self._queue,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _abandon(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
         """Nobody waits for it any more: let it not hold up who comes next."""
         job.abandoned = True
-        if not future.done():
+        if not job.done and not loop.is_closed():
             for session in self._sessions:
                 session.interrupt(job)
-            asyncio.get_running_loop().call_later(_INSIST, self._abandon, job, future)
+            loop.call_later(_INSIST, self._abandon, job, loop)
 
-    def _attempts(self, run: Callable[[_Job], T], job: _Job) -> T:
+    def run_to_end(self, job: _Job) -> Any:
+        """All attempts at a job, in one of the threads."""
         self._check()
         left = _TRIES
         while True:
             if self._hurries:
                 raise StoreError(f"{self._where} is closed.")
             try:
-                return run(job)
+                return job.attempt(job)
             except (DBAPIError, self._driver_error) as error:
                 self._note_loss()
                 cause = getattr(error, "orig", None) or error
@@ -210,12 +238,19 @@ class Pool:
     # --- the end ---
 
     def refuse(self) -> None:
-        """Take nothing new; what was asked for goes on. From the thread that asks."""
+        """Take nothing new; the threads end behind what was asked for. From the thread that asks."""
         self._refuses = True
-        self._threads.shutdown(wait=False)
+        for _ in self._threads:
+            self._queue.put(None)
+
+    def ends(self, until: float) -> bool:
+        """Whether the threads end before that moment of the steady clock. Blocks its thread."""
+        for thread in self._threads:
+            thread.join(max(0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def hurry(self) -> None:
-        """Interrupt and undo what runs, and let nothing of what waits begin. Call it until ``running`` is empty."""
+        """Interrupt and undo what runs, and let nothing of what waits begin. Call it until the threads have ended."""
         self._hurries = True
         for session in self._sessions:
             session.interrupt()
@@ -242,20 +277,35 @@ def _prepare_to_read(driver: Any) -> None:
         driver.isolation_level, driver.read_only = IsolationLevel.REPEATABLE_READ, True
 
 
+def _serve(queue: SimpleQueue[_Job | None]) -> None:
+    """One thread: a job after the other, until there is to be none."""
+    while (job := queue.get()) is not None:
+        answer: Any = None
+        error: BaseException | None = None
+        try:
+            if not job.abandoned:
+                answer = job.pool.run_to_end(job)
+        except StopIteration as stray:  # no future takes it
+            error = RuntimeError(f"a transaction raised {stray!r}")
+        except BaseException as raised:  # noqa: BLE001 - it is raised where the answer is awaited
+            error = raised
+        job.done = True
+        with suppress(RuntimeError):  # the loop is closed
+            job.answer.get_loop().call_soon_threadsafe(job.pool.ended, job, answer, error)
+        del job, answer, error
+
+
 def close(pools: list[Pool], within: float) -> None:
     """Let what was asked for end within so many seconds, then interrupt it, then disconnect. Blocks its thread.
 
     The pools take nothing new (:meth:`Pool.refuse`) any more.
     """
-    late = wait(_running(pools), within).not_done
+    until = time.monotonic() + within
+    late = [pool for pool in pools if not pool.ends(until)]
     until = time.monotonic() + _INSIST_FOR
     while late and time.monotonic() < until:
-        for pool in pools:
+        for pool in late:
             pool.hurry()
-        late = wait(late, _INSIST).not_done
+        late = [pool for pool in late if not pool.ends(time.monotonic() + _INSIST)]
     for pool in pools:
         pool.disconnect()
-
-
-def _running(pools: list[Pool]) -> set[Future[Any]]:
-    return set().union(*(pool.running for pool in pools))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -70,6 +70,16 @@ def _style() -> Body:
     return body(style(), "text/css", spoken=False, headers={"Cache-Control": FOREVER})
 
 
+@lru_cache(maxsize=8)  # each message leads to a page
+def _url(host: str, port: int) -> str:
+    if not host:
+        return ""
+    address = ip_address(host)
+    if address.is_unspecified:
+        host = "127.0.0.1" if address.version == 4 else "::1"
+    return f"http://{host}:{port}" if address.version == 4 else f"http://[{host}]:{port}"
+
+
 def _route(request: web.Request) -> str:
     """Which kind of page was asked for; not which page."""
     resource = request.match_info.route.resource
@@ -116,13 +126,7 @@ class Web:
     @property
     def url(self) -> str:
         """The address that it listens on, with the real port; empty before the start."""
-        host, port = self._doors.address
-        if not host:
-            return ""
-        address = ip_address(host)
-        if address.is_unspecified:
-            host = "127.0.0.1" if address.version == 4 else "::1"
-        return f"http://{host}:{port}" if address.version == 4 else f"http://[{host}]:{port}"
+        return _url(*self._doors.address)
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one. Raises ``OSError`` where the address cannot be had."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relay.authenticity import is_home
-from relay.model import Author, Deleted, Event, Post
+from relay.model import Author, Deleted, Edited, Event, Post, Published
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Told
 from relay.sources.mastodon.api import Api
@@ -72,7 +72,7 @@ class Handles:
         """The events, with the handles of their authors as the authors' domains vouch for them."""
         posts = await self.of_posts([event.post for event in events if not isinstance(event, Deleted)])
         them = iter(posts)
-        return [event if isinstance(event, Deleted) else replace(event, post=next(them)) for event in events]
+        return [event if isinstance(event, Deleted) else with_post(event, next(them)) for event in events]
 
     async def of_posts(self, posts: Iterable[Post]) -> list[Post]:
         """The same for posts, and for what they quote."""
@@ -162,12 +162,20 @@ def _authors(post: Post) -> list[Author]:
     return [post.author, *([post.quote.author] if post.quote and post.quote.author else [])]
 
 
+def with_post(event: Published | Edited, post: Post) -> Published | Edited:
+    """The same of another reading of the post; no copy where it is the same one."""
+    return event if post is event.post else replace(event, post=post)
+
+
 def _renamed(post: Post, names: dict[str, str]) -> Post:
-    quote = post.quote
-    if quote and quote.author:
-        quote = replace(quote, author=_author(quote.author, names))
-    return replace(post, author=_author(post.author, names), quote=quote)
+    author, quote = _author(post.author, names), post.quote
+    if quote and quote.author and (quoted := _author(quote.author, names)) is not quote.author:
+        quote = replace(quote, author=quoted)
+    if author is post.author and quote is post.quote:
+        return post
+    return replace(post, author=author, quote=quote)
 
 
 def _author(author: Author, names: dict[str, str]) -> Author:
-    return replace(author, handle=names.get(author.uri, author.handle), claim="")
+    handle = names.get(author.uri, author.handle)
+    return replace(author, handle=handle, claim="") if author.claim or handle != author.handle else author

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -23,7 +23,7 @@ from relay.sources.mastodon.address import Status, host_of, read_link
 from relay.sources.mastodon.answers import Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import Copies, joined
-from relay.sources.mastodon.handles import Handles
+from relay.sources.mastodon.handles import Handles, with_post
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
@@ -135,14 +135,14 @@ class Homes:
             return event
         api, post = self.about.api, event.post
         if of_post(post, api.instances) is not Verdict.ASK_HOME:
-            return replace(event, post=self._best(post)) if api.counts(post) else None
+            return with_post(event, self._best(post)) if api.counts(post) else None
         match self._known(post) or asked.get(post.uri):
             case Post() as own:
-                return replace(event, post=self._best(joined(post, own)))
+                return with_post(event, self._best(joined(post, own)))
             case Missing():
                 return Deleted(post.uri) if isinstance(event, Edited) else None
             case Unknown.SILENT if counts_unasked(post, api.instances):
-                return replace(event, post=self._best(post))
+                return with_post(event, self._best(post))
             case Unknown():
                 log.info("a post is left out: its author's own server could not be asked", uri=post.uri, by=post.origin)
         return None

@@ -58,8 +58,10 @@ def local_id(ref: str, instance: str) -> str:
 
 def read_time(text: str | None) -> datetime | None:
     """An ISO 8601 time in UTC; without a zone it is taken for UTC."""
+    if not text:
+        return None
     try:
-        time = datetime.fromisoformat(text or "")
+        time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
