@@ -350,16 +350,17 @@ async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> No
     assert len(adapter.delivered) == 2
 
 
-async def test_an_outcome_that_no_database_keeps_keeps_back_no_other_one(store: Store) -> None:
+async def test_an_outcome_that_no_database_keeps_keeps_back_no_other_one(store_url: str) -> None:
     """A platform's own words are quoted, and JSON may hold half a character; what was sent would be sent again."""
-    broken = "\ud83d is no emoji"
-    answers: list[Outcome] = [Refused(broken), Sent((MessageId("1"),)), Gone(broken), Sent((MessageId(broken),))]
-    adapter = FakeAdapter(answers=answers)
+    half, null = "\ud83d is no emoji", "\0 is no character"
+    answers: list[Outcome] = [Refused(half), Sent((MessageId("1"),)), Gone(null), Sent((MessageId(half),))]
+    adapter, store = FakeAdapter(answers=answers), await open_store(store_url)
     await want(store, [1], *(f"fake:{number}" for number in range(4)))
     async with running(store, adapter):
         await until(store, failed=1, sent=2, due=1)
     assert len(adapter.delivered) == 4
-    assert [one.paused for one in await store.list_destinations() if one.paused] == ["\\ud83d is no emoji"]
+    assert [str(one.destination) for one in await store.list_destinations() if one.paused] == ["fake:2"]
+    await store.close()
 
 
 class Slow(FakeAdapter):
