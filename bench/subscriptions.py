@@ -1,8 +1,8 @@
 """What subscriptions cost: a start with very many of them, one more, and the stop.
 
 Each size runs in a process of its own: the relay as `relay run` has it, with a source and an adapter of our own, on a
-SQLite file. Ten subscriptions share a hashtag, twenty a destination, one in ten wants only one language; a feed for
-each hashtag is due once in fifteen minutes. Store time is what transactions take in their threads.
+SQLite file. Ten subscriptions share a hashtag, twenty a destination, sixty a community, one in ten wants only one
+language; a feed for each hashtag is due once in fifteen minutes. Store time is what transactions take in their threads.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from relay.store.tables import micros
 from relay.testing import FakeAdapter, FakeSource
 
 LEAST, SIZES = 1_000, (10_000, 100_000, 1_000_000)
-PER_TAG, PER_DESTINATION = 10, 20
+PER_TAG, PER_DESTINATION, PER_COMMUNITY = 10, 20, 60
 INTERVAL = timedelta(minutes=15)
 APART = timedelta(seconds=0.25)
 """How long one feed is due after the other, where there are few."""
@@ -102,15 +102,22 @@ def fill(file: Path, rows: int, linked_by: str) -> None:
             ((tag + 1, f"#tag{tag}") for tag in range(feeds)),
         )
         connection.executemany(
-            "INSERT INTO subscriptions (id, origin, topic, destination, networks, mode, languages, linked)"
-            " VALUES (?, 'chat', ?, ?, '[]', 'threads', ?, ?)",
-            ((n, f"#tag{n % feeds}", f"fake:{n // PER_DESTINATION}", _languages(n), linked_by) for n in numbers),
+            "INSERT INTO subscriptions (id, origin, topic, destination, community, networks, mode, languages, linked)"
+            " VALUES (?, 'chat', ?, ?, ?, '[]', 'threads', ?, ?)",
+            (
+                (n, f"#tag{n % feeds}", f"fake:{n // PER_DESTINATION}", _community(n), _languages(n), linked_by)
+                for n in numbers
+            ),
         )
         connection.executemany(
             "INSERT INTO subscription_tags VALUES (?, 'fake', ?)", ((n, f"tag{n % feeds}") for n in numbers)
         )
         connection.executemany("INSERT INTO subscription_feeds VALUES (?, ?)", ((n, n % feeds + 1) for n in numbers))
     connection.close()
+
+
+def _community(number: int) -> str:
+    return f"community {number // PER_COMMUNITY}"
 
 
 def _languages(number: int) -> str:
@@ -225,6 +232,7 @@ async def _subscribe(app: App, clocked: Clocked, number: int) -> float:
             name="subscribe",
             arguments={"topic": f"#new{number}"},
             destination=Destination("fake", f"new{number}"),
+            community="community 1",
             user="7",
             may_manage=True,
         )

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, select, update
 
 from relay.model import CHAT, SubscriptionId
 from relay.ports import Linking, Resolved, Unlinked
 from relay.store.rows import Query, among, insert_rows, serialize
 from relay.store.subscriptions import read_names
-from relay.store.tables import feeds, micros, subscription_feeds, subscription_tags, subscriptions
+from relay.store.tables import EMPTY, feeds, micros, subscription_feeds, subscription_tags, subscriptions
 from relay.store.versions import note_changes
 
 # A feed that was stopped is tried again: to subscribe, or to start the relay anew, is a person's word.
@@ -153,7 +153,7 @@ _UNLINKED = Query(
     .order_by(subscriptions.c.id)
 )
 _stopped = select(feeds.c.id).where(
-    feeds.c.stopped != literal_column("''"),  # as their index says it, or all feeds would be read
+    feeds.c.stopped != EMPTY,  # as their index says it, or all feeds would be read
     among(feeds.c.source.concat(""), "sources"),
 )
 _served = select(subscription_feeds.c.subscription).where(subscription_feeds.c.feed.in_(_stopped))

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    literal_column,
     or_,
     select,
     text,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 from relay.hashtag import fold
 from relay.model import CHAT, Destination
 from relay.store.content import to_json
-from relay.store.tables import deliveries, destinations, posts, subscription_tags, subscriptions
+from relay.store.tables import EMPTY, deliveries, destinations, posts, subscription_tags, subscriptions
 
 _LATEST = 500
 """Posts that are looked at: enough for a list, read in a few milliseconds."""
@@ -42,8 +41,8 @@ _decode: Callable[[bytes], _Tagged] = msgspec.json.Decoder(_Tagged).decode
 
 _listed = select(destinations.c.name).where(text("destinations.listed"))
 _origin, _destination = subscriptions.c.origin, subscriptions.c.destination
-_configured = or_(_origin < CHAT, _origin > CHAT)  # "<>" would use no index
-PUBLIC = or_(_configured, _destination.in_(_listed))
+_public = (_origin < CHAT, _origin > CHAT, _destination.in_(_listed))  # "<>" would use no index
+PUBLIC = or_(*_public)
 """Subscriptions that anybody may know of: the configuration's, and those of channels that say that they are public."""
 PUBLIC_TAGS = (
     select(subscription_tags.c.tag)
@@ -55,16 +54,13 @@ PUBLIC_TAGS = (
 
 def is_of(column: ColumnElement[str], community: ColumnElement[str]) -> ColumnElement[bool]:
     """The column names this community, which has a name: as the index says it, or all subscriptions would be read."""
-    return and_(column == community, column != literal_column("''"))
-
-
-_ours = is_of(subscriptions.c.community, bindparam("community"))
+    return and_(column == community, column != EMPTY)
 
 
 def _known(*columns: Column[Any]) -> CompoundSelect[Any]:
     """Of the subscriptions that may be known in a channel; each way to be one has an index of its own."""
-    ways = (_destination == bindparam("name"), _ours, _configured, _destination.in_(_listed))
-    return union(*(select(*columns).where(way) for way in ways))
+    ours = _destination == bindparam("name"), is_of(subscriptions.c.community, bindparam("community"))
+    return union(*(select(*columns).where(way) for way in (*ours, *_public)))
 
 
 _topics = _known(subscriptions.c.id, subscriptions.c.topic).subquery()
