@@ -46,3 +46,16 @@ async def _watch(watch: Watch) -> None:
         late, worked = time.monotonic() - wall - TICK, time.process_time() - process
         watch.own = max(watch.own, time.thread_time() - thread)
         watch.blocked = max(watch.blocked, min(late, worked))
+
+
+@dataclass
+class Turns:
+    """Counts the turns of the event loop, until it is ended."""
+
+    count: int = 0
+    ended: bool = False
+
+    def go_on(self) -> None:
+        self.count += 1
+        if not self.ended:
+            asyncio.get_running_loop().call_soon(self.go_on)

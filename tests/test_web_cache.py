@@ -10,6 +10,7 @@ import pytest
 from relay.testing import NOON
 from relay.web.answers import Body, body
 from relay.web.cache import UNASKED, Cache
+from tests.loop_watch import Turns
 
 
 class Maker:
@@ -134,3 +135,23 @@ async def test_what_nobody_asks_for_leaves_the_memory_within_a_minute() -> None:
     assert cache.size == 10
     cache.stop()
     assert cache.size == 0
+
+
+async def test_who_waited_for_an_answer_goes_on_one_in_a_turn_of_the_loop() -> None:
+    cache, maker, turns = Cache(), Maker(), Turns()
+    maker.may.clear()
+    went_on = list[int]()
+
+    async def visit() -> None:
+        await cache.get("a", 1, "", maker)
+        went_on.append(turns.count)
+
+    waiting = [asyncio.create_task(visit()) for _ in range(50)]
+    turns.go_on()
+    while not maker.made:
+        await asyncio.sleep(0)
+    maker.may.set()
+    await asyncio.gather(*waiting)
+    turns.ended = True
+    assert len(set(went_on)) == 50
+    assert maker.made == 1

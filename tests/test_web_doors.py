@@ -20,6 +20,7 @@ from relay.descriptors import for_visitors
 from relay.stage import Draft, Stage
 from relay.web.doors import Capacity, Doors
 from relay.web.pacer import Pacer
+from tests.loop_watch import Turns
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database
 
@@ -79,19 +80,6 @@ async def street(capacity: Capacity) -> AsyncIterator[Street]:
             while one.doors.figures.open:
                 await asyncio.sleep(0.01)
         one.doors.close()
-
-
-@dataclass
-class Turns:
-    """Counts the turns of the event loop, until it is ended."""
-
-    count: int = 0
-    ended: bool = False
-
-    def go_on(self) -> None:
-        self.count += 1
-        if not self.ended:
-            asyncio.get_running_loop().call_soon(self.go_on)
 
 
 async def test_of_what_many_bring_at_once_one_piece_is_handed_on_in_a_turn_of_the_loop() -> None:

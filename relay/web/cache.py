@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from relay.web.answers import Body
+from relay.web.pacer import Pacer
 
 MOST = 48_000_000
 """Bytes of all bodies together."""
@@ -43,7 +44,9 @@ class Cache:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         most: int = MOST,
         clock: Callable[[], float] = time.monotonic,
+        pacer: Pacer | None = None,
     ) -> None:
+        self._pacer = pacer or Pacer()
         self._now, self._most, self._clock = now, most, clock
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._making: dict[Hashable, asyncio.Task[Body]] = {}
@@ -73,7 +76,9 @@ class Cache:
         if task is None:
             task = self._making[flight] = asyncio.create_task(self._make(subject, version, variant, make))
             task.add_done_callback(lambda done: self._done(flight, done))
-        return await asyncio.shield(task)
+        made = await asyncio.shield(task)
+        await self._pacer.turn()  # however many have waited for it
+        return made
 
     def drop(self, subject: Hashable) -> None:
         """It is gone, or shows something else."""

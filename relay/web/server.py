@@ -102,8 +102,8 @@ class Web:
     ) -> None:
         self._store, self._site = store, site
         self._hooks = hooks or Hooks()
-        self._cache = Cache(site.clock)
         pacer = Pacer(lambda: store.is_writing)
+        self._cache = Cache(site.clock, pacer=pacer)
         self._page_versions = Rounds[str, PageVersion](
             lambda slugs: self._looked_up(store.get_page_versions, slugs), pacer
         )
