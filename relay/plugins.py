@@ -66,9 +66,26 @@ class Settings(BaseModel):
 
 
 def mark(tables: Mapping[str, Settings], *besides: str) -> str:
-    """A short name for these settings, and for what else counts: where any of it differs, it is another one."""
-    written = [f"{name} {table.model_dump_json()}" for name, table in sorted(tables.items())]
-    return hashlib.blake2b("\n".join([*besides, *written]).encode(), digest_size=8).hexdigest()
+    """A short name for these settings, and for what else counts: where any of it differs, it is another one.
+
+    The same in each process. Secrets make no difference.
+    """
+    return hashlib.blake2b(_written([tables, besides]).encode(), digest_size=8).hexdigest()
+
+
+def _written(value: object) -> str:
+    """Not as JSON: a plugin's settings may be of any type, and a set has another order in each process."""
+    match value:
+        case BaseModel():
+            return _written(dict(value))
+        case Mapping():
+            return f"{{{', '.join(sorted(f'{key!r}: {_written(one)}' for key, one in value.items()))}}}"
+        case set() | frozenset():
+            return f"{{{', '.join(sorted(map(_written, value)))}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_written, value))}]"
+        case _:
+            return repr(value)
 
 
 Hook = Callable[[Mapping[str, str], bytes], Awaitable[int]]

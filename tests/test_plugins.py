@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -162,3 +164,45 @@ def test_a_duration_is_written_in_the_largest_unit_that_divides_it(span: timedel
 def test_a_written_duration_reads_back(milliseconds: int) -> None:
     span = timedelta(milliseconds=milliseconds)
     assert SPAN.validate_python(duration_text(span)) == span
+
+
+# --- whether settings are others now ---
+
+SETTINGS = """
+from pydantic import BaseModel, ConfigDict, SecretStr
+from relay.plugins import Settings, mark
+
+class Hill:
+    def __repr__(self):
+        return "Pachatusan"
+
+class Inner(BaseModel):
+    names: frozenset[str] = frozenset("abcdefgh")
+
+class Table(Settings):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    hill: Hill = Hill()
+    inner: Inner = Inner()
+    token: SecretStr = SecretStr("verysecret")
+    count: int = 1
+
+def same(**changes):
+    return mark({"smoke": Table(**changes)}, "1.0") == mark({"smoke": Table()}, "1.0")
+
+print(mark({"smoke": Table()}, "1.0"), same(count=2), same(token="another"), same(inner=Inner(names={"a"})))
+"""
+
+
+def test_the_mark_of_settings_is_the_same_in_each_process_whatever_a_plugin_has_in_them() -> None:
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", SETTINGS],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert told[0][1:] == ["False", "True", "False"]
