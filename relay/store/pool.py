@@ -142,9 +142,9 @@ class Pool:
             raise StoreError(f"{self._where} is closed.")
         loop = asyncio.get_running_loop()
         job = _Job(self, attempt, work, time.monotonic() + self._patience, loop.create_future())
-        self.running += 1
-        if len(self._threads) < min(self.running, self._size):
+        if len(self._threads) < min(self.running + 1, self._size):
             self._add_thread()
+        self.running += 1
         self._queue.put(job)
         try:
             answer: T = await job.answer
@@ -167,8 +167,8 @@ class Pool:
         name = f"relay-{'reads' if self._reads else 'store'}_{len(self._threads)}"
         # a daemon: who forgets to close a database need not wait for ever at the end of the program
         thread = threading.Thread(target=_serve, args=(self._queue,), name=name, daemon=True)
+        thread.start()  # the system may have no room for it: then there is none, and the job is not one that waits
         self._threads.append(thread)
-        thread.start()
 
     def _abandon(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
         """Nobody waits for it any more: let it not hold up who comes next."""
