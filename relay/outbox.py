@@ -290,12 +290,15 @@ class Outbox:
         try:
             await self._settle(settlements)
         except Exception:
-            if len(settlements) > 1:  # one of them is poison: let the others through, or they would be sent again
-                for settlement in settlements:
-                    await self._write([settlement])
-                return
-            log.exception("what came of a delivery cannot be kept as it was told", delivery=settlements[0].delivery)
-            await self._settle([_plain(settlements[0])])
+            log.exception("what came of a delivery cannot be kept as it was told; all others are")
+            odd: list[Settlement] = []
+            for settlement in settlements:  # what was sent, and is not kept as sent, would be sent again
+                try:
+                    await self._settle([settlement])
+                except Exception:  # noqa: BLE001 - it was told above
+                    odd.append(settlement)
+            for settlement in odd:
+                await self._settle([_plain(settlement)])
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
         async def act() -> tuple[Sequence[Delivery], Lease]:
