@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from relay.consent import allows_lists
 from relay.hashtag import fold
@@ -27,14 +27,10 @@ from relay.store.shown import Places
 from relay.store.tables import deliveries, destinations, micros, subscriptions, tagged
 from relay.store.twins import Kin
 
-_LOCK = Query(
+_PLACES = Query(select(deliveries.c.destination).distinct().where(among(deliveries.c.post, "ids")))
+_LOCK = Query(  # by names alone: one condition or the other would be looked for at all destinations
     select(destinations.c.name)
-    .where(
-        or_(
-            among(destinations.c.name, "names"),
-            destinations.c.name.in_(select(deliveries.c.destination).where(among(deliveries.c.post, "ids"))),
-        )
-    )
+    .where(among(destinations.c.name, "names"))
     .order_by(destinations.c.name)
     .with_for_update()
 )
@@ -134,7 +130,8 @@ def _read(
     if old:
         ids = old & ({e.id for e in known if e.edited or e.removed} | set(concerned))
         names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
-        _LOCK(connection, names=names, ids=ids)
+        names |= {row.destination for row in _PLACES(connection, ids=ids)}
+        _LOCK(connection, names=names)
         for row in _DELIVERIES(connection, ids=ids):
             there[row.post].append(row)
     return there
