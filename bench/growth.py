@@ -8,12 +8,15 @@ brought the usual way, the others are made of those in SQL, with names and hashe
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -30,6 +33,11 @@ SEED = 1_000
 SIZES = (10_000, 100_000, 1_000_000)
 WEIGHED = 100_000
 FRESH = 500
+AT_ONCE = 500
+"""Copies of the first thousand that are made in one transaction: each writes most of the indexes' pages."""
+QUICK = "PRAGMA cache_size = -1000000; PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF"
+USUAL = "PRAGMA cache_size = -2000; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON"
+"""While it is filled, and as the relay has it: with a small cache a million posts take minutes to make."""
 WORDS = (
     "bridge",
     "rope",
@@ -158,6 +166,12 @@ def _multiply(connection: Connection, copies: range) -> None:
         connection.execute(text("SELECT setval('deliveries_id_seq', (SELECT max(id) FROM deliveries))"))
 
 
+def _set(pragmas: str, driver: Any) -> None:
+    """On SQLite: how the writer's connection works."""
+    if isinstance(driver, sqlite3.Connection):
+        driver.executescript(pragmas)
+
+
 async def _grow(store: SqlStore, size: int, copies: int) -> int:
     """Grow to so many posts, and return how many copies there are then."""
     if not copies:
@@ -165,8 +179,10 @@ async def _grow(store: SqlStore, size: int, copies: int) -> int:
             await _bring(store, range(first, first + 100))
         await _carry(store)
     wanted = size // SEED - 1
-    for first in range(copies, wanted, 50):
-        await store._db.write(_multiply, range(first + 1, min(first + 50, wanted) + 1))
+    await store._db._writes.use(partial(_set, QUICK))
+    for first in range(copies, wanted, AT_ONCE):
+        await store._db.write(_multiply, range(first + 1, min(first + AT_ONCE, wanted) + 1))
+    await store._db._writes.use(partial(_set, USUAL))
     return wanted
 
 

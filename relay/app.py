@@ -349,7 +349,7 @@ class App:
             tasks.create_task(self.speaker.run(), name="mentions")
             tasks.create_task(self._announce(), name="announcement")
             tasks.create_task(self.timekeeper.run(), name="clock")
-            tasks.create_task(housekeeping.tend_memory(), name="memory")
+            tasks.create_task(housekeeping.tend_memory(started=self.ingest.ready), name="memory")
             if self.parts.config.store.keep:
                 tasks.create_task(self._forget(self.parts.config.store.keep), name="forget")
 

@@ -40,18 +40,20 @@ whenever a quarter of all are new: while a feed of a thousand entries is read, s
 """
 
 
-async def tend_memory(settled: timedelta = timedelta(seconds=2)) -> None:
+async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asyncio.Event | None = None) -> None:
     """Until cancelled, no thread and no search for garbage holds the event loop for long.
 
     The program itself is never looked through, not even once: that holds the loop for a tenth of a second, and finds
     next to nothing. What starting up took and nobody needs any more is handed back, where the C library keeps it;
-    ``settled`` is how long a start takes.
+    ``settled`` is how long a start goes on after ``started``, which may be long: a million subscriptions are read.
     """
     before = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH.total_seconds())
     gc.set_threshold(*THRESHOLDS)
     gc.freeze()
     try:
+        if started is not None:
+            await started.wait()
         await asyncio.sleep(settled.total_seconds())
         gc.freeze()
         with suppress(OSError, AttributeError):  # only glibc has it

@@ -45,3 +45,18 @@ async def test_a_start_never_has_the_whole_program_looked_through() -> None:
         tending.cancel()
         await asyncio.gather(tending, return_exceptions=True)
     assert max(whole, default=0) < program / 10
+
+
+async def test_what_a_long_start_leaves_is_not_looked_through_either() -> None:
+    started = asyncio.Event()
+    tending = asyncio.create_task(tend_memory(timedelta(0), started))
+    await asyncio.sleep(0)
+    begun, read = gc.get_freeze_count(), [[number] for number in range(1_000)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert gc.get_freeze_count() <= begun
+    started.set()
+    while gc.get_freeze_count() < begun + len(read):
+        await asyncio.sleep(0)
+    tending.cancel()
+    await asyncio.gather(tending, return_exceptions=True)
