@@ -286,9 +286,10 @@ async def forget(config: Config, ref: str, *, now: bool, post: bool) -> int:
             tell(f"{ref} is an author: all of theirs is taken out, and nothing of theirs is kept or relayed again.")
         posts = "1 post" if gone.posts == 1 else f"{gone.posts} posts"
         if now:
-            await store.save_erased(at)
+            erased = await store.save_erased(at)
             tell(f"Erased: {posts}. It can be undone for what comes from now on: relay forget --undo {ref}")
-            await _compact(store)
+            if erased and not await _compacted(store):
+                tell("Its last bytes leave the database's file when `relay run` comes to it.")
         else:
             tell(f"Hidden: {posts}, and erased at {gone.erased:%Y-%m-%d %H:%M} UTC. Until then it can be undone:")
             tell(f"relay forget --undo {ref}")
@@ -297,11 +298,11 @@ async def forget(config: Config, ref: str, *, now: bool, post: bool) -> int:
     return 0
 
 
-async def _compact(store: Store) -> None:
+async def _compacted(store: Store) -> bool:
     try:
-        await store.save_compact()
+        return await store.save_compact()
     except StoreError:  # it is in use
-        tell("Its last bytes leave the database's file when `relay run` comes to it.")
+        return False
 
 
 async def unforget(config: Config, ref: str) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -232,6 +234,21 @@ async def test_forgetting_at_once_leaves_no_name_behind(tmp_path: Path, stage: S
     assert out.endswith("1 × post, erased\n")
     assert "illa" not in out
     assert traces(tmp_path, "Post number 2") == {}
+
+
+async def test_forgetting_at_once_says_so_where_somebody_reads_and_the_last_bytes_have_to_stay(
+    tmp_path: Path, stage: Stage
+) -> None:
+    configured(tmp_path, stage)
+    config = tmp_path / "relay.toml"
+    config.write_text(config.read_text().replace("[store]", '[store]\nbusy_timeout = "100ms"'))
+    await filled(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "relay.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM posts").fetchone()
+        code, out, _ = await relay("forget", "--now", post(2).url, folder=tmp_path)
+    assert code == 0
+    assert "Its last bytes leave the database's file when `relay run` comes to it." in out
 
 
 async def test_forgetting_wants_a_name(tmp_path: Path, stage: Stage) -> None:
