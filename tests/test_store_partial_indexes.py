@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.ports import Store
-from relay.store import known, pages
+from relay.store import known, pages, stops
 from relay.store.sql import SqlStore
 from relay.testing import post
 from tests.store_cases import cost_of, publish
@@ -16,6 +16,10 @@ from tests.store_cases import cost_of, publish
 ROWS = 300
 ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
     "posts that have a page": ("posts", lambda open_: known._PAGES(open_, pages=["none"])),
+    "the thread that is to be stopped": (
+        "posts",
+        lambda open_: open_.execute(stops._OF_POST, {"keys": ["none"], "refs": ["none"]}).all(),
+    ),
     "the post of a page": ("posts", lambda open_: open_.execute(pages._OF_PAGE, {"page": "none"}).all()),
 }
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, union, update
 
 from relay.address import host_of, page
 from relay.model import Author, Post, PostUri
@@ -25,7 +25,7 @@ from relay.store.known import load_named
 from relay.store.names import as_author, authors_called, delete_names, names_called, names_of
 from relay.store.requests import save_effect
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
-from relay.store.tables import aliases, author_names, deliveries, forgotten, meta, posts, stops
+from relay.store.tables import EMPTY, aliases, author_names, deliveries, forgotten, meta, posts, stops
 from relay.store.threads import note_change
 from relay.store.wishes import add_deliveries
 
@@ -38,9 +38,8 @@ _BY_AUTHORS = _POSTS.where(among(posts.c.author, "authors")).order_by(posts.c.id
 _BY_URIS = _POSTS.where(among(posts.c.uri, "uris")).order_by(posts.c.id)
 _OF_THREADS = _POSTS.where(or_(among(posts.c.root, "roots"), among(posts.c.uri, "roots"))).order_by(posts.c.id)
 _named = select(aliases.c.post).where(among(aliases.c.alias, "keys"))
-_OF_POST = select(posts.c.root, posts.c.uri).where(
-    or_(posts.c.id.in_(_named), among(posts.c.uri, "refs"), among(posts.c.page, "keys"))
-)
+_called = posts.c.id.in_(_named), among(posts.c.uri, "refs"), and_(among(posts.c.page, "keys"), posts.c.page != EMPTY)
+_OF_POST = union(*(select(posts.c.root, posts.c.uri).where(way) for way in _called))  # each way has its own index
 _AUTHOR = (
     select(posts.c.author).where(among(posts.c.author, "names")).limit(1),
     select(author_names.c.author).where(among(author_names.c.name, "names")).limit(1),
