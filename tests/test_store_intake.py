@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg import DataError
 
 from relay.model import Action, Deleted, Destination, Edited, Post, PostUri, Published
 from relay.ports import Claim, Intake, State, Store
@@ -47,6 +48,13 @@ async def test_a_post_that_nobody_wishes_for_is_kept_and_not_sent(store: Store) 
     await publish(store, post(), to=())
     assert (await store.get_counts()).posts == 1
     assert await claim(store) == []
+
+
+async def test_a_name_that_a_database_cuts_off_is_kept_by_none(store: Store) -> None:
+    """It would be a new post with each poll, and sent each time."""
+    with pytest.raises((ValueError, DataError)):  # PostgreSQL refuses it by itself
+        await publish(store, replace(post(), uri=PostUri("https://plugin.example/\0/1")), to=(ROOM,))
+    assert (await store.get_counts()).posts == 0
 
 
 async def test_two_subscriptions_two_feeds_and_two_polls_send_a_post_once(store: Store) -> None:

@@ -172,6 +172,8 @@ class Known:
     def _publish(self, post: Post) -> None:
         entry = self._same(post)
         if entry is None:
+            if "\0" in post.uri:  # SQLite cuts text from JSON there: it would never be found again, but sent each time
+                raise ValueError(f"{post.uri!r} is no name that could be kept")
             self._last += 1
             entry = self.entries[post.uri] = Entry(
                 self._last, post.uri, post.source, post.author.uri, post.published, read=post, new=True
