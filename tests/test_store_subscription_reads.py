@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from relay.model import CHAT, SubscriptionId
 from relay.ports import Store
-from relay.store import SqlStore, changes, links, tags
+from relay.store import SqlStore, changes, folds, links, tables, tags
 from relay.store.rows import insert_rows
 from relay.store.tables import feeds, subscription_feeds, subscription_tags, subscriptions
 from tests.store_cases import cost_of
@@ -29,6 +29,11 @@ ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
         lambda open_: links.list_unlinked(open_, "config:t", "m", SubscriptionId(ROWS // 2), 10),
     ),
     "those of feeds that were stopped": ("subscriptions", lambda open_: links.save_unlinked(open_, ["fake"])),
+    "whether a digest's hashtag is followed in public": (
+        "subscription_tags",
+        lambda open_: folds._FOLDS(open_, ids=[1]),
+    ),
+    "the digests of a post": ("folds", lambda open_: open_.execute(folds._DROP, {"member": 7, "name": "fake:3"})),
     "feeds that were stopped": ("feeds", lambda open_: links.save_unlinked(open_, ["fake"])),
 }
 
@@ -43,6 +48,10 @@ def _fill(connection: Connection) -> None:
     insert_rows(
         connection, subscription_tags, ("subscription", "source", "tag"), [(n, "fake", f"t{n}") for n in numbers]
     )
+    digests = [(n, f"d{n}", f"fake:{n}", n, f"#t{n}", f"t{n}", "at", 0) for n in numbers]
+    of_digests = ("id", "slug", "destination", "subscription", "topic", "tag", "why", "opened")
+    insert_rows(connection, tables.folds, of_digests, digests)
+    insert_rows(connection, tables.folded, ("fold", "post"), [(n, n) for n in (1, 7)])
 
 
 @pytest.mark.parametrize("asked", ASKED)

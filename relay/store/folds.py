@@ -75,7 +75,7 @@ _SHOWN = Query(
 )
 _DROP = delete(folded).where(
     folded.c.post == bindparam("member"),
-    folded.c.fold.in_(select(folds.c.id).where(folds.c.destination == bindparam("name"))),
+    select(folds.c.id).where(folds.c.id == folded.c.fold, folds.c.destination == bindparam("name")).exists(),
 )
 _WAITING = Query(
     select(deliveries.c.post).where(
@@ -303,13 +303,14 @@ _there = (
     .select_from(folded.join(posts, posts.c.id == folded.c.post))
     .where(folded.c.fold == folds.c.id, ~posts.c.deleted)
 )
+_is_followed = PUBLIC_TAGS.where(subscription_tags.c.tag == folds.c.tag).correlate(folds).exists()
 _FOLDS = Query(
     select(
         folds.c.id,
         folds.c.slug,
         folds.c.why,
         folds.c.topic,
-        case((folds.c.tag.in_(PUBLIC_TAGS), folds.c.tag), else_="").label("tag"),
+        case((_is_followed, folds.c.tag), else_="").label("tag"),
         folds.c.opened,
         _there.where(~folded.c.own).scalar_subquery().label("length"),
         _there.scalar_subquery().label("listed"),
