@@ -324,3 +324,18 @@ def test_of_those_who_listen_the_latest_is_found_first() -> None:
         found = subscribed.by_tag.any(("fake", "bridge"))
         assert found is not None
         assert found.id == number
+
+
+def test_an_index_keeps_all_it_was_given_in_small_parts() -> None:
+    """A dict that grows is copied whole, which holds the loop where there is a million of them."""
+    numbers = [SubscriptionId(number) for number in range(1, 10_000)]
+    like = Subscription(
+        id=SubscriptionId(0), topic="#bridge", destination=Destination("fake", "a"), tags=(("fake", "b"),)
+    )
+    kept = Index(replace(like, id=number, destination=Destination("fake", str(number))) for number in numbers)
+    for number in numbers[::2]:
+        assert kept.drop(number) is not None
+        assert kept.drop(number) is None
+    assert kept.ids() == numbers[1::2]
+    assert len(kept) == len(numbers[1::2])
+    assert max(map(len, kept._there.values())) <= 4_096
