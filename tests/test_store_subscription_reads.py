@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from relay.model import CHAT, SubscriptionId
 from relay.ports import Store
-from relay.store import SqlStore, changes, folds, links, tables, tags
+from relay.store import SqlStore, changes, folds, links, page_versions, tables, tags
 from relay.store.rows import insert_rows
 from relay.store.tables import feeds, subscription_feeds, subscription_tags, subscriptions
 from tests.store_cases import cost_of
@@ -33,6 +33,7 @@ ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
         "subscription_tags",
         lambda open_: folds._FOLDS(open_, ids=[1]),
     ),
+    "what is followed in public": ("subscriptions", page_versions._FOLLOWED),
     "the digests of a post": ("folds", lambda open_: open_.execute(folds._DROP, {"member": 7, "name": "fake:3"})),
     "feeds that were stopped": ("feeds", lambda open_: links.save_unlinked(open_, ["fake"])),
 }
@@ -52,6 +53,8 @@ def _fill(connection: Connection) -> None:
     of_digests = ("id", "slug", "destination", "subscription", "topic", "tag", "why", "opened")
     insert_rows(connection, tables.folds, of_digests, digests)
     insert_rows(connection, tables.folded, ("fold", "post"), [(n, n) for n in (1, 7)])
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE")  # as it does by itself
 
 
 @pytest.mark.parametrize("asked", ASKED)

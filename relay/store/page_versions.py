@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BigInteger, BindParameter, Connection, Text, and_, bindparam, func, or_, select, text
+from sqlalchemy import BigInteger, BindParameter, Connection, Text, and_, bindparam, func, or_, select, text, union
 
 from relay.ports import ListKind, ListPart, ListVersion, PageVersion
 from relay.store.counters import get_stops
@@ -82,7 +82,7 @@ _LATEST = Query(_GROWN)
 _of_author = and_(_root.c.author == bindparam("author", type_=Text), _root.c.source == bindparam("source", type_=Text))
 _BY_AUTHOR, _BY_AUTHOR_AFTER = Query(_GROWN.where(_of_author)), Query(_GROWN.where(_of_author, _comes_after))
 
-_public = select(subscriptions.c.id).where(PUBLIC, subscriptions.c.paused == "")
+_public = union(*(select(subscriptions.c.id).where(way, subscriptions.c.paused == "") for way in PUBLIC))
 _FOLLOWED = Query(
     select(subscription_tags.c.tag)
     .distinct()

@@ -41,13 +41,15 @@ _decode: Callable[[bytes], _Tagged] = msgspec.json.Decoder(_Tagged).decode
 
 _listed = select(destinations.c.name).where(text("destinations.listed"))
 _origin, _destination = subscriptions.c.origin, subscriptions.c.destination
-_public = (_origin < CHAT, _origin > CHAT, _destination.in_(_listed))  # "<>" would use no index
-PUBLIC = or_(*_public)
-"""Subscriptions that anybody may know of: the configuration's, and those of channels that say that they are public."""
+PUBLIC = (_origin < CHAT, _origin > CHAT, _destination.in_(_listed))  # "<>" would use no index
+"""Subscriptions that anybody may know of, by one of these: the configuration's, and those of channels that say so.
+
+One by one they are found by indexes; for all three at once PostgreSQL would read all subscriptions.
+"""
 PUBLIC_TAGS = (
     select(subscription_tags.c.tag)
     .join(subscriptions, subscriptions.c.id == subscription_tags.c.subscription)
-    .where(PUBLIC)
+    .where(or_(*PUBLIC))
 )
 """The hashtags, folded, of which anybody may know that they are followed here."""
 
@@ -60,7 +62,7 @@ def is_of(column: ColumnElement[str], community: ColumnElement[str]) -> ColumnEl
 def _known(*columns: Column[Any]) -> CompoundSelect[Any]:
     """Of the subscriptions that may be known in a channel; each way to be one has an index of its own."""
     ours = _destination == bindparam("name"), is_of(subscriptions.c.community, bindparam("community"))
-    return union(*(select(*columns).where(way) for way in (*ours, *_public)))
+    return union(*(select(*columns).where(way) for way in (*ours, *PUBLIC)))
 
 
 _topics = _known(subscriptions.c.id, subscriptions.c.topic).subquery()
