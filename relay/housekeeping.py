@@ -49,13 +49,14 @@ async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asynci
     """
     before = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH.total_seconds())
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(*THRESHOLDS[:2], 1_000_000)  # of what a start makes, most stays: all of it is not looked through
     gc.freeze()
     try:
         if started is not None:
             await started.wait()
         await asyncio.sleep(settled.total_seconds())
         gc.freeze()
+        gc.set_threshold(*THRESHOLDS)
         with suppress(OSError, AttributeError):  # only glibc has it
             ctypes.CDLL(None).malloc_trim(0)
         await asyncio.Event().wait()
