@@ -26,7 +26,7 @@ from bench.stores import ROOMS, lease, room
 from relay.model import Author, Destination, MessageId, Post, PostUri, Published
 from relay.ports import Claim, Intake, Settlement, State, Wish
 from relay.rich import Block, Role, Span
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.testing import post
 
 SEED = 1_000
@@ -103,7 +103,7 @@ def _own(one: Post) -> int:
     return sum(len(span.text.encode()) for block in one.body for span in block.spans)
 
 
-async def _bring(store: SqlStore, numbers: range) -> None:
+async def _bring(store: Store, numbers: range) -> None:
     some = [_typical(number) for number in numbers]
     wishes = tuple(
         Wish(
@@ -117,7 +117,7 @@ async def _bring(store: SqlStore, numbers: range) -> None:
     await store.add_intakes([intake], lease())
 
 
-async def _carry(store: SqlStore) -> int:
+async def _carry(store: Store) -> int:
     done = 0
     batch = await store.claim_deliveries(CLAIM, lease())
     while batch:
@@ -172,7 +172,7 @@ def _set(pragmas: str, driver: Any) -> None:
         driver.executescript(pragmas)
 
 
-async def _grow(store: SqlStore, size: int, copies: int) -> int:
+async def _grow(store: Store, size: int, copies: int) -> int:
     """Grow to so many posts, and return how many copies there are then."""
     if not copies:
         for first in range(0, SEED, 100):
@@ -207,7 +207,7 @@ def _weight(sizes: dict[str, int], posts: int) -> Weight:
     return Weight(post=of_posts, deliveries=each["deliveries"], own=own, tables=told)
 
 
-async def _claims(store: SqlStore, first: int) -> float:
+async def _claims(store: Store, first: int) -> float:
     """Deliveries claimed and settled a second of CPU, among what is there."""
     await _bring(store, range(first, first + FRESH))
     begun = time.process_time()
@@ -215,7 +215,7 @@ async def _claims(store: SqlStore, first: int) -> float:
     return done / (time.process_time() - begun)
 
 
-async def _count(store: SqlStore) -> float:
+async def _count(store: Store) -> float:
     """Milliseconds, the best of some."""
     spent = []
     for _ in range(7):
@@ -225,7 +225,7 @@ async def _count(store: SqlStore) -> float:
     return min(spent) * 1e3
 
 
-async def _forget(store: SqlStore) -> tuple[float, float]:
+async def _forget(store: Store) -> tuple[float, float]:
     """Forget all, and how long a write of somebody else waits meanwhile: the 99th percentile and the longest, in ms."""
     waits: list[float] = []
 

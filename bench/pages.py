@@ -31,8 +31,8 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, Post, PostUri, Published
 from relay.outbox import Outbox
-from relay.ports import Batch, Intake, Lease, Outcome, Resolved, Sent, Store, Wanted, Wish
-from relay.store import open_store
+from relay.ports import Batch, Intake, Lease, Outcome, Resolved, Sent, Wanted, Wish
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web

@@ -21,8 +21,8 @@ import uvloop
 from bench.figures import Figure
 from bench.stores import intake, lease
 from relay.model import Post, PostUri, Published
-from relay.ports import Intake, Store
-from relay.store import open_store
+from relay.ports import Intake
+from relay.store import Store, open_store
 from relay.testing import post
 
 THREADS, LENGTH, LONG = 200, 8, 3_000

@@ -31,8 +31,8 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.outbox import Outbox
-from relay.ports import Intake, Limits, Outcome, Sent, Settlement, Store, Wish
-from relay.store import open_store
+from relay.ports import Intake, Limits, Outcome, Sent, Settlement, Wish
+from relay.store import Store, open_store
 from relay.testing import post
 
 CHATS = 400

@@ -37,7 +37,7 @@ from relay.ports import (
 )
 from relay.replies import Accounts, Replies
 from relay.store import open_store
-from relay.store.sql import SqlStore
+from relay.store.store import Store
 from relay.testing import FakeSource, post
 from relay.threads import Threads
 
@@ -110,10 +110,10 @@ class _Network(FakeSource):
         raise AssertionError("it never answers")
 
 
-class _Watched(SqlStore):
+class _Watched(Store):
     """Notes when each author was hidden."""
 
-    def __init__(self, opened: SqlStore) -> None:
+    def __init__(self, opened: Store) -> None:
         super().__init__(opened._db, opened._token)
         self.hidden: dict[str, float] = {}
         self.news = asyncio.Condition()
@@ -136,7 +136,7 @@ async def _filled(folder: str, posts: int) -> _Watched:
     return store
 
 
-def _speaker(store: SqlStore, network: _Network) -> Speaker:
+def _speaker(store: Store, network: _Network) -> Speaker:
     tenure = Tenure(owner="bench", lease=timedelta(minutes=5), clock=clock, trouble=Trouble())
     accounts = Accounts(asking=Asking())
     threads = Threads(store=store, sources={"fake": network}, tenure=tenure, is_request=accounts.is_request)
@@ -149,7 +149,7 @@ def _speaker(store: SqlStore, network: _Network) -> Speaker:
     )
 
 
-async def _relaying(store: SqlStore, posts: int) -> None:
+async def _relaying(store: Store, posts: int) -> None:
     """Twenty new posts every tenth of a second, as a busy relay has."""
     number = posts
     while True:

@@ -33,7 +33,7 @@ from relay.http import Http
 from relay.model import Destination, Feed
 from relay.plugins import mark
 from relay.ports import Batch, Command, Gone, Streamed, TryLater, Watched
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.store.tables import micros
 from relay.testing import FakeAdapter, FakeSource
 
@@ -161,7 +161,7 @@ def write_bare(folder: Path) -> float:
 class Clocked:
     """Adds up what the transactions of a subscribe take in the store's threads, and not what else goes on."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.seconds = 0.0
         database: Any = store._db
         run = database._run

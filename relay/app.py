@@ -28,10 +28,10 @@ from relay.log import Trouble, get_logger
 from relay.mentions import Speaker
 from relay.model import Destination
 from relay.outbox import Outbox
-from relay.ports import Adapter, Allowance, Quota, Source, Store, StoreError, Wanted
+from relay.ports import Adapter, Allowance, Quota, Source, StoreError, Wanted
 from relay.replies import Accounts, Replies
 from relay.schedule import LONGEST_WAIT
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.threads import Threads
 from relay.web import Web

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from relay.lease import Tenure
-from relay.ports import Lease, Store
+from relay.ports import Lease
+from relay.store import Store
 
 SMALL = timedelta(seconds=5)
 """A difference that is followed without a word."""

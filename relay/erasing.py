@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from relay.lease import Tenure
 from relay.log import get_logger
-from relay.ports import Store, StoreError
+from relay.ports import StoreError
+from relay.store import Store
 
 log = get_logger(__name__)
 

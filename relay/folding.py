@@ -16,8 +16,8 @@ from relay.language import Words
 from relay.lease import Tenure
 from relay.model import Author, Card, Fold, Post, PostUri, Why
 from relay.phrases import bold, item, line
-from relay.ports import Store
 from relay.rich import Block, Span
+from relay.store import Store
 from relay.text import clean, cut, text_content
 
 MOST: Mapping[Why, int] = {Why.BUDGET: 3, Why.QUIET: 5, Why.DIGEST: 10, Why.MANY: 5, Why.LATE: 5}

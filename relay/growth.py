@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.model import Post
-from relay.ports import Page, Source, Store, ThreadedSource
+from relay.ports import Page, Source, ThreadedSource
+from relay.store import Store
 from relay.threads import Threads
 
 log = get_logger(__name__)

@@ -33,7 +33,6 @@ from relay.ports import (
     Intake,
     RecheckingSource,
     Source,
-    Store,
     StoreError,
     Subscriber,
     Taken,
@@ -41,6 +40,7 @@ from relay.ports import (
     TryLater,
 )
 from relay.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
+from relay.store import Store
 from relay.subscribed import Subscribed, Tag
 from relay.unroll import told_in_order
 

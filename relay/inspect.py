@@ -18,9 +18,9 @@ from relay.language import words
 from relay.log import hide
 from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
-from relay.ports import Adapter, Check, FeedState, Refused, Resolved, StopKind, Store, StoreError, Wanted
+from relay.ports import Adapter, Check, FeedState, Refused, Resolved, StopKind, StoreError, Wanted
 from relay.schedule import is_waiting
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.text import clean
 from relay.threads import fetch
 from relay.topics import Answers, latest, likeliest, refusal, resolve

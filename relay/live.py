@@ -23,8 +23,9 @@ from relay.lease import Tenure
 from relay.log import get_logger
 from relay.match import Index, match
 from relay.model import Event, Feed, FeedId, Published
-from relay.ports import STREAMS, FeedState, Intake, Source, Store, Streamed, StreamingSource, Wish
+from relay.ports import STREAMS, FeedState, Intake, Source, Streamed, StreamingSource, Wish
 from relay.schedule import backoff, next_check
+from relay.store import Store
 from relay.subscribed import Tag
 from relay.unroll import told_in_order
 

@@ -37,11 +37,11 @@ from relay.ports import (
     RequestState,
     Share,
     Source,
-    Store,
     TryLater,
 )
 from relay.replies import Accounts, Replies, Reply
 from relay.schedule import backoff
+from relay.store import Store
 
 log = get_logger(__name__)
 

@@ -35,13 +35,13 @@ from relay.ports import (
     Sent,
     Settlement,
     State,
-    Store,
     StoreError,
     Taken,
     TryLater,
     Unknown,
 )
 from relay.schedule import OnUnknown, Policy, impossible, settle, unsure
+from relay.store import Store
 from relay.text import brief
 
 log = get_logger(__name__)

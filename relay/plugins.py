@@ -129,7 +129,7 @@ class Hooks:
 
 
 class NoteKeeper(Protocol):
-    """The part of :class:`relay.ports.Store` that keeps notes."""
+    """The part of :class:`relay.store.Store` that keeps notes."""
 
     async def get_note(self, owner: str, key: str, now: datetime) -> str | None: ...
 

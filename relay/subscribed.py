@@ -11,7 +11,7 @@ from relay.gather import Gather
 from relay.lease import Tenure
 from relay.match import Index
 from relay.model import FeedId, Subscription, SubscriptionId
-from relay.ports import Store
+from relay.store import Store
 
 PAGE = 250
 """Subscriptions that are read at once: some milliseconds of the store's time."""

@@ -14,8 +14,9 @@ from relay.gather import Gather
 from relay.lease import Tenure
 from relay.log import get_logger
 from relay.model import SubscriptionId
-from relay.ports import Linking, Refused, Resolved, Source, Store, StoreError, TryLater, Wanted
+from relay.ports import Linking, Refused, Resolved, Source, StoreError, TryLater, Wanted
 from relay.schedule import backoff
+from relay.store import Store
 from relay.topics import Answers, mere_pages, refusal, resolve
 
 log = get_logger(__name__)

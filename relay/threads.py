@@ -20,11 +20,11 @@ from relay.ports import (
     RecheckingSource,
     Refused,
     Source,
-    Store,
     Taken,
     ThreadedSource,
     TryLater,
 )
+from relay.store import Store
 from relay.unroll import unroll
 
 AT_ONCE = 20

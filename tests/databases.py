@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.store.migrations import migrate
 from relay.store.tables import metadata
 
@@ -142,7 +142,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def store(store_url: str) -> AsyncIterator[SqlStore]:
+async def store(store_url: str) -> AsyncIterator[Store]:
     opened = await open_store(store_url)
     yield opened
     await opened.close()

@@ -12,7 +12,8 @@ from typing import Any
 from relay.commands import Parsed, command_of
 from relay.handlers import Desk, Handlers
 from relay.model import Destination, Subscription
-from relay.ports import Answer, Command, Quota, Store, StoreError
+from relay.ports import Answer, Command, Quota, StoreError
+from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.testing import FakeSource
 from relay.text import plain

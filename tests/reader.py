@@ -13,7 +13,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.model import Media, MediaKind, Post, Removed
 from relay.plugins import Hooks
-from relay.ports import ListKind, ListPart, ListVersion, Page, PageVersion, Store
+from relay.ports import ListKind, ListPart, ListVersion, Page, PageVersion
+from relay.store import Store
 from relay.testing import post
 from relay.web import Web
 from relay.web.previews import Previews

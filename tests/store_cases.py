@@ -24,7 +24,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports import Claim, Intake, Lease, Resolved, Settlement, State, Store, Taken, Wanted, Wish
+from relay.ports import Claim, Intake, Lease, Resolved, Settlement, State, Taken, Wanted, Wish
+from relay.store import Store
 from relay.testing import NOON
 
 ROOM = Destination("fake", "room")

@@ -20,9 +20,9 @@ from relay.http import Http
 from relay.inspect import check
 from relay.model import Destination, Only
 from relay.plugins import Host, Plugin, Settings
-from relay.ports import By, Command, Inbox, Lease, Quota, Source, Store, Wanted
+from relay.ports import By, Command, Inbox, Lease, Quota, Source, Wanted
 from relay.sources.rss import plugin as rss
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeAdapter, FakeSource, post
 from relay.text import plain
 from tests.store_cases import HALL, publish

@@ -16,8 +16,9 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.mentions import Speaker
 from relay.model import Post, PostUri
-from relay.ports import Page, Store
+from relay.ports import Page
 from relay.replies import Accounts, Replies
+from relay.store import Store
 from relay.text import plain
 from relay.threads import Threads
 from tests.servers.bluesky.account import reside, speak

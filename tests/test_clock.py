@@ -18,7 +18,7 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.sources.mastodon.budget import Budget
 from relay.stage import Draft, Stage
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.store.engine import connect
 from relay.store.tables import budgets, destinations, feeds, folds, leases, metadata, micros, posts, requests, stops
 from tests.processes import PATIENCE, RelayProcess, seeded
@@ -185,7 +185,7 @@ def _row(column: Any, value: datetime) -> dict[str, Any]:
     return row | {column.name: value}
 
 
-async def _moved(url: str, store: SqlStore, column: Any, value: datetime, jump: timedelta) -> datetime:
+async def _moved(url: str, store: Store, column: Any, value: datetime, jump: timedelta) -> datetime:
     """What becomes of a time when the clock of a running relay jumps."""
     other = connect(url, timedelta(seconds=5))
     try:
@@ -204,7 +204,7 @@ async def _moved(url: str, store: SqlStore, column: Any, value: datetime, jump: 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("column", WAITING.values(), ids=WAITING)
 async def test_what_waits_waits_as_long_after_a_step_back(
-    store_url: str, store: SqlStore, column: Any, jump: timedelta
+    store_url: str, store: Store, column: Any, jump: timedelta
 ) -> None:
     found = await _moved(store_url, store, column, START + MINUTE, -jump)
     assert found == START - jump + MINUTE
@@ -213,14 +213,14 @@ async def test_what_waits_waits_as_long_after_a_step_back(
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("column", [*WAITING.values(), *APPOINTED.values()], ids=[*WAITING, *APPOINTED])
 async def test_what_is_due_stays_due_after_a_step_forward(
-    store_url: str, store: SqlStore, column: Any, jump: timedelta
+    store_url: str, store: Store, column: Any, jump: timedelta
 ) -> None:
     assert await _moved(store_url, store, column, START + MINUTE, jump) == START + MINUTE
 
 
 @pytest.mark.parametrize("jump", [sign * jump for jump in JUMPS for sign in (1, -1)])
 async def test_what_is_erased_later_is_erased_as_much_later_whatever_the_clock_does(
-    store_url: str, store: SqlStore, jump: timedelta
+    store_url: str, store: Store, jump: timedelta
 ) -> None:
     """There and back again too: an author may still undo a stop, and not for longer than was promised."""
     other, column = connect(store_url, timedelta(seconds=5)), stops.c.due
@@ -240,16 +240,12 @@ async def test_what_is_erased_later_is_erased_as_much_later_whatever_the_clock_d
 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("column", PAST.values(), ids=PAST)
-async def test_nothing_has_happened_in_the_future(
-    store_url: str, store: SqlStore, column: Any, jump: timedelta
-) -> None:
+async def test_nothing_has_happened_in_the_future(store_url: str, store: Store, column: Any, jump: timedelta) -> None:
     assert await _moved(store_url, store, column, START - MINUTE, -jump) == START - jump
 
 
 @pytest.mark.parametrize(("jump", "days"), [(HOUR, 0), (DAY, 1), (10 * DAY + HOUR, 10)])
-async def test_an_appointment_keeps_its_time_of_day(
-    store_url: str, store: SqlStore, jump: timedelta, days: int
-) -> None:
+async def test_an_appointment_keeps_its_time_of_day(store_url: str, store: Store, jump: timedelta, days: int) -> None:
     found = await _moved(store_url, store, folds.c.due, START + 2 * HOUR, -jump)
     assert found == START + 2 * HOUR - days * DAY
 
@@ -257,7 +253,7 @@ async def test_an_appointment_keeps_its_time_of_day(
 @pytest.mark.parametrize("jump", [sign * jump for jump in JUMPS for sign in (1, -1)])
 @pytest.mark.parametrize("table", LEASED.values(), ids=LEASED)
 async def test_our_leases_last_and_nobodys_lasts_longer(
-    store_url: str, store: SqlStore, table: Any, jump: timedelta
+    store_url: str, store: Store, table: Any, jump: timedelta
 ) -> None:
     """Else what is being done would be begun a second time, or a dead relay would hold it for as long as the jump."""
     column = table.c.leased_until
@@ -277,7 +273,7 @@ async def test_our_leases_last_and_nobodys_lasts_longer(
 
 @pytest.mark.parametrize("later", [HOUR, DAY, 10 * DAY])
 async def test_a_clock_that_was_set_back_while_the_relay_was_off_is_noticed(
-    store_url: str, store: SqlStore, later: timedelta
+    store_url: str, store: Store, later: timedelta
 ) -> None:
     """By when a feed was read last; what waited then is due within a minute."""
     other = connect(store_url, timedelta(seconds=5))
@@ -294,7 +290,7 @@ async def test_a_clock_that_was_set_back_while_the_relay_was_off_is_noticed(
     assert not time.is_settled
 
 
-async def test_what_is_due_later_than_the_longest_pause_is_due_now(store_url: str, store: SqlStore) -> None:
+async def test_what_is_due_later_than_the_longest_pause_is_due_now(store_url: str, store: Store) -> None:
     other = connect(store_url, timedelta(seconds=5))
     try:
         values = _row(feeds.c.next_poll, START + 10 * DAY) | {"polled": START - MINUTE}
@@ -307,7 +303,7 @@ async def test_what_is_due_later_than_the_longest_pause_is_due_now(store_url: st
     assert (found, told.said) == (START, [])
 
 
-async def test_after_a_long_absence_nothing_is_erased_at_once(store_url: str, store: SqlStore) -> None:
+async def test_after_a_long_absence_nothing_is_erased_at_once(store_url: str, store: Store) -> None:
     """The clock may be wrong: nobody can tell."""
     other = connect(store_url, timedelta(seconds=5))
     try:
@@ -326,7 +322,7 @@ async def test_after_a_long_absence_nothing_is_erased_at_once(store_url: str, st
 
 
 async def test_a_stop_that_fell_due_while_the_relay_was_off_is_not_made_final_by_a_clock_that_is_doubted(
-    store_url: str, store: SqlStore
+    store_url: str, store: Store
 ) -> None:
     """What an author may undo for three days is not erased because a machine woke up in the wrong week."""
     await store.save_author_stop("https://ayllu.example/illa", START, START + 3 * DAY)

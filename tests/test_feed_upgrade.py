@@ -19,11 +19,10 @@ from relay.ingest import digest
 from relay.manner import Manner, Mode
 from relay.match import index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
-from relay.ports import Store
 from relay.sources.feed_former import marks
 from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.store.tables import micros
 from tests.databases import PostgresServer
 from tests.feed_reading import NOW, Reader

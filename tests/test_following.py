@@ -12,8 +12,8 @@ from relay.ingest import digest
 from relay.manner import Follow, Manner, Mode
 from relay.match import index
 from relay.model import Action, Feed, FeedId, PostUri, Published
-from relay.ports import Batch, Gone, Refused, Resolved, Store, TryLater, Wanted
-from relay.store import open_store
+from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.store_cases import ROOM, at, lease
 from tests.test_store_folds import carry

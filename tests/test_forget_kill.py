@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from relay.model import Destination
 from relay.stage import Stage
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.store.tables import aliases, deliveries, posts
 from relay.testing import post
 from tests.processes import RelayProcess, seeded
@@ -56,7 +56,7 @@ async def test_a_relay_that_is_killed_while_it_forgets_keeps_all_that_it_should_
     await store.close()
 
 
-async def _fill(store: SqlStore) -> None:
+async def _fill(store: Store) -> None:
     """Threads of three posts, which were sent, and posts that wait for a place that nobody serves."""
     for first in range(0, OLD, BATCH):
         numbers = range(first, first + BATCH)
@@ -71,7 +71,7 @@ async def _fill(store: SqlStore) -> None:
     await publish(store, *(post(number) for number in range(OLD, OLD + WAITING)), to=(HELD,))
 
 
-async def _harass(siege: Siege, relay: RelayProcess, store: SqlStore) -> None:
+async def _harass(siege: Siege, relay: RelayProcess, store: Store) -> None:
     """Kill it a random moment after it has begun to forget, and look at what is left."""
     for _ in range(KILLS):
         left = await _left(store)
@@ -87,7 +87,7 @@ async def _harass(siege: Siege, relay: RelayProcess, store: SqlStore) -> None:
     await relay.start()
 
 
-async def _left(store: SqlStore) -> int:
+async def _left(store: Store) -> int:
     """How many of the old posts are there that are to be forgotten."""
     return len(await store._db.read(_numbers)) - WAITING
 
@@ -97,7 +97,7 @@ def _numbers(connection: Connection) -> set[int]:
     return {old[one] for one in connection.execute(select(posts.c.uri)).scalars() if one in old}
 
 
-async def _is_sound(store: SqlStore) -> None:
+async def _is_sound(store: Store) -> None:
     there = await store._db.read(_numbers)
     assert there >= set(range(OLD, OLD + WAITING)), "what waits is kept"
     threads = [there & set(range(root, root + THREAD)) for root in range(0, OLD, THREAD)]

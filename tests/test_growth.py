@@ -15,9 +15,9 @@ from relay.growth import Growth
 from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Action, Post, Published
-from relay.ports import Gone, Intake, Page, Refused, Store, TryLater, Wanted, Wish
+from relay.ports import Gone, Intake, Page, Refused, TryLater, Wanted, Wish
 from relay.schedule import next_look
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from relay.threads import Threads
 from tests.store_cases import ROOM, at, lease

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,9 +14,9 @@ from structlog.testing import capture_logs
 from relay.commands import TABLE, Parsed, command_of
 from relay.handlers import HANDLERS
 from relay.model import Destination, Only, Published
-from relay.ports import Batch, Quota, Refused, Resolved, Store, TryLater
+from relay.ports import Batch, Quota, Refused, Resolved, TryLater
 from relay.sieve import Sieve
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import FakeSource, post
 from relay.text import plain
 from tests.house import HALL, ROOM, Flaky, House, serving
@@ -372,7 +373,7 @@ async def test_a_server_that_hangs_keeps_nobody_waiting(house: House) -> None:
 
 async def test_a_store_that_fails_after_the_subscription_was_made_links_it_later(store: Store) -> None:
     """Half of it is written: to say that nothing was changed would be a lie."""
-    house = House(Flaky(store, "save_links"))
+    house = House(cast(Store, Flaky(store, "save_links")))
     assert "Done: #bridge" in await house.told("subscribe #bridge")
     assert (await house.only()).feeds == ()
     async with serving(house):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.ports import Store
+from relay.store import Store
 from tests.house import ROOM, House
 
 

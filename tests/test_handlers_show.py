@@ -23,13 +23,12 @@ from relay.ports import (
     Question,
     Quota,
     Refused,
-    Store,
     Suggestion,
     TryLater,
     Wanted,
 )
 from relay.sieve import OPEN, Sieve
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain
 from tests.house import HALL, ROOM, House

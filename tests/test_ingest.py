@@ -23,13 +23,12 @@ from relay.ports import (
     Resolved,
     Settlement,
     State,
-    Store,
     StoreError,
     Taken,
     TryLater,
     Wanted,
 )
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource, post, text
 from tests.test_outbox import tenure

@@ -19,9 +19,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from relay.manner import Manner
 from relay.model import Author, Post
-from relay.ports import Allowance, Store
+from relay.ports import Allowance
 from relay.rich import Text
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, rich_post, text
 from relay.web import Web
 from relay.web.epub import epub

@@ -26,8 +26,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports import STREAMS, Batch, Intake, Linking, Resolved, State, Store, Streamed, Wanted, Watched
-from relay.store import open_store
+from relay.ports import STREAMS, Batch, Intake, Linking, Resolved, State, Streamed, Wanted, Watched
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource, post
 from tests.test_ingest import relayed, tagged

@@ -16,8 +16,8 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
 from relay.outbox import Outbox
-from relay.ports import Claim, State, Store
-from relay.store import deliveries, open_store
+from relay.ports import Claim, State
+from relay.store import Store, deliveries, open_store
 from relay.testing import NOON, FakeAdapter, post
 from tests.store_cases import CLAIM, claim, lease, publish, said, settled, states, uri
 

@@ -18,8 +18,9 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.mentions import GIVE_UP, SHARE, Speaker
 from relay.model import Author, Published
-from relay.ports import Account, Answered, Asked, Gone, Intake, Refused, RequestState, Store, TryLater
+from relay.ports import Account, Answered, Asked, Gone, Intake, Refused, RequestState, TryLater
 from relay.replies import Accounts, Replies
+from relay.store import Store
 from relay.testing import NOON, author, post, text
 from relay.threads import Threads
 from tests.mentioned import US, Hanging, Mentioned, mention

@@ -37,14 +37,13 @@ from relay.ports import (
     Refused,
     Sent,
     State,
-    Store,
     StoreError,
     Taken,
     TryLater,
     Unknown,
     Wish,
 )
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post, text
 
 

@@ -16,8 +16,8 @@ from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.outbox import Outbox
-from relay.ports import Adapter, Claim, Intake, Outcome, Sent, Settlement, State, Store, Taken, Wish
-from relay.store import open_store
+from relay.ports import Adapter, Claim, Intake, Outcome, Sent, Settlement, State, Taken, Wish
+from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post
 
 

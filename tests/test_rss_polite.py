@@ -16,10 +16,10 @@ from relay.http import Http
 from relay.ingest import Ingest
 from relay.model import Destination
 from relay.plugins import Hooks
-from relay.ports import Claim, Store, Wanted
+from relay.ports import Claim, Wanted
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.web import Web
 from relay.web.site import Site

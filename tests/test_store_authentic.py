@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from relay.authenticity import Verdict, of_post
 from relay.model import Author, Deleted, Edited, Event, Post, Published
-from relay.ports import Store
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.tag_rss import read_item
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from tests.store_cases import ROOM, at, lease, said
 from tests.thorough import examples

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from relay.manner import Manner, Mode
 from relay.model import Action, Destination, Edited, Only, Published, Subscription, SubscriptionId
-from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Store, Wanted
+from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Wanted
 from relay.sieve import OPEN, Sieve
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.store.subscriptions import read_sieve, write_sieve
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, delete, lease, publish, said, settled, states, wish
@@ -368,7 +368,7 @@ async def test_lost_places_are_paused_if_something_is_relayed_there_and_nobody_p
     await subscribe(store, to=porch)
     await store.save_destination(HALL, "holidays", NOON)
     await store.save_destination(cellar, "", NOON)
-    lost = await store.save_lost({ROOM, HALL, porch, attic, cellar}, "the relay was removed", at(1))
+    lost = await store.save_lost({ROOM, HALL, porch, attic, cellar}, "the relay was removed")
     assert lost == ["fake:cellar", "fake:porch", "fake:room"]
     paused = {str(state.destination): state.paused for state in await store.list_destinations()}
     assert paused == {
@@ -379,7 +379,7 @@ async def test_lost_places_are_paused_if_something_is_relayed_there_and_nobody_p
     }
     await publish(store, post(2), to=(ROOM, porch))
     assert await claim(store, claim=Claim(adapters=("fake",), limit=9)) == []
-    assert await store.save_lost([ROOM], "again", at(2)) == []
+    assert await store.save_lost([ROOM], "again") == []
     await store.save_destination(ROOM, "", at(3))
     assert len(await claim(store, now=3)) == 1
 

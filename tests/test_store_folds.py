@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from relay.manner import Follow, Manner, Mode
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription, Why
-from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, Store, Wanted, Wish
+from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, Wanted, Wish
+from relay.store import Store
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri
 

@@ -23,8 +23,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Store, Undone, Wanted, Wish
-from relay.store.sql import SqlStore
+from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Undone, Wanted, Wish
+from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.mentioned import mention
 from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, said, uri
@@ -39,7 +39,7 @@ ILLA = "https://ayllu.example/users/illa"
 
 async def rows(store: Store, table: str) -> str:
     """Everything that a table holds, as text."""
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, Store)
 
     def work(connection: Connection) -> str:
         return "\n".join(map(str, connection.execute(text(f"SELECT * FROM {table}")).all()))  # noqa: S608 - a test's own

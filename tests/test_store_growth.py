@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from relay.model import Action, Destination
 from relay.ports import State
-from relay.store import SqlStore, engine, open_store
+from relay.store import Store, engine, open_store
 from relay.store.counters import get_counts
 from relay.store.engine import connect
 from relay.store.feeds import get_next_poll
@@ -34,7 +34,7 @@ HELD = Destination("held", "room")
 
 
 async def test_what_is_old_goes_some_posts_a_transaction_and_what_waits_holds_up_nothing(
-    store: SqlStore, store_url: str
+    store: Store, store_url: str
 ) -> None:
     """A slice that is cut off is undone, and one after a kill begins anew: it finds what is left."""
     await publish(store, *(post(number) for number in range(10)), to=(HELD,))
@@ -80,12 +80,12 @@ async def test_a_file_shrinks_by_many_pages_at_a_time(tmp_path: Path) -> None:
     await store.close()
 
 
-async def _fill(store: SqlStore) -> None:
+async def _fill(store: Store) -> None:
     noise = "".join(map(chr, range(0x4E00, 0x4E00 + 9000)))  # no two alike: it is not packed away
     await publish(store, *(post(number, body=text(noise)) for number in range(MANY)), to=())
 
 
-async def _fill_and_forget(store: SqlStore, path: Path) -> int:
+async def _fill_and_forget(store: Store, path: Path) -> int:
     """How large the file was in between."""
     await _fill(store)
     await publish(store, post(MANY), to=(), now=60)
@@ -117,7 +117,7 @@ def _kind(path: Path) -> int:
     return int(kind)
 
 
-async def test_digests_are_forgotten_with_the_last_of_their_posts(store: SqlStore) -> None:
+async def test_digests_are_forgotten_with_the_last_of_their_posts(store: Store) -> None:
     here = await subscribe(store, DIGEST)
     await bring(store, post(1), post(2), to=here)
     await store.save_due_folds(at(60))
@@ -135,49 +135,49 @@ async def test_digests_are_forgotten_with_the_last_of_their_posts(store: SqlStor
 # --- counts ---
 
 
-async def _publish(store: SqlStore, number: int, minute: int) -> None:
+async def _publish(store: Store, number: int, minute: int) -> None:
     some = [post(one, title=f"at {minute}") for one in range(number, number + 3)]
     await publish(store, *some, to=(ROOM, HALL), now=minute)
 
 
-async def _edit(store: SqlStore, number: int, minute: int) -> None:
+async def _edit(store: Store, number: int, minute: int) -> None:
     await edit(store, post(number, title=f"edited at {minute}"))
 
 
-async def _delete(store: SqlStore, number: int, _minute: int) -> None:
+async def _delete(store: Store, number: int, _minute: int) -> None:
     await delete(store, uri(number))
 
 
-async def _carry(store: SqlStore, _number: int, minute: int) -> None:
+async def _carry(store: Store, _number: int, minute: int) -> None:
     await carry(store, minute)
 
 
-async def _fail(store: SqlStore, _number: int, minute: int) -> None:
+async def _fail(store: Store, _number: int, minute: int) -> None:
     tried = await claim(store, now=minute)
     await store.save_settlements([settled(one, State.FAILED, due=minute) for one in tried], lease(now=minute))
 
 
-async def _claim(store: SqlStore, _number: int, minute: int) -> None:
+async def _claim(store: Store, _number: int, minute: int) -> None:
     await claim(store, now=minute)
 
 
-async def _crash(store: SqlStore, _number: int, _minute: int) -> None:
+async def _crash(store: Store, _number: int, _minute: int) -> None:
     await store.delete_leases("one")
 
 
-async def _forget(store: SqlStore, number: int, minute: int) -> None:
+async def _forget(store: Store, number: int, minute: int) -> None:
     await store.delete_old(at(minute - number))
 
 
-async def _stop(store: SqlStore, number: int, minute: int) -> None:
+async def _stop(store: Store, number: int, minute: int) -> None:
     await store.save_post_stop(uri(number), at(minute), at(minute))
 
 
-async def _undo(store: SqlStore, number: int, minute: int) -> None:
+async def _undo(store: Store, number: int, minute: int) -> None:
     await store.delete_stop(uri(number), at(minute))
 
 
-async def _move(store: SqlStore, _number: int, minute: int) -> None:
+async def _move(store: Store, _number: int, minute: int) -> None:
     new = Destination("fake", f"new{minute}")
     tried = await claim(store, now=minute)
     moved = [settled(one, State.DUE, due=minute, moved=new) for one in tried[:1]]
@@ -190,7 +190,7 @@ _minutes = count()
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=st.lists(st.tuples(st.sampled_from(_DEEDS), st.integers(1, 5)), min_size=1, max_size=12))
-async def test_counts_are_what_is_there_whatever_happened(store: SqlStore, life: list[tuple[Any, int]]) -> None:
+async def test_counts_are_what_is_there_whatever_happened(store: Store, life: list[tuple[Any, int]]) -> None:
     for deed, number in life:
         await deed(store, number, next(_minutes))
     counts = await store.get_counts()
@@ -219,7 +219,7 @@ async def test_counts_of_processes_that_are_no_more_are_added_up(postgres_url: s
     await store.close()
 
 
-async def _workers(store: SqlStore) -> int:
+async def _workers(store: Store) -> int:
     def work(connection: Connection) -> int:
         return connection.scalar(select(func.count(tallies.c.worker.distinct()))) or 0
 

@@ -10,7 +10,8 @@ import pytest
 from relay.consent import Audience, Showing, showing
 from relay.manner import Manner
 from relay.model import Author, Post, Published
-from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Store, Wanted, Wish
+from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Wanted, Wish
+from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, uri
 from tests.test_store_folds import bring, subscribe

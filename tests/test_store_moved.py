@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from relay.model import Action, Delivery, Destination, Published
-from relay.ports import By, Intake, Quota, Resolved, State, Store, Wanted
-from relay.store import SqlStore, open_store
+from relay.ports import By, Intake, Quota, Resolved, State, Wanted
+from relay.store import Store, open_store
 from relay.testing import NOON, post
 from tests.store_cases import (
     CLAIM,
@@ -235,7 +235,7 @@ async def test_a_move_among_intakes_settlements_and_pauses_loses_nothing(postgre
         await asyncio.gather(
             first.save_settlements(batch, lease()),
             publish(second, post(2 * number + 1), to=(new, old, ROOM)),
-            second.save_lost([new, old], "gone", NOON),
+            second.save_lost([new, old], "gone"),
         )
         for place in (old, new):
             await second.save_destination(place, "", at(0))
@@ -246,7 +246,7 @@ async def test_a_move_among_intakes_settlements_and_pauses_loses_nothing(postgre
     await asyncio.gather(first.close(), second.close())
 
 
-async def carry_over(store: SqlStore, old: Destination, new: Destination) -> None:
+async def carry_over(store: Store, old: Destination, new: Destination) -> None:
     """Deliver all that waits, at a platform that knows the old address no more."""
     batch = await claim(store)
     while batch:

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from relay.app import App, build
 from relay.log import Trouble
 from relay.plugins import Host, Notes, Plugin, Settings, Shelf
-from relay.ports import Store, StoreError
-from relay.store import open_store
+from relay.ports import StoreError
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeAdapter, FakeSource, post
 from tests.store_cases import at, publish
 from tests.test_app import TABLES, config_of, with_adapters

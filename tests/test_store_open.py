@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, make_url, select, text
 
-from relay.ports import Store, StoreError
-from relay.store import SqlStore, open_store
+from relay.ports import StoreError
+from relay.store import Store, open_store
 from relay.store.engine import connect
 from relay.testing import post
 from tests.store_cases import carry, claim, lease, publish
@@ -154,7 +154,7 @@ async def test_postgresql_is_there_to_be_shared(postgres_url: str) -> None:
 # --- closing ---
 
 
-async def test_a_closed_store_says_so(store: SqlStore) -> None:
+async def test_a_closed_store_says_so(store: Store) -> None:
     await store.close()
     await store.close()
     with pytest.raises(StoreError, match="is closed"):
@@ -183,7 +183,7 @@ async def test_what_was_written_is_there_after_a_restart(store_url: str) -> None
 # --- trouble ---
 
 
-async def full(store: SqlStore) -> None:
+async def full(store: Store) -> None:
     """Let the file not grow any more, as on a full disk."""
 
     def limit(connection: Connection) -> None:

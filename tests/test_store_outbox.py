@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Action, Deleted, DeliveryId, Destination, MessageId, PostUri, Published
-from relay.ports import Claim, Settlement, State, Store
-from relay.store import destinations, open_store
-from relay.store.sql import SqlStore
+from relay.ports import Claim, Settlement, State
+from relay.store import Store, destinations, open_store
 from relay.testing import post
 from tests.store_cases import (
     CLAIM,
@@ -275,7 +274,7 @@ async def test_the_next_due_is_the_first_of_what_is_free_and_what_lapses(store: 
 
 async def test_to_find_the_next_due_costs_the_same_however_many_wait(store: Store) -> None:
     """Counted by the database: SQLite's steps, PostgreSQL's rows."""
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, Store)
     costs = []
     for number, there in enumerate((30, 600)):
         await publish(store, post(number), to=[Destination("fake", str(each)) for each in range(there)], now=9)

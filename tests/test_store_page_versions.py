@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.manner import Manner
-from relay.ports import ListKind, ListPart, Store
-from relay.store import page_versions
+from relay.ports import ListKind, ListPart
+from relay.store import Store, page_versions
 from relay.store.rows import Query
-from relay.store.sql import SqlStore
 from relay.testing import NOON, author, post
 from tests.store_cases import delete, edit, publish, uri
 from tests.test_store_folds import subscribe
@@ -36,7 +35,7 @@ VALUES = {
 @pytest.mark.parametrize("name", sorted(QUERIES))
 async def test_no_look_reads_more_of_a_table_than_it_tells(store: Store, name: str) -> None:
     """By the plan that the database makes: each table is entered by an index, however much there is in it."""
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, Store)
     query = QUERIES[name]
 
     def plan(connection: Connection) -> list[str]:

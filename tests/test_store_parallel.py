@@ -10,7 +10,7 @@ import pytest
 
 from relay.model import Action, Deleted, Delivery, Destination, Edited, Published
 from relay.ports import Claim, Resolved, State, Wanted
-from relay.store import SqlStore, open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, ROOM, at, claim, lease, publish, said, settled, states, uri
 
@@ -18,20 +18,20 @@ MANY = Claim(adapters=("fake",), limit=50)
 
 
 @pytest.fixture
-async def pair(postgres_url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
+async def pair(postgres_url: str) -> AsyncIterator[tuple[Store, Store]]:
     first, second = await open_store(postgres_url), await open_store(postgres_url)
     yield first, second
     await asyncio.gather(first.close(), second.close())
 
 
-async def test_two_relays_never_serve_one_destination_at_once(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_two_relays_never_serve_one_destination_at_once(pair: tuple[Store, Store]) -> None:
     """20 rooms get 10 posts each, once and in order, with both relays claiming and settling as fast as they can."""
     rooms = [Destination("fake", str(number)) for number in range(20)]
     await publish(pair[0], *(post(number) for number in range(10)), to=rooms)
     served: list[Delivery] = []
     busy: set[Destination] = set()
 
-    async def serve(store: SqlStore, owner: str) -> None:
+    async def serve(store: Store, owner: str) -> None:
         batch = await store.claim_deliveries(MANY, lease(owner))
         while len(served) < 200:
             for delivery in batch:
@@ -49,10 +49,10 @@ async def test_two_relays_never_serve_one_destination_at_once(pair: tuple[SqlSto
         assert [delivery.uri for delivery in served if delivery.destination == room] == [uri(n) for n in range(10)]
 
 
-async def test_two_relays_that_bring_the_same_posts_store_and_send_them_once(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_two_relays_that_bring_the_same_posts_store_and_send_them_once(pair: tuple[Store, Store]) -> None:
     posts = [post(number, reply_to=uri(number - 1) if number else "") for number in range(40)]
 
-    async def bring(store: SqlStore, step: int) -> int:
+    async def bring(store: Store, step: int) -> int:
         taken = [await publish(store, *posts[first::4][::step]) for first in range(4)]
         return sum(one.posts for one in taken)
 
@@ -64,7 +64,7 @@ async def test_two_relays_that_bring_the_same_posts_store_and_send_them_once(pai
     assert page.posts == tuple(posts)
 
 
-async def test_no_wake_up_is_lost_between_an_intake_and_a_settlement(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_no_wake_up_is_lost_between_an_intake_and_a_settlement(pair: tuple[Store, Store]) -> None:
     first, second = pair
     for number in range(60):
         await publish(first, post(2 * number))
@@ -77,7 +77,7 @@ async def test_no_wake_up_is_lost_between_an_intake_and_a_settlement(pair: tuple
         await first.save_settlements([settled(following)], lease())
 
 
-async def test_an_edit_or_deletion_that_meets_a_claim_is_not_lost(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_an_edit_or_deletion_that_meets_a_claim_is_not_lost(pair: tuple[Store, Store]) -> None:
     first, second = pair
     for number in range(40):
         old, new = post(number), post(number, title="Corrected", edited=at(9))
@@ -96,7 +96,7 @@ async def test_an_edit_or_deletion_that_meets_a_claim_is_not_lost(pair: tuple[Sq
     assert deleted + unsent == 20
 
 
-async def test_feeds_are_shared_out(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_feeds_are_shared_out(pair: tuple[Store, Store]) -> None:
     [mine] = await pair[0].save_subscriptions("file", [Wanted(topic="all", destination=ROOM)])
     await pair[0].save_resolved(mine, {"fake": Resolved(feeds=tuple(map(str, range(60))))}, NOON)
     claims = await asyncio.gather(*(store.claim_feeds(["fake"], lease(), 5) for store in pair * 6))
@@ -104,7 +104,7 @@ async def test_feeds_are_shared_out(pair: tuple[SqlStore, SqlStore]) -> None:
     assert sum(map(len, claims)) == 60
 
 
-async def test_two_relays_with_one_configuration_start_at_once(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_two_relays_with_one_configuration_start_at_once(pair: tuple[Store, Store]) -> None:
     wanted = [Wanted(topic=f"#{number}", destination=ROOM) for number in range(20)]
     first, second = await asyncio.gather(*(store.save_subscriptions("file", wanted) for store in pair))
     assert first == second
@@ -114,7 +114,7 @@ async def test_two_relays_with_one_configuration_start_at_once(pair: tuple[SqlSt
     assert {subscription.tags for subscription in await pair[0].list_subscriptions()} == {(("fake", "t"),)}
 
 
-async def test_rechecks_are_shared_out(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_rechecks_are_shared_out(pair: tuple[Store, Store]) -> None:
     events = [Published(post(number)) for number in range(60)]
     await pair[0].add_intakes([said(*events, to=(ROOM,), next_check=at(0))], lease())
     batches = await asyncio.gather(*(store.claim_rechecks("fake", lease(), 10) for store in pair * 3))

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection
 
-from relay.ports import Store
-from relay.store import known, pages, stops
-from relay.store.sql import SqlStore
+from relay.store import Store, known, pages, stops
 from relay.testing import post
 from tests.store_cases import cost_of, publish
 
@@ -26,7 +24,7 @@ ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
 
 @pytest.mark.parametrize("asked", ASKED)
 async def test_what_is_not_in_the_index_is_not_read(store: Store, asked: str) -> None:
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, Store)
     await publish(store, *(post(number) for number in range(ROWS)))
     table, work = ASKED[asked]
     assert await store._db.look_up(cost_of, table, work) < ROWS // 2

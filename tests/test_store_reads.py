@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from relay.ports import StoreError
-from relay.store import SqlStore, engine, open_store
+from relay.store import Store, engine, open_store
 from relay.testing import post
 from tests.store_cases import ROOM, at, carry, claim, delete, publish, uri
 
@@ -51,17 +51,17 @@ async def all_held(run: Run, threads: int) -> AsyncIterator[None]:
         yield
 
 
-def writers(store: SqlStore) -> int:
+def writers(store: Store) -> int:
     return 4 if "PostgreSQL" in store._db.where else 1
 
 
-LOOKS: dict[str, Callable[[SqlStore], Awaitable[object]]] = {
+LOOKS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "health": lambda store: store.get_trouble(),
     "what is due": lambda store: store.get_next_due(("fake",)),
     "a note": lambda store: store.get_note("a", "b", at(0)),
     "a channel's subscriptions": lambda store: store.list_subscriptions(ROOM),
 }
-READS: dict[str, Callable[[SqlStore], Awaitable[object]]] = {
+READS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "a page": lambda store: store.get_page_of(uri(1)),
     "the latest": lambda store: store.list_pages(30),
     "a hashtag": lambda store: store.list_tagged("bridge", 30),
@@ -69,7 +69,7 @@ READS: dict[str, Callable[[SqlStore], Awaitable[object]]] = {
     "suggestions": lambda store: store.list_tags(ROOM, "", 10),
     "the audit": lambda store: store.list_audit(10),
 }
-SCANS: dict[str, Callable[[SqlStore], Awaitable[object]]] = {
+SCANS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "counts": lambda store: store.get_counts(),
     "feeds": lambda store: store.list_feeds(),
     "destinations": lambda store: store.list_destinations(),
@@ -83,7 +83,7 @@ ALL = {**LOOKS, **READS, **SCANS}
 # --- who waits for whom ---
 
 
-async def test_nothing_that_reads_waits_for_what_writes(store: SqlStore) -> None:
+async def test_nothing_that_reads_waits_for_what_writes(store: Store) -> None:
     await publish(store, post(1))
     before = {name: await read(store) for name, read in ALL.items()}
     async with all_held(store._db.write, writers(store)):
@@ -91,13 +91,13 @@ async def test_nothing_that_reads_waits_for_what_writes(store: SqlStore) -> None
 
 
 @pytest.mark.parametrize("kind", ["look_up", "read", "scan"])
-async def test_nothing_that_writes_waits_for_what_reads(store: SqlStore, kind: str) -> None:
+async def test_nothing_that_writes_waits_for_what_reads(store: Store, kind: str) -> None:
     async with all_held(getattr(store._db, kind), 2 if kind == "read" else 1):
         assert (await publish(store, post(1))).posts == 1
         assert len(await carry(store)) == 1
 
 
-async def test_what_reads_long_holds_up_nothing_shorter(store: SqlStore) -> None:
+async def test_what_reads_long_holds_up_nothing_shorter(store: Store) -> None:
     await publish(store, post(1))
     async with held(store._db.scan), held(store._db.read):
         for look in (*LOOKS.values(), *READS.values()):
@@ -107,7 +107,7 @@ async def test_what_reads_long_holds_up_nothing_shorter(store: SqlStore) -> None
                 await look(store)
 
 
-async def test_a_read_that_follows_a_write_sees_it(store: SqlStore) -> None:
+async def test_a_read_that_follows_a_write_sees_it(store: Store) -> None:
     for number in range(1, 30):
         await publish(store, post(number, reply_to=uri(number - 1) if number > 1 else ""), to=())
         page = await store.get_page_of(uri(1))
@@ -117,7 +117,7 @@ async def test_a_read_that_follows_a_write_sees_it(store: SqlStore) -> None:
         assert await store.get_note("a", "b", at(0)) == str(number)
 
 
-async def test_what_is_taken_down_is_in_no_read_that_begins_afterwards(store: SqlStore) -> None:
+async def test_what_is_taken_down_is_in_no_read_that_begins_afterwards(store: Store) -> None:
     """Not even while another read still sees how it was before."""
     await publish(store, post(1), to=())
     async with held(store._db.read):
@@ -128,7 +128,7 @@ async def test_what_is_taken_down_is_in_no_read_that_begins_afterwards(store: Sq
 
 
 @pytest.mark.parametrize("kind", ["look_up", "read", "scan"])
-async def test_all_that_one_read_sees_is_of_one_moment(store: SqlStore, kind: str) -> None:
+async def test_all_that_one_read_sees_is_of_one_moment(store: Store, kind: str) -> None:
     """A thread that goes, or joins another, between two statements would be one without a beginning."""
     await publish(store, post(1), to=())
     loop = asyncio.get_running_loop()
@@ -143,7 +143,7 @@ async def test_all_that_one_read_sees_is_of_one_moment(store: SqlStore, kind: st
 
 
 @pytest.mark.parametrize("kind", ["look_up", "read", "scan"])
-async def test_what_reads_cannot_write(store: SqlStore, kind: str) -> None:
+async def test_what_reads_cannot_write(store: Store, kind: str) -> None:
     with pytest.raises(StoreError, match="may not be written"):
         await getattr(store._db, kind)(lambda connection: connection.execute(text("DELETE FROM posts")))
 

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from relay.model import CHAT, SubscriptionId
-from relay.ports import Store
-from relay.store import SqlStore, changes, folds, links, page_versions, tables, tags
+from relay.store import Store, changes, folds, links, page_versions, tables, tags
 from relay.store.rows import insert_rows
 from relay.store.tables import feeds, subscription_feeds, subscription_tags, subscriptions
 from tests.store_cases import cost_of
@@ -59,7 +58,7 @@ def _fill(connection: Connection) -> None:
 
 @pytest.mark.parametrize("asked", ASKED)
 async def test_it_is_found_without_reading_the_others(store: Store, asked: str) -> None:
-    assert isinstance(store, SqlStore)
+    assert isinstance(store, Store)
     await store._db.write(_fill)
     table, work = ASKED[asked]
     assert await store._db.write(cost_of, table, work) < ROWS

@@ -26,8 +26,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.ports import Intake, Store, Wanted, Wish
-from relay.store import open_store
+from relay.ports import Intake, Wanted, Wish
+from relay.store import Store, open_store
 from relay.store.twins import are_alike, claims, is_copy
 from relay.testing import post, text
 from tests.store_cases import HALL, ROOM, carry, claim, delete, edit, lease, publish, said, settled

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Destination, SubscriptionId
-from relay.ports import Added, By, Changes, Intake, Linking, Quota, Resolved, Settlement, State, Store, Wanted
-from relay.store import SqlStore, open_store, versions
+from relay.ports import Added, By, Changes, Intake, Linking, Quota, Resolved, Settlement, State, Wanted
+from relay.store import Store, open_store, versions
 from relay.testing import NOON, post
 from tests.store_cases import HALL, ROOM, at, claim, feed, lease, publish
 
@@ -117,14 +117,14 @@ async def test_who_missed_more_than_is_remembered_is_told_so(store: Store, monke
 
 
 @pytest.fixture
-async def pair(postgres_url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
+async def pair(postgres_url: str) -> AsyncIterator[tuple[Store, Store]]:
     first, second = await open_store(postgres_url), await open_store(postgres_url)
     yield first, second
     await first.close()
     await second.close()
 
 
-async def test_a_change_that_is_committed_later_has_a_higher_number(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_a_change_that_is_committed_later_has_a_higher_number(pair: tuple[Store, Store]) -> None:
     """Who began first may commit last: numbers drawn by both meanwhile would be passed over by who reads between."""
     first, second = pair
     begun, go = asyncio.Event(), asyncio.Event()
@@ -151,12 +151,12 @@ async def test_a_change_that_is_committed_later_has_a_higher_number(pair: tuple[
         assert [one.id for one in after.subscriptions] == [number]
 
 
-async def waits_for_a_lock(store: SqlStore) -> bool:
+async def waits_for_a_lock(store: Store) -> bool:
     asked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
     return bool(await store._db.read(lambda connection: connection.exec_driver_sql(asked).scalar()))
 
 
-async def test_another_process_is_told_at_once(pair: tuple[SqlStore, SqlStore]) -> None:
+async def test_another_process_is_told_at_once(pair: tuple[Store, Store]) -> None:
     first, second = pair
     async with asyncio.timeout(30):
         await first.wait_for_changes(timedelta(minutes=1))  # begins to listen
@@ -167,7 +167,7 @@ async def test_another_process_is_told_at_once(pair: tuple[SqlStore, SqlStore]) 
         await first.wait_for_changes(timedelta(minutes=1))
 
 
-async def test_who_lost_the_connection_listens_again(pair: tuple[SqlStore, SqlStore], postgres_url: str) -> None:
+async def test_who_lost_the_connection_listens_again(pair: tuple[Store, Store], postgres_url: str) -> None:
     first, second = pair
     async with asyncio.timeout(30):
         await first.wait_for_changes(timedelta(minutes=1))

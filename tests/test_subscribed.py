@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ from relay import subscribed
 from relay.match import Index, index
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.ports import Added, By, Changes, Linking, Quota, Resolved, StoreError, Wanted
-from relay.store import SqlStore, moves, open_store, versions
+from relay.store import Store, moves, open_store, versions
 from relay.subscribed import Subscribed, Tag
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource
@@ -29,7 +29,7 @@ BY = By(user="7", deed="subscribe", now=NOON)
 class Counted:
     """A store that counts the subscriptions that are read from it, and fails when it is told to."""
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self.rows = self.pages = self.links = 0
         self.failing = 0
@@ -67,7 +67,7 @@ class Knowing:
 
     def __init__(self, store: Counted) -> None:
         self.told: list[tuple[set[FeedId], set[Tag]]] = []
-        self.all = Subscribed(store=store, tenure=tenure(), changed=self._changed)
+        self.all = Subscribed(store=cast(Store, store), tenure=tenure(), changed=self._changed)
 
     def _changed(self, feeds: Set[FeedId], tags: Set[Tag]) -> None:
         self.told.append((set(feeds), set(tags)))
@@ -200,7 +200,7 @@ _DEEDS = ("subscribe", "subscribe", "configure", "change", "pause", "delete", "l
 _STEP = st.tuples(st.sampled_from(_DEEDS), st.integers(0, 7), st.integers(0, 7), st.booleans())
 
 
-async def _do(store: SqlStore, deed: str, one: int, other: int) -> None:
+async def _do(store: Store, deed: str, one: int, other: int) -> None:
     """What any process may do; ``one`` and ``other`` choose what it is about."""
     there = await store.list_subscriptions()
     some = there[one % len(there)] if there else None
@@ -226,7 +226,7 @@ async def _do(store: SqlStore, deed: str, one: int, other: int) -> None:
             await store._db.write(moves.move, str(PLACES[one % 2]), PLACES[1 - one % 2], NOON)
 
 
-async def _follows(store: SqlStore, steps: Sequence[tuple[str, int, int, bool]]) -> None:
+async def _follows(store: Store, steps: Sequence[tuple[str, int, int, bool]]) -> None:
     await store.save_subscriptions("file", [])
     for left in await store.list_subscriptions():
         await store.delete_subscription(left.id, BY)
@@ -284,7 +284,7 @@ async def started(store: Counted, mark: str, *wanted: Wanted) -> list[str]:
     """Which topics were asked for at a start."""
     source = Asked()
     keeper = Subscriptions(
-        store=store,
+        store=cast(Store, store),
         sources={"fake": source},
         tenure=tenure(),
         origin="t",

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.model import Destination, SubscriptionId
-from relay.ports import Added, By, Quota, Refused, Resolved, Store, TryLater, Wanted
-from relay.store import open_store
+from relay.ports import Added, By, Quota, Refused, Resolved, TryLater, Wanted
+from relay.store import Store, open_store
 from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure

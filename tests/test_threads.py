@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from relay.model import Deleted, Post, Published, Removed, Thread
-from relay.ports import Batch, Intake, Page, Refused, Store
-from relay.store import open_store
+from relay.ports import Batch, Intake, Page, Refused
+from relay.store import Store, open_store
 from relay.testing import FakeSource, post, text
 from relay.threads import Threads, fetch
 from tests.test_outbox import tenure

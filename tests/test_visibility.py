@@ -17,8 +17,8 @@ from relay.consent import UNDO_FOR, Showing
 from relay.manner import Manner
 from relay.model import Author, Post, PostUri
 from relay.plugins import Preview
-from relay.ports import Allowance, Store
-from relay.store import open_store
+from relay.ports import Allowance
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web
 from relay.web.previews import Previews

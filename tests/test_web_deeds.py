@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from relay.manner import Manner
 from relay.model import Author, Post, Quote, Subscription
-from relay.ports import Allowance, Store
-from relay.store import open_store
+from relay.ports import Allowance
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web
 from relay.web.site import Site

@@ -16,8 +16,8 @@ from relay.consent import UNDO_FOR
 from relay.manner import Manner
 from relay.model import Quote
 from relay.plugins import Preview
-from relay.ports import Allowance, By, Leaf, Store
-from relay.store import open_store
+from relay.ports import Allowance, By, Leaf
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web
 from relay.web.previews import Previews

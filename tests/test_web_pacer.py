@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from select import select
 from typing import cast
 
-from relay.ports import Store
+from relay.store import Store
 from relay.web import Web
 from relay.web.pacer import Pacer
 from relay.web.site import Site

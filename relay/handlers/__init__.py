@@ -81,7 +81,7 @@ class Handlers:
 
     async def lost(self, destinations: Collection[Destination], reason: str) -> None:
         try:
-            paused = await self._desk.store.save_lost(destinations, reason, self._desk.tenure.clock())
+            paused = await self._desk.store.save_lost(destinations, reason)
         except StoreError as error:
             log.warning("a loss could not be noted; the next delivery finds it again", reason=str(error))
         except Exception:

@@ -14,7 +14,8 @@ from relay.language import Words
 from relay.lease import Tenure
 from relay.model import Destination, Subscription
 from relay.phrases import bold, code, line
-from relay.ports import Answer, By, Command, Quota, Source, Store
+from relay.ports import Answer, By, Command, Quota, Source
+from relay.store import Store
 from relay.subscriptions import Subscriptions
 from relay.text import clean
 from relay.threads import Threads

@@ -60,7 +60,6 @@ from relay.ports.source import (
     ThreadedSource,
     Watched,
 )
-from relay.ports.store import Store
 
 __all__ = [
     "ANY",
@@ -117,7 +116,6 @@ __all__ = [
     "State",
     "Stop",
     "StopKind",
-    "Store",
     "StoreError",
     "StoreLostError",
     "Streamed",

@@ -17,6 +17,7 @@ def add_audit(connection: Connection, by: By, destination: Destination, detail: 
 
 
 def list_audit(connection: Connection, limit: int, destination: Destination | None = None) -> list[Audit]:
+    """The latest changes, newest first."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     if destination is not None:
         query = query.where(audit.c.destination == str(destination))

@@ -48,6 +48,10 @@ _CANCEL = (
 
 
 def add_subscription(connection: Connection, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
+    """Add a subscription of origin ``chat``, with its audit row.
+
+    ``Added.new`` is False where the destination has the same topic already, from whichever origin.
+    """
     serialize(connection)
     here = connection.execute(_HERE, {"name": str(wanted.destination)}).all()
     topic = folded(wanted.topic)
@@ -83,6 +87,7 @@ def _insert(connection: Connection, wanted: Wanted) -> SubscriptionId:
 
 
 def save_subscription(connection: Connection, subscription: Subscription, by: By) -> bool:
+    """Write its manner, languages, only, sieve, options and pause, with an audit row; False where it is gone."""
     serialize(connection)
     row = connection.execute(_ONE, {"of": subscription.id}).one_or_none()
     if row is None:
@@ -111,6 +116,11 @@ def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
 
 
 def delete_subscription(connection: Connection, subscription: SubscriptionId, by: By) -> bool:
+    """Delete one, and its feeds where nobody else reads them; False where it is gone.
+
+    With the destination's last subscription goes what waits there and was not begun; while another is left, what waits
+    may be its own, and is sent.
+    """
     serialize(connection)
     row = connection.execute(_ONE, {"of": subscription}).one_or_none()
     if row is None:

@@ -65,6 +65,7 @@ def _add(connection: Connection, name: str, more: int) -> None:
 
 
 def get_counts(connection: Connection) -> Counts:
+    """How many there are of each. It takes a millisecond, and some more where thousands wait."""
     kept = {str(row[0]): int(row[1]) for row in connection.execute(_NAMED)}
     found: Counter[tuple[Action, State]] = Counter()
     for query in (_SETTLED, _WAITING):

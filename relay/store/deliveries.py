@@ -138,7 +138,10 @@ _REST = Query(update(destinations).where(among(destinations.c.name, "names")).va
 def claim_deliveries(
     connection: Connection, claim: Claim, lease: Lease, token: str, among_names: Collection[str] | None = None
 ) -> list[Delivery]:
-    """Claim heads of queues; of ``among_names`` only, where they are given."""
+    """The head of the queue of each due, unpaused, unleased destination; at most one delivery per destination.
+
+    Of ``among_names`` only, where they are given.
+    """
     with pipelined(connection):
         heads = _begin(connection, claim, lease, among_names)
     return _begun(connection, heads, token)
@@ -265,6 +268,7 @@ _Settled = Sequence[tuple[Record, Settlement]]
 def save_settlements(
     connection: Connection, settlements: Sequence[Settlement], lease: Lease, claim: Claim | None, token: str
 ) -> list[Delivery]:
+    """Write outcomes, free the destinations, claim what comes next. A lost lease's settlement changes nothing."""
     by_id = {_row_id(settlement.delivery, token): settlement for settlement in settlements}
     if any(settlement.moved for settlement in settlements):
         lock_moving(connection, settlements)

@@ -71,7 +71,7 @@ _RESUME = (
 
 
 def get_next_due(connection: Connection, adapters: Sequence[str]) -> datetime | None:
-    """Reads from the index the first that is free, and before it no more than what all relays have in hand."""
+    """When the next destination may be served or its lease lapses."""
     free: datetime = next((row.due for row in _NEXT_FREE(connection, adapters=adapters)), _NEVER)
     [(lapse,)] = _NEXT_LAPSE(connection, adapters=adapters, before=free)
     due = min(free, lapse or _NEVER)
@@ -102,6 +102,7 @@ def _state(row: Record) -> DestinationState:
 def save_destination(
     connection: Connection, destination: Destination, paused: str, now: datetime, by: By | None = None
 ) -> None:
+    """Pause with a reason, or resume with an empty one; with an audit row where a person in a chat did it."""
     name = str(destination)
     # a statement that changes nothing still locks the row: what waits there is counted after its last writer
     insert_rows(connection, destinations, ("name", "adapter"), [(name, destination.adapter)], _TOUCH)
@@ -113,7 +114,8 @@ def save_destination(
         add_audit(connection, by, destination, paused)
 
 
-def save_listed(connection: Connection, destination: Destination, by: By, listed: bool) -> None:  # noqa: FBT001 - called by position across threads
+def save_listed(connection: Connection, destination: Destination, by: By, *, listed: bool) -> None:
+    """Whether others may see which hashtags a destination follows; with an audit row."""
     insert_rows(connection, destinations, ("name", "adapter"), [(str(destination), destination.adapter)], _TOUCH)
     connection.execute(_SHOW, {"at": str(destination), "shown": listed})
     add_audit(connection, by, destination, f"listed: {'yes' if listed else 'no'}")
@@ -135,6 +137,7 @@ _LOSE = update(destinations).where(among(destinations.c.name, "names")).values(p
 
 
 def save_lost(connection: Connection, lost: Collection[Destination], reason: str) -> list[str]:
+    """Pause those to which something is or was relayed, but for those that are paused already; which they are."""
     adapters = {str(destination): destination.adapter for destination in lost}
     relayed = connection.execute(_RELAYED, {"names": adapters}).scalars().all()
     insert_rows(connection, destinations, ("name", "adapter"), [(name, adapters[name]) for name in sorted(relayed)])

@@ -74,6 +74,7 @@ _SOME = Query(_STATE.where(among(feeds.c.id, "ids")))
 
 
 def claim_feeds(connection: Connection, sources: Sequence[str], lease: Lease, limit: int) -> list[Feed]:
+    """Lease feeds that are due, longest overdue first."""
     due = (row for source in sources for row in _DUE(connection, source=source, now=lease.now, limit=limit))
     rows = sorted(due, key=lambda row: (row.next_poll, row.id))[:limit]
     if rows:
@@ -82,19 +83,21 @@ def claim_feeds(connection: Connection, sources: Sequence[str], lease: Lease, li
 
 
 def get_next_poll(connection: Connection, sources: Sequence[str]) -> datetime | None:
+    """When the next feed is due or its lease lapses."""
     times = [connection.scalar(_NEXT_FREE, {"source": source}) for source in sources]
     times.append(connection.scalar(_NEXT_LEASED, {"sources": sources}))
     return min((time for time in times if time), default=None)
 
 
 def save_due(connection: Connection, due: Sequence[FeedId], now: datetime) -> list[FeedId]:
-    """Make feeds due; answers those that are leased, and so not changed."""
+    """Have feeds polled now; those that are being polled already, which are answered, stay as they are."""
     busy = [row.id for row in _BUSY(connection, ids=due, now=now)]
     _DUE_NOW(connection, ids=[one for one in due if one not in busy], now=now)
     return busy
 
 
 def save_feed_leases(connection: Connection, held: Sequence[FeedId], lease: Lease) -> None:
+    """Hold on to feeds whose poll is still under way."""
     connection.execute(_HOLD, {"ids": held, "owner": lease.owner, "until": lease.until})
 
 

@@ -268,7 +268,10 @@ _WAKE = """(name) DO UPDATE
 
 
 def save_due_folds(connection: Connection, now: datetime) -> datetime | None:
-    """Have the folds sent that are due, and say when the next one is. One of a single post is that post's message."""
+    """Have the folds sent that are due: they are deliveries from then on. When the next one is due.
+
+    One of a single post is that post's message.
+    """
     serialize(connection)
     due = connection.execute(_DUE, {"now": now}).all()
     if due:

@@ -32,7 +32,7 @@ _THERE = (
 def leave_out(connection: Connection, intakes: Sequence[Intake]) -> Sequence[Intake]:
     """The intakes without what was taken out, or is of somebody who was. It costs one look where nothing was."""
     told = list(_posts(intakes))
-    out, silent = taken_out(connection, told), _taken_out_quoted(connection, told)
+    out, silent = list_taken_out(connection, told), _taken_out_quoted(connection, told)
     return [_without(intake, out, silent) for intake in intakes] if out or silent else intakes
 
 
@@ -42,8 +42,8 @@ def without_quotes(connection: Connection, posts: Sequence[Post]) -> Sequence[Po
     return [_without_quote(post, silent) for post in posts] if silent else posts
 
 
-def taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
-    """The uris of those of these posts that are not to be kept.
+def list_taken_out(connection: Connection, posts: Collection[Post]) -> set[PostUri]:
+    """Which of these posts are not to be shown, by whichever stop.
 
     An author counts by the uri, and by a handle or a profile only where the uri's own host vouches for it: nobody is
     silenced because somebody else went under their name.

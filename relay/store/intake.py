@@ -28,6 +28,10 @@ _KEPT = timedelta(days=3650)
 def add_intakes(
     connection: Connection, intakes: Sequence[Intake], lease: Lease, claim: Claim | None, token: str
 ) -> Taken:
+    """Write posts, deliveries and cursors together, and claim of the destinations that they touch.
+
+    An intake whose feed is no longer leased to ``lease.owner`` is left out whole and named in ``Taken.stale``.
+    """
     if any(intake.events or intake.wishes for intake in intakes):
         serialize(connection)
     polled, stale = save_polled(connection, intakes, lease)

@@ -47,12 +47,17 @@ _DAY = timedelta(days=1)
 
 
 def get_last_poll(connection: Connection) -> datetime | None:
+    """When a feed was read last, by the clock of that moment."""
     last: datetime | None = connection.scalar(select(func.max(feeds.c.polled)))
     return last
 
 
 def save_jump(connection: Connection, jump: timedelta, lease: Lease, longest: timedelta) -> None:
-    """``lease.now`` is the time after the jump. What is due later than ``longest`` from then is due now."""
+    """Bring what waits in line with a clock that jumped and says ``lease.now`` from then on.
+
+    After a step back everything is due so much earlier. Leases of ``lease.owner`` last until ``lease.until``, and
+    nobody's longer. What is due later than ``longest`` from now is due now; a jump of nothing does that alone.
+    """
     now, tick = micros(lease.now), timedelta(microseconds=1)
     _move(connection, stops, stops.c.due, min(now, now - jump // tick), jump // tick)
     if jump < timedelta(0):

@@ -23,6 +23,7 @@ _CLAIM = (
 
 
 def claim_lease(connection: Connection, name: str, lease: Lease) -> bool:
+    """Take or hold on to what only one process may own; False: another one has it until its lease lapses."""
     insert_rows(connection, leases, ("name",), [(name,)])
     wanted = {"of": name, "owner": lease.owner, "now": lease.now, "until": lease.until}
     return connection.execute(_CLAIM, wanted).rowcount == 1
@@ -35,5 +36,6 @@ def delete_all_leases(connection: Connection) -> None:
 
 
 def delete_leases(connection: Connection, owner: str) -> None:
+    """Give back what this owner still holds; deliveries in flight come back as interrupted."""
     for table in (feeds, destinations, leases):
         connection.execute(update(table).where(table.c.leased_by == owner).values(leased_by="", leased_until=None))

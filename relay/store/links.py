@@ -53,13 +53,19 @@ _ORPHANS = delete(feeds).where(
 # --- linking ---
 
 
-def save_links(connection: Connection, links: Sequence[Linking], mark: str, now: datetime) -> None:
-    """See :meth:`relay.ports.Store.save_links`. What is linked so already is not written again."""
+def save_links(connection: Connection, linked: Sequence[Linking], mark: str, now: datetime) -> None:
+    """Replace the links to the sources that answered; feeds are due at once where they are new or were stopped.
+
+    Those to the other sources stay as they are, and a subscription that is gone is left alone. Where it is complete,
+    ``mark`` says so: the settings of the sources by which that is true.
+
+    What is linked so already is not written again.
+    """
     serialize(connection)
-    there = {row.id for row in _THERE(connection, ids=[one for link in links for one in link.subscriptions])}
-    wanted = {one: link.resolved for link in links for one in link.subscriptions if one in there}
+    there = {row.id for row in _THERE(connection, ids=[one for link in linked for one in link.subscriptions])}
+    wanted = {one: link.resolved for link in linked for one in link.subscriptions if one in there}
     changed = _save_tags(connection, wanted) | _save_feeds(connection, wanted, now)
-    _MARK(connection, ids=[one for link in links if link.complete for one in link.subscriptions], mark=mark)
+    _MARK(connection, ids=[one for link in linked if link.complete for one in link.subscriptions], mark=mark)
     note_changes(connection, sorted(changed))
 
 
@@ -163,7 +169,10 @@ _RELINK = update(subscriptions).where(subscriptions.c.id.in_(_served), subscript
 def list_unlinked(
     connection: Connection, origin: str, mark: str, after: SubscriptionId, limit: int
 ) -> tuple[SubscriptionId | None, list[Unlinked]]:
-    """See :meth:`relay.ports.Store.list_unlinked`."""
+    """Which of the next ``limit`` subscriptions are not linked by ``mark``, of those of the origin and the chats.
+
+    And the last of the ``limit``, from which to read on; None: there are no more.
+    """
     some = _SOME(connection, after=after, limit=limit)
     if not some:
         return None, []
@@ -173,9 +182,10 @@ def list_unlinked(
 
 
 def save_unlinked(connection: Connection, sources: Sequence[str]) -> None:
-    """Have the subscriptions linked anew that are served by feeds of these sources that were stopped."""
+    """Have those linked anew that are served by feeds of these sources that were stopped."""
     connection.execute(_RELINK, {"sources": sources})
 
 
 def list_existing(connection: Connection, subscribed: Sequence[SubscriptionId]) -> list[SubscriptionId]:
+    """Those that are not deleted."""
     return [SubscriptionId(row.id) for row in _THERE(connection, ids=subscribed)]

@@ -27,19 +27,29 @@ _VISIT = (
 
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:
+    """The latest threads of two posts or more whose authors allow lists, newest growth first."""
     leaf = _leaf(connection, ListPart(kind=ListKind.LATEST, limit=limit))
     return list(leaf.pages) if leaf else []
 
 
-def list_tagged(connection: Connection, tag: str, limit: int, after: str) -> Leaf:
+def list_tagged(connection: Connection, tag: str, limit: int, after: str = "") -> Leaf:
+    """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first.
+
+    None of a hashtag that no public subscription follows: whether others follow it is nobody's business.
+    """
     return _leaf(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or Leaf()
 
 
-def list_by_author(connection: Connection, slug: str, limit: int, after: str) -> Leaf:
+def list_by_author(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf:
+    """The threads of two posts or more that may be listed, by the author of this page, newest growth first."""
     return _leaf(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or Leaf()
 
 
-def list_folded(connection: Connection, slug: str, limit: int, after: str) -> Leaf | None:
+def list_folded(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf | None:
+    """The threads whose posts share the message of a fold, the latest first; None where there is no such fold.
+
+    Whether they may be listed makes no difference here: :func:`relay.consent.showing` says what is shown of each.
+    """
     leaf = _leaf(connection, ListPart(kind=ListKind.FOLD, name=slug, limit=limit, after=after))
     return replace(leaf, topic=get_topic(connection, slug)) if leaf else None
 
@@ -52,5 +62,6 @@ def _leaf(connection: Connection, part: ListPart) -> Leaf | None:
     return Leaf(pages=tuple(pages), older=older(rows, part))
 
 
-def save_visit(connection: Connection, slug: str, now: datetime, asked: bool) -> None:  # noqa: FBT001 - called by position across threads
+def save_visit(connection: Connection, slug: str, now: datetime, *, asked: bool = False) -> None:
+    """Note that a page is read or asked for; ``asked``: by the author, for good."""
     connection.execute(_VISIT, {"name": slug, "now": now, "since": now - _VISITED_EVERY, "by_author": asked})

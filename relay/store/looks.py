@@ -42,12 +42,13 @@ def claim_looks(connection: Connection, sources: Sequence[str], lease: Lease, li
 
 
 def get_next_look(connection: Connection, sources: Sequence[str]) -> datetime | None:
+    """When the next thread is to be looked at."""
     due: datetime | None = connection.scalar(_NEXT, {"sources": sources})
     return due
 
 
 def save_look(connection: Connection, root: str, then: datetime | None) -> None:
-    """Look again then; None: no more."""
+    """Look at a thread again then; None: no more."""
     update_rows(connection, posts, ("next_look",), "uri", [(micros(then) if then else None, root)])
 
 

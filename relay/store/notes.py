@@ -19,10 +19,12 @@ _ONE = select(notes.c.value).where(
 
 
 def get_note(connection: Connection, owner: str, key: str, now: datetime) -> str | None:
+    """What ``owner`` noted under ``key``; None of nothing, and of what was over by ``now``."""
     return connection.scalar(_ONE, {"owner": owner, "key": key, "now": now})
 
 
 def save_note(connection: Connection, owner: str, key: str, value: str, until: datetime) -> None:
+    """Note ``value`` until then, in the place of what stood there."""
     insert_rows(connection, notes, _COLUMNS, [(owner, key, value, micros(until))], _REPLACE)
 
 

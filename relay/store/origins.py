@@ -24,7 +24,10 @@ Key = tuple[str, str]
 
 
 def save_subscriptions(connection: Connection, origin: str, wanted: Sequence[Wanted]) -> list[SubscriptionId]:
-    """Links and people's pauses stay with what stays; feeds that nothing links to any more go, cursors and all."""
+    """Make the subscriptions of this origin be exactly these; ids in the order of ``wanted``.
+
+    Links and people's pauses stay with what stays; feeds that nothing links to any more go, cursors and all.
+    """
     serialize(connection)
     by_key = {_key(want): want for want in wanted}
     there = _there(connection, origin)

@@ -108,11 +108,16 @@ _PLACE = Query(
 
 
 def get_page_versions(connection: Connection, slugs: Collection[str]) -> dict[str, PageVersion]:
+    """What these pages are by now, in one cheap look; one that is not there is left out.
+
+    Equal versions promise equal pages, whichever process changed what: edits, deletions, stops, opt-outs, growth.
+    """
     stops = get_stops(connection)
     return {row.slug: _version(row, stops) for row in _OF_SLUGS(connection, slugs=slugs)}
 
 
 def get_list_versions(connection: Connection, parts: Collection[ListPart]) -> dict[ListPart, ListVersion]:
+    """The same of parts of lists, at the cost of one look at each thread in them."""
     stops = get_stops(connection)
     there = ((part, threads_of(connection, part)) for part in parts)
     return {
@@ -146,6 +151,9 @@ def _about(connection: Connection, part: ListPart) -> tuple[object, ...]:
 
 
 def list_followed(connection: Connection) -> Sequence[str]:
+    """The hashtags that public subscriptions in force follow, folded, each once: those of the configuration, and of the
+    destinations that are listed.
+    """
     return [row.tag for row in _FOLLOWED(connection)]
 
 

@@ -80,6 +80,10 @@ def get_page(connection: Connection, slug: str) -> Page | None:
 
 
 def get_page_of(connection: Connection, ref: str) -> Page | None:
+    """The page of the thread in which ``ref`` (uri, alias or web address) stands.
+
+    Who only says that their post is at an address of somebody else's host is not found by it.
+    """
     root = connection.scalar(_OF_URI, {"ref": ref}) or _named(connection, ref)
     return pages_of(connection, [root])[0] if root else None
 

@@ -32,6 +32,7 @@ _CHECKING = update(posts).where(among(posts.c.uri, "uris")).values(next_check=bi
 
 
 def claim_rechecks(connection: Connection, source: str, lease: Lease, limit: int) -> list[Post]:
+    """Posts of one origin that are due to be re-checked; they are due again when the lease lapses."""
     origin = connection.scalar(_ORIGIN, {"source": source, "now": lease.now})
     if origin is None:
         return []

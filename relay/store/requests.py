@@ -109,7 +109,7 @@ _LATELY = (
 def add_mentions(
     connection: Connection, source: str, account: str, mentions: Sequence[Heard], cursor: str | None, now: datetime
 ) -> None:
-    """Keep what was said, to be looked at now, and how far it was read; what is known already stays as it is."""
+    """Keep what was said to an account, and how far it was read; what is known already stays as it is."""
     key, at = get_key(connection), micros(now)
     rows = [
         (
@@ -131,7 +131,8 @@ def add_mentions(
         save_note(connection, STREAMS, _cursor(source, account), cursor, now + _KEPT)
 
 
-def get_cursor(connection: Connection, source: str, account: str) -> str:
+def get_mentions_cursor(connection: Connection, source: str, account: str) -> str:
+    """How far the mentions of an account were read; empty: never."""
     query = select(notes.c.value).where(notes.c.owner == STREAMS, notes.c.key == _cursor(source, account))
     return connection.scalar(query) or ""
 
@@ -141,11 +142,13 @@ def _cursor(source: str, account: str) -> str:
 
 
 def list_urgent(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[Asked]:
+    """The stops, and their undoings, that are to be carried out, in the order in which they were asked for."""
     rows = connection.execute(_URGENT, {"source": source, "account": account, "now": now, "limit": limit})
     return list(map(_read, rows))
 
 
 def list_requests(connection: Connection, source: str, account: str, now: datetime, share: Share) -> list[Asked]:
+    """The other mentions that may be looked at at once: stops that were carried out first, then the least tried."""
     wanted = {"limit": share.total, "per_host": share.host, "per_asker": share.asker}
     rows = connection.execute(_DUE, {"source": source, "account": account, "now": now, **wanted})
     return list(map(_read, rows))
@@ -157,6 +160,7 @@ def _read(row: Record) -> Asked:
 
 
 def get_next_request(connection: Connection, source: str, account: str, now: datetime) -> datetime | None:
+    """When the next mention is to be looked at that is not due by now."""
     due: datetime | None = connection.scalar(_NEXT, {"source": source, "account": account, "now": now})
     return due
 
@@ -167,7 +171,7 @@ def save_effect(connection: Connection, source: str, uri: str, effect: Effect) -
 
 
 def claim_answer(connection: Connection, source: str, uri: str, root: PostUri, now: datetime) -> bool:
-    """Note that an answer begins; False where the same person has one about the same thread already."""
+    """Note that a mention begins to be answered; False: the same person has an answer about that thread."""
     serialize(connection)
     one, about = _named(connection, source, uri), digest(get_key(connection), root)
     asker = connection.scalar(_ASKER, one)
@@ -178,9 +182,15 @@ def claim_answer(connection: Connection, source: str, uri: str, root: PostUri, n
 
 
 def save_request(
-    connection: Connection, source: str, uri: str, state: RequestState, answer: str, again: datetime | None
+    connection: Connection,
+    source: str,
+    uri: str,
+    state: RequestState,
+    *,
+    answer: str = "",
+    again: datetime | None = None,
 ) -> None:
-    """Settle a request, or put it off until ``again``: then its state stays."""
+    """Settle a mention, and forget what it said; ``again``: look at it then, in the state that it has."""
     one = _named(connection, source, uri)
     if again is None:
         connection.execute(_SETTLE, {**one, "as": state, "answered": answer})
@@ -193,6 +203,7 @@ def _named(connection: Connection, source: str, uri: str) -> dict[str, object]:
 
 
 def list_answers(connection: Connection, source: str, account: str, since: datetime) -> list[datetime]:
+    """When the account answered lately, oldest first."""
     return list(connection.execute(_LATELY, {"source": source, "account": account, "since": since}).scalars())
 
 

@@ -19,7 +19,7 @@ from relay.model import Author, Post, PostUri
 from relay.ports import Effect, Forgotten, Intake, Mention, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub
 from relay.store.counters import count_stop
-from relay.store.forgotten import add_marks, taken_out
+from relay.store.forgotten import add_marks, list_taken_out
 from relay.store.keyed import digest, get_key, short
 from relay.store.known import load_named
 from relay.store.names import as_author, authors_called, delete_names, names_called, names_of
@@ -74,7 +74,12 @@ _Found = Sequence[Record]
 
 
 def save_own_stop(connection: Connection, source: str, mention: Mention, now: datetime, until: datetime) -> Forgotten:
-    """What the asker of a mention asks: to be hidden, by the uri, and by names for which the uri's host vouches."""
+    """Hide all that the asker of a mention wrote, as they ask, and keep nothing of it again; erase it at ``until``.
+
+    That it was carried out is noted at the mention. Messages are deleted as if the author had deleted the posts.
+
+    They are hidden by the uri, and by names for which the uri's host vouches.
+    """
     serialize(connection)
     asker = mention.asker
     names = {asker.uri, page(asker.uri), *(names_of(asker) if host_of(asker.uri) else ())} - {""}
@@ -84,7 +89,7 @@ def save_own_stop(connection: Connection, source: str, mention: Mention, now: da
 
 
 def save_author_stop(connection: Connection, ref: str, now: datetime, until: datetime) -> Forgotten:
-    """Hide all of the author whom ``ref`` names: a uri, a handle or a profile's address."""
+    """Hide all of the author whom ``ref`` names (uri, handle or profile), by the operator's decision."""
     serialize(connection)
     typed = as_author(ref)
     return _save(connection, StopKind.AUTHOR, ref.strip(), typed, authors_called(connection, typed), now, until)
@@ -101,7 +106,10 @@ def save_post_stop(connection: Connection, ref: str, now: datetime, until: datet
 
 
 def get_stop_kind(connection: Connection, ref: str) -> StopKind:
-    """Whether ``ref`` names an author or a post. The author comes first: a post can claim any address."""
+    """What ``ref`` names: an author, or else a post that is known; an author where it may be either.
+
+    The author comes first: a post can claim any address.
+    """
     names = as_author(ref)
     if any(connection.scalar(query, {"names": names}) is not None for query in _AUTHOR) or "://" not in ref:
         return StopKind.AUTHOR
@@ -180,7 +188,7 @@ def delete_own_stop(connection: Connection, source: str, mention: Mention, now: 
 
 
 def delete_stop(connection: Connection, ref: str, now: datetime) -> Undone | None:
-    """Undo all stops of the author or the post that ``ref`` names; None where there is none."""
+    """Undo every stop of the author or the post that ``ref`` names; None where there is none."""
     serialize(connection)
     authors = authors_called(connection, as_author(ref))
     names = {*authors, *names_called(connection, authors), *(row.uri for row in _thread_of(connection, ref))}
@@ -196,7 +204,7 @@ def _undo(connection: Connection, undone: Sequence[Record], now: datetime) -> Un
     count_stop(connection)
     found = {row.id: row for stop in undone for row in _found(connection, StopKind(stop.kind), _decode(stop.names))}
     hidden = {row.id: decode(row.data) for row in found.values() if row.hidden}
-    out = taken_out(connection, hidden.values())  # another stop may stand
+    out = list_taken_out(connection, hidden.values())  # another stop may stand
     back = [number for number, post in hidden.items() if post.uri not in out]
     connection.execute(_SHOW, {"ids": back, "now": now})
     note_change(connection, {found[number].root or found[number].uri for number in back})

@@ -96,18 +96,21 @@ def list_subscriptions(connection: Connection, destination: Destination | None =
     if destination is not None:
         return _whole(connection, _HERE(connection, name=str(destination)))
     found: list[Subscription] = []
-    while some := list_page(connection, found[-1].id if found else SubscriptionId(0), _AT_ONCE):
+    while some := list_subscriptions_page(connection, found[-1].id if found else SubscriptionId(0), _AT_ONCE):
         found += some
     return found
 
 
-def list_page(connection: Connection, after: SubscriptionId, limit: int) -> list[Subscription]:
+def list_subscriptions_page(connection: Connection, after: SubscriptionId, limit: int) -> list[Subscription]:
     """The next subscriptions in the order of their ids."""
     return _whole(connection, _PAGE(connection, after=after, limit=limit))
 
 
 def list_changes(connection: Connection, since: int, limit: int) -> Changes | None:
-    """See :meth:`relay.ports.Store.list_changes`."""
+    """At most ``limit`` of the changes to subscriptions after that number, also those of other processes.
+
+    None: too many to be remembered; read all subscriptions anew.
+    """
     changed = list_changed(connection, since, limit)
     if changed is None:
         return None

@@ -91,6 +91,9 @@ def folded(topic: str) -> str:
 
 
 def list_tags(connection: Connection, destination: Destination, community: str, limit: int) -> list[str]:
+    """Hashtags as they were written, the most recent first: of the subscriptions that people at this destination may
+    know of (those of its community and all public ones), and of the latest posts that were relayed for these.
+    """
     found: dict[str, str] = {}
     for tag in _written(connection, {"name": str(destination), "community": community}):
         if key := fold(tag, ""):

@@ -38,13 +38,13 @@ def note_changes(connection: Connection, subscriptions: Iterable[SubscriptionId]
         return
     serialize(connection)
     insert_rows(connection, changes, ("subscription",), rows)
-    connection.execute(_FORGET, {"until": get_version(connection) - KEPT})
+    connection.execute(_FORGET, {"until": get_subscriptions_version(connection) - KEPT})
     if connection.dialect.name == "postgresql":
         connection.execute(_NOTIFY)
 
 
-def get_version(connection: Connection) -> int:
-    """The number of the latest change; 0: there was none."""
+def get_subscriptions_version(connection: Connection) -> int:
+    """The number of the latest change to subscriptions; it grows with each. 0: there was none."""
     return connection.scalar(_NEWEST) or 0
 
 
@@ -53,7 +53,7 @@ def list_changed(connection: Connection, since: int, limit: int) -> tuple[int, l
 
     None where that is not known any more: some of the changes were forgotten, or the database is another one.
     """
-    newest = get_version(connection)
+    newest = get_subscriptions_version(connection)
     if not newest - KEPT <= since <= newest:
         return None
     rows = _SINCE(connection, since=since, limit=limit)

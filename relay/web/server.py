@@ -18,7 +18,8 @@ from relay import __version__
 from relay.language import Words, later, preferred, words
 from relay.log import Trouble, get_logger
 from relay.plugins import Hooks
-from relay.ports import ListPart, ListVersion, Page, PageVersion, Store, StoreError
+from relay.ports import ListPart, ListVersion, Page, PageVersion, StoreError
+from relay.store import Store
 from relay.web.answers import FOREVER, Body, body, figures, root_of, send
 from relay.web.cache import Cache
 from relay.web.doors import SILENT, Capacity, Doors

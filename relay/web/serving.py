@@ -11,7 +11,8 @@ from typing import TypeVar
 from aiohttp import web
 
 from relay.language import Words
-from relay.ports import Page, Store
+from relay.ports import Page
+from relay.store import Store
 from relay.web.cache import Cache
 from relay.web.lookups import Turns
 from relay.web.reading import Reading
