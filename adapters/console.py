@@ -15,8 +15,9 @@ from typing import Literal, TextIO
 
 from adapters.console_card import UNPRINTABLE, render, to_plain, to_terminal
 from relay.model import Card, Delivery, Destination, LinkCard, Media, MessageId, Quote
-from relay.plugins import Host, Plugin, Settings
+from relay.plugins import Host, Plugin
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater
+from relay.settings import Settings
 from relay.text import plain
 
 WIDEST = 100

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.language import words
+from relay.i18n import words
 from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote, QuoteState
 from relay.phrases import quoted, turnout
 from relay.rich import Block, Form, Mark, Role, Span, Text

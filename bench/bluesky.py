@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from bench.figures import Figure, interleaved
-from relay.live import Watch
 from relay.model import Feed, FeedId, Post, PostUri
+from relay.pipeline.streams import Watch
 from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.records import Draft
 from relay.sources.bluesky.stream import Stream

@@ -31,19 +31,19 @@ from bench.feed_peers import PEERS
 from bench.figures import Figure, interleaved
 from bench.stalls import Watch, figure, watched
 from relay.app import clock
-from relay.housekeeping import THRESHOLDS, tend_memory
+from relay.core.match import index
 from relay.http import Http, HttpSettings
-from relay.ingest import digest
-from relay.lease import Tenure
 from relay.log import Trouble
-from relay.match import index
 from relay.model import Destination, Feed
+from relay.pipeline.housekeeping import THRESHOLDS, tend_memory
+from relay.pipeline.ingest import digest
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Intake, Lease, Wanted
 from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
 from relay.store import open_store
-from relay.subscriptions import Subscriptions
 
 ENTRIES = 20
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

@@ -20,14 +20,14 @@ from aiohttp import web
 from bench.figures import Figure
 from bench.stores import bare, bare_insert
 from relay.app import clock
-from relay.ingest import Ingest
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, Feed, Published
-from relay.outbox import Outbox
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Gone, Outcome, Sent, TryLater, Wanted
 from relay.store import open_store
-from relay.subscriptions import Subscriptions
 from relay.testing import FakeAdapter, FakeSource, post
 
 MESSAGES = 400

@@ -6,7 +6,7 @@ import random
 import time
 
 from bench.figures import Figure, interleaved
-from relay.match import index, match
+from relay.core.match import index, match
 from relay.model import Destination, Feed, FeedId, Published, Subscription, SubscriptionId
 from relay.testing import post
 

@@ -24,11 +24,11 @@ from bench.claims import drain
 from bench.figures import Figure, interleaved
 from bench.stores import intake, lease
 from relay.app import clock
-from relay.gather import Gather
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
-from relay.outbox import Outbox
+from relay.pipeline.batcher import Gather
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.ports import Intake, Outcome, Sent, Settlement, State, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post

@@ -25,15 +25,15 @@ from bench.figures import Figure
 from bench.hammer import CLIENTS, hammer
 from bench.latency import Pushed, Receiver
 from relay.app import clock
-from relay.housekeeping import tend_memory
-from relay.ingest import Ingest
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, Post, PostUri, Published
-from relay.outbox import Outbox
+from relay.pipeline.housekeeping import tend_memory
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Intake, Lease, Outcome, Resolved, Sent, Wanted, Wish
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web
 from relay.web.site import Site

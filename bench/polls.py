@@ -17,15 +17,15 @@ from aiohttp import web
 from bench.figures import Figure, interleaved
 from relay.app import clock
 from relay.http import Http, HttpSettings
-from relay.ingest import Ingest
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Destination, Feed
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.worker import Tenure
 from relay.plugins import Host
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Source, TryLater, Wanted
 from relay.sources.rss import plugin
 from relay.store import open_store
-from relay.subscriptions import Subscriptions
 
 FEEDS = 1_000
 ENTRY = "<item><guid>{n}</guid><title>Item {n}</title><link>https://ayllu.example/{n}</link></item>"

@@ -27,10 +27,10 @@ from psycopg import sql
 
 from bench.figures import Figure
 from bench.stores import intake, lease
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
-from relay.outbox import Outbox
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.ports import Intake, Limits, Outcome, Sent, Settlement, Wish
 from relay.store import Store, open_store
 from relay.testing import post

@@ -25,10 +25,10 @@ from bench.figures import Figure
 from bench.stores import lease
 from relay.app import clock
 from relay.http import Http, HttpSettings
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, Published, Subscription, SubscriptionId
-from relay.outbox import Outbox
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.plugins import Host
 from relay.ports import Adapter, Intake, Settlement, State, Wish
 from relay.store import open_store

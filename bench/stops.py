@@ -19,11 +19,13 @@ import uvloop
 from bench.figures import Figure
 from bench.stores import lease
 from relay.app import clock
-from relay.asking import Asking
-from relay.lease import Tenure
+from relay.core.bot_words import Asking
 from relay.log import Trouble
-from relay.mentions import SHARE, Speaker
 from relay.model import Author, Post, PostUri, Published
+from relay.pipeline.mentions import SHARE, Speaker
+from relay.pipeline.replies import Accounts, Replies
+from relay.pipeline.threads import Threads
+from relay.pipeline.worker import Tenure
 from relay.ports import (
     Account,
     Answered,
@@ -35,11 +37,9 @@ from relay.ports import (
     Refused,
     TryLater,
 )
-from relay.replies import Accounts, Replies
 from relay.store import open_store
 from relay.store.store import Store
 from relay.testing import FakeSource, post
-from relay.threads import Threads
 
 POSTS = 1_000_000
 PER_AUTHOR = 50

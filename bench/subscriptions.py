@@ -31,8 +31,8 @@ from relay.app import App, Parts, clock
 from relay.config import load
 from relay.http import Http
 from relay.model import Destination, Feed
-from relay.plugins import mark
 from relay.ports import Batch, Command, Gone, Streamed, TryLater, Watched
+from relay.settings import mark
 from relay.store import Store, open_store
 from relay.store.tables import micros
 from relay.testing import FakeAdapter, FakeSource

@@ -12,28 +12,29 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relay import __version__, descriptors, housekeeping, plugins
-from relay.clock import Clock, Timekeeper
+from relay import __version__, descriptors, plugins, settings
+from relay.chat import Desk, Handlers
 from relay.config import Config, WebSettings
-from relay.erasing import Erasing
-from relay.fence import fenced_adapter, fenced_source
-from relay.folding import Folding
-from relay.growth import Growth
-from relay.handlers import Desk, Handlers
+from relay.core.schedule import LONGEST_WAIT
 from relay.http import Http
-from relay.ingest import Ingest
-from relay.language import words
-from relay.lease import Tenure, end
+from relay.i18n import words
 from relay.log import Trouble, get_logger
-from relay.mentions import Speaker
 from relay.model import Destination
-from relay.outbox import Outbox
+from relay.pipeline import housekeeping
+from relay.pipeline.clock import Clock, Timekeeper
+from relay.pipeline.digests import Folding
+from relay.pipeline.erasure import Erasing
+from relay.pipeline.fence import fenced_adapter, fenced_source
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.mentions import Speaker
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.replies import Accounts, Replies
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.thread_refresh import Growth
+from relay.pipeline.threads import Threads
+from relay.pipeline.worker import Tenure, end
 from relay.ports import Adapter, Allowance, Quota, Source, StoreError, Wanted
-from relay.replies import Accounts, Replies
-from relay.schedule import LONGEST_WAIT
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
-from relay.threads import Threads
 from relay.web import Web
 from relay.web.doors import Capacity
 from relay.web.previews import Previews
@@ -116,7 +117,7 @@ async def build(config: Config) -> AsyncIterator[Parts]:
         )
 
 
-def _builder(kind: plugins.Kind, name: str, table: plugins.Settings, host: plugins.Host) -> Callable[[], Any]:
+def _builder(kind: plugins.Kind, name: str, table: settings.Settings, host: plugins.Host) -> Callable[[], Any]:
     own = replace(host, notes=replace(host.notes, owner=f"{kind[:-1]}:{name}"))
     return lambda: plugins.load(kind, name).build(table, own)
 
@@ -263,7 +264,7 @@ class App:
             tenure=self.tenure,
             origin=f"config:{config.relay.name}",
             changed=self.ingest.refresh,
-            mark=plugins.mark(config.sources, __version__, *sorted(parts.sources)),
+            mark=settings.mark(config.sources, __version__, *sorted(parts.sources)),
         )
         self.handlers = Handlers(
             Desk(

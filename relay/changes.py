@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Action, Author, Card, Delivery, Post, PostUri
 from relay.phrases import line
 from relay.ports import Limits

@@ -12,18 +12,18 @@ from pathlib import Path
 
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
-from relay.consent import UNDO_FOR
-from relay.filters import written
-from relay.language import words
+from relay.core.consent import UNDO_FOR
+from relay.core.filter_options import written
+from relay.core.schedule import is_waiting
+from relay.i18n import words
 from relay.log import hide
-from relay.mentions import UNREACHABLE, accounts_of
 from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
+from relay.pipeline.mentions import UNREACHABLE, accounts_of
+from relay.pipeline.threads import fetch
+from relay.pipeline.topics import Answers, latest, likeliest, refusal, resolve
 from relay.ports import Adapter, Check, FeedState, Refused, Resolved, StopKind, StoreError, Wanted
-from relay.schedule import is_waiting
 from relay.store import Store, open_store
 from relay.text import clean
-from relay.threads import fetch
-from relay.topics import Answers, latest, likeliest, refusal, resolve
 from relay.web.render import Format, Reading, render_thread
 
 

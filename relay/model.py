@@ -11,10 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from relay.manner import USUAL, Manner
+from relay.options import OPEN, USUAL, Manner, Sieve
 from relay.parts import Author, LinkCard, Media, MediaKind, Poll, PollOption, Quote, QuoteState
 from relay.rich import Text
-from relay.sieve import OPEN, Sieve
 
 __all__ = ["Author", "LinkCard", "Media", "MediaKind", "Poll", "PollOption", "Quote", "QuoteState"]
 

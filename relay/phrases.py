@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from string import Formatter
 
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.log import hide
 from relay.model import Poll, Quote, QuoteState
 from relay.rich import Block, Form, Mark, Span

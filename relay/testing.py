@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from relay.changes import change_card
-from relay.language import words
+from relay.i18n import words
 from relay.model import (
     Action,
     Author,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from hypothesis import strategies as st
 
 from adapters.discord.look import Look, Style
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, LinkCard, Media, MediaKind, Place, Poll, PollOption, Post, PostUri, Quote
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import NOON, author, post, rich_post, text

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from relay.commands import Parsed, command_of
-from relay.handlers import Desk, Handlers
+from relay.chat import Desk, Handlers
+from relay.core.commands import Parsed, command_of
 from relay.model import Destination, Subscription
+from relay.pipeline.subscriptions import Subscriptions
+from relay.pipeline.threads import Threads
 from relay.ports import Answer, Command, Quota, StoreError
 from relay.store import Store
-from relay.subscriptions import Subscriptions
 from relay.testing import FakeSource
 from relay.text import plain
-from relay.threads import Threads
 from tests.test_outbox import tenure
 
 ROOM = Destination("fake", "room")

@@ -8,8 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from relay.live import Watch
 from relay.model import Deleted, Edited, Event, Feed, FeedId, Post, Published
+from relay.pipeline.streams import Watch
 from relay.ports import Batch, Resolved, Streamed
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.live import Patience

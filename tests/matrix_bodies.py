@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.matrix.card import Written
 from adapters.matrix.look import Look
-from relay.language import words
+from relay.i18n import words
 from relay.model import Media, MediaKind, Post, Quote
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import author, post, text

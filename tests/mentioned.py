@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from relay.address import host_of
+from relay.core.urls import host_of
 from relay.model import Author, Post
 from relay.ports import Account, Answered, Gone, Mention, Mentions, Refused, TryLater
 from relay.testing import NOON, FakeSource, author

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from relay.manner import Manner, Mode
 from relay.model import (
     Action,
     Deleted,
@@ -24,6 +23,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.options import Manner, Mode
 from relay.ports import Claim, Intake, Lease, Resolved, Settlement, State, Taken, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.telegram.card import Part
 from adapters.telegram.entities import JOINER, Entity, Words
 from adapters.telegram.look import Look
-from relay.language import words
+from relay.i18n import words
 from relay.model import Media, MediaKind, Post, Quote
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import author, post, text

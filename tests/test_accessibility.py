@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from relay.manner import Manner
 from relay.model import Poll, PollOption, Quote
+from relay.options import Manner
 from relay.testing import author, post, rich_post, text
 from relay.web.pages import style
 from relay.web.site import Join

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.address import host_of, page
+from relay.core.urls import host_of, page
 
 BRIDGE = "//ayllu.example/2026/bridge"
 

@@ -19,8 +19,9 @@ from relay.config import Config, load
 from relay.http import Http
 from relay.inspect import check
 from relay.model import Destination, Only
-from relay.plugins import Host, Plugin, Settings
+from relay.plugins import Host, Plugin
 from relay.ports import By, Command, Inbox, Lease, Quota, Source, Wanted
+from relay.settings import Settings
 from relay.sources.rss import plugin as rss
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeAdapter, FakeSource, post

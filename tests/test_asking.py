@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.asking import UNROLL, Asking, Deed, Request, sifted, without
+from relay.core.bot_words import UNROLL, Asking, Deed, Request, sifted, without
+from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Post, Published
 from relay.ports import Intake
 from relay.testing import post, text
-from relay.unroll import unroll
 from tests.store_cases import uri, wish
 
 ASKING = Asking()

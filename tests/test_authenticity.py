@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.authenticity import (
+from relay.core.authenticity import (
     Said,
     Standing,
     Verdict,

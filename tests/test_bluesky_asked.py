@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from relay.asking import Asking
-from relay.lease import Tenure
+from relay.core.bot_words import Asking
 from relay.log import Trouble
-from relay.mentions import Speaker
 from relay.model import Post, PostUri
+from relay.pipeline.mentions import Speaker
+from relay.pipeline.replies import Accounts, Replies
+from relay.pipeline.threads import Threads
+from relay.pipeline.worker import Tenure
 from relay.ports import Page
-from relay.replies import Accounts, Replies
 from relay.store import Store
 from relay.text import plain
-from relay.threads import Threads
 from tests.servers.bluesky.account import reside, speak
 from tests.servers.bluesky.world import Json
 from tests.servers.bluesky.xrpc import ACCOUNT, CHASKI, HANDLE, Stage, asking, run

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.live import Watch
 from relay.model import Deleted, Feed, FeedId, Post, PostUri
+from relay.pipeline.streams import Watch
 from relay.ports import Streamed
 from relay.sources.bluesky.jetstream_socket import Timing
 from relay.sources.bluesky.records import Draft

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.live import Watch
 from relay.model import Deleted, Edited, Published
+from relay.pipeline.streams import Watch
 from relay.ports import Streamed
 from relay.sources.bluesky.stream import Stream
 from tests.servers.bluesky.jetstream import Jetstream, Network, did

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.live import Watch
 from relay.model import Feed, FeedId
+from relay.pipeline.streams import Watch
 from relay.sources.bluesky.firehose import Firehose, Told, Withdrawn, Written
 from tests.servers.bluesky.jetstream import Network, did, record, tid
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.live import Watch
 from relay.model import Feed, FeedId
+from relay.pipeline.streams import Watch
 from relay.sources.bluesky.jetstream_place import (
     MOST_ACCOUNTS,
     Accounts,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from relay.live import Watch
 from relay.model import Deleted, Feed, FeedId, Post, Published
+from relay.pipeline.streams import Watch
 from relay.ports import Check, Streamed
 from relay.sources.bluesky import BlueskySource
 from relay.sources.bluesky.jetstream_check import check

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from relay.core.unroll import unroll
 from relay.model import Post, PostUri, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.bluesky import BlueskySource
 from relay.sources.bluesky.thread import fetch_thread
 from relay.sources.bluesky.xrpc import Api
 from relay.text import plain
-from relay.unroll import unroll
 from tests.servers.bluesky.jetstream import POSTS, did, tid
 from tests.servers.bluesky.world import label
 from tests.servers.bluesky.xrpc import HTML, Stage, asking, client, run

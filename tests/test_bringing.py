@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.bringing import at, at_of, budget_of, burst_of, every_of, quiet, quiet_of, written
-from relay.filters import Wrong
-from relay.hours import MORNING
-from relay.manner import USUAL, Follow, Manner
+from relay.core.delivery_options import at, at_of, budget_of, burst_of, every_of, quiet, quiet_of, written
+from relay.core.filter_options import Wrong
+from relay.core.hours import MORNING
+from relay.options import USUAL, Follow, Manner
 
 HOUR = timedelta(hours=1)
 

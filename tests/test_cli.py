@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from relay import __version__
+from relay.demo.stage import Draft, Stage
 from relay.model import Destination, Only
+from relay.options import Sieve
 from relay.ports import Added, By, Quota, Wanted
-from relay.sieve import Sieve
-from relay.stage import Draft, Stage
 from relay.store import open_store
 from relay.testing import author, post
 from tests.store_cases import publish, uri

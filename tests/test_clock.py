@@ -12,12 +12,12 @@ import aiohttp
 import pytest
 from sqlalchemy import BigInteger, Connection, insert, select, type_coerce, update
 
-from relay.clock import SETTLED, Clock, Timekeeper
-from relay.erasing import Erasing
-from relay.lease import Tenure
+from relay.demo.stage import Draft, Stage
 from relay.log import Trouble
+from relay.pipeline.clock import SETTLED, Clock, Timekeeper
+from relay.pipeline.erasure import Erasing
+from relay.pipeline.worker import Tenure
 from relay.sources.mastodon.budget import Budget
-from relay.stage import Draft, Stage
 from relay.store import Store, open_store
 from relay.store.engine import connect
 from relay.store.tables import budgets, destinations, feeds, folds, leases, metadata, micros, posts, requests, stops
@@ -362,7 +362,8 @@ FAKED = """
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import relay.app
-from relay.plugins import Plugin, Settings
+from relay.plugins import Plugin
+from relay.settings import Settings
 from relay.testing import FakeAdapter
 
 class Nothing(Settings):

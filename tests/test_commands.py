@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.commands import (
+from relay.chat.help import help_text, usage
+from relay.core.commands import (
     TABLE,
     Kind,
     Mistake,
@@ -18,8 +19,7 @@ from relay.commands import (
     parse,
     spec,
 )
-from relay.help import help_text, usage
-from relay.language import words
+from relay.i18n import words
 from relay.text import plain
 
 READ = [

@@ -13,15 +13,16 @@ from pydantic import SecretStr
 
 from relay.config import Config, ConfigError, load
 from relay.model import Destination, Only
-from relay.plugins import Settings
-from relay.sieve import OPEN, Sieve
+from relay.options import OPEN, Sieve
+from relay.settings import Settings
 from tests.third_party import MODULE, installed
 
 PLUGIN = """
 from datetime import timedelta
 from typing import Literal
 from pydantic import SecretStr
-from relay.plugins import Duration, Plugin, Settings
+from relay.plugins import Plugin
+from relay.settings import Duration, Settings
 
 class Basket(Settings):
     pin: SecretStr | None = None
@@ -164,7 +165,7 @@ def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
 
 
 def test_a_pattern_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.wanting._re2", lambda: None)  # ours: what the import gave
+    monkeypatch.setattr("relay.core.filters._re2", lambda: None)  # ours: what the import gave
     told = mistakes(tmp_path, '[[subscriptions]]\ntopic = "#a"\nto = "console"\npattern = "a"\n')
     assert "subscriptions[0].pattern: this pattern cannot be used: patterns need the library google-re2" in told
 

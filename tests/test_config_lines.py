@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.config_lines import Key, spots
+from relay.config.lines import Key, spots
 from tests.thorough import examples
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from relay.consent import NO, Asker, Audience, Consent, Showing, consent, runs_out, showing
+from relay.core.consent import NO, Asker, Audience, Consent, Showing, consent, runs_out, showing
 from relay.model import Post, Removed
 from relay.ports import Page
 from relay.testing import NOON, author, post

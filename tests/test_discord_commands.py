@@ -15,8 +15,8 @@ from adapters.discord.answers import bodies, choices, said
 from adapters.discord.asking import links_in, question_in
 from adapters.discord.look import Look
 from adapters.discord.tree import MENU, OWN, same, tree
-from relay.commands import TABLE, Kind
-from relay.language import words
+from relay.core.commands import TABLE, Kind
+from relay.i18n import words
 from relay.model import Card
 from relay.ports import Answer, Choice, Suggestion
 from relay.testing import post, text

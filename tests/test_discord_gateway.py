@@ -24,7 +24,7 @@ from adapters.discord.gateway import GATEWAY, Gateway, _close
 from adapters.discord.interactions import Waiting
 from adapters.discord.pace import Pace
 from adapters.discord.settings import DiscordSettings
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, Media, MediaKind
 from relay.plugins import Host
 from relay.ports import Answer, Choice, Command

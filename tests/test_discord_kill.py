@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import LOST, DiscordServer, text_of
 from tests.test_relay_run import ILLA, database

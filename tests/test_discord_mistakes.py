@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Stage
+from relay.demo.stage import Stage
 from tests.processes import RelayProcess
 from tests.servers.discord import DiscordServer, Interaction, Permission
 from tests.test_discord_run import StageNetwork, configured

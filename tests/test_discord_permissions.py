@@ -32,7 +32,7 @@ from adapters.discord.permissions import (
     posting,
     wanting,
 )
-from relay.language import words
+from relay.i18n import words
 
 TEXT, NEWS, THREAD, FORUM = 0, 5, 11, 15
 TALK = VIEW | SEND

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.discord.preview import MOST, make, preview
-from relay.language import words
+from relay.i18n import words
 from relay.model import Media, MediaKind
 from relay.testing import author, post, rich_post, text
 from relay.web.previews import Previews

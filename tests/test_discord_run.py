@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import DiscordServer, text_of
 from tests.servers.discord_schema import problems, spec_path

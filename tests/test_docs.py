@@ -11,7 +11,6 @@ from pydantic import BaseModel, SecretStr
 
 from adapters.discord.permissions import invite, names
 from relay import plugins
-from relay.commands import TABLE
 from relay.config import (
     CommandSettings,
     MentionSettings,
@@ -23,6 +22,7 @@ from relay.config import (
     WebSettings,
     load,
 )
+from relay.core.commands import TABLE
 from relay.http import HttpSettings
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import FeedServer
 from tests.test_relay_run import ILLA, database

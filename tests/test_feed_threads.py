@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.core.unroll import unroll
 from relay.model import Post
-from relay.unroll import unroll
 from tests.feed_samples import NOW, posts, rss
 
 START = datetime(2026, 2, 1, 12, tzinfo=UTC)

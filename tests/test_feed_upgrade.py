@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from relay import testing
-from relay.ingest import digest
-from relay.manner import Manner, Mode
-from relay.match import index
+from relay.core.match import index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
+from relay.options import Manner, Mode
+from relay.pipeline.ingest import digest
 from relay.sources.feed_former import marks
 from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds

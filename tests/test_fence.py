@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from relay.config import ConfigError, load
-from relay.fence import Bug, apart, fenced_adapter, fenced_source
+from relay.core.checks import is_mentions
+from relay.demo.stage import Draft, Stage
 from relay.model import Author, Feed, FeedId, MessageId
+from relay.pipeline.fence import Bug, apart, fenced_adapter, fenced_source
 from relay.plugins import Kind, PluginError
 from relay.plugins import load as load_plugin
 from relay.ports import (
@@ -32,8 +34,6 @@ from relay.ports import (
     TryLater,
     Unknown,
 )
-from relay.shapes import is_mentions
-from relay.stage import Draft, Stage
 from relay.testing import NOON, FakeAdapter, FakeInbox, FakeSource, author, delivery, post
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import CONFIG, ILLA, actions, database
@@ -302,7 +302,8 @@ def test_a_name_that_two_plugins_claim_is_nobody_s(tmp_path: Path, kind: Kind, n
 
 SETTINGS = """
 from pydantic import field_validator
-from relay.plugins import Plugin, Settings
+from relay.plugins import Plugin
+from relay.settings import Settings
 class Smoke(Settings):
     hill: str = "x"
     @field_validator("hill")
@@ -318,8 +319,8 @@ plugin = Plugin({settings}, lambda settings, host: None)
     [
         ("raise SystemExit(3)", "cannot be loaded"),
         ("1/0", "division by zero"),
-        (SETTINGS.format(settings="dict"), "no relay.plugins.Settings"),
-        (SETTINGS.format(settings="None"), "no relay.plugins.Settings"),
+        (SETTINGS.format(settings="dict"), "no relay.settings.Settings"),
+        (SETTINGS.format(settings="None"), "no relay.settings.Settings"),
         (SETTINGS.format(settings="Smoke"), "no such hill"),
     ],
 )
@@ -334,7 +335,8 @@ def test_a_plugin_that_cannot_be_configured_is_told_at_the_start(tmp_path: Path,
 
 WORKING = """
 import asyncio
-from relay.plugins import Host, Plugin, PluginError, Settings
+from relay.plugins import Host, Plugin, PluginError
+from relay.settings import Settings
 from relay.ports import Batch, Check, Limits, Refused, Resolved, Sent, Streamed, TryLater
 from datetime import timedelta
 

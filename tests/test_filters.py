@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.filters import (
+from relay.core.filter_options import (
     Wrong,
     block_of,
     min_age_of,
@@ -17,7 +17,7 @@ from relay.filters import (
     words_of,
     written,
 )
-from relay.sieve import OPEN, Sieve
+from relay.options import OPEN, Sieve
 
 
 def test_words_are_kept_as_they_were_written_each_once() -> None:

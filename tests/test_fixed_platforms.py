@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from relay.changes import change_card
-from relay.language import words
-from relay.manner import USUAL, Follow, Manner
+from relay.demo.stage import Draft, Stage
+from relay.i18n import words
 from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fold, Post, Published, Subscription, Why
-from relay.outbox import Outbox
+from relay.options import USUAL, Follow, Manner
+from relay.pipeline.outbox import Outbox
 from relay.ports import Adapter, Allowance, Claim, Intake, Limits, Wanted, Wish
 from relay.rich import Span
-from relay.stage import Draft, Stage
 from relay.store import Store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text
 from relay.text import plain

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.folding import MOST, Folding, best, fold_card
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
+from relay.pipeline.digests import MOST, Folding, best, fold_card
 from relay.ports import Intake, Wanted, Wish
 from relay.store import open_store
 from relay.testing import NOON, author, post, text

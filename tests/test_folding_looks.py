@@ -10,9 +10,9 @@ from adapters.console_card import render, to_plain
 from adapters.discord.card import message as discord_message
 from adapters.matrix.card import message as matrix_message
 from adapters.telegram.card import message as telegram_message
-from relay.folding import fold_card
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, Fold, Why
+from relay.pipeline.digests import fold_card
 from relay.testing import NOON, author, delivery, post, text
 from tests import discord_bodies, matrix_bodies, telegram_bodies
 from tests.discord_bodies import STYLES, look, of_type

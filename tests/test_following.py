@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from relay.following import poll, resolve
-from relay.ingest import digest
-from relay.manner import Follow, Manner, Mode
-from relay.match import index
+from relay.core.match import index
 from relay.model import Action, Feed, FeedId, PostUri, Published
+from relay.options import Follow, Manner, Mode
+from relay.pipeline.ingest import digest
+from relay.pipeline.thread_feeds import poll, resolve
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
+from relay.demo.stage import Stage
 from relay.model import Destination
-from relay.stage import Stage
 from relay.store import Store, open_store
 from relay.store.tables import aliases, deliveries, posts
 from relay.testing import post

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.gather import Gather
+from relay.pipeline.batcher import Gather
 
 
 async def test_what_is_asked_for_during_a_write_is_written_together() -> None:

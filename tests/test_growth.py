@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.growth import Growth
-from relay.lease import Tenure
+from relay.core.schedule import next_look
 from relay.log import Trouble
 from relay.model import Action, Post, Published
+from relay.pipeline.thread_refresh import Growth
+from relay.pipeline.threads import Threads
+from relay.pipeline.worker import Tenure
 from relay.ports import Gone, Intake, Page, Refused, TryLater, Wanted, Wish
-from relay.schedule import next_look
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
-from relay.threads import Threads
 from tests.store_cases import ROOM, at, lease
 from tests.test_store_folds import carry
 

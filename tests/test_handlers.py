@@ -11,11 +11,11 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from relay.commands import TABLE, Parsed, command_of
-from relay.handlers import HANDLERS
+from relay.chat import HANDLERS
+from relay.core.commands import TABLE, Parsed, command_of
 from relay.model import Destination, Only, Published
+from relay.options import Sieve
 from relay.ports import Batch, Quota, Refused, Resolved, TryLater
-from relay.sieve import Sieve
 from relay.store import Store, open_store
 from relay.testing import FakeSource, post
 from relay.text import plain
@@ -335,7 +335,7 @@ async def test_a_server_that_does_not_answer_is_read_as_soon_as_it_does(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The subscription is there at once; the link follows."""
-    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    monkeypatch.setattr("relay.pipeline.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours: its pace
     house.sources["other"] = Scripted("other", TryLater("busy"), TryLater("busy"), Resolved(feeds=("o1",)))
     told = await house.told("subscribe #bridge")
     assert "other does not answer just now (busy)" in told

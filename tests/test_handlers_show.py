@@ -12,8 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay import inspect
-from relay.consent import UNDO_FOR
+from relay.core.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
+from relay.options import OPEN, Sieve
 from relay.ports import (
     Batch,
     DestinationState,
@@ -27,7 +28,6 @@ from relay.ports import (
     TryLater,
     Wanted,
 )
-from relay.sieve import OPEN, Sieve
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain

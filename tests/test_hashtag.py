@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relay.hashtag import fold, same
+from relay.core.hashtag import fold, same
 from tests.thorough import examples
 
 NETWORKS = st.sampled_from(["mastodon", "bluesky", "another"])

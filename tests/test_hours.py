@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.hours import At, NoZoneError, Quiet, next_digest, read_at, read_quiet
+from relay.core.hours import At, NoZoneError, Quiet, next_digest, read_at, read_quiet
 
 ZONES = ("UTC", "America/Lima", "Europe/Madrid", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia")
 HOUR = timedelta(hours=1)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.housekeeping import SWITCH, THRESHOLDS, tend_memory
+from relay.pipeline.housekeeping import SWITCH, THRESHOLDS, tend_memory
 
 
 async def test_while_the_relay_runs_its_program_is_not_looked_through_and_no_thread_keeps_the_loop_out() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from relay.ingest import HANGING, Ingest, digest
-from relay.match import index
+from relay.core.match import index
 from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Post, Published
+from relay.pipeline.ingest import HANGING, Ingest, digest
+from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import (
     Batch,
     Claim,
@@ -29,7 +30,6 @@ from relay.ports import (
     Wanted,
 )
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource, post, text
 from tests.test_outbox import tenure
 

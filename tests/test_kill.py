@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Draft, Item, Stage
+from relay.demo.stage import Draft, Item, Stage
 from tests.processes import seeded
 from tests.servers.feeds import FeedServer
 from tests.servers.masto import Masto

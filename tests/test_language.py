@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from relay.language import LOCALES, preferred, words
+from relay.i18n import LOCALES, preferred, words
 
 ROOT = Path(__file__).parents[1]
 KEYWORDS = {"say": None, "many": (1, 2), "said": None, "later": None, "told": None}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.lease import end
+from relay.pipeline.worker import end
 from relay.ports import Lease, StoreError
 from tests.test_outbox import tenure
 

@@ -17,8 +17,8 @@ from aiohttp import ClientSession, DummyCookieJar
 from hypothesis import given
 from selectolax.lexbor import LexborHTMLParser
 
-from relay.manner import Manner
 from relay.model import Author, Post
+from relay.options import Manner
 from relay.ports import Allowance
 from relay.rich import Text
 from relay.store import Store, open_store

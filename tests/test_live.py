@@ -10,10 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay import live as live_module
-from relay.ingest import Ingest
-from relay.live import Live, Watch, heard
-from relay.match import Index, index
+from relay.core.match import Index, index
 from relay.model import (
     Action,
     Deleted,
@@ -26,9 +23,12 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.pipeline import streams as live_module
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.streams import Live, Watch, heard
+from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import STREAMS, Batch, Intake, Linking, Resolved, State, Streamed, Wanted, Watched
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource, post
 from tests.test_ingest import relayed, tagged
 from tests.test_outbox import tenure

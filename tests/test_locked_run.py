@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from relay.store import open_store
 from tests.processes import RelayProcess, seeded
 from tests.test_relay_run import ILLA, actions, configured, database

@@ -19,8 +19,8 @@ from adapters.discord.card import message as discord
 from adapters.matrix.card import message as matrix
 from adapters.telegram.card import message as telegram
 from adapters.telegram.rich import rich
-from relay.live import Watch as Watched
 from relay.model import Feed, FeedId, Post
+from relay.pipeline.streams import Watch as Watched
 from relay.ports import Batch
 from relay.sources.bluesky.firehose import Firehose, Written
 from relay.sources.bluesky.records import read_record

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from relay.config import OutboxSettings
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
-from relay.outbox import Outbox
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.ports import Claim, State
 from relay.store import Store, deliveries, open_store
 from relay.testing import NOON, FakeAdapter, post

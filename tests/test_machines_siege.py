@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Stage
+from relay.demo.stage import Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.sink import Sink
 from tests.siege import LEASE, PLAIN, Siege

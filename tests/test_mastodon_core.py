@@ -10,13 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from relay.ingest import Ingest
 from relay.model import Destination, Post
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Claim, Settlement, State, Wanted
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from tests.mastodon_listening import SOON
 from tests.servers.fediverse import Fediverse, asking, run
 from tests.test_outbox import tenure

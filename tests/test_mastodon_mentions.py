@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from relay.address import page
-from relay.asking import Asking, Deed
+from relay.core.bot_words import Asking, Deed
+from relay.core.urls import page
+from relay.demo.stage import Draft, Person, Stage
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused
 from relay.sources.mastodon import MastodonSettings, MastodonSource
 from relay.sources.mastodon.mentions import fitted, others_in, spoken
 from relay.sources.mastodon.shapes import Status, read
-from relay.stage import Draft, Person, Stage
 from relay.text import from_html
 from tests.fetching import client
 

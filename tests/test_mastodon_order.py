@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.ingest import digest
-from relay.match import index
+from relay.core.match import index
 from relay.model import Destination, Feed, FeedId, Published, Subscription, SubscriptionId
+from relay.pipeline.ingest import digest
 from relay.ports import Batch
 from relay.sources.mastodon.parse import read_post
 from relay.testing import NOON, FakeSource

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.language import words
+from relay.i18n import words
 from relay.model import Edited, LinkCard, MediaKind, Post, Quote, QuoteState
 from relay.phrases import quoted as label
 from relay.ports import Batch

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from relay.core.unroll import unroll
 from relay.model import Post, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.limits import THREAD
@@ -16,7 +17,6 @@ from relay.sources.mastodon.conversation import After, Around, Asked, is_cut, ne
 from relay.sources.mastodon.shapes import Account
 from relay.sources.mastodon.shapes import Status as Entity
 from relay.text import plain
-from relay.unroll import unroll
 from tests import hostile_documents as documents
 from tests.servers.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey

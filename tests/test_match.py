@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.match import Index, index, match
+from relay.core.match import Index, index, match
 from relay.model import (
     Deleted,
     Destination,
@@ -26,7 +26,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.sieve import Sieve
+from relay.options import Sieve
 from relay.testing import NOON, author, post
 from tests.thorough import examples
 

@@ -16,7 +16,7 @@ from mautrix.types import (
 
 from adapters.matrix.card import Written
 from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
-from relay.language import words
+from relay.i18n import words
 from tests.matrix_bodies import JOINER, WORDS, canonical, mentions
 from tests.thorough import examples
 

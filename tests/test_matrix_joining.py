@@ -13,7 +13,7 @@ from adapters.matrix.notes import KIND, Note
 from adapters.matrix.outcomes import ENCRYPTED
 from adapters.matrix.rooms import KEPT, Rooms, Successor
 from adapters.matrix.settings import MatrixSettings, may_invite
-from relay.language import words
+from relay.i18n import words
 from tests.matrix_world import listening, settings
 from tests.servers.matrix import RESET, Limited, MatrixServer, Person, Refuse, Room, Status
 

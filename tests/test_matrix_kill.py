@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.matrix_homes import Home, Loopback, Real, seen
 from tests.processes import RelayProcess, seeded
 from tests.servers.matrix import MatrixServer

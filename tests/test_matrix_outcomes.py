@@ -10,7 +10,7 @@ import pytest
 from adapters.matrix.api import Failed, lost, refusal
 from adapters.matrix.calls import REFUSED_FOR
 from adapters.matrix.outcomes import outcome_of, vanished
-from relay.language import words
+from relay.i18n import words
 from relay.model import Action
 from relay.ports import Gone, Outcome, Refused, TryLater, Unknown
 from relay.testing import delivery

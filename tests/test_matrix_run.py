@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from relay.store import open_store
 from tests.matrix_homes import Home, Loopback, Real, Seen, seen, told, wait_for
 from tests.processes import RelayProcess, seeded

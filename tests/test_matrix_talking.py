@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, Media, MediaKind
 from relay.ports import Answer, Choice, Command
 from relay.testing import FakeInbox, post, text

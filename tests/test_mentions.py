@@ -12,17 +12,17 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from relay.asking import Asking
-from relay.consent import UNDO_FOR
-from relay.lease import Tenure
+from relay.core.bot_words import Asking
+from relay.core.consent import UNDO_FOR
 from relay.log import Trouble
-from relay.mentions import GIVE_UP, SHARE, Speaker
 from relay.model import Author, Published
+from relay.pipeline.mentions import GIVE_UP, SHARE, Speaker
+from relay.pipeline.replies import Accounts, Replies
+from relay.pipeline.threads import Threads
+from relay.pipeline.worker import Tenure
 from relay.ports import Account, Answered, Asked, Gone, Intake, Refused, RequestState, TryLater
-from relay.replies import Accounts, Replies
 from relay.store import Store
 from relay.testing import NOON, author, post, text
-from relay.threads import Threads
 from tests.mentioned import US, Hanging, Mentioned, mention
 from tests.store_cases import carry, lease, publish, uri
 from tests.test_store_forgotten import ILLA, readable, rows

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.stage import Draft, Person, Stage
+from relay.demo.stage import Draft, Person, Stage
 from tests.processes import RelayProcess, seeded
 from tests.test_cli import relay as command
 from tests.test_relay_run import CONFIG, ILLA, SAMI, database

@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Feed, FeedId, Post, Published
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
-from relay.unroll import unroll
 from tests.mastodon_listening import SOON, Core, running
 from tests.servers.fediverse import asking
 from tests.servers.misskey import Misskey, run

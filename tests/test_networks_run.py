@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.bluesky.jetstream import Jetstream, Network, did
 from tests.servers.bluesky.xrpc import Stage as Bluesky

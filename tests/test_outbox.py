@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import (
     Action,
@@ -24,7 +23,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.outbox import Outbox
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.ports import (
     Adapter,
     Claim,
@@ -199,7 +199,7 @@ async def test_one_delivery_is_in_flight_per_destination(store: Store) -> None:
 async def test_a_delivery_that_must_wait_is_tried_again_with_the_same_id(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.schedule.backoff", lambda *_args, **_more: timedelta(milliseconds=10))  # ours: its pace
+    monkeypatch.setattr("relay.core.schedule.backoff", lambda *_args, **_more: timedelta(0.01))  # ours
     adapter = FakeAdapter(answers=[TryLater("busy"), Unknown("time-out")])
     await want(store, [1, 2], "fake:a")
     async with running(store, adapter):

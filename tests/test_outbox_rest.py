@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from relay.lease import Tenure
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
-from relay.outbox import Outbox
+from relay.pipeline.outbox import Outbox
+from relay.pipeline.worker import Tenure
 from relay.ports import Adapter, Claim, Intake, Outcome, Sent, Settlement, State, Taken, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post

@@ -7,7 +7,8 @@ import re
 import pytest
 import regex
 
-from relay import log, wanting
+from relay import log
+from relay.core import filters
 from relay.text import characters, graphemes
 from tests.patterns import Attack, Used, attacks, compiled, modules, sources
 
@@ -46,7 +47,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
         Attack("", "[a] | ", ""),
         Attack("[", "a", ""),
     ),
-    "relay.address._ENDS": (Attack("a", ".", "b"), Attack("a", ":80.:443", "b"), Attack("", "www.", "")),
+    "relay.core.urls._ENDS": (Attack("a", ".", "b"), Attack("a", ":80.:443", "b"), Attack("", "www.", "")),
     "relay.text.taming._TAG": (
         Attack("", "<!--", ""),
         Attack("", "<a ", ""),
@@ -81,7 +82,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
     ),
     "relay.text.prose._BLANK": (Attack("\n", " ", ""), Attack("", "\n ", "a"), Attack("", "\n", "a")),
     "relay.sources.rss.source._BETWEEN": (Attack("", " ", ""), Attack("", " http", "")),
-    "relay.hashtag._PLAIN": (Attack("", "1", "-"), Attack("", "a", "-"), Attack("", "a1", "-")),
+    "relay.core.hashtag._PLAIN": (Attack("", "1", "-"), Attack("", "a", "-"), Attack("", "a1", "-")),
     "relay.sources.feed_parse._TAG": (Attack("", "<a", ""), Attack("", "<", "")),
     "relay.sources.link_header._LINK": (
         Attack("", "<", ""),
@@ -112,10 +113,10 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
 """Bad texts that nobody but a person thinks of, besides those that are made of each pattern's own parts."""
 
 MADE = {
-    "relay.config_errors.found": "of names in the configuration, for its operator's own lines",
-    "relay.wanting._searches": "of words that people want; below",
-    "relay.wanting._spaced": "one character",
-    "relay.wanting._compiled": "by RE2, which is linear whatever the pattern is",
+    "relay.config.errors.found": "of names in the configuration, for its operator's own lines",
+    "relay.core.filters._searches": "of words that people want; below",
+    "relay.core.filters._spaced": "one character",
+    "relay.core.filters._compiled": "by RE2, which is linear whatever the pattern is",
 }
 """Patterns that are made as the program runs: of what, and why that is safe."""
 
@@ -182,7 +183,7 @@ def test_the_list_finds_what_is_quadratic() -> None:
 
 @pytest.mark.parametrize("word", ["a", "aa", "ab", "-", "a-a", "é", "漢", "a a"])
 def test_words_that_people_want_are_searched_in_linear_time(word: str) -> None:
-    for _, found in wanting._searches((word,)):
+    for _, found in filters._searches((word,)):
         for text in (word, f"{word} ", f"{word}a", f"a{word}", "a", " ", "a\u0301"):
             _is_linear(found, text)
 

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from relay import plugins
-from relay.plugins import Duration, Host, PluginError, Settings, duration_text
+from relay.plugins import Host, PluginError
+from relay.settings import Duration, Settings, duration_text
 from tests.third_party import MODULE, installed
 from tests.thorough import examples
 
 NO_HOST = cast("Host", None)  # what is built here borrows nothing
 
 ADAPTER = """
-from relay.plugins import Plugin, Settings
+from relay.plugins import Plugin
+from relay.settings import Settings
 
 class SmokeSettings(Settings):
     hill: str = "Pachatusan"
@@ -170,7 +172,7 @@ def test_a_written_duration_reads_back(milliseconds: int) -> None:
 
 SETTINGS = """
 from pydantic import BaseModel, ConfigDict, SecretStr
-from relay.plugins import Settings, mark
+from relay.settings import Settings, mark
 
 class Hill:
     def __repr__(self):

@@ -12,7 +12,7 @@ from adapters.discord.card import message as discord
 from adapters.discord.look import Style
 from adapters.matrix.card import message as matrix
 from adapters.telegram.card import message as telegram
-from relay.language import words
+from relay.i18n import words
 from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, QuoteState, Thread
 from relay.phrases import quoted as label
 from relay.phrases import turnout

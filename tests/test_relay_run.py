@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.stage import Draft, Item, Person, Stage
+from relay.demo.stage import Draft, Item, Person, Stage
 from tests.processes import RelayProcess, seeded
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)

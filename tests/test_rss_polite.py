@@ -13,14 +13,14 @@ import pytest
 from relay.app import user_agent
 from relay.config import load
 from relay.http import Http
-from relay.ingest import Ingest
 from relay.model import Destination
+from relay.pipeline.ingest import Ingest
+from relay.pipeline.subscriptions import Subscriptions
 from relay.plugins import Hooks
 from relay.ports import Claim, Wanted
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from relay.web import Web
 from relay.web.site import Site
 from tests.feed_reading import fresh

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Action, Destination, MessageId
-from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
-from relay.schedule import (
+from relay.core.schedule import (
     LONGEST_POLL,
     LONGEST_RETRY,
     LONGEST_WAIT,
@@ -27,6 +25,8 @@ from relay.schedule import (
     settle,
     unsure,
 )
+from relay.model import Action, Destination, MessageId
+from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
 from relay.testing import NOON, delivery
 
 MINUTE = timedelta(minutes=1)

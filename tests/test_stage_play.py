@@ -11,11 +11,11 @@ import feedparser
 import pytest
 from aiohttp import ClientSession
 
-from relay.stage import AUTHOR, GRACE, HASHTAG, LENGTH, SCRIPT, Draft, Item, Stage, expected, open_stage, perform
-from relay.stage.entities import fold, hashtags
-from relay.stage.play import Expected
-from relay.stage.scenery import pictures
-from relay.stage.script import SCENE, Correct, Print, Say, Withdraw
+from relay.demo.stage import AUTHOR, GRACE, HASHTAG, LENGTH, SCRIPT, Draft, Item, Stage, expected, open_stage, perform
+from relay.demo.stage.entities import fold, hashtags
+from relay.demo.stage.play import Expected
+from relay.demo.stage.scenery import pictures
+from relay.demo.stage.script import SCENE, Correct, Print, Say, Withdraw
 
 # --- the script ---
 

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.authenticity import Verdict, of_post
+from relay.core.authenticity import Verdict, of_post
 from relay.model import Author, Deleted, Edited, Event, Post, Published
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import alias, read_post

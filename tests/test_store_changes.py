@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.manner import Manner, Mode
 from relay.model import Action, Destination, Edited, Only, Published, Subscription, SubscriptionId
+from relay.options import OPEN, Manner, Mode, Sieve
 from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Wanted
-from relay.sieve import OPEN, Sieve
 from relay.store import Store, open_store
 from relay.store.subscriptions import read_sieve, write_sieve
 from relay.testing import NOON, post

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.manner import Follow, Manner, Mode
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription, Why
+from relay.options import Follow, Manner, Mode
 from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, post

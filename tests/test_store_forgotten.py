@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from relay.consent import UNDO_FOR
-from relay.manner import Manner, Mode
+from relay.core.consent import UNDO_FOR
 from relay.model import (
     Action,
     Author,
@@ -23,6 +22,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.options import Manner, Mode
 from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Undone, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, author, post

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.manner import USUAL, Follow, Manner, Mode
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription
+from relay.options import USUAL, Follow, Manner, Mode
 from relay.ports import Intake, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import author, post

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from relay.consent import Audience, Showing, showing
-from relay.manner import Manner
+from relay.core.consent import Audience, Showing, showing
 from relay.model import Author, Post, Published
+from relay.options import Manner
 from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, author, post

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from relay.demo.stage import Draft, Stage
 from relay.ports import StoreError, StoreLostError
-from relay.stage import Draft, Stage
 from relay.store import open_store
 from tests.databases import PostgresServer
 from tests.processes import RelayProcess, seeded

@@ -21,10 +21,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
-from relay.manner import Manner, Mode
 from relay.model import Action, FeedId, Post, Subscription, SubscriptionId
+from relay.options import OPEN, Manner, Mode
 from relay.ports import StopKind, StoreError, Wanted
-from relay.sieve import OPEN
 from relay.store import open_store
 from relay.store.engine import connect
 from relay.store.indexes import metadata

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from relay.manner import Manner
+from relay.options import Manner
 from relay.ports import ListKind, ListPart
 from relay.store import Store, page_versions
 from relay.store.rows import Query

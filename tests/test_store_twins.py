@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.manner import Manner, Mode
 from relay.model import (
     Action,
     Author,
@@ -26,6 +25,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.options import Manner, Mode
 from relay.ports import Intake, Wanted, Wish
 from relay.store import Store, open_store
 from relay.store.twins import are_alike, claims, is_copy

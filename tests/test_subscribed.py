@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay import subscribed
-from relay.match import Index, index
+from relay.core.match import Index, index
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
+from relay.pipeline import subscribed
+from relay.pipeline.subscribed import Subscribed, Tag
+from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Added, By, Changes, Linking, Quota, Resolved, StoreError, Wanted
 from relay.store import Store, moves, open_store, versions
-from relay.subscribed import Subscribed, Tag
-from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure
 from tests.thorough import examples

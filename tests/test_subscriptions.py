@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.model import Destination, SubscriptionId
+from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Added, By, Quota, Refused, Resolved, TryLater, Wanted
 from relay.store import Store, open_store
-from relay.subscriptions import Subscriptions
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure
 
@@ -63,7 +63,7 @@ async def test_only_the_named_networks_are_asked(store: Store) -> None:
 
 async def test_a_source_that_does_not_answer_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the others said is linked meanwhile."""
-    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    monkeypatch.setattr("relay.pipeline.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours: its pace
     down = Scripted("a", TryLater("down"), TryLater("down"), FOUND)
     assert await link(store, down, Scripted("b", FOUND)) == [("a", "f1"), ("a", "f2"), ("b", "f1"), ("b", "f2")]
 
@@ -135,7 +135,7 @@ async def test_a_start_links_what_the_chats_asked_for_and_leaves_it_theirs(store
 async def test_who_is_deleted_while_a_source_is_silent_is_asked_for_no_more(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    monkeypatch.setattr("relay.pipeline.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours: its pace
     number = await chat(store)
     asked = asyncio.Event()
 
@@ -181,7 +181,7 @@ async def test_who_names_the_networks_gets_all_of_them(store: Store) -> None:
 async def test_an_account_is_read_rather_than_its_page_whoever_answers_first(
     store: Store, monkeypatch: pytest.MonkeyPatch, late: str
 ) -> None:
-    monkeypatch.setattr("relay.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours, and only its pace
+    monkeypatch.setattr("relay.pipeline.subscriptions.backoff", lambda *_args, **_more: timedelta(0))  # ours: its pace
     waits = {late: [TryLater("down")]}
     sources = (Scripted("a", *waits.get("a", ()), PAGE), Scripted("b", *waits.get("b", ()), ACCOUNT))
     assert await link(store, *sources, topic=PROFILE) == [("b", "account")]

@@ -19,7 +19,7 @@ from adapters.telegram.asking import (
     place_named,
     place_of,
 )
-from relay.language import words
+from relay.i18n import words
 from relay.ports import Answer, Choice, Refused
 from relay.testing import text
 from tests.telegram_listening import written

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from relay.demo.stage import Draft, Stage
 from relay.model import Action
 from relay.ports import State
-from relay.stage import Draft, Stage
 from relay.store import open_store
 from tests.processes import RelayProcess, seeded
 from tests.servers.telegram import TelegramServer, text_of

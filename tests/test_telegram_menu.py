@@ -8,8 +8,8 @@ import pytest
 from telegram import BotCommand
 
 from adapters.telegram.menu import give, menus, same
-from relay.commands import TABLE
-from relay.language import words
+from relay.core.commands import TABLE
+from relay.i18n import words
 from tests.servers.telegram import TelegramServer
 from tests.telegram_listening import bot
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Stage
+from relay.demo.stage import Stage
 from tests.processes import RelayProcess
 from tests.servers.telegram import TelegramServer
 from tests.test_discord_run import StageNetwork

@@ -20,7 +20,7 @@ from adapters.telegram.outcomes import (
     says,
 )
 from adapters.telegram.wire import Broken, MaybeSent, NoSuchMethod, NotSent, Slower, lost, refusal
-from relay.language import words
+from relay.i18n import words
 from relay.model import Action, Destination
 from relay.ports import Gone, Moved, Refused, TryLater, Unknown
 from relay.testing import delivery

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.stage import Stage
+from relay.demo.stage import Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.masto import Masto

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.telegram.talking import Patience
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card, Destination, Media, MediaKind
 from relay.ports import Answer, Choice, Command
 from relay.testing import FakeInbox, post, text

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from relay.model import Deleted, Post, Published, Removed, Thread
+from relay.pipeline.threads import Threads, fetch
 from relay.ports import Batch, Intake, Page, Refused
 from relay.store import Store, open_store
 from relay.testing import FakeSource, post, text
-from relay.threads import Threads, fetch
 from tests.test_outbox import tenure
 
 

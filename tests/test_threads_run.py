@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.stage import Draft, Stage
+from relay.demo.stage import Draft, Stage
 from tests.matrix_homes import Loopback, seen
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import DiscordServer

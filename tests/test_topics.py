@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from relay.core.filters import Filter
 from relay.model import Destination, Feed, Published
+from relay.options import Sieve
+from relay.pipeline.topics import Answers, latest, likeliest, meanings, refusal, resolve
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
-from relay.sieve import Sieve
 from relay.testing import NOON, FakeSource, post
-from relay.topics import Answers, latest, likeliest, meanings, refusal, resolve
-from relay.wanting import Filter
 from tests.test_subscriptions import FOUND, Scripted
 
 SOON = timedelta(milliseconds=50)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.core.unroll import in_order, told_in_order, unroll
 from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published, Removed, Thread
-from relay.unroll import in_order, told_in_order, unroll
 from tests.thorough import examples
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relay.core.unroll import unroll
 from relay.model import Post, Removed
-from relay.unroll import unroll
 from tests.test_unroll import BRU, NOON, gone, names, post
 from tests.thorough import examples
 

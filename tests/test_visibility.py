@@ -13,9 +13,9 @@ from datetime import timedelta
 import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
-from relay.consent import UNDO_FOR, Showing
-from relay.manner import Manner
+from relay.core.consent import UNDO_FOR, Showing
 from relay.model import Author, Post, PostUri
+from relay.options import Manner
 from relay.plugins import Preview
 from relay.ports import Allowance
 from relay.store import Store, open_store

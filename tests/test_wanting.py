@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.hashtag import fold_text
+from relay.core.filters import LONGEST_PATTERN, Filter, Reading, flaw, is_choosy, objection
+from relay.core.hashtag import fold_text
 from relay.model import Author, LinkCard, Media, MediaKind, Only, Poll, PollOption, Post, Quote
+from relay.options import Sieve
 from relay.ports import Wanted
 from relay.rich import Block, Role, Span
-from relay.sieve import Sieve
 from relay.testing import NOON, author, post, text
-from relay.wanting import LONGEST_PATTERN, Filter, Reading, flaw, is_choosy, objection
 from tests.store_cases import ROOM
 from tests.thorough import examples
 
@@ -186,7 +186,7 @@ def test_a_bad_pattern_is_told(pattern: str, told: str) -> None:
 def test_without_the_library_a_pattern_is_refused_and_one_that_is_there_holds_nothing_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relay.wanting._re2", lambda: None)  # ours: what the import gave
+    monkeypatch.setattr("relay.core.filters._re2", lambda: None)  # ours: what the import gave
     assert "pip install google-re2" in flaw("a")
     assert why_not(saying("x"), pattern="a") is None
 

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientSession, DummyCookieJar
 from structlog.testing import capture_logs
 
-from relay.manner import Manner
 from relay.model import Author, Post, Quote, Subscription
+from relay.options import Manner
 from relay.ports import Allowance
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text

@@ -16,8 +16,8 @@ from typing import ClassVar
 import aiohttp
 import pytest
 
+from relay.demo.stage import Draft, Stage
 from relay.descriptors import for_visitors
-from relay.stage import Draft, Stage
 from relay.web.doors import Capacity, Doors
 from relay.web.pacer import Pacer
 from tests.loop_watch import Turns

@@ -12,9 +12,9 @@ from typing import cast
 import pytest
 from aiohttp import ClientSession, DummyCookieJar
 
-from relay.consent import UNDO_FOR
-from relay.manner import Manner
+from relay.core.consent import UNDO_FOR
 from relay.model import Quote
+from relay.options import Manner
 from relay.plugins import Preview
 from relay.ports import Allowance, By, Leaf
 from relay.store import Store, open_store

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.live import Watch
+from relay.pipeline.streams import Watch
 from relay.plugins import Hooks
 from relay.ports import Streamed, StreamingSource
 from relay.sources.rss.push import AGAIN, BETWEEN, RENEW, VERIFIED_WITHIN

@@ -18,8 +18,8 @@ from adapters.discord import tree
 from adapters.discord.card import original_in
 from adapters.discord.look import Style
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, MENTION_EVERYONE, obstacle
-from relay.commands import Kind, Mistake, command_of
-from relay.language import Words
+from relay.core.commands import Kind, Mistake, command_of
+from relay.i18n import Words
 from relay.model import Destination
 from relay.ports import Command, Question, Refused
 

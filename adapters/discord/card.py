@@ -12,7 +12,7 @@ from adapters.discord.look import Look
 from adapters.discord.markdown import in_markdown, is_blank, link
 from adapters.discord.names import username
 from adapters.discord.pieces import LONGEST, Room, original
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Card, LinkCard, Media, Post
 from relay.text import clean, short
 

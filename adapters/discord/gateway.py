@@ -21,7 +21,7 @@ from adapters.discord.interactions import Interactions, Waiting
 from adapters.discord.losses import Known, Losses
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.tree import same, tree
-from relay.language import words
+from relay.i18n import words
 from relay.log import Trouble, get_logger
 from relay.plugins import Host
 from relay.ports import Inbox

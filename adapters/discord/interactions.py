@@ -14,7 +14,7 @@ from discord import app_commands, ui
 from adapters.discord.answers import INSTEAD, Body, bodies, choices, said
 from adapters.discord.asking import Asking, command_in, question_in
 from adapters.discord.look import Look, Style
-from relay.language import Words, words
+from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.plugins import Host
 from relay.ports import Answer, Inbox, Refused

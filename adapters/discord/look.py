@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.language import Words
+from relay.i18n import Words
 
 Style = Literal["card", "embed", "webhook"]
 """Components V2; a classic embed; or Components V2 under the author's own name and picture."""

@@ -9,7 +9,7 @@ import discord
 
 from adapters.discord.asking import destination
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_THREADS, names, posting
-from relay.language import Words
+from relay.i18n import Words
 from relay.ports import Inbox
 
 Place = discord.abc.GuildChannel | discord.Thread

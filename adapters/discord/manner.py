@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.discord.channels import Channel
 from adapters.discord.look import Look, Style
 from adapters.discord.settings import DiscordOptions, DiscordSettings
-from relay.language import words
+from relay.i18n import words
 from relay.model import Card
 from relay.plugins import Host
 

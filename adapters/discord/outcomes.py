@@ -10,7 +10,7 @@ from adapters.discord.api import REFUSED_FOR, MaybeSent, NotSent, Reply, Result
 from adapters.discord.channels import Channel, Channels
 from adapters.discord.permissions import missing
 from adapters.discord.rights import Rights
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Delivery
 from relay.ports import Gone, Outcome, Refused, TryLater, Unknown
 

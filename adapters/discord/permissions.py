@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from relay.language import Words, later
+from relay.i18n import Words, later
 
 ADMINISTRATOR = 1 << 3
 MANAGE_CHANNELS = 1 << 4

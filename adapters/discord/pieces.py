@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from adapters.discord.limits import ALT, BUTTON_URL, Measure, address, lines_within, size
 from adapters.discord.markdown import escape, fitted, link, target_of, wrapped
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, Post, Quote
 from relay.phrases import quoted, turnout
 from relay.rich import Mark, Text

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from adapters.discord.card import container
 from adapters.discord.look import Look
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Card, Post
 from relay.plugins import Preview
 from relay.text import short

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
 from adapters.discord.look import Style
-from relay.plugins import Settings
+from relay.settings import Settings
 
 
 def _snowflake(value: object) -> object:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.discord.permissions import MANAGE_CHANNELS
-from relay.commands import TABLE, Kind, Parameter, Spec
-from relay.language import later, words
+from relay.core.commands import TABLE, Kind, Parameter, Spec
+from relay.i18n import later, words
 
 SPECS = {spec.name: spec for spec in TABLE}
 MENU = later("Unroll thread")

@@ -14,7 +14,7 @@ from adapters.matrix.places import Places
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.sending import Sender
 from adapters.matrix.settings import MatrixSettings
-from relay.language import words
+from relay.i18n import words
 from relay.model import Action, Delivery, Destination
 from relay.plugins import Host
 from relay.ports import Check, Inbox, Limits, Outcome, Refused

@@ -8,8 +8,8 @@ from dataclasses import replace
 from string import Formatter
 
 from adapters.matrix.outcomes import ENCRYPTED
-from relay.commands import spec
-from relay.language import LOCALES, Words
+from relay.core.commands import spec
+from relay.i18n import LOCALES, Words
 from relay.ports import Answer
 from relay.rich import Block, Form, Mark, Span, Text
 

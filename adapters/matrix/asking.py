@@ -17,8 +17,8 @@ from adapters.matrix.address import is_alias, is_id
 from adapters.matrix.mentions import JOINER
 from adapters.matrix.settings import MatrixOptions
 from adapters.matrix.shapes import MESSAGE, Event
-from relay.commands import Kind, Mistake, Parsed, parse, spec
-from relay.language import Words
+from relay.core.commands import Kind, Mistake, Parsed, parse, spec
+from relay.i18n import Words
 from relay.ports import Refused
 
 LANGUAGE = "language"

@@ -12,7 +12,7 @@ from adapters.matrix.look import Look
 from adapters.matrix.outcomes import outcome_of, vanished
 from adapters.matrix.posted import Posted, all_of
 from adapters.matrix.settings import MatrixOptions
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Refused, Sent, TryLater
 

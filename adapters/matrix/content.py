@@ -13,7 +13,7 @@ from typing import Any
 from adapters.matrix.links import is_blank
 from adapters.matrix.mentions import quiet
 from adapters.matrix.written import Written
-from relay.language import Words
+from relay.i18n import Words
 from relay.text import short
 
 DELIVERY = "chasqui.delivery"

@@ -16,11 +16,11 @@ from adapters.matrix.outcomes import ENCRYPTED
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.voice import Voice, mark
+from relay.core.schedule import backoff
 from relay.log import get_logger
 from relay.model import Destination
 from relay.ports import Inbox
 from relay.rich import Text
-from relay.schedule import backoff
 
 MOST_TOLD = 1_000
 """Invitations of strangers that are remembered as told."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from adapters.matrix.api import Api, Failed, Json
-from relay.language import Words, words
+from relay.i18n import Words, words
 from relay.log import get_logger
 
 KIND = "chasqui.room"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from adapters.matrix.api import Failed
 from adapters.matrix.calls import REFUSED_FOR
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import Action, Delivery
 from relay.ports import Gone, Outcome, Refused, TryLater, Unknown
 

@@ -13,7 +13,7 @@ from adapters.matrix.links import is_blank, told
 from adapters.matrix.mentions import quiet, spelled
 from adapters.matrix.prose import bounded, fitted, line, written
 from adapters.matrix.written import Written, stacked, within
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.phrases import quoted as named
 from relay.phrases import turnout

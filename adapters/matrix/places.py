@@ -8,7 +8,7 @@ from adapters.matrix.outcomes import ENCRYPTED, OUT, outcome_of, says
 from adapters.matrix.rooms import Rooms, Successor
 from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.shapes import MEMBER
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import Delivery, Destination
 from relay.ports import Gone, Moved, Outcome, Refused
 

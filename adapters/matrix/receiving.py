@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from adapters.matrix.api import POLL, Api, Failed, Json
 from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, Batch, read
+from relay.core.schedule import backoff
 from relay.log import Trouble, get_logger
-from relay.schedule import backoff
 
 UPDATES = "the updates of matrix"
 MOST_IN_A_ROOM = 50

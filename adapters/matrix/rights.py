@@ -18,7 +18,7 @@ from adapters.matrix.outcomes import ENCRYPTED
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings
 from adapters.matrix.shapes import MEMBER
-from relay.language import Words
+from relay.i18n import Words
 from relay.ports import Refused
 
 POWER = "m.room.power_levels"

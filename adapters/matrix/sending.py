@@ -23,7 +23,7 @@ from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, say
 from adapters.matrix.places import Places
 from adapters.matrix.posted import Posted, all_of
 from adapters.matrix.settings import MatrixOptions
-from relay.language import Words
+from relay.i18n import Words
 from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Sent, TryLater

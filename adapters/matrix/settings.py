@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from relay.plugins import Settings
+from relay.settings import Settings
 
 User = Annotated[str, Field(pattern=r"^@[^\s:]+:\S+$")]
 Inviter = Annotated[str, Field(pattern=r"^(\*|@[^\s:]+:\S+|[^\s@/:]+(:\d+)?)$")]

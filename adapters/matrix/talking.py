@@ -24,7 +24,7 @@ from adapters.matrix.notes import Notes
 from adapters.matrix.rights import Rights, Standing
 from adapters.matrix.settings import MatrixSettings
 from adapters.matrix.voice import Voice, mark
-from relay.language import Words, words
+from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.model import Destination
 from relay.ports import Answer, Command, Inbox, Refused

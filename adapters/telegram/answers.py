@@ -12,7 +12,7 @@ from typing import Any
 from adapters.telegram.address import Place
 from adapters.telegram.card import answer as in_pages
 from adapters.telegram.entities import Words as Written
-from relay.language import Words
+from relay.i18n import Words
 from relay.ports import Answer, Choice
 from relay.rich import Block, Mark, Span, Text
 from relay.text import cut, text_content, units

@@ -16,8 +16,8 @@ from telegram import Message, MessageEntity, MessageOriginChannel, User
 from adapters.telegram.address import Place
 from adapters.telegram.entities import JOINER
 from adapters.telegram.settings import TelegramOptions
-from relay.commands import Kind, Mistake, Parsed, Spec, parse, spec
-from relay.language import Words
+from relay.core.commands import Kind, Mistake, Parsed, Spec, parse, spec
+from relay.i18n import Words
 from relay.ports import Refused
 
 MOST_LINKS = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.language import Words
+from relay.i18n import Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.telegram.look import Look
-from relay.language import words
+from relay.i18n import words
 from relay.plugins import Host
 
 

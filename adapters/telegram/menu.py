@@ -15,8 +15,8 @@ from telegram import (
 )
 
 from adapters.telegram.asking import START
-from relay.commands import TABLE
-from relay.language import later, words
+from relay.core.commands import TABLE
+from relay.i18n import later, words
 from relay.log import get_logger
 
 LANGUAGES = ("", "es")

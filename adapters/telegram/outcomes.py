@@ -17,7 +17,7 @@ from telegram.error import (
 from adapters.telegram.address import Place
 from adapters.telegram.calls import REFUSED_FOR, Failed
 from adapters.telegram.wire import NoSuchMethod, NotSent, Slower
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import Action, Delivery, Destination
 from relay.ports import Gone, Moved, Outcome, Refused, TryLater, Unknown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from telegram import Chat, ChatMember, ChatMemberUpdated
 
 from adapters.telegram.rights import is_away, is_silenced, may_post
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import Destination
 from relay.ports import Inbox
 

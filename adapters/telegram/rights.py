@@ -17,7 +17,7 @@ from telegram.error import BadRequest, Forbidden
 
 from adapters.telegram.address import Place
 from adapters.telegram.asking import Asker
-from relay.language import Words
+from relay.i18n import Words
 from relay.ports import Refused
 
 _ADMINISTRATORS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})

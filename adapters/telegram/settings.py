@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
-from relay.plugins import Settings
+from relay.settings import Settings
 
 _TOKEN = re.compile(r"\d+:[\w-]{30,}", re.ASCII)
 

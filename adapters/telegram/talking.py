@@ -32,8 +32,8 @@ from adapters.telegram.posted import Posted
 from adapters.telegram.rights import Rights
 from adapters.telegram.wire import Slower
 from adapters.telegram.writing import change, put
-from relay.commands import Mistake, command_of, spec
-from relay.language import Words, words
+from relay.core.commands import Mistake, command_of, spec
+from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.model import Card, Destination
 from relay.plugins import Host

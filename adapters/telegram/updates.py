@@ -21,7 +21,7 @@ from adapters.telegram.receiving import Heard, Pauses, Tries, ask, be_called
 from adapters.telegram.rights import Rights
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.talking import Patience, Talk
-from relay.language import words
+from relay.i18n import words
 from relay.log import get_logger
 from relay.plugins import Host
 from relay.ports import Inbox

@@ -26,7 +26,7 @@ from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
 from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
 from relay.http.sockets import Socket
-from relay.plugins import Duration, Settings
+from relay.settings import Duration, Settings
 
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from relay.manner import USUAL, Manner
 from relay.model import (
     Action,
     Delivery,
@@ -25,8 +24,8 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
+from relay.options import OPEN, USUAL, Manner, Sieve
 from relay.ports.source import Resolved
-from relay.sieve import OPEN, Sieve
 
 STREAMS = "stream"
 """Whose notes the cursors of streams are."""

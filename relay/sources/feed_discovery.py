@@ -9,7 +9,7 @@ from itertools import chain
 
 from selectolax.lexbor import LexborHTMLParser
 
-from relay.address import host_of
+from relay.core.urls import host_of
 from relay.sources.feed_encoding import to_utf8
 from relay.sources.link_header import links
 from relay.text import safe_url

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from relay.address import host_of
+from relay.core.urls import host_of
 from relay.model import Author, LinkCard, Media, MediaKind, Post
 from relay.rich import Block, Form, Text
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from relay.authenticity import as_read
+from relay.core.authenticity import as_read
 from relay.model import PostUri
 
 SOURCE = "rss"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
-from relay.authenticity import has_handle, is_home
+from relay.core.authenticity import has_handle, is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Text
 from relay.sources.feed_counters import title_without_counters, without_counters

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from relay.address import page
+from relay.core.urls import page
 from relay.sources.feed_parse import MANY, Document
 from relay.sources.feed_posts import Item
 

@@ -29,7 +29,7 @@ from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
-from relay.address import page
+from relay.core.urls import page
 from relay.model import Post, PostUri
 from relay.rich import Block
 
@@ -79,7 +79,7 @@ class Mention(NamedTuple):
 
 
 def links(post: Post) -> frozenset[str]:
-    """The pages on its own host that a post links to, as :func:`relay.address.page` writes them; some hundreds."""
+    """The pages on its own host that a post links to, as :func:`relay.core.urls.page` writes them; some hundreds."""
     own = page(post.url)
     home = f"//{own[2:].partition('/')[0]}/"
     found: set[str] = set()

@@ -8,8 +8,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, union, update
 
-from relay.bringing import written as written_manner
-from relay.filters import written
+from relay.core.delivery_options import written as written_manner
+from relay.core.filter_options import written
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.ports import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from relay.authenticity import is_from_home
+from relay.core.authenticity import is_from_home
 from relay.model import Poll, Post, Quote
 from relay.rich import Block
 

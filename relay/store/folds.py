@@ -16,12 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
-from relay.bringing import at, quiet
-from relay.hours import next_digest
-from relay.manner import USUAL, Manner, Mode
+from relay.core.delivery_options import at, quiet
+from relay.core.hours import next_digest
+from relay.core.schedule import spend
 from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
+from relay.options import USUAL, Manner, Mode
 from relay.ports import Allowance, State
-from relay.schedule import spend
 from relay.store.content import decode
 from relay.store.rows import Query, Record, among, insert_rows, serialize
 from relay.store.tables import (

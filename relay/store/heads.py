@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
-from relay.manner import Follow, Manner, Mode
 from relay.model import Action
+from relay.options import Follow, Manner, Mode
 from relay.ports import State
 from relay.store.rows import Query, Record, among
 from relay.store.subscriptions import read_manner

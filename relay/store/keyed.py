@@ -13,7 +13,7 @@ from hashlib import blake2b, sha256
 
 from sqlalchemy import Connection, insert, select
 
-from relay.address import page
+from relay.core.urls import page
 from relay.store.tables import meta
 
 _KEY = "forgetting"
@@ -39,5 +39,5 @@ def short(name: str) -> str:
 
 
 def short_page(address: str) -> str:
-    """The page that an address leads to (:func:`relay.address.page`) as it is looked up; "" where it is none."""
+    """The page that an address leads to (:func:`relay.core.urls.page`) as it is looked up; "" where it is none."""
     return short(there) if (there := page(address)) else ""

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from relay.address import host_of
-from relay.authenticity import is_from_home, is_home, may_replace, with_quoted_words
-from relay.consent import allows_lists
+from relay.core.authenticity import is_from_home, is_home, may_replace, with_quoted_words
+from relay.core.consent import allows_lists
+from relay.core.urls import host_of
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Intake
 from relay.store.content import Change, change, decode, encode, stub

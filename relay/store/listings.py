@@ -48,7 +48,7 @@ def list_by_author(connection: Connection, slug: str, limit: int, after: str = "
 def list_folded(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf | None:
     """The threads whose posts share the message of a fold, the latest first; None where there is no such fold.
 
-    Whether they may be listed makes no difference here: :func:`relay.consent.showing` says what is shown of each.
+    Whether they may be listed makes no difference here: :func:`relay.core.consent.showing` says what is shown of each.
     """
     leaf = _leaf(connection, ListPart(kind=ListKind.FOLD, name=slug, limit=limit, after=after))
     return replace(leaf, topic=get_topic(connection, slug)) if leaf else None

@@ -1,7 +1,7 @@
 """What authors are called besides their uri: their handle and their profile's page, as far as that is vouched for.
 
 Anybody can put somebody else's handle or profile on what they write. So only those names count here for which the host
-of the author's uri vouches (:mod:`relay.authenticity`).
+of the author's uri vouches (:mod:`relay.core.authenticity`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, delete, select
 
-from relay.address import host_of, page
-from relay.authenticity import Said, Verdict, verdict
+from relay.core.authenticity import Said, Verdict, verdict
+from relay.core.urls import host_of, page
 from relay.model import Author
 from relay.store.rows import among, insert_rows
 from relay.store.tables import author_names

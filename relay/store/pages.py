@@ -9,7 +9,8 @@ from itertools import chain
 
 from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
 
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
+from relay.core.unroll import unroll
 from relay.model import Post, PostUri, Removed
 from relay.ports import Page
 from relay.store.content import decode
@@ -18,7 +19,6 @@ from relay.store.keyed import short, short_page
 from relay.store.rows import Record, among
 from relay.store.tables import EMPTY, aliases, posts
 from relay.store.twins import foreign_names
-from relay.unroll import unroll
 
 _thread = func.coalesce(posts.c.root, posts.c.uri)
 _ref = bindparam("ref", type_=Text)

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, union, update
 
-from relay.address import host_of, page
+from relay.core.urls import host_of, page
 from relay.model import Author, Post, PostUri
 from relay.ports import Effect, Forgotten, Intake, Mention, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub

@@ -20,7 +20,7 @@ from sqlalchemy import (
     union,
 )
 
-from relay.hashtag import fold
+from relay.core.hashtag import fold
 from relay.model import CHAT, Destination
 from relay.store.content import to_json
 from relay.store.tables import EMPTY, deliveries, destinations, posts, subscription_tags, subscriptions

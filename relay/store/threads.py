@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, false, func, or_, select, update
 
-from relay.consent import forbids_lists
+from relay.core.consent import forbids_lists
 from relay.store.known import Known
 from relay.store.rows import Query, among, update_rows
 from relay.store.tables import posts, tagged

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, permutations
 
-from relay.address import host_of, page
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
+from relay.core.urls import host_of, page
 from relay.model import Post
 from relay.store.content import content
 
@@ -88,7 +88,7 @@ def foreign_names(post: Post) -> list[str]:
 
 
 def claims(post: Post) -> tuple[str, ...]:
-    """The pages of other places that a source says a post is a copy of, as :func:`relay.address.page` writes them."""
+    """The pages of other places that a source says a post is a copy of, as :func:`relay.core.urls.page` writes them."""
     foreign = foreign_names(post)
     if not foreign:  # as good as always: the rest is for what a bridge brought
         return ()

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from relay.consent import allows_lists
-from relay.hashtag import fold
-from relay.manner import Mode
+from relay.core.consent import allows_lists
+from relay.core.hashtag import fold
 from relay.model import Action, Destination, Why
+from relay.options import Mode
 from relay.ports import Allowance, Intake, State, Subscriber
 from relay.store.announcements import Announcements
 from relay.store.folds import Folding, read_members

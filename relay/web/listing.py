@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from relay.consent import Showing
-from relay.language import Words, words
+from relay.core.consent import Showing
+from relay.i18n import Words, words
 from relay.model import Post
 from relay.ports import Page
 from relay.text import clean

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from relay.consent import Audience, Showing, page_runs_out, showing
-from relay.hashtag import fold
-from relay.language import Words, preferred, tongues
+from relay.core.consent import Audience, Showing, page_runs_out, showing
+from relay.core.hashtag import fold
+from relay.i18n import Words, preferred, tongues
 from relay.ports import Leaf, ListKind, ListPart, ListVersion, Page
 from relay.web.answers import NOTHING, Body, body, root_of, send
 from relay.web.listing import Entry, Listing, atom, entries, json_feed

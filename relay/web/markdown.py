@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
 from relay.phrases import quoted
 from relay.rich import Block, Form, Mark, Span, Text

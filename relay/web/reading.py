@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from relay.language import Words, words
+from relay.i18n import Words, words
 from relay.model import Author, Media, Post, Removed, Thread
 from relay.ports import Page
 from relay.text import clean, cut, text_content

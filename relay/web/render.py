@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from relay.language import Words
+from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
 from relay.phrases import quoted
 from relay.text import clean, plain

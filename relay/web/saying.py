@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from relay.language import Words, later
+from relay.i18n import Words, later
 from relay.model import MediaKind
 
 _MONTHS = (

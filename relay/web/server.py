@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from relay import __version__
-from relay.language import Words, later, preferred, words
+from relay.i18n import Words, later, preferred, words
 from relay.log import Trouble, get_logger
 from relay.plugins import Hooks
 from relay.ports import ListPart, ListVersion, Page, PageVersion, StoreError

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from relay.language import Words
+from relay.i18n import Words
 from relay.ports import Page
 from relay.store import Store
 from relay.web.cache import Cache

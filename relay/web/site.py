@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from relay.consent import UNDO_FOR
+from relay.core.consent import UNDO_FOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

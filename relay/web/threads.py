@@ -10,8 +10,8 @@ from functools import partial
 
 from aiohttp import web
 
-from relay.consent import Consent, page_consent, page_has_run_out, page_runs_out
-from relay.language import Words, preferred, words
+from relay.core.consent import Consent, page_consent, page_has_run_out, page_runs_out
+from relay.i18n import Words, preferred, words
 from relay.log import get_logger
 from relay.ports import Page, PageVersion, StoreError
 from relay.web.answers import NOTHING, Body, body, root_of, send

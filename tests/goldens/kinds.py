@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from relay.folding import fold_card
-from relay.language import words
+from relay.i18n import words
 from relay.model import (
     Author,
     Card,
@@ -22,6 +21,7 @@ from relay.model import (
     QuoteState,
     Why,
 )
+from relay.pipeline.digests import fold_card
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import NOON, author, post, text
 

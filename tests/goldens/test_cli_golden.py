@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.stage import Stage
+from relay.demo.stage import Stage
 from tests.goldens.golden import same, sections
 from tests.test_cli import relay, stage  # noqa: F401 - a fixture is found by its name
 from tests.test_relay_run import configured

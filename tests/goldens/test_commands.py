@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.commands import Mistake, parse
-from relay.language import words
+from relay.core.commands import Mistake, parse
+from relay.i18n import words
 from relay.model import Event, Published
 from relay.ports import Answer, Batch, Refused, Resolved, TryLater
 from relay.store import open_store

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from relay.manner import Manner
 from relay.model import Removed
+from relay.options import Manner
 from relay.testing import author, post, text
 from tests.goldens.golden import Names, same, sections
 from tests.goldens.kinds import POSTS

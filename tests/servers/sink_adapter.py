@@ -12,8 +12,9 @@ import aiohttp
 
 from relay import text
 from relay.model import Delivery, Destination, MessageId
-from relay.plugins import Host, Plugin, Settings
+from relay.plugins import Host, Plugin
 from relay.ports import Check, Inbox, Limits, Outcome, Sent, TryLater, Unknown
+from relay.settings import Settings
 
 
 class SinkSettings(Settings):

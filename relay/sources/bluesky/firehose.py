@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from relay.hashtag import fold
+from relay.core.hashtag import fold
 from relay.ports import Watched
 from relay.sources.bluesky.address import POSTS, did_of, tag_feed
 from relay.sources.bluesky.firehose_event import Account, Commit, Event, Tagged, read_event, read_whole

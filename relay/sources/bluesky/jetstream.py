@@ -10,8 +10,8 @@ from itertools import cycle
 
 import aiohttp
 
+from relay.core.schedule import backoff
 from relay.ports import Watched
-from relay.schedule import backoff
 from relay.sources.bluesky.jetstream_place import Asked, resume, wanted_accounts
 from relay.sources.bluesky.jetstream_socket import Connection, Course, Timing, changed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.hashtag import fold
+from relay.core.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
 from relay.sources.bluesky.address import Actor, Place, read_topic, tag_feed
 from relay.sources.bluesky.answers import Missing, Odd, Told

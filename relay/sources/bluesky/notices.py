@@ -13,7 +13,7 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 
 import msgspec
 
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
 from relay.ports import Gone, Mention, Mentions, TryLater
 from relay.sources.bluesky import place
 from relay.sources.bluesky.address import POSTS, did_of, read_at

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from relay.authenticity import has_handle, has_host, is_home
+from relay.core.authenticity import has_handle, has_host, is_home
 from relay.model import Author, LinkCard, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.bluesky import embeds

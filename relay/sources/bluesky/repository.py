@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
 from relay.model import Post
 from relay.sources.bluesky.address import POSTS, Place, did_of, read_at
 from relay.sources.bluesky.answers import Told

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from relay.plugins import Duration, Settings
+from relay.settings import Duration, Settings
 
 _Span = Annotated[Duration, Field(gt=timedelta(0))]
 _HOST = r"[\w-]+(?:\.[\w-]+)*(?::\d{1,5})?"

@@ -14,9 +14,9 @@ from typing import Protocol
 
 import aiohttp
 
+from relay.core.schedule import backoff
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
-from relay.schedule import backoff
 from relay.sources.bluesky.address import is_did
 from relay.sources.bluesky.firehose import Firehose, Told, Withdrawn, Written
 from relay.sources.bluesky.jetstream import Listener

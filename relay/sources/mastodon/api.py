@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from pydantic import SecretStr
 
-from relay.authenticity import Verdict, of_post
+from relay.core.authenticity import Verdict, of_post
 from relay.http import Answer, Http, Reply
 from relay.log import get_logger
 from relay.model import Post

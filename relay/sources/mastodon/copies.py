@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from relay.authenticity import is_from_home, with_quoted_words
+from relay.core.authenticity import is_from_home, with_quoted_words
 from relay.model import Media, MediaKind, Post, PostUri, Quote, QuoteState
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)

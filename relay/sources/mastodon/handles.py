@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
 from relay.model import Author, Deleted, Edited, Event, Post, Published
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.answers import Told

@@ -1,6 +1,6 @@
 """What one server tells of another server's people is asked of their own server before it counts.
 
-:mod:`relay.authenticity` decides what has to be asked. Here is who is asked, how often, and what an answer means.
+:mod:`relay.core.authenticity` decides what has to be asked. Here is who is asked, how often, and what an answer means.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum
 from functools import partial
 from urllib.parse import unquote
 
-from relay.authenticity import Standing, Verdict, counts_unasked, is_home, of_post, standing
+from relay.core.authenticity import Standing, Verdict, counts_unasked, is_home, of_post, standing
 from relay.log import get_logger
 from relay.model import Deleted, Edited, Event, Post, PostUri
 from relay.ports import Gone, TryLater

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from relay.hashtag import fold
+from relay.core.hashtag import fold
 from relay.model import Deleted, Edited, Event, Post, Published
 from relay.sources.mastodon import tags
 from relay.sources.mastodon.address import instance_of

@@ -16,9 +16,9 @@ from functools import partial
 
 import aiohttp
 
+from relay.core.schedule import backoff
 from relay.http import BarredError, FloodError, Rate
 from relay.ports import Streamed, Watched
-from relay.schedule import backoff
 from relay.sources.mastodon.frames import Complaint
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.line import Line, find_line

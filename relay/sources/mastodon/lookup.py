@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from relay.authenticity import Standing, standing
-from relay.hashtag import fold
+from relay.core.authenticity import Standing, standing
+from relay.core.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import address, tags
 from relay.sources.mastodon.about import About

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from relay.address import page
+from relay.core.urls import page
 from relay.model import Author
 from relay.ports import Account, Answered, Check, Gone, Mention, Mentions, Refused, TryLater
 from relay.rich import Block, Form, Mark, Role, Span, Text

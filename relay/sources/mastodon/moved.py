@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.authenticity import Said, Verdict, own_handle, verdict
+from relay.core.authenticity import Said, Verdict, own_handle, verdict
 from relay.sources.mastodon.parse import read_author
 from relay.sources.mastodon.shapes import Account, read
 from relay.text import clean, safe_url

@@ -1,7 +1,7 @@
 """Statuses to posts. Pure, and total: what cannot be read, or is not for everybody's eyes, is None.
 
 The base address of the server that was asked is part of the answer: ids mean something on that server only, and what
-it says of other servers' people counts only as :mod:`relay.authenticity` allows.
+it says of other servers' people counts only as :mod:`relay.core.authenticity` allows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote as percent
 
-from relay.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
+from relay.core.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.rich import Text
 from relay.sources.limits import FIELDS, MEDIA, MENTIONS, NAME, NOTE, OPTIONS, RECORD, STATUS, TAGS
@@ -39,7 +39,7 @@ def read_post(raw: bytes | Raw, instance: str, configured: Collection[str] = ())
     """The post in a status; None where it is no status, is a boost, or is neither public nor unlisted.
 
     An unlisted post is marked as such: it may be shown to who asks for its thread, not be spread. ``configured`` are
-    the servers in the settings. Whether the post counts is not decided here (:func:`relay.authenticity.of_post`).
+    the servers in the settings. Whether the post counts is not decided here (:func:`relay.core.authenticity.of_post`).
     """
     status = read(raw, Status) if len(raw) <= RECORD else None
     return _post(status, instance, configured) if status else None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from urllib.parse import unquote
 
-from relay.authenticity import Standing, is_from_home, standing, with_quoted_words
+from relay.core.authenticity import Standing, is_from_home, standing, with_quoted_words
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon.about import About

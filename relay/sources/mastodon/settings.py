@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from relay.plugins import Duration, Settings
+from relay.settings import Duration, Settings
 
 _Span = Annotated[Duration, Field(gt=timedelta(0))]
 _TOKEN = re.compile(r"[!-~]+")

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 import msgspec
 
-from relay.authenticity import own_handle
+from relay.core.authenticity import own_handle
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.ports import Gone, TryLater
 from relay.sources.limits import MEDIA, STATUS, TAGS

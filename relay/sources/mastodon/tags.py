@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from unicodedata import category
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from relay.hashtag import fold
+from relay.core.hashtag import fold
 from relay.sources.mastodon.parse import SOURCE
 
 MOST = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from relay.authenticity import counts_unasked, is_home
+from relay.core.authenticity import counts_unasked, is_home
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.limits import THREAD, THREAD_BYTES

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from relay.http import Http
 from relay.model import Feed
-from relay.plugins import Duration, Hooks, Notes, Settings
+from relay.plugins import Hooks, Notes
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
+from relay.settings import Duration, Settings
 from relay.sources.feed_names import SOURCE
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss.cursor import Cursor, moment, seconds

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from urllib.parse import unquote
 
-from relay.authenticity import counts_unasked
+from relay.core.authenticity import counts_unasked
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
 from relay.sources.limits import THREAD

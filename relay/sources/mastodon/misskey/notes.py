@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from relay.authenticity import own_address, own_handle
+from relay.core.authenticity import own_address, own_handle
 from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.sources.limits import MEDIA, NAME, NOTE, OPTIONS, RECORD, TAGS
 from relay.sources.mastodon.misskey import shapes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from relay.address import page
+from relay.core.urls import page
 
 revision = "0005"
 down_revision = "0004"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from alembic import op
 
-from relay.authenticity import is_home
+from relay.core.authenticity import is_home
 
 revision = "0008"
 down_revision = "0007"

@@ -1,0 +1,91 @@
+"""Carries out what people ask in the chats: the inbox of every adapter.
+
+``subscribing`` changes, ``showing`` and ``reading`` look, ``suggesting`` helps to type; ``desk`` is what all work with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from relay.chat.answers import failed
+from relay.chat.desk import Desk
+from relay.chat.reading import preview, unroll
+from relay.chat.showing import show_help, status, subscriptions
+from relay.chat.subscribing import pause, resume, settings, subscribe, unsubscribe
+from relay.chat.suggesting import Suggestions
+from relay.core.commands import mistake_in, spec
+from relay.i18n import Words, words
+from relay.log import get_logger
+from relay.model import Destination
+from relay.phrases import line
+from relay.ports import Answer, Command, Question, StoreError, Suggestion
+
+__all__ = ["Desk", "Handlers"]
+
+log = get_logger(__name__)
+
+Handler = Callable[[Desk, Command, Words], Awaitable[Answer]]
+
+HANDLERS: Mapping[str, Handler] = {
+    "subscribe": subscribe,
+    "unsubscribe": unsubscribe,
+    "subscriptions": subscriptions,
+    "pause": pause,
+    "resume": resume,
+    "preview": preview,
+    "unroll": unroll,
+    "settings": settings,
+    "status": status,
+    "help": show_help,
+}
+
+
+class Handlers:
+    """Implements :class:`relay.ports.Inbox`: nothing here raises."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._suggestions = Suggestions(desk)
+
+    async def answer(self, command: Command) -> Answer:
+        say = words(command.language)
+        try:
+            return await self._carry_out(command, say)
+        except StoreError as error:
+            log.warning("a command waits for the store", command=command.name, reason=str(error))
+            return failed(
+                line(say("The relay's database is busy or out of reach. Nothing was changed; please try again soon."))
+            )
+        except Exception:
+            log.exception("a command ended in a bug", command=command.name, destination=str(command.destination))
+            return failed(
+                line(say("That ran into a bug of the relay; its log tells more. Nothing that is relayed was lost."))
+            )
+
+    async def _carry_out(self, command: Command, say: Words) -> Answer:
+        if mistake := mistake_in(command.name, command.arguments, say):
+            return failed(line("{text}", text=mistake.text))
+        asked = spec(command.name)
+        if asked and asked.manages and not command.may_manage:
+            return failed(line(say("That is for people who may manage the channel; please ask one of them.")))
+        return await HANDLERS[command.name.casefold()](self._desk, command, say)
+
+    async def suggest(self, question: Question) -> Sequence[Suggestion]:
+        try:
+            return await self._suggestions.get(question)
+        except StoreError as error:
+            log.warning("a suggestion waits for the store", reason=str(error))
+        except Exception:
+            log.exception("a suggestion ended in a bug", command=question.command, parameter=question.parameter)
+        return ()
+
+    async def lost(self, destinations: Collection[Destination], reason: str) -> None:
+        try:
+            paused = await self._desk.store.save_lost(destinations, reason)
+        except StoreError as error:
+            log.warning("a loss could not be noted; the next delivery finds it again", reason=str(error))
+        except Exception:
+            log.exception("a loss could not be noted", reason=reason)
+        else:
+            if paused:
+                log.error("destinations are paused", destinations=", ".join(paused), reason=reason)

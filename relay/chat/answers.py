@@ -1,0 +1,79 @@
+"""Answers as rich text: a sentence with bold, code or a link where its placeholders stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from relay.core.commands import label
+from relay.core.filter_options import written
+from relay.i18n import Words
+from relay.model import CHAT, Only, Subscription
+from relay.options import Sieve
+from relay.ports import Answer, Choice
+from relay.rich import Block
+
+_SHORT = 80
+"""Characters that are shown of a filter where several things stand on one line."""
+BY = "by "
+"""How the pause of a subscription begins that a person asked for; the rest is who."""
+
+
+def done(*blocks: Block, choices: tuple[Choice, ...] = ()) -> Answer:
+    return Answer(text=blocks, choices=choices)
+
+
+def failed(*blocks: Block) -> Answer:
+    """Nothing was done; the blocks say why, and what to do."""
+    return Answer(text=blocks, failed=True)
+
+
+def state(one: Subscription, say: Words) -> str:
+    """What is special about a subscription, on one line; empty where nothing is."""
+    parts = [_pause(one.paused, say)] if one.paused else []
+    if one.networks:
+        parts.append(say("from {networks}").format(networks=", ".join(one.networks)))
+    if one.languages:
+        parts.append(say("in {languages}").format(languages=", ".join(one.languages)))
+    if one.only is not Only.ALL:
+        parts.append(say(label("only", one.only)))
+    parts += _held_back(one.sieve, say)
+    if one.origin != CHAT:
+        parts.append(say("kept by the relay's configuration"))
+    return " · ".join(parts)
+
+
+def _held_back(sieve: Sieve, say: Words) -> list[str]:
+    """What holds posts back, each in few words."""
+    templates = {
+        "words": say("with {value}"),
+        "without": say("without {value}"),
+        "pattern": say("in which {value} is found"),
+        "block": say("not from {value}"),
+        "min_age": say("from accounts at least {value} old"),
+        "per_hour": say("at most {value} an hour of one author"),
+    }
+    return [templates[name].format(value=_short(value)) for name, value in written(sieve).items()]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _pause(reason: str, say: Words) -> str:
+    if reason.startswith(BY):
+        return say("paused by {user}").format(user=reason.removeprefix(BY))
+    return say("paused: {reason}").format(reason=reason)
+
+
+def ago(then: datetime | None, now: datetime, say: Words) -> str:
+    """How long ago something was, for people."""
+    if then is None:
+        return say("never yet")
+    minutes = int((now - then).total_seconds() // 60)
+    if minutes < 1:
+        return say("just now")
+    if minutes < 120:
+        return say.many("{n} minute ago", "{n} minutes ago", minutes)
+    if minutes < 48 * 60:
+        return say.many("{n} hour ago", "{n} hours ago", minutes // 60)
+    return say.many("{n} day ago", "{n} days ago", minutes // (24 * 60))

@@ -1,0 +1,87 @@
+"""The commands that show how things stand at a destination."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from relay.chat.answers import ago, done, state
+from relay.chat.desk import Desk
+from relay.chat.help import help_text
+from relay.core.schedule import is_waiting
+from relay.i18n import Words
+from relay.model import Subscription
+from relay.phrases import bold, code, item, line
+from relay.ports import Answer, Command, DestinationState, FeedState
+from relay.rich import Block
+
+
+async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    if not here:
+        return done(
+            line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
+        )
+    feeds = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+    trouble = {state.feed.id: state.stopped or state.note for state in feeds}
+    blocks = [line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here)))]
+    for one in sorted(here, key=lambda one: one.id):
+        blocks.append(_line(one, say))
+        blocks += [_beneath(note) for feed in one.feeds if (note := trouble.get(feed, ""))]
+    return done(*blocks)
+
+
+def _line(one: Subscription, say: Words) -> Block:
+    special = state(one, say)
+    template = "{number} {topic} — {state}" if special else "{number} {topic}"
+    return item(template, number=code(one.id), topic=bold(one.topic), state=special)
+
+
+async def status(desk: Desk, command: Command, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    there = await desk.store.get_destination(command.destination)
+    found = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+    feeds = {state.feed.id: state for state in found}
+    latest = await desk.store.get_last_poll()
+    head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
+    blocks = [head, *_destination(there, say)]
+    for one in here:
+        blocks.append(_line(one, say))
+        blocks += [_feed(feeds[feed], latest, desk, say) for feed in one.feeds if feed in feeds]
+        if not one.feeds:
+            blocks.append(_beneath(say("waits for its server to answer")))
+    if not here:
+        blocks.append(line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe")))
+    return done(*blocks)
+
+
+def _destination(there: DestinationState | None, say: Words) -> list[Block]:
+    waiting = there.waiting if there else 0
+    if there and there.paused:
+        return [
+            line(say("The channel is given up: {reason}"), reason=there.paused),
+            line(say.many("{n} message waits.", "{n} messages wait.", waiting)),
+            line(say("{command} tries again."), command=code("/resume")),
+        ]
+    if waiting:
+        return [line(say.many("{n} message waits.", "{n} messages wait.", waiting))]
+    return [line(say("All is well: nothing waits."))]
+
+
+def _feed(state: FeedState, latest: datetime | None, desk: Desk, say: Words) -> Block:
+    now = desk.tenure.clock()
+    text = say("{address}, read {when}").format(address=state.feed.address, when=ago(state.polled, now, say))
+    if is_waiting(state, latest):
+        waiting = say("due {when} and still waiting: its server does not answer, or others wait there")
+        text = f"{text}, {waiting.format(when=ago(state.next_poll, now, say))}"
+    trouble = state.stopped or state.note
+    return _beneath(f"{text} — {trouble}" if trouble else text)
+
+
+def _beneath(text: str) -> Block:
+    block = item("{text}", text=text)
+    return Block(block.spans, form=block.form, depth=2, bullet="◦")
+
+
+async def show_help(desk: Desk, command: Command, say: Words) -> Answer:
+    del desk, command  # the same everywhere
+    return Answer(text=help_text(say))

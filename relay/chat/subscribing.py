@@ -1,0 +1,390 @@
+"""The commands that change what is relayed to a destination. The store writes down who did what."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from relay.chat.answers import BY, done, failed, state
+from relay.chat.desk import Desk, languages_in, meaningless, networks_in, own, topic_in
+from relay.chat.filtering import manner_in, sieve_in
+from relay.core.commands import Parsed, command_of, label
+from relay.core.delivery_options import written as written_manner
+from relay.core.filter_options import written
+from relay.i18n import Words
+from relay.model import CHAT, Only, Subscription, SubscriptionId
+from relay.options import OPEN, USUAL
+from relay.phrases import bold, code, item, line
+from relay.pipeline.topics import Answers, meanings, readable, resolve
+from relay.ports import Answer, Choice, Command, Full, Refused, Resolved, TryLater, Wanted
+from relay.rich import Block
+
+LONGEST_LINE = 60
+"""Bytes of a line that a button may carry."""
+
+# --- subscribe ---
+
+
+async def subscribe(desk: Desk, command: Command, say: Words) -> Answer:
+    wanted = _wanted(desk, command, say)
+    if isinstance(wanted, Answer):
+        return wanted
+    if command.obstacle:
+        return _obstacle(command, say)
+    answers = await _understood(desk, wanted, command, say)
+    if isinstance(answers, Answer):
+        return answers
+    added = await desk.store.add_subscription(wanted, desk.quota, desk.by(command))
+    if isinstance(added, Full):
+        return _full(added, say)
+    if not added.new:
+        return await _there_already(desk, command, added.id, say)
+    await desk.subscriptions.link(added.id, wanted, answers)
+    return _subscribed(_as_subscription(wanted, added.id), answers, say)
+
+
+def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
+    """What was asked for, or the first thing that is wrong with it."""
+    given = command.arguments
+    topic = topic_in(given["topic"], say)
+    networks = networks_in(given.get("networks", ""), desk.sources, say)
+    languages = languages_in(given.get("language", ""), say)
+    sieve = sieve_in(given, OPEN, say)
+    manner = manner_in(given, USUAL, say)
+    if isinstance(topic, Answer):
+        return topic
+    if isinstance(networks, Answer):
+        return networks
+    if isinstance(languages, Answer):
+        return languages
+    if isinstance(sieve, Answer):
+        return sieve
+    if isinstance(manner, Answer):
+        return manner
+    return Wanted(
+        topic=topic,
+        destination=command.destination,
+        networks=networks,
+        manner=manner,
+        languages=languages,
+        only=Only(given.get("only", "").strip() or "all"),
+        sieve=sieve,
+        options=command.options,
+        community=command.community,
+    )
+
+
+def _obstacle(command: Command, say: Words) -> Answer:
+    return failed(
+        line("{reason}", reason=command.obstacle),
+        line(say("Nothing was changed. Ask again when that is mended.")),
+    )
+
+
+async def _understood(desk: Desk, wanted: Wanted, command: Command, say: Words) -> Answers | Answer:
+    """What each source makes of the topic; an answer for the person where none can bring it, or several could."""
+    networks = wanted.networks or tuple(desk.sources)
+    answers: Answers = await resolve(wanted.topic, networks, desk.sources, within=desk.patience)
+    if all(isinstance(answer, Refused) for answer in answers.values()):
+        reasons = {name: answer.reason for name, answer in answers.items() if isinstance(answer, Refused)}
+        return meaningless(wanted.topic, reasons, say)
+    answers = await readable(answers, desk.sources, within=desk.patience)
+    if not wanted.networks and (several := meanings(wanted.topic, answers)):
+        return _which(command, several, say)
+    if any(isinstance(answer, Resolved) for answer in answers.values()):
+        return answers
+    return _unreadable(wanted.topic, answers, say)
+
+
+def _which(command: Command, several: Mapping[str, Resolved], say: Words) -> Answer:
+    """The topic may be several things: what each source takes it for, and how to say which one is meant."""
+    topic = command.arguments["topic"].strip()
+    everything = ",".join(several)
+    chosen = [(name, f"{name}: {answer.title or topic}") for name, answer in several.items()]
+    choices = [(label, _again(command, name)) for name, label in (*chosen, (everything, say("All of these")))]
+    return Answer(
+        text=(
+            line(say("{topic} may be several things. Which one do you mean?"), topic=bold(topic)),
+            *(item("{option} — {title}", option=code(f"networks={name}"), title=label) for name, label in chosen),
+            item(say("{option} — all of these"), option=code(f"networks={everything}")),
+            line(say("Ask again with one of these behind it. Nothing was changed.")),
+        ),
+        choices=tuple(Choice(*one) for one in choices) if all(again for _, again in choices) else (),
+        failed=True,
+    )
+
+
+def _again(command: Command, networks: str) -> str:
+    """The line that asks the same again of these networks; empty where no button can carry it."""
+    topic, *given = {**command.arguments, "networks": networks}.items()
+    text = " ".join([command.name, topic[1], *(f"{name}={_quoted(value)}" for name, value in given)])
+    fits = len(text.encode(errors="replace")) <= LONGEST_LINE and not command.options
+    return text if fits and command_of(text) == Parsed(command.name, dict([topic, *given])) else ""
+
+
+def _quoted(value: str) -> str:
+    if re.fullmatch(r"[^\s\"“”„«»=]+", value):
+        return value
+    return f"“{value}”" if '"' in value else f'"{value}"'
+
+
+def _unreadable(topic: str, answers: Answers, say: Words) -> Answer:
+    """Nobody can read it now: a mistyped address is told at once, not tried for ever."""
+    late = {name: answer.reason for name, answer in answers.items() if isinstance(answer, TryLater)}
+    return failed(
+        line(say("{topic} cannot be read just now. Nothing was changed."), topic=bold(topic)),
+        *(item("{source}: {reason}", source=name, reason=reason) for name, reason in late.items()),
+        line(say("If the address is right, ask again later.")),
+    )
+
+
+def _full(full: Full, say: Words) -> Answer:
+    if full.community:
+        text = say("No more fit: this community may have {n} at most.")
+    else:
+        text = say("No more fit: this channel may have {n} at most.")
+    return failed(
+        line(text, n=full.limit),
+        line(say("{command} makes room. Nothing was changed."), command=code("/unsubscribe")),
+    )
+
+
+async def _there_already(desk: Desk, command: Command, number: SubscriptionId, say: Words) -> Answer:
+    here = await desk.store.list_subscriptions(command.destination)
+    topic = next((one.topic for one in here if one.id == number), "")
+    return done(
+        line(say("{topic} is brought there already. Nothing was changed."), topic=bold(topic)),
+        *(block for one in here if one.id == number for block in shown(one, say)),
+        line(say("{command} changes how."), command=code(f"/settings {number}")),
+    )
+
+
+def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
+    return Subscription(
+        id=number,
+        topic=wanted.topic,
+        destination=wanted.destination,
+        origin=CHAT,
+        networks=wanted.networks,
+        manner=wanted.manner,
+        languages=wanted.languages,
+        only=wanted.only,
+        sieve=wanted.sieve,
+    )
+
+
+def _subscribed(one: Subscription, answers: Answers, say: Words) -> Answer:
+    read = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
+    late = {name: answer for name, answer in answers.items() if isinstance(answer, TryLater)}
+    blocks = [line(say("Done: {topic} is brought to the channel from now on."), topic=bold(one.topic))]
+    blocks += [item("{source}: {title}", source=name, title=answer.title or one.topic) for name, answer in read.items()]
+    blocks += [item("⚠️ {note}", note=answer.note) for answer in read.values() if answer.note]
+    blocks += [
+        item(
+            say("{source} does not answer just now ({reason}); it will be read as soon as it does"),
+            source=name,
+            reason=answer.reason,
+        )
+        for name, answer in late.items()
+    ]
+    if special := state(one, say):
+        blocks.append(item("{state}", state=special))
+    blocks.append(line(say("Only new posts come; what was written before stays where it is.")))
+    return done(*blocks, choices=_next(one, say))
+
+
+def _next(one: Subscription, say: Words) -> tuple[Choice, ...]:
+    return Choice(say("Show the last three"), f"preview {one.id}"), Choice(say("Undo"), f"unsubscribe {one.id}")
+
+
+# --- unsubscribe ---
+
+
+async def unsubscribe(desk: Desk, command: Command, say: Words) -> Answer:
+    one = await own(desk, command, say)
+    if isinstance(one, Answer):
+        return one
+    if one.origin != CHAT:
+        return failed(
+            line(
+                say("{topic} is kept by the relay's configuration: only its operator can take it out."),
+                topic=bold(one.topic),
+            ),
+            line(say("{command} stops it for a while."), command=code(f"/pause {one.id}")),
+        )
+    if not await desk.store.delete_subscription(one.id, desk.by(command)):
+        return _gone(one, say)
+    await desk.subscriptions.changed()
+    return done(line(say("{topic} is brought no more. What was brought stays."), topic=bold(one.topic)))
+
+
+def _gone(one: Subscription, say: Words) -> Answer:
+    return failed(line(say("{topic} is gone already: somebody was quicker."), topic=bold(one.topic)))
+
+
+# --- pause and resume ---
+
+
+async def _chosen(desk: Desk, command: Command, say: Words) -> Sequence[Subscription] | Answer:
+    """The subscription that was named, or all of the destination."""
+    if command.arguments.get("topic", "").strip():
+        one = await own(desk, command, say)
+        return one if isinstance(one, Answer) else [one]
+    return await desk.store.list_subscriptions(command.destination)
+
+
+async def pause(desk: Desk, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(desk, command, say)
+    if isinstance(chosen, Answer):
+        return chosen
+    awake = [one for one in chosen if not one.paused]
+    if not awake:
+        return done(line(say("Nothing is brought there at the moment, so there is nothing to pause.")))
+    reason = f"{BY}{command.user}"
+    await _save(desk, command, [replace(one, paused=reason) for one in awake])
+    return done(
+        line(say("Paused: {topics}. What is written meanwhile will not be brought later."), topics=_topics(awake)),
+        line(say("{command} starts it again."), command=code("/resume")),
+    )
+
+
+async def resume(desk: Desk, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(desk, command, say)
+    if isinstance(chosen, Answer):
+        return chosen
+    if command.obstacle:
+        return _obstacle(command, say)
+    here = await desk.store.get_destination(command.destination)
+    stopped = here is not None and here.paused != ""
+    asleep = [one for one in chosen if one.paused]
+    await _save(desk, command, [replace(one, paused="") for one in asleep])
+    blocks: list[Block] = []
+    if here is not None and stopped:
+        by = desk.by(command)
+        await desk.store.save_destination(command.destination, "", by.now, by)
+        desk.resumed()
+        blocks.append(line(say("The channel had been given up: {reason}"), reason=here.paused))
+        blocks.append(
+            line(
+                say.many(
+                    "It is served again; {n} message waits.", "It is served again; {n} messages wait.", here.waiting
+                )
+            )
+        )
+    if asleep:
+        blocks.append(line(say("Goes on again: {topics}."), topics=_topics(asleep)))
+    return done(*blocks or [line(say("Nothing was paused."))])
+
+
+async def _save(desk: Desk, command: Command, changed: Iterable[Subscription]) -> None:
+    by = desk.by(command)
+    for one in changed:
+        await desk.store.save_subscription(one, by)
+    await desk.subscriptions.changed()
+
+
+def _topics(some: Iterable[Subscription]) -> str:
+    return ", ".join(one.topic for one in some)
+
+
+# --- settings ---
+
+
+async def settings(desk: Desk, command: Command, say: Words) -> Answer:
+    """Of one topic, of the channel itself (``listed``), or of both."""
+    given = {name for name, value in command.arguments.items() if value.strip()}
+    if "topic" in given:
+        answer = await _topic_settings(desk, command, say)
+        return answer if answer.failed or "listed" not in given else await _channel_settings(desk, command, say, answer)
+    if command.options or given - {"listed"}:
+        text = say("Which topic do you mean? {command} lists them. Nothing was changed.")
+        return failed(line(text, command=code("/subscriptions")))
+    return await _channel_settings(desk, command, say)
+
+
+async def _channel_settings(desk: Desk, command: Command, say: Words, before: Answer | None = None) -> Answer:
+    """Whether others may see what is followed here, after what was answered ``before``."""
+    wanted = command.arguments.get("listed", "").strip()
+    if wanted:
+        await desk.store.save_listed(command.destination, desk.by(command), listed=wanted == "yes")
+    there = await desk.store.get_destination(command.destination)
+    value = "yes" if there and there.listed else "no"
+    shown_value = item(
+        "{name}: {value} — {meaning}", name=code("listed"), value=value, meaning=say(label("listed", value))
+    )
+    if before:
+        return replace(before, text=(*before.text, shown_value))
+    head = say("Changed. From now on:") if wanted else say("The channel itself:")
+    return done(line(head), shown_value)
+
+
+async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
+    one = await own(desk, command, say)
+    if isinstance(one, Answer):
+        return one
+    changed = _changed(one, command, say)
+    if isinstance(changed, Answer):
+        return changed
+    if changed == one:
+        return done(*shown(one, say))
+    if one.origin != CHAT:
+        text = say("{topic} is kept by the relay's configuration: its settings are changed there.")
+        return failed(line(text, topic=bold(one.topic)))
+    if not await desk.store.save_subscription(changed, desk.by(command)):
+        return _gone(one, say)
+    await desk.subscriptions.changed()
+    return done(line(say("Changed. From now on:")), *shown(changed, say))
+
+
+def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:
+    given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
+    languages = languages_in(given["language"], say) if "language" in given else one.languages
+    sieve = sieve_in(given, one.sieve, say)
+    manner = manner_in(given, one.manner, say)
+    if isinstance(languages, Answer):
+        return languages
+    if isinstance(sieve, Answer):
+        return sieve
+    if isinstance(manner, Answer):
+        return manner
+    return replace(
+        one,
+        manner=manner,
+        languages=languages,
+        only=Only(given.get("only", one.only)),
+        sieve=sieve,
+        options=_merged(one.options, command.options),
+    )
+
+
+def _merged(old: str, new: str) -> str:
+    """One JSON object of two: what the new one says counts, and its ``null`` takes a word back."""
+    if not new:
+        return old
+    both = {**_options(old), **_options(new)}
+    kept = {name: value for name, value in both.items() if value is not None}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else ""
+
+
+def _options(text: str) -> Mapping[str, Any]:
+    read = json.loads(text) if text else {}
+    return read if isinstance(read, dict) else {}
+
+
+def shown(one: Subscription, say: Words) -> Iterable[Block]:
+    yield line("{number} {topic}", number=code(one.id), topic=bold(one.topic))
+    yield item("{name}: {value}", name=code("mode"), value=say(label("mode", one.manner.mode)))
+    for name, value in written_manner(one.manner).items():
+        yield item("{name}: {value}", name=code(name), value=say(label(name, value)))
+    yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
+    yield item("{name}: {value}", name=code("language"), value=", ".join(one.languages) or say("every language"))
+    yield item("{name}: {value}", name=code("only"), value=say(label("only", one.only)))
+    for name, value in written(one.sieve).items():
+        yield item("{name}: {value}", name=code(name), value=value)
+    for name, value in _options(one.options).items():
+        yield item("{name}: {value}", name=code(name), value=str(value))
+    if special := state(replace(one, networks=(), languages=(), only=Only.ALL, sieve=OPEN), say):
+        yield item("{state}", state=special)

@@ -1,0 +1,1 @@
+"""What is decided, and nothing else: no await, no clock, no randomness, no logging."""

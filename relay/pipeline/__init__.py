@@ -1,0 +1,1 @@
+"""The loops: what is read becomes posts, and posts become deliveries."""

@@ -1,0 +1,384 @@
+"""The loops that read: claim feeds that are due, poll them, write what they brought; re-check what was relayed.
+
+A poll's events, the deliveries they mean and the moved cursor are one transaction. A poll that fails moves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import assert_never
+
+from relay.core.bot_words import Is, nothing, sifted
+from relay.core.match import Index, match
+from relay.core.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
+from relay.core.unroll import told_in_order
+from relay.log import get_logger
+from relay.model import Event, Feed, FeedId, Post, Published
+from relay.options import Mode
+from relay.pipeline import thread_feeds
+from relay.pipeline.batcher import Gather
+from relay.pipeline.streams import Live
+from relay.pipeline.subscribed import Subscribed, Tag
+from relay.pipeline.worker import Tenure, end
+from relay.ports import (
+    ANY,
+    Allowance,
+    Batch,
+    Claim,
+    Gone,
+    Intake,
+    RecheckingSource,
+    Source,
+    StoreError,
+    Subscriber,
+    Taken,
+    ThreadedSource,
+    TryLater,
+)
+from relay.store import Store
+
+log = get_logger(__name__)
+
+
+HANGING = 4
+"""So many times the hands all polls are together, those that hang as well: each of them takes memory and a socket."""
+MOST_LOOSE = 5
+"""So many threads are asked for because one poll brought their later posts first."""
+
+
+async def _nothing(_post: Post) -> Sequence[Event]:
+    return ()
+
+
+def digest(
+    feed: Feed, source: Source, answer: Batch | TryLater | Gone, subscribed: Index, now: datetime, jitter: float
+) -> Intake:
+    """What one poll's answer means for the store. Pure."""
+    match answer:
+        case Batch():
+            sweep: timedelta | None = getattr(source, "sweep", None)  # isinstance() of a protocol costs 20 µs a poll
+            events = tuple(told_in_order(answer.events, lambda event: event))
+            return Intake(
+                feed=feed.id,
+                events=answer.past + answer.late + events,
+                wishes=(
+                    *(replace(wish, late=True) for wish in match(answer.late, feed, subscribed, now)),
+                    *match(events, feed, subscribed, now),
+                ),
+                at_once=answer.at_once,
+                cursor=answer.cursor,
+                next_poll=now if answer.more else next_poll(now, source.interval, answer.wait, _phase(feed)),
+                note=answer.note,
+                next_check=next_check(now, now, sweep) if sweep else None,
+            )
+        case TryLater(reason, after, paced=True):
+            return Intake(
+                feed=feed.id,
+                seeded=feed.seeded,
+                failures=feed.failures,
+                cursor=answer.cursor,
+                note=reason,
+                next_poll=now + min(after or source.interval, max(LONGEST_WAIT, source.interval)),
+            )
+        case TryLater(reason, after):
+            failures = feed.failures + 1
+            return Intake(
+                feed=feed.id,
+                seeded=feed.seeded,
+                failures=failures,
+                cursor=answer.cursor,
+                note=reason,
+                next_poll=next_poll_after_failure(now, source.interval, after, failures, jitter),
+            )
+        case Gone(reason):
+            return Intake(feed=feed.id, seeded=feed.seeded, failures=feed.failures + 1, stopped=reason, note=reason)
+        case _:
+            assert_never(answer)
+
+
+def going_on(intake: Intake) -> list[Post]:
+    """The wished posts with which an author goes on, where what they go on with does not come along. Pure."""
+    wished = {wish.uri for wish in intake.wishes if any(_is_threaded(one) for one in wish.by.values())}
+    posts = [event.post for event in intake.events if isinstance(event, Published)]
+    there = {name for post in posts for name in (post.uri, *post.aliases)}
+    return [
+        post
+        for post in posts
+        if post.uri in wished
+        and post.reply_to
+        and post.reply_to_author == post.author.uri
+        and post.reply_to not in there
+    ]
+
+
+def _is_threaded(one: Subscriber) -> bool:
+    return one.manner.mode is Mode.THREADS
+
+
+def _phase(feed: Feed) -> float:
+    return phase(f"{feed.source} {feed.address}")
+
+
+@dataclass(kw_only=True)
+class Ingest:
+    """Reads the sources until cancelled. Does not know who delivers: ``claimed`` takes what was claimed on the way."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    tenure: Tenure
+    claimed: Callable[[Taken], None] = lambda _: None
+    claim: Callable[[], Claim | None] = lambda: None
+    concurrency: int = 64
+    allowance: Allowance = ANY
+    looks: tuple[timedelta, ...] = ()
+    """How long after a thread grew it is looked at again (:attr:`Intake.looks`)."""
+    above: Callable[[Post], Awaitable[Sequence[Event]]] = _nothing
+    """What the thread was until then with which a post goes on; nothing where it is known, or nobody tells."""
+    is_request: Is = nothing
+    """Which posts speak to a bot: they are no news."""
+    long: timedelta = timedelta(seconds=2)
+    """After which a poll is no longer counted among those that hold a hand: it hangs, or waits for its turn."""
+    idle: timedelta = timedelta(seconds=1)
+    """How long to sleep at most before looking for due feeds: another process may have added some."""
+
+    def __post_init__(self) -> None:
+        self._subscribed = Subscribed(store=self.store, tenure=self.tenure, changed=self._changed)
+        self.ready = asyncio.Event()
+        """All subscriptions are known, and feeds are polled."""
+        self._polling: dict[asyncio.Task[None], Feed] = {}
+        self._begun: dict[asyncio.Task[None], float] = {}
+        """When each of them began, by the loop's clock."""
+        self._woken = asyncio.Event()
+        self._unstored: Counter[FeedId | None] = Counter()
+        """How often in a row a feed's answer could not be written."""
+        # isinstance() of a protocol costs more than the rest of a look at it
+        self._threaded = {name for name, source in self.sources.items() if isinstance(source, ThreadedSource)}
+        self._intakes = Gather[Intake](self._write)
+        self._live = Live(
+            store=self.store,
+            sources=self.sources,
+            tenure=self.tenure,
+            take_in=self._take,
+            subscribed=self._subscribed.index,
+            woken=self._woken.set,
+        )
+
+    @property
+    def subscriptions(self) -> int:
+        """How many are known and want something."""
+        return len(self._subscribed.index)
+
+    async def run(self) -> None:
+        # Before the first poll: what came while nobody is known to want it would be read and sent to nobody.
+        await self.tenure.persist(self.refresh)
+        self.ready.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._subscribed.run(), name="subscriptions of others")
+            tasks.create_task(self._poll_when_due(), name="polls")
+            tasks.create_task(self._hold_leases(), name="leases")
+            tasks.create_task(self._live.run(), name="live")
+            for source in self.sources.values():
+                if isinstance(source, RecheckingSource):
+                    tasks.create_task(self._sweep(source), name=f"sweep {source.name}")
+
+    async def stop(self) -> None:
+        """Give up the polls that are under way (their feeds are read again) and let the writes end."""
+        await end(*self._polling)
+        await self._intakes.stop()
+
+    async def refresh(self) -> None:
+        """Know the subscriptions as they are now; call it when they changed. Many calls at a time are one reading."""
+        await self._subscribed.refresh()
+
+    def _changed(self, feeds: Set[FeedId], tags: Set[Tag]) -> None:
+        self._woken.set()
+        self._live.look(feeds, tags)
+
+    # --- polling ---
+
+    async def _poll_when_due(self) -> None:
+        while True:
+            feeds = await self.tenure.persist(self._claim_feeds)
+            if any(feed.id not in self._subscribed.index.by_feed for feed in feeds):  # somebody has just subscribed
+                await self.tenure.persist(self.refresh)
+            for feed in feeds:
+                poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
+                self._polling[poll] = feed
+                self._begun[poll] = asyncio.get_running_loop().time()
+                poll.add_done_callback(self._polled)
+            await self._rest()
+
+    def _polled(self, poll: asyncio.Task[None]) -> None:
+        del self._polling[poll], self._begun[poll]
+        if len(self._quick()) <= self.concurrency * 3 // 4:  # while most hands are busy, claim for several at once
+            self._woken.set()
+        if not poll.cancelled() and (error := poll.exception()) is not None:
+            log.error("a poll ended in a bug; its feed is read again", feed=poll.get_name(), exc_info=error)
+
+    async def _claim_feeds(self) -> Sequence[Feed]:
+        names, limit = self._hands()
+        return await self.store.claim_feeds(names, self.tenure.leased(), limit) if limit > 0 and names else ()
+
+    def _hands(self) -> tuple[tuple[str, ...], int]:
+        """Whose feeds may be claimed now, and how many. A quarter of the hands is never one source's: it may hang.
+
+        A poll that takes long holds no hand any more: what hangs keeps nobody from being asked.
+        """
+        quick = self._quick()
+        free = min(self.concurrency - len(quick), self.concurrency * HANGING - len(self._polling))
+        if len(self.sources) == 1:
+            return tuple(self.sources), free
+        share = max(self.concurrency * 3 // 4, 1)
+        held = Counter(feed.source for feed in quick)
+        rooms = {name: share - held[name] for name in self.sources if share - held[name] > share // 4}
+        return tuple(rooms), min([free, *rooms.values()])
+
+    def _quick(self) -> list[Feed]:
+        """The feeds whose polls have not taken long so far."""
+        late = asyncio.get_running_loop().time() - self.long.total_seconds()
+        return [feed for poll, feed in self._polling.items() if self._begun[poll] > late]
+
+    async def _rest(self) -> None:
+        """Sleep until a feed is due, a poll ends, or somebody wakes us."""
+        self._woken.clear()
+        wait = self.idle
+        names, free = self._hands()
+        if free > 0 and names:
+            due = await self.tenure.persist(lambda: self.store.get_next_poll(names))
+            if due is not None:
+                wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                await self._woken.wait()
+
+    async def _poll(self, feed: Feed) -> None:
+        source = self.sources[feed.source]
+        asked = thread_feeds.poll(source, feed, self.tenure.clock(), self.looks)
+        answer = await _answer(asked, f"{feed.source} {feed.address}")
+        self._tell(feed, answer)
+        try:
+            await self._digested(feed, source, answer)
+        except Exception as error:  # what a source put into its answer is nothing that can be matched
+            log.exception("an answer could not be taken in; the feed is read again", feed=feed.address)
+            await self._digested(feed, source, TryLater(f"a bug in the source: {type(error).__name__}: {error}"[:300]))
+        if not feed.seeded or isinstance(answer, Gone):
+            self._live.look({feed.id})  # from now on a stream may serve it, or no more
+
+    async def _digested(self, feed: Feed, source: Source, answer: Batch | TryLater | Gone) -> None:
+        now = self.tenure.clock()
+        await self._take(digest(feed, source, answer, self._subscribed.index, now, random.random()))  # noqa: S311 - jitter, no secret
+
+    def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
+        where = f"{feed.source} {feed.address}"
+        if isinstance(answer, Batch):
+            self.tenure.trouble.works(where)
+            if answer.note:
+                self.tenure.trouble.broke(f"{where} (in part)", answer.note)
+            else:
+                self.tenure.trouble.works(f"{where} (in part)")
+        elif isinstance(answer, Gone) or not answer.paced:
+            self.tenure.trouble.broke(where, answer.reason)
+
+    async def _hold_leases(self) -> None:
+        """A poll may wait long for its turn at a busy host; its feed stays ours meanwhile."""
+        while True:
+            await asyncio.sleep(self.tenure.lease.total_seconds() / 3)
+            if held := [feed.id for feed in self._polling.values()]:
+                with suppress(StoreError):  # the next write tells of it
+                    await self.store.save_feed_leases(held, self.tenure.leased())
+
+    # --- writing ---
+
+    async def _take(self, intake: Intake) -> None:
+        """Keep an intake. What goes on with a thread that nobody knows brings it along, or it would be another one."""
+        intake = sifted(intake, self.is_request)
+        if loose := going_on(intake)[:MOST_LOOSE]:
+            above = await asyncio.gather(*(self.above(post) for post in loose))
+            intake = replace(intake, events=(*chain.from_iterable(above), *intake.events))
+        await self._intakes.add(intake)
+
+    async def _write(self, intakes: Sequence[Intake]) -> None:
+        try:
+            await self.tenure.persist(lambda: self._take_in(intakes))
+        except Exception:
+            if len(intakes) == 1:
+                log.exception("an answer could not be stored; nothing of it is kept and the feed is read again")
+                await self._give_up(intakes[0])
+                return
+            for intake in intakes:  # one of them is poison: let the others through
+                await self._write([intake])
+            return
+        for intake in intakes if self._unstored else ():
+            del self._unstored[intake.feed]
+
+    def _looks_of(self, intake: Intake) -> tuple[timedelta, ...]:
+        """Who cannot be asked for threads is not asked whether they grew."""
+        post = next((event.post for event in intake.events if isinstance(event, Published)), None)
+        return self.looks if post is not None and post.source in self._threaded else ()
+
+    async def _give_up(self, intake: Intake) -> None:
+        self._unstored[intake.feed] += 1
+        instead = _unstorable(intake, self._unstored[intake.feed], self.tenure.clock())
+        await self.tenure.persist(lambda: self._take_in([instead]))
+
+    async def _take_in(self, intakes: Sequence[Intake]) -> None:
+        intakes = [replace(intake, allowance=self.allowance, looks=self._looks_of(intake)) for intake in intakes]
+        taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
+        self.claimed(taken)
+        for feed in taken.stale:
+            log.info("a feed was read by another process meanwhile; nothing of this poll is kept", feed=feed)
+
+    # --- re-checking ---
+
+    async def _sweep(self, source: RecheckingSource) -> None:
+        pause = min(max(source.sweep / 5, timedelta(milliseconds=200)), timedelta(minutes=1))
+        while True:
+            posts = await self.tenure.persist(lambda: self.store.claim_rechecks(source.name, self.tenure.leased(), 20))
+            if posts:
+                await self._recheck(source, posts)
+            else:
+                await asyncio.sleep(pause.total_seconds())
+
+    async def _recheck(self, source: RecheckingSource, posts: Sequence[Post]) -> None:
+        answer = await _answer(source.recheck(posts), f"{source.name} {posts[0].origin}")
+        now = self.tenure.clock()
+        events = answer.events if isinstance(answer, Batch) else ()
+        later = (answer.after if isinstance(answer, TryLater) else None) or timedelta(0)
+        rechecked = tuple(
+            (post.uri, due and max(due, now + later))
+            for post in posts
+            for due in [next_check(post.published, now, source.sweep)]
+        )
+        await self._intakes.add(Intake(feed=None, events=events, rechecked=rechecked))
+
+
+async def _answer(asked: Awaitable[Batch | TryLater | Gone], what: str) -> Batch | TryLater | Gone:
+    """A source's bug must not stop the others: it is told loudly and counts as no answer."""
+    try:
+        return await asked
+    except Exception as error:
+        log.exception("a source failed in a way that it should have answered with a value", what=what)
+        return TryLater(f"a bug in the source: {type(error).__name__}: {error}")
+
+
+def _unstorable(intake: Intake, failures: int, now: datetime) -> Intake:
+    """The same poll as if it had failed: nothing of it is kept, the cursor does not move.
+
+    It is tried again soon, because what failed may have been the moment, and rarer and rarer, because it may be the
+    answer.
+    """
+    return Intake(
+        feed=intake.feed,
+        seeded=None,
+        failures=failures,
+        note="its last answer could not be stored; the log says why",
+        next_poll=now + backoff(failures, 0.0, longest=timedelta(minutes=10)),
+        rechecked=tuple((uri, now + timedelta(hours=1)) for uri, _ in intake.rechecked),
+    )

@@ -1,0 +1,114 @@
+"""What the relay says to who mentions it. Whom it answers, and when, is decided in :mod:`relay.pipeline.mentions`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from relay.core.bot_words import Asking, Deed, Request
+from relay.core.consent import UNDO_FOR
+from relay.i18n import Words
+from relay.model import Post, PostUri, Thread
+from relay.pipeline.threads import Threads
+from relay.ports import Account, Asked, Effect, Gone, Mention, Refused, TryLater
+
+HELP = PostUri("help")
+"""About what those are answered, once each, who ask for a page of nothing."""
+
+
+class Reply(NamedTuple):
+    """What is to be said, and about what: the thread's root, or its like."""
+
+    text: str
+    about: PostUri
+
+
+@dataclass(kw_only=True)
+class Accounts:
+    """The relay's own accounts, as far as they said who they are, and the words by which they are asked."""
+
+    asking: Asking
+    known: dict[str, Account] = field(default_factory=dict)
+
+    def handles(self) -> Sequence[str]:
+        return [account.handle for account in self.known.values() if account.handle]
+
+    def is_request(self, post: Post) -> bool:
+        """Whether a post speaks to a bot, and so belongs to no thread."""
+        return self.asking.is_request(post, self.handles())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replies:
+    """Finds out what is to be answered. ``base`` is the public address of the pages."""
+
+    threads: Threads
+    accounts: Accounts
+    base: str
+    patience: timedelta = timedelta(seconds=20)
+    """How long a thread may take to be read when it is first tried; later tries may take three times as long."""
+
+    async def make(self, account: Account, asked: Asked, request: Request, say: Words) -> Reply | TryLater:
+        """What ``account`` is to answer; nobody but who asked is named."""
+        mention = asked.mention
+        if request.deed is not Deed.UNROLL:
+            return Reply(self._stopped(account, request.deed, asked.effect, say), PostUri(mention.uri))
+        if not mention.about:
+            how = say("Mention me with the word “{word}” below a thread, and I answer with one page of it.")
+            return Reply(how.format(word=self._example(request.language)), HELP)
+        return await self._unrolled(asked, say)
+
+    def _stopped(self, account: Account, deed: Deed, effect: Effect | None, say: Words) -> str:
+        if deed is Deed.STOP:
+            done = say(
+                "Done: everything of yours is hidden here, and its messages in chats are being deleted. In {hours}"
+                " hours it is erased for good. Until then “{undo}” makes it readable again; deleted messages do not"
+                " come back."
+            )
+            undo = f"{account.handle} {self.accounts.asking.undoing}"
+            return done.format(hours=UNDO_FOR // timedelta(hours=1), undo=undo)
+        if effect is Effect.NOTHING:
+            return say(
+                "There is no stop of yours to undo here. If you did not ask for it yourself, whoever runs this relay"
+                " decided it: please ask them."
+            )
+        return say(
+            "Done: what you write may be kept and relayed again, and what was not erased yet can be read again."
+            " Messages that were deleted in chats do not come back."
+        )
+
+    def _example(self, language: str) -> str:
+        known = self.accounts.asking.unroll
+        return next(iter(known.get(language.partition("-")[0], ())), "") or next(iter(known.values()))[0]
+
+    async def _unrolled(self, asked: Asked, say: Words) -> Reply | TryLater:
+        mention = asked.mention
+        try:
+            async with asyncio.timeout((self.patience * (3 if asked.tries else 1)).total_seconds()):
+                thread = await self._thread(mention)
+        except TimeoutError:
+            return TryLater("the thread could not be read in time")
+        if isinstance(thread, TryLater):
+            return thread
+        about = PostUri(mention.about)
+        if not isinstance(thread, Thread):
+            return Reply(say("I cannot read that thread: it is gone, or not for everybody."), about)
+        page = await self.threads.keep(thread, asker=mention.asker)
+        if page is None:
+            return Reply(say("Its author asks not to be collected, so I make no page of it."), thread.root)
+        posts = sum(isinstance(post, Post) for post in page.posts)
+        told = say.many("This post on a page of its own:", "These {n} posts as one text:", posts)
+        return Reply(f"{told} {self.base}/t/{page.slug}", page.root)
+
+    async def _thread(self, mention: Mention) -> Thread | Refused | TryLater | Gone:
+        thread = await self.threads.fetch(mention.about)
+        if isinstance(thread, Thread) and thread.parent and self._is_ours(thread):
+            return await self.threads.fetch(thread.parent)  # below an answer of ours: what that was about
+        return thread
+
+    def _is_ours(self, thread: Thread) -> bool:
+        ours = {account.uri for account in self.accounts.known.values()}
+        return any(isinstance(post, Post) and post.author.uri in ours for post in thread.posts)

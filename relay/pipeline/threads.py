@@ -1,0 +1,181 @@
+"""Looks at a thread at its source, and keeps what is found there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from relay.core.bot_words import Is, nothing, without
+from relay.core.unroll import unroll
+from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
+from relay.pipeline.worker import Tenure
+from relay.ports import (
+    ANY,
+    Allowance,
+    Batch,
+    Gone,
+    Intake,
+    Page,
+    RecheckingSource,
+    Refused,
+    Source,
+    Taken,
+    ThreadedSource,
+    TryLater,
+)
+from relay.store import Store
+
+AT_ONCE = 20
+"""Posts that a source is asked about at a time."""
+LATER = timedelta(minutes=10)
+"""How long a source is left alone that did not answer and did not say until when."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threads:
+    """Asks the sources for whole threads. ``written`` is told what became of what they brought."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    tenure: Tenure
+    patience: timedelta = timedelta(seconds=5)
+    """How long a post waits for the thread with which it goes on."""
+    looks: tuple[timedelta, ...] = ()
+    allowance: Allowance = ANY
+    written: Callable[[Taken], None] = lambda _: None
+    is_request: Is = nothing
+    """Which posts speak to a bot: they belong to no thread."""
+
+    async def fetch(self, ref: str) -> Thread | Refused | TryLater | Gone:
+        """The thread in which a web address stands, from the first source that knows it."""
+        return await fetch(ref, list(self.sources.values()), self.is_request)
+
+    async def look(self, page: Page) -> Page:
+        """The page after its source was asked again; the page as it was where the source does not answer."""
+        thread = await self._asked(page)
+        if not isinstance(thread, Thread):
+            return page
+        await self._add(thread, page.root, await self._missed(page, thread))
+        return await self.store.get_page(page.slug) or page
+
+    async def follow(self, page: Page) -> None:
+        """Look whether the thread grew, and settle when to look again. A source that does not answer is asked later.
+
+        Of a thread that is gone nothing more is asked here: the re-checks tell whether its posts were deleted.
+        """
+        thread = await self._asked(page)
+        if isinstance(thread, Thread):
+            await self._add(thread, page.root, await self._missed(page, thread))
+        elif isinstance(thread, TryLater):
+            await self.store.save_look(page.root, self.tenure.clock() + max(thread.after or LATER, LATER))
+        else:
+            await self.store.save_look(page.root, None)
+
+    async def above(self, post: Post) -> Sequence[Event]:
+        """The thread with which a post goes on, where it is not known yet and the source tells it in time."""
+        source = self.sources.get(post.source)
+        if not isinstance(source, ThreadedSource) or await self.store.get_page_of(post.reply_to):
+            return ()
+        try:
+            async with asyncio.timeout(self.patience.total_seconds()):
+                answer = await source.fetch_thread(post.uri)
+        except TimeoutError:
+            return ()
+        if isinstance(answer, Refused | TryLater | Gone):
+            return ()
+        thread = unroll(without(answer, self.is_request), post.uri)
+        return _events(thread) if thread else ()
+
+    async def _asked(self, page: Page) -> Thread | Refused | TryLater | Gone:
+        known = next((post for post in page.posts if isinstance(post, Post)), None)
+        source = self.sources.get(known.source) if known else None
+        if known is None or not isinstance(source, ThreadedSource):
+            return Refused("its source tells of no threads")
+        for name in (known.uri, *known.aliases):  # where its own server is no help, another that has a copy may be
+            answer = await source.fetch_thread(name)
+            if not isinstance(answer, Refused):
+                break
+        if isinstance(answer, Refused | TryLater | Gone):
+            return answer
+        answer = [*answer, *await self._beyond(source, page, answer)]
+        gone = [post for post in page.posts if isinstance(post, Removed)]
+        links: dict[str, str] = {post.uri: post.reply_to for post in page.posts if isinstance(post, Post)}
+        told = without(answer, self.is_request)
+        return unroll([*told, *gone], known.uri, links=links) or Gone("the thread is not there any more")
+
+    async def _beyond(self, source: ThreadedSource, page: Page, told: Sequence[Post]) -> Sequence[Post]:
+        """What stands behind a deleted post, across which no server leads: the last one known is asked for."""
+        last = next((post for post in reversed(page.posts) if isinstance(post, Post)), None)
+        if last is None or any(post.uri == last.uri for post in told):
+            return ()
+        answer = await source.fetch_thread(last.uri)
+        return () if isinstance(answer, Refused | TryLater | Gone) else answer
+
+    async def _missed(self, page: Page, thread: Thread) -> Sequence[Event]:
+        """What became of posts that stand on the page and are not told any more: not every one is deleted."""
+        told = {name for post in _posts(thread) for name in (post.uri, *post.aliases)}
+        missed = [post for post in page.posts if isinstance(post, Post) and post.uri not in told]
+        source = self.sources.get(missed[0].source) if missed else None
+        if not isinstance(source, RecheckingSource):
+            return ()
+        answer = await source.recheck(missed[:AT_ONCE])
+        return answer.events if isinstance(answer, Batch) else ()
+
+    async def keep(self, thread: Thread, asker: Author | None = None) -> Page | None:
+        """The page of a thread that a source has just told, which was asked for now; None where it may not be kept.
+
+        ``asker``: who asked, where their network vouches for it. Authors have their own pages, and for good.
+        """
+        posts = [post for post in thread.posts if isinstance(post, Post)]
+        own = bool(posts and asker and asker.uri == posts[0].author.uri)
+        if not posts or (posts[0].author.refuses and not own):
+            return None
+        await self._add(thread, posts[0].uri)
+        page = await self.store.get_page_of(posts[0].uri)
+        if page is None or not any(isinstance(post, Post) for post in page.posts):  # the author was taken out
+            return None
+        await self.store.save_visit(page.slug, self.tenure.clock(), asked=own)  # one that had run out is there again
+        return page
+
+    async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
+        """What a look brings may be news for those who follow the thread."""
+        intake = Intake(
+            feed=None, events=(*_events(thread), *more), looked=root, looks=self.looks, allowance=self.allowance
+        )
+        # claims nothing on the way: whoever waits for a thread may be cancelled, and what was claimed never be begun
+        self.written(await self.store.add_intakes([intake], self.tenure.leased()))
+
+
+def _events(thread: Thread) -> tuple[Event, ...]:
+    """Posts not known yet are published (and asked for by nobody); the others may have been edited."""
+    return tuple(event(post) for post in _posts(thread) for event in (Published, Edited))
+
+
+def _posts(thread: Thread) -> list[Post]:
+    posts = [post for post in thread.posts if not isinstance(post, Removed)]
+    return posts + [post for chain in thread.asides for post in chain]
+
+
+async def fetch(ref: str, sources: Sequence[Source], is_request: Is = nothing) -> Thread | Refused | TryLater | Gone:
+    """The thread in which a web address stands, from the first source that knows it; without requests to a bot."""
+    reasons: list[str] = []
+    for source in sources:
+        if not isinstance(source, ThreadedSource):
+            continue
+        answer = await source.fetch_thread(ref)
+        if isinstance(answer, Refused):
+            reasons.append(f"{source.name}: {answer.reason}")
+            continue
+        if isinstance(answer, TryLater | Gone):
+            return answer
+        if answer and (thread := _unrolled(answer, is_request)) is not None:
+            return thread
+    return Refused("; ".join(reasons) or "no source that can fetch threads is configured")
+
+
+def _unrolled(told: Sequence[Post], is_request: Is) -> Thread | None:
+    """The thread around the first post; where that is a request, around what it answers."""
+    asked = told[0]
+    return unroll(without(told, is_request), asked.reply_to if is_request(asked) else asked.uri)
