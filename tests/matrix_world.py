@@ -10,9 +10,7 @@ from typing import Any, cast
 
 from adapters.matrix.api import Api
 from adapters.matrix.calls import Calls
-from adapters.matrix.joining import Manners
-from adapters.matrix.listening import Listening, Timing
-from adapters.matrix.receiving import Pauses
+from adapters.matrix.listening import Listening, Manners, Pauses, Timing
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings
 from adapters.matrix.shapes import Event

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.model import Post, PostUri
-from relay.sources.bluesky.hydrate import Hydrator
 from relay.sources.bluesky.records import Draft, read_record
+from relay.sources.bluesky.source import Hydrator
 from relay.sources.bluesky.xrpc import Api
 from relay.text import plain
 from tests.servers.bluesky.jetstream import cid, did

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.chat.help import help_text, usage
+from relay.chat.showing import help_text, usage
 from relay.core.commands import (
     TABLE,
     Kind,

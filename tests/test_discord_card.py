@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.discord.card import edit_of, message, original, original_in, title
+from adapters.discord.card import edit_of, message, original, original_in, skeleton, title, username
 from adapters.discord.limits import address
 from adapters.discord.look import Style
-from adapters.discord.names import skeleton, username
 from relay.i18n import Words
 from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.testing import NOON, author, in_thread, post, rich_post, text

@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from adapters.discord.answers import bodies, choices, said
 from adapters.discord.asking import links_in, question_in
+from adapters.discord.interactions import bodies, choices, said
 from adapters.discord.look import Look
 from adapters.discord.tree import MENU, OWN, same, tree
 from relay.core.commands import TABLE, Kind

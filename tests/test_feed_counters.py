@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from relay.sources.feed_news import compare
+from relay.sources.feed_changes import compare
 from relay.sources.feed_posts import Item
 from tests.feed_samples import items, rss
 from tests.test_rss_cursor import told

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.sources.feed_encoding import document_of, to_utf8
-from relay.sources.rss.replies import is_page
+from relay.sources.rss.reading import is_page
 from tests.feed_samples import posts, rss
 
 SPANISH = "Qué año: “el puente” — 20 €"

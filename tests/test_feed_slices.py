@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.sources.feed_parse import Document
-from relay.sources.feed_read import read
-from relay.sources.feed_slices import Slices, cut
+from relay.sources.feed_read import Slices, cut, read
 from tests.feed_samples import FEEDS, atom, rss
 
 RDF = (

@@ -19,8 +19,7 @@ from pydantic import ValidationError
 from yarl import URL
 
 from relay.http import HttpSettings, Unreachable
-from relay.http.client import _plain_headers
-from relay.http.codings import PackedError, unpack
+from relay.http.client import PackedError, _plain_headers, unpack
 from tests.fetching import Names, answer, client, reason
 from tests.servers.feeds import Document, FeedServer
 

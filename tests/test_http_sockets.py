@@ -138,7 +138,7 @@ ALLOWED = {
     ("relay/store/__init__.py", "connect"): "the operator's database",
     ("relay/store/engine.py", "create_engine"): "the operator's database",
     ("relay/store/pool.py", "self._engine.connect"): "the operator's database",
-    ("relay/store/notices.py", "AsyncConnection.connect"): "the operator's database",
+    ("relay/store/engine.py", "AsyncConnection.connect"): "the operator's database",
     ("adapters/discord/api.py", "aiohttp.ClientSession"): _PLATFORM,
     ("adapters/discord/gateway.py", "client.start"): "discord.py's gateway, where Discord itself says that it is",
     ("adapters/matrix/api.py", "aiohttp.ClientSession"): _PLATFORM,

@@ -25,7 +25,7 @@ from relay.ports import Batch
 from relay.sources.bluesky.firehose import Firehose, Written
 from relay.sources.bluesky.records import read_record
 from relay.sources.mastodon.listening import Wanted
-from relay.sources.mastodon.tongues import MASTODON
+from relay.sources.mastodon.live import MASTODON
 from relay.sources.off_loop import off_loop
 from relay.sources.rss import RssSettings, RssSource
 from relay.testing import post

@@ -13,9 +13,9 @@ from relay.ports import Gone, Refused, TryLater
 from relay.sources.limits import THREAD
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.address import Led, Profile, Status, read_handle, read_link
-from relay.sources.mastodon.conversation import After, Around, Asked, is_cut, next_question
 from relay.sources.mastodon.shapes import Account
 from relay.sources.mastodon.shapes import Status as Entity
+from relay.sources.mastodon.thread import After, Around, Asked, is_cut, next_question
 from relay.text import plain
 from tests import hostile_documents as documents
 from tests.servers.fediverse import Fediverse, Json, asking, run

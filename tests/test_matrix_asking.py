@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.matrix.answers import LANGUAGES, as_typed, language_of, parted, said, shown
 from adapters.matrix.asking import Asked, Line, asked_in, line_in, room_named, root_of
-from relay.chat.help import help_text
+from relay.chat.showing import help_text
 from relay.core.commands import TABLE
 from relay.i18n import words
 from relay.ports import Answer, Choice, Refused

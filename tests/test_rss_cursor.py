@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
-from relay.sources.feed_news import News, compare
+from relay.sources.feed_changes import News, compare
 from relay.sources.feed_posts import Item
 from relay.sources.rss.cursor import BACK_AFTER, Cursor, Moving, seconds
 from relay.testing import NOON, post

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
+from relay.sources.feed_changes import News, compare
 from relay.sources.feed_identity import Mark
-from relay.sources.feed_news import News, compare
 from relay.sources.feed_posts import Item
 from relay.testing import NOON, post
 from tests.feed_reading import Reader

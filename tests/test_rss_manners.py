@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.sources.feed_parse import Document
-from relay.sources.rss.hints import Hints, hints
 from relay.sources.rss.manners import DAY, FEEDS, SLOWEST, after_skips, asked, habit, is_stale, patience, pause
+from relay.sources.rss.reading import Hints, hints
 
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
 """A Saturday."""

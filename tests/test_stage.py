@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from relay.demo.stage import Draft, Item, Person, Picture, Stage
 from relay.demo.stage.entities import Status, hashtags, html, snowflake
-from relay.demo.stage.paging import cut_page
+from relay.demo.stage.server import cut_page
 from tests.thorough import examples
 
 JOINED = datetime(2024, 2, 29, tzinfo=UTC)

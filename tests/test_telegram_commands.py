@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from adapters.telegram.address import Place
-from adapters.telegram.answers import DATA, Carried, pages, toast
 from adapters.telegram.asking import (
     Asked,
     asked_in,
@@ -19,6 +18,7 @@ from adapters.telegram.asking import (
     place_named,
     place_of,
 )
+from adapters.telegram.talking import DATA, Carried, pages, toast
 from relay.i18n import words
 from relay.ports import Answer, Choice, Refused
 from relay.testing import text

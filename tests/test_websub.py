@@ -17,8 +17,17 @@ from hypothesis import strategies as st
 from relay.pipeline.streams import Watch
 from relay.plugins import Hooks
 from relay.ports import Streamed, StreamingSource
-from relay.sources.rss.push import AGAIN, BETWEEN, RENEW, VERIFIED_WITHIN
-from relay.sources.rss.websub import challenge, is_denied, is_for_neighbours, is_signed, lease
+from relay.sources.rss.push import (
+    AGAIN,
+    BETWEEN,
+    RENEW,
+    VERIFIED_WITHIN,
+    challenge,
+    is_denied,
+    is_for_neighbours,
+    is_signed,
+    lease,
+)
 from relay.store import open_store
 from relay.web import Web
 from relay.web.site import Site

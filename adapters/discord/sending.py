@@ -4,36 +4,204 @@ from __future__ import annotations
 
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 from adapters.discord.api import Api, Reply, Result
-from adapters.discord.card import message, title
+from adapters.discord.card import message, original, original_in, title
 from adapters.discord.channels import ANNOUNCEMENT, CLOSED, Channel, Channels
-from adapters.discord.crossposts import Crossposts
-from adapters.discord.history import History
 from adapters.discord.look import Style
 from adapters.discord.manner import Manner
-from adapters.discord.me import Me
+from adapters.discord.markdown import target_of
+from adapters.discord.me import Identity, Me
 from adapters.discord.outcomes import (
+    ARCHIVED,
+    CROSSPOSTED,
     NO_ACCESS,
     NO_PERMISSION,
+    THREAD_EXISTS,
     TOO_MANY_WEBHOOKS,
     UNKNOWN_CHANNEL,
     UNKNOWN_MESSAGE,
     WEBHOOK_GONE,
     Failures,
+    is_closed,
     refuses_body,
 )
-from adapters.discord.posted import Posted
+from adapters.discord.pieces import LONGEST
+from adapters.discord.posted import Posted, first_of
 from adapters.discord.settings import DiscordOptions
-from adapters.discord.threads import Threads
 from adapters.discord.webhooks import Webhook, Webhooks
-from relay.log import get_logger
+from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery, Destination
 from relay.ports import Gone, Outcome, Sent
+
+# --- whether a message that may have been sent was: a look at what already stands in the channel ---
+
+LOOKED_AT = "50"
+POSTS_LOOKED_AT = 5
+
+
+class History:
+    """Finds a message of ours by the address behind its Original button."""
+
+    def __init__(self, api: Api, me: Me, webhooks: Webhooks) -> None:
+        self._api, self._me, self._webhooks = api, me, webhooks
+
+    async def find(self, delivery: Delivery, card: Card, channel: Channel, thread: str) -> Posted | Result | None:
+        """The message that an earlier try became; None: there is none, or we may not look."""
+        me = await self._me.get()
+        if not isinstance(me, Identity):
+            return me
+        if channel.is_forum and not thread:
+            return await self._among_posts(card, channel, me)
+        found = await self._among_messages(delivery, card, thread or channel.id, channel.holder, me)
+        if found is None and thread and not channel.is_forum:
+            found = await self._among_messages(delivery, card, channel.id, channel.holder, me)
+        return found
+
+    async def _among_messages(
+        self, delivery: Delivery, card: Card, place: str, holder: str, me: Identity
+    ) -> Posted | Result | None:
+        reply = await self._api.request("GET", f"/channels/{place}/messages", query={"limit": LOOKED_AT})
+        if not isinstance(reply, Reply) or not reply.ok:
+            return None if is_closed(reply) else reply
+        other = {one.message for text in delivery.under if (one := first_of((text,)))}
+        return self._ours(reply.body, card, holder, me, other)
+
+    async def _among_posts(self, card: Card, channel: Channel, me: Identity) -> Posted | Result | None:
+        """A post of a forum is a thread; those of the same name are looked at first."""
+        reply = await self._api.request("GET", f"/guilds/{channel.guild}/threads/active")
+        if not isinstance(reply, Reply) or not reply.ok:
+            return None if is_closed(reply) else reply
+        name = title(card)
+        posts = [
+            one
+            for one in reply.body["threads"]
+            if one.get("parent_id") == channel.id and (one.get("owner_id") == me.user or one.get("name") == name)
+        ]
+        posts.sort(key=lambda one: (one.get("name") == name, int(one["id"])), reverse=True)
+        for one in posts[:POSTS_LOOKED_AT]:
+            first = await self._api.request("GET", f"/channels/{one['id']}/messages/{one['id']}")
+            if not isinstance(first, Reply) or not (first.ok or first.status in {403, 404}):
+                return first
+            if first.ok and (found := self._ours([first.body], card, channel.id, me, ())):
+                return found
+        return None
+
+    def _ours(
+        self, messages: Iterable[Mapping[str, Any]], card: Card, holder: str, me: Identity, other: Collection[str]
+    ) -> Posted | None:
+        for one in messages:
+            if one["id"] in other or not self._is_ours(one, holder, me):
+                continue
+            if original_in(one) in {original(card), target_of(card.post.url, LONGEST)} - {""}:
+                return Posted.of(one)
+        return None
+
+    def _is_ours(self, message: Mapping[str, Any], holder: str, me: Identity) -> bool:
+        webhook = str(message.get("webhook_id") or "")
+        if webhook:
+            return message.get("application_id") == me.application or self._webhooks.known(holder, webhook)
+        return bool((message.get("author") or {}).get("id") == me.user)
+
+
+# --- where a thread goes on: in the Discord thread of its first message ---
+
+MANY = 2_000
+
+
+class Threads:
+    """Opens each thread once; remembers where it may not, so that nobody is asked in vain at each post."""
+
+    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._clock = api, clock
+        self._open: dict[str, None] = {}
+        self._barred: dict[str, float] = {}
+
+    async def under(self, channel: Channel, delivery: Delivery, card: Card) -> str | Result:
+        """The thread to post in; empty: in the channel itself."""
+        first = first_of(delivery.under)
+        if first is None or channel.is_thread:
+            return ""
+        thread = first.message if first.channel == channel.id else first.channel
+        if self._is_barred(thread):
+            return ""
+        if first.channel != channel.id or thread in self._open:
+            return thread
+        if self._is_barred(channel.id):
+            return ""
+        reply = await self._api.request("POST", f"{first.path}/threads", {"name": title(card)})
+        return self._opened(channel, first.message, reply)
+
+    def failed(self, thread: str, result: Result) -> bool:
+        """Whether a message that a thread did not take belongs into the channel itself."""
+        if not isinstance(result, Reply) or not (is_closed(result) or result.code == ARCHIVED):
+            return False
+        self._open.pop(thread, None)
+        self._bar(thread)
+        return True
+
+    def _opened(self, channel: Channel, message: str, reply: Result) -> str | Result:
+        if isinstance(reply, Reply) and (reply.ok or reply.code == THREAD_EXISTS):
+            while len(self._open) >= MANY:
+                del self._open[next(iter(self._open))]
+            self._open[message] = None
+            return message  # the thread of a message has the message's own number
+        if isinstance(reply, Reply) and reply.status == 403 and is_closed(reply):
+            log.warning("threads go on in the channel itself", channel=channel.id, reason=reply.message)
+            self._bar(channel.id)
+            return ""
+        if isinstance(reply, Reply) and (reply.status == 400 or reply.code == UNKNOWN_MESSAGE):
+            return ""  # too many threads, a channel that has none, the message is gone
+        return reply
+
+    def _is_barred(self, place: str) -> bool:
+        return self._barred.get(place, 0.0) > self._clock()
+
+    def _bar(self, place: str) -> None:
+        now = self._clock()
+        self._barred = {one: until for one, until in self._barred.items() if until > now}
+        self._barred[place] = now + BARRED_FOR
+
+
+# --- crossposts ---
+
+# Publishing a post of an announcement channel to those who follow it: a bonus, never a reason to send again.
+
+MOST = 10
+WITHIN = 3600.0
+
+
+class Crossposts:
+    """Ten an hour in each channel, as far as this process knows: Discord allows no more, and does not say so before."""
+
+    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._clock = api, clock
+        self._done: dict[str, deque[float]] = {}
+        self._trouble = Trouble(log)
+
+    async def publish(self, posted: Posted) -> None:
+        """Try once; what does not work is told, and is over."""
+        what, now = f"publishing in channel {posted.channel}", self._clock()
+        done = self._done.setdefault(posted.channel, deque())
+        while done and now - done[0] >= WITHIN:
+            done.popleft()
+        if len(done) >= MOST:
+            self._trouble.broke(what, f"only {MOST} posts an hour can be published: the others are not")
+            return
+        done.append(now)
+        reply = await self._api.request("POST", f"{posted.path}/crosspost")
+        if isinstance(reply, Reply) and (reply.ok or reply.code == CROSSPOSTED):
+            self._trouble.works(what)
+        else:
+            self._trouble.broke(what, reply.message if isinstance(reply, Reply) else reply.reason)
+
+
+# --- sending ---
 
 log = get_logger(__name__)
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.matrix.api import Api, Failed, Json
 from adapters.matrix.calls import Calls
 from adapters.matrix.card import message, pictures
-from adapters.matrix.content import Uploaded, edited, in_thread, picture_content, text_content
-from adapters.matrix.history import found
+from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
 from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
 from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, says
@@ -27,6 +26,23 @@ from relay.i18n import Words
 from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Sent, TryLater
+
+# --- which parts of a delivery stand in a room already, by the mark that each of our messages bears ---
+
+
+def found(events: Iterable[Json], user: str, delivery: str) -> dict[int, str]:
+    """The event of each part, by its number. What others wrote, or what was taken back, bears no mark of ours."""
+    parts: dict[int, str] = {}
+    for event in events:
+        content = event.get("content")
+        mark = content.get(DELIVERY) if isinstance(content, dict) and event.get("sender") == user else None
+        name, _, number = mark.rpartition("-") if isinstance(mark, str) else ("", "", "")
+        if name == delivery and number.isascii() and number.isdigit() and len(number) < 4:
+            parts[int(number)] = str(event.get("event_id", ""))
+    return {number: event for number, event in parts.items() if event}
+
+
+# --- sending ---
 
 log = get_logger(__name__)
 

@@ -6,14 +6,15 @@ SQLite has one that writes, PostgreSQL a few; both have others for what only rea
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Concatenate, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -23,9 +24,112 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from relay import private_files
 from relay.log import get_logger
 from relay.ports import StoreError, StoreLostError
-from relay.store.notices import Notices
-from relay.store.place import Place
 from relay.store.pool import LOCK_WAIT, Losses, Pool, close
+from relay.store.versions import CHANNEL
+
+# --- PostgreSQL's word that another process changed subscriptions: LISTEN, on a connection of its own ---
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+
+class Notices:
+    """Waits. Where nobody can tell (SQLite, a lost connection, a pooler in between), it waits for the time alone."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    async def wait(self, within: timedelta) -> None:
+        """Return when something changed since the last call returned, or when the time is over."""
+        seconds = within.total_seconds()
+        if self._engine.dialect.name != "postgresql":
+            await asyncio.sleep(seconds)
+            return
+        import psycopg
+
+        until = asyncio.get_running_loop().time() + seconds
+        try:
+            if self._connection is None:
+                self._connection = await asyncio.wait_for(self._connect(), seconds)
+                return  # what changed before anybody listened
+            async with aclosing(self._connection.notifies(timeout=seconds, stop_after=1)) as told:
+                async for _ in told:
+                    pass
+        except (psycopg.Error, TimeoutError, OSError):
+            await self.close()
+            await asyncio.sleep(until - asyncio.get_running_loop().time())
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _connect(self) -> AsyncConnection:
+        from psycopg import AsyncConnection
+
+        url = self._engine.url.set(drivername="postgresql+psycopg")
+        _, options = self._engine.dialect.create_connect_args(url)
+        connection = await AsyncConnection.connect(**options, autocommit=True)
+        try:
+            await connection.execute(f"LISTEN {CHANNEL}")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def close(self) -> None:
+        """Let go of the connection; the next wait opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # it is gone already, whatever it says
+                await connection.close()
+
+
+# --- whether the file that is open is still the one that its path names ---
+
+# A program may go on writing into a file that was deleted; all of it is lost when the program ends, and nothing says
+# so.
+
+_ENDINGS = ("", "-wal")
+
+
+class Place:
+    """A SQLite file and its write-ahead log. Where the system does not tell, nothing is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.log_size = 0
+        """Bytes of the write-ahead log when it was last looked at."""
+        self._names = [(ending, f"{self.path}{ending}") for ending in _ENDINGS]  # looked for before each transaction
+        self._files: dict[str, tuple[int, int] | None] = {}
+
+    def lost(self) -> str:
+        """What happened to the files since they were first seen, and what to do; empty: they are there."""
+        for ending, name in self._names:
+            try:
+                status = os.stat(name)  # noqa: PTH116 - making a path of it costs more than the look
+                now = status.st_dev, status.st_ino
+            except (FileNotFoundError, NotADirectoryError):
+                now = None
+            except OSError:
+                continue
+            if self._files.setdefault(ending, now) is None:
+                self._files[ending] = now
+            elif self._files[ending] != now:
+                return self._told(ending, deleted=now is None)
+            elif ending:
+                self.log_size = status.st_size
+        return ""
+
+    def _told(self, ending: str, *, deleted: bool) -> str:
+        what = "was deleted or moved away" if deleted else "was replaced by another file"
+        return (
+            f"The database {self.path}{ending} {what} while the relay was using it. The relay stops, because what it"
+            " writes would be lost. Put the file back, or restore a backup, before you start it again; without it the"
+            " relay begins anew."
+        )
+
+
+# --- engine ---
 
 log = get_logger(__name__)
 

@@ -7,8 +7,8 @@ done, and seen, or has not begun.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -18,14 +18,115 @@ from relay.core.hashtag import fold
 from relay.model import Action, Destination, Why
 from relay.options import Mode
 from relay.ports import Allowance, Intake, State, Subscriber
-from relay.store.announcements import Announcements
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
 from relay.store.known import Entry, Known, add_neighbours
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
-from relay.store.shown import Places
 from relay.store.tables import deliveries, destinations, micros, subscriptions, tagged
 from relay.store.twins import Kin
+
+# --- shown ---
+
+# Which posts were asked for at which destinations, and which of them, or of their kin, a reader finds there.
+
+_STANDING = {State.DUE, State.SENDING, State.SENT}
+"""The states of a send that a reader finds, or soon will."""
+
+
+class Places:
+    """Which posts were asked for where, and which of them, or of their kin, a reader finds there."""
+
+    def __init__(
+        self,
+        there: Mapping[int, Sequence[Record]],
+        members: Collection[tuple[int, str]],
+        known: Known,
+        kin: Kin,
+    ) -> None:
+        self.there = there
+        self._known = known
+        self._kin = kin
+        rows = [row for rows in there.values() for row in rows]
+        taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
+        self.asked = {(row.post, row.destination) for row in rows} | set(members)
+        shown = {(row.post, row.destination) for row in rows if row.action == Action.SEND and row.state in _STANDING}
+        self._shown = shown - taken_back
+        self._folded = set(members)
+        self._expected: set[tuple[int, str]] = set()
+
+    def expect(self, intakes: Iterable[Intake]) -> None:
+        """What will be brought by this batch counts before its turn comes."""
+        for intake in intakes if self._kin.originals else ():
+            for wish in intake.wishes:
+                entry = self._known.find(wish.uri)
+                if entry and not entry.deleted:
+                    self._expected |= {(entry.id, name) for name in wish.by}
+
+    def is_related(self, entry: Entry) -> bool:
+        """Whether there are copies of it, or originals, or what reads alike."""
+        return any(entry.uri in uris for uris in (self._kin.originals, self._kin.copies, self._kin.alike))
+
+    def show(self, entry: Entry, name: str) -> None:
+        """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
+        self._shown.add((entry.id, name))
+
+    def take_back(self, entry: Entry, name: str) -> None:
+        self._shown.discard((entry.id, name))
+        self._folded.discard((entry.id, name))
+
+    def has_original(self, entry: Entry, name: str) -> bool:
+        """Whether what this is a copy of was brought there, or is about to be."""
+        uris = self._kin.originals.get(entry.uri)
+        if not uris:
+            return False
+        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._known.of(uris))
+
+    def has_alike(self, entry: Entry, name: str) -> bool:
+        """Whether a reader finds the same there already."""
+        uris = self._kin.alike.get(entry.uri, ())
+        return any((one.id, name) in self._shown and not one.deleted for one in self._known.of(uris))
+
+    def copies(self, entry: Entry, name: str) -> list[Entry]:
+        """The copies of it that were brought there before."""
+        uris = self._kin.copies.get(entry.uri)
+        if not uris:
+            return []
+        brought = self._shown | self._folded
+        return [one for one in self._known.of(uris) if (one.id, name) in brought]
+
+
+# --- announcements ---
+
+# Where messages cannot be changed, a change is told by a message of its own: seldom enough to be no flood. Pure.
+
+ONCE_IN = timedelta(days=1)
+"""So long nothing is told of further edits of a post."""
+
+
+class Announcements:
+    """Decides, within one intake's transaction, which edits and deletions are to be told."""
+
+    def __init__(self, allowance: Allowance, folding: Folding, now: datetime) -> None:
+        self._allowance, self._folding, self._now = allowance, folding, now
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether the messages at a destination stay as they were sent."""
+        return Destination.parse(name).adapter in self._allowance.unedited
+
+    def allows(self, send: Record, action: Action, there: Iterable[Record]) -> bool:
+        """Whether an edit or a deletion of what was sent is to be ordered; ``there``: all deliveries of the post."""
+        adapter = Destination.parse(send.destination).adapter
+        if adapter not in (self._allowance.unedited if action is Action.EDIT else self._allowance.undeleted):
+            return True
+        return not self._told(send.destination, there, action) and self._folding.spends(send.destination)
+
+    def _told(self, name: str, there: Iterable[Record], action: Action) -> bool:
+        before = self._now - ONCE_IN
+        edits = (row for row in there if row.action == Action.EDIT and row.destination == name)
+        return action is Action.EDIT and any(row.created > before for row in edits)
+
+
+# --- wishes ---
 
 _PLACES = Query(select(deliveries.c.destination).distinct().where(among(deliveries.c.post, "ids")))
 _LOCK = Query(  # by names alone: one condition or the other would be looked for at all destinations

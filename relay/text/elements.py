@@ -7,15 +7,223 @@ from collections.abc import Callable, Sequence
 
 from selectolax.lexbor import LexborNode
 
+from relay.model import Media, MediaKind
 from relay.rich import Form, Mark, Role
+from relay.text import pictures
 from relay.text.addresses import safe_url
 from relay.text.characters import ELLIPSIS, clean
-from relay.text.embedded import EMBEDDED
-from relay.text.formulas import FORMULAS
-from relay.text.nodes import above, first, words_of
+from relay.text.nodes import SEEN, above, children, first, has_link, words_of
 from relay.text.page import DEEPEST, Look
 from relay.text.pictures import Given
+from relay.text.players import page_of
 from relay.text.reader import Enter, Reader
+
+# --- formulas, raised and lowered text as they are written in a line: 10⁶ and H₂O, never 106 ---
+
+_UP = dict(
+    zip(
+        "0123456789+-−=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVW",
+        "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂ",
+        strict=True,
+    )
+)
+_DOWN = dict(zip("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_SIGNS = {"tm": "™", "sm": "℠", "r": "®", "c": "©"}
+_ORDINALS = frozenset(
+    (
+        *("st", "nd", "rd", "th", "er", "ers", "re", "ère", "ere", "e", "es", "ème", "eme", "me", "nde", "de", "ste"),
+        *("ro", "ra", "do", "da", "to", "ta", "mo", "ma", "vo", "va", "no", "na", "te"),
+    )
+)
+_TITLES = frozenset(("lle", "lles", "mme", "me", "gr", "ra", "dr", "dra", "te", "ts", "nt", "bre", "al", "der"))
+"""What ends an abbreviated word: M^lle, S^te, n^os."""
+_PLAIN = frozenset("*†‡§¶®™℠©ºª°′″")
+_LONGEST = 24
+
+
+def raised(text: str, before: str) -> str:
+    """A superscript behind the character ``before``."""
+    if not text or all(char in _PLAIN for char in text):
+        return text
+    if text in ("TM", "SM", "R", "C", "tm") and before.isalpha():
+        return _SIGNS[text.lower()]
+    if (before.isdigit() or before.isupper()) and text.lower() in _ORDINALS:
+        return text
+    if before.isalpha() and text in _TITLES:
+        return text
+    if text in ("o", "a", "os", "as") and before.isalnum():
+        return text.replace("o", "º").replace("a", "ª")
+    return _moved(text, _UP, "^", before)
+
+
+def lowered(text: str, before: str) -> str:
+    """A subscript behind the character ``before``."""
+    return _moved(text, _DOWN, "_", before) if text else ""
+
+
+def _moved(text: str, letters: dict[str, str], sign: str, before: str) -> str:
+    if all(char in letters for char in text):
+        return "".join(letters[char] for char in text)
+    if not before or before.isspace() or len(text) > _LONGEST:
+        return text if not before or before.isspace() else f" {text}"
+    if text.startswith(("(", "[")) and text.endswith((")", "]")):
+        return text if text.startswith("[") else sign + text
+    return f"{sign}({text})"
+
+
+# --- the elements ---
+
+
+def _index(moved: Callable[[str, str], str], sign: str) -> Enter:
+    def enter(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+        if (words := words_of(node)) is not None:
+            reader.page.text(moved(words, reader.page.last), look)
+            return None
+        inside = list(first(node))
+        words = "".join(inner.text_content or "" for inner in inside if inner.tag == "-text").lstrip()
+        around = ("", "")
+        if any(inner.tag == "a" for inner in inside):
+            around = ("", "") if words[:1] in ("", "[", "(") else ("[", "]")
+        elif any(inner.tag in ("sub", "sup") for inner in inside):
+            around = (sign + "(", ")")
+        reader.page.text(around[0], look)
+        reader.closings.append(around[1])
+        return look
+
+    return enter
+
+
+def _formula(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+    """As its author wrote it, where that stands beside it."""
+    written = given.get("alttext") or ""
+    for inner in children(node.first_child) if node.first_child else ():
+        if inner.tag == "annotation" and "tex" in (inner.attributes.get("encoding") or ""):
+            written = written or inner.text()
+    if not written.strip():
+        return look
+    reader.page.text(written, look)
+    return None
+
+
+def _fraction(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+    parts = [words_of(child) for child in children(node) if child.tag != "-text"]
+    if len(parts) != 2 or None in parts:
+        return look
+    reader.page.text("/".join(part if part.isalnum() else f"({part})" for part in parts if part), look)
+    return None
+
+
+def _scripts(moved: Callable[[str, str], str]) -> Enter:
+    def enter(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+        parts = [words_of(child) for child in children(node) if child.tag != "-text"]
+        if len(parts) != 2 or not parts[0] or not parts[1]:
+            return look
+        reader.page.text(parts[0] + moved(parts[1], parts[0][-1]), look)
+        return None
+
+    return enter
+
+
+FORMULAS: dict[str, Enter] = {
+    "math": _formula,
+    "mfrac": _fraction,
+    "msub": _scripts(lowered),
+    "msup": _scripts(raised),
+    "sub": _index(lowered, "_"),
+    "sup": _index(raised, "^"),
+}
+"""By the name of the element."""
+
+
+# --- embedded ---
+
+# What elements of HTML that show something mean: pictures, films, sounds, and the players of other sites.
+
+
+def _picture(reader: Reader, node: LexborNode, given: Given, look: Look) -> None:
+    alt, classes = given.get("alt") or "", (given.get("class") or "").split()
+    url = pictures.web(given.get("src") or "", reader.base)
+    if pictures.is_pixel(given):
+        return
+    shown = pictures.picture_of(given, _beside(reader, node), reader.base) if reader.media is not None else None
+    if pictures.is_emoji(alt, classes, url):
+        reader.page.emoji(alt, look)
+    elif shown and not pictures.is_symbol(given, shown.url):
+        reader.show_picture(given, shown, look)
+    elif not pictures.is_counter(url):
+        reader.page.picture(alt, look)
+        if look.link:
+            reader.pictured = clean(alt)
+
+
+def _beside(reader: Reader, node: LexborNode) -> list[Given]:
+    """The sources of a picture: they are its first image's, else each image would cost as much as all of them."""
+    parent = node.parent
+    if parent is None or parent.tag != "picture" or parent.mem_id in reader.sourced:
+        return []
+    reader.sourced.add(parent.mem_id)
+    return [child.attributes for child in children(parent)]
+
+
+def _film(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+    sources = [child.attributes for child in children(node) if child.tag == "source"]
+    url, is_file = pictures.file_of(given, sources, reader.base)
+    if not url:
+        return look if has_link(node) else None
+    kind = MediaKind.AUDIO if "audio" in (node.tag or "") else MediaKind.VIDEO
+    if kind is MediaKind.VIDEO and "loop" in given and ("muted" in given or "autoplay" in given):
+        kind = MediaKind.ANIMATION
+    words = clean(given.get("title") or given.get("aria-label") or "", limit=1500)
+    media = Media(url=url, kind=kind, alt=words, preview=pictures.web(given.get("poster") or "", reader.base))
+    reader.show(url, kind if is_file else None, look, media)
+    return None
+
+
+def _frame(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+    """The page of what a frame plays; the link in it, where its author set one and the page is not known."""
+    url = pictures.frame_of(given, reader.base)
+    if pictures.is_pixel(given) or pictures.is_counter(url):
+        return None
+    if has_link(node) and (not url or page_of(url) == url):
+        reader.page.block()
+        return look
+    if url:
+        reader.show(url, pictures.kind_of(url, given.get("type") or ""), look)
+    return None
+
+
+def _object(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+    told = {(child.attributes.get("name") or "").lower(): child.attributes for child in children(node)}
+    values = [given.get("data"), *(told[name].get("value") for name in ("movie", "src", "url") if name in told)]
+    url = next((url for value in values if (url := pictures.web(value or "", reader.base))), "")
+    if not url:
+        return look
+    reader.show(url, pictures.kind_of(url, given.get("type") or ""), look)
+    return None
+
+
+def _film_by_name(reader: Reader, _node: LexborNode, given: Given, look: Look) -> None:
+    if name := given.get("videoid") or given.get("data-videoid"):
+        reader.link_to(f"https://www.youtube.com/embed/{name}", look)
+
+
+def _unscripted(_reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+    """What is seen where no script runs: pictures and links; that scripts are wanted is no news."""
+    return look if any(inner.tag in SEEN for inner in first(node)) else None
+
+
+EMBEDDED: dict[str, Enter] = {
+    **dict.fromkeys(("amp-audio", "amp-video", "audio", "video"), _film),
+    **dict.fromkeys(("amp-anim", "amp-img", "img"), _picture),
+    **dict.fromkeys(("amp-iframe", "embed", "iframe", "x-iframe"), _frame),
+    **dict.fromkeys(("amp-youtube", "lite-youtube"), _film_by_name),
+    "noscript": _unscripted,
+    "object": _object,
+}
+"""By the name of the element."""
+
+
+# --- elements ---
 
 _SILENT = (
     "annotation annotation-xml applet area base canvas col datalist frame frameset head link map meta noembed noframes "

@@ -7,22 +7,101 @@ what it tells an account with a token is in ``speaking`` and ``streaming``.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from typing import Self
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from relay.demo.stage import entities, pages, scenery
-from relay.demo.stage.entities import Draft, Json, Person, Status
+from relay.demo.stage.entities import Draft, Json, Person, Status, fold
 from relay.demo.stage.pages import Item, Printed
-from relay.demo.stage.paging import PAGE, cut_page, to_number
 from relay.demo.stage.speaking import Speaking
-from relay.demo.stage.streaming import Streaming
+
+# --- streaming ---
+
+# The stage's websocket: who listens to a hashtag hears of it at once (docs.joinmastodon.org/methods/streaming).
+
+
+@dataclass(eq=False)
+class _Ear:
+    """One connection, the hashtags that it asked for, and what it has not heard yet."""
+
+    tags: set[str] = field(default_factory=set)
+    waiting: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+
+@dataclass(slots=True)
+class Streaming:
+    """Tells what happens now, and remembers nothing."""
+
+    _ears: list[_Ear] = field(default_factory=list)
+
+    def tell(self, event: str, tags: Iterable[str], payload: Json | str) -> None:
+        """``update``, ``status.update`` with the status, ``delete`` with its id; once for each hashtag listened to."""
+        told = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
+        for ear in self._ears:
+            for tag in ear.tags.intersection(tags):
+                ear.waiting.put_nowait(json.dumps({"stream": ["hashtag", tag], "event": event, "payload": told}))
+
+    async def listen(self, request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(heartbeat=30)
+        await socket.prepare(request)
+        ear = _Ear({fold(request.query["tag"])} if request.query.get("stream") == "hashtag" else set())
+        self._ears.append(ear)
+        writing = asyncio.create_task(_write(socket, ear))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    _heed(ear, json.loads(message.data))
+        finally:
+            self._ears.remove(ear)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        return socket
+
+
+async def _write(socket: web.WebSocketResponse, ear: _Ear) -> None:
+    while True:
+        await socket.send_str(await ear.waiting.get())
+
+
+def _heed(ear: _Ear, said: Json) -> None:
+    if said.get("stream") == "hashtag":
+        tags = {fold(str(said.get("tag")))}
+        ear.tags = ear.tags | tags if said.get("type") == "subscribe" else ear.tags - tags
+
+
+# --- how the stage cuts timelines into pages ---
+
+PAGE = 20
+
+
+def cut_page(statuses: Sequence[Status], query: Mapping[str, str]) -> list[Status]:
+    """One page, newest first, of posts that are given oldest first (docs.joinmastodon.org/api/guidelines, pagination).
+
+    ``min_id`` takes the page just above it, so that walking up leaves no gap; ``since_id`` the newest page above it.
+    """
+    limit = min(to_number(query.get("limit", str(PAGE))), 2 * PAGE)
+    low = to_number(query.get("min_id") or query.get("since_id", ""))
+    high = to_number(query.get("max_id", "")) or inf
+    inside = [status for status in reversed(statuses) if low < status.id < high]
+    first = max(len(inside) - limit, 0) if query.get("min_id") else 0
+    return inside[first : first + limit]
+
+
+def to_number(text: str) -> int:
+    """An id or a limit; 0 of what is none."""
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+# --- server ---
 
 TITLE = "The Stage"
 NEWSPAPER = "Stage Gazette"

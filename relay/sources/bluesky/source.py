@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
-from relay.model import Feed, Post
+from relay.model import Feed, Post, PostUri
 from relay.plugins import Host
 from relay.ports import (
     Account,
@@ -23,14 +28,112 @@ from relay.ports import (
     Watched,
 )
 from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
-from relay.sources.bluesky.hydrate import Hydrator
 from relay.sources.bluesky.kept_session import SessionFile
-from relay.sources.bluesky.records import SOURCE
+from relay.sources.bluesky.labels import Withheld
+from relay.sources.bluesky.records import SOURCE, Draft, read_bare, read_view
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
+from relay.sources.bluesky.shapes import Raw, read
 from relay.sources.bluesky.stream import Stream
 from relay.sources.bluesky.voice import Voice
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import Api, Version, portions
+from relay.sources.off_loop import off_loop
+
+# --- from bare records to posts: who wrote them, what they quote, how they are labelled ---
+
+# An AppView knows a post a moment after the firehose tells of it. It is asked again a few times; after that the
+# record must do, with its author's profile, because without that nobody knows whether the author lets it leave
+# Bluesky.
+
+_PAUSES = (timedelta(milliseconds=500), timedelta(seconds=1), timedelta(seconds=3))
+_PROFILES = 5_000
+_PROFILE_AGE = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class _Profiles:
+    """Profiles that were asked for lately; of many the least used are forgotten."""
+
+    kept: OrderedDict[str, tuple[float, Raw]] = field(default_factory=OrderedDict)
+
+    def get(self, did: str) -> Raw | None:
+        until, raw = self.kept.get(did, (0.0, None))
+        if raw is None or until < monotonic():
+            return None
+        self.kept.move_to_end(did)
+        return raw
+
+    def add(self, found: Mapping[str, Raw]) -> None:
+        until = monotonic() + _PROFILE_AGE.total_seconds()
+        for did, raw in found.items():
+            self.kept[did] = until, Raw(bytes(raw))  # a copy: the page that it came on is not kept with it
+            self.kept.move_to_end(did)
+        while len(self.kept) > _PROFILES:
+            self.kept.popitem(last=False)
+
+
+class Hydrator:
+    """Asks for posts in batches of 25. ``pauses`` are what is waited before each further time."""
+
+    def __init__(self, api: Api, pauses: Sequence[timedelta] = _PAUSES) -> None:
+        self._api = api
+        self._pauses = pauses
+        self._profiles = _Profiles()
+
+    async def hydrate(self, drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+        """The posts by uri; None where a post is not to be shown to everybody, or is gone.
+
+        What nobody could tell now (the AppView does not answer) is not in the answer: ask again later.
+        """
+        waiting = {draft.uri: draft for draft in drafts}
+        posts: dict[PostUri, Post | None] = {}
+        for pause in (timedelta(0), *self._pauses):
+            await asyncio.sleep(pause.total_seconds())
+            for uri, post in (await self._views(waiting.values())).items():
+                posts[uri] = post
+                waiting.pop(uri, None)
+            if not waiting:
+                return posts
+        return posts | await self._bare(waiting.values())
+
+    async def _views(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
+        found: dict[PostUri, Post | None] = {}
+        for batch in portions([*drafts]):
+            views = await self._api.get_posts([draft.uri for draft in batch])
+            if not isinstance(views, dict):
+                break
+            for draft in batch:
+                raw = views.get(draft.uri)
+                if raw is not None and _is_of(raw, draft):
+                    found[draft.uri] = _shown(await off_loop(len(raw), partial(read_view, raw)))
+        return found
+
+    async def _bare(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
+        """With profiles alone. Who has none has no account any more."""
+        found: dict[PostUri, Post | None] = {}
+        for batch in portions([*drafts]):
+            unknown = {draft.did for draft in batch if self._profiles.get(draft.did) is None}
+            answer = await self._api.get_profiles(sorted(unknown)) if unknown else {}
+            if not isinstance(answer, dict):
+                break
+            self._profiles.add(answer)
+            for draft in batch:
+                profile = self._profiles.get(draft.did)
+                found[draft.uri] = _shown(read_bare(draft, profile)) if profile is not None else None
+        return found
+
+
+def _is_of(raw: Raw, draft: Draft) -> bool:
+    """A view of an older version comes from before the change that the draft is."""
+    version = read(raw, Version)
+    return version is not None and (not draft.cid or version.cid == draft.cid)
+
+
+def _shown(answer: Post | Withheld | None) -> Post | None:
+    return answer if isinstance(answer, Post) else None
+
+
+# --- source ---
 
 _JETSTREAM = "jetstream"
 

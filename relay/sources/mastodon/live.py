@@ -8,23 +8,127 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlencode
 
 import aiohttp
 
 from relay.core.schedule import backoff
 from relay.http import BarredError, FloodError, Rate
-from relay.ports import Streamed, Watched
-from relay.sources.mastodon.frames import Complaint
+from relay.ports import Gone, Streamed, TryLater, Watched
+from relay.sources.mastodon import frames
+from relay.sources.mastodon.about import About, instance, streaming_address
+from relay.sources.mastodon.address import host_of
+from relay.sources.mastodon.frames import Changed, Complaint, New, Removed
 from relay.sources.mastodon.home import Homes
-from relay.sources.mastodon.line import Line, find_line
-from relay.sources.mastodon.listening import Wanted, wanted_at
+from relay.sources.mastodon.kinds import Speech, refusal
+from relay.sources.mastodon.listening import Told, Wanted, wanted_at
 from relay.sources.mastodon.mailbox import Mailbox
+from relay.sources.mastodon.misskey import channel
+from relay.sources.mastodon.misskey.notes import read_note
+from relay.sources.mastodon.parse import read_post
 from relay.sources.off_loop import off_loop
+
+# --- where an instance streams, and how it is spoken to there ---
+
+# --- the two ways in which servers tell of hashtags on a websocket ---
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """What is sent to begin and to end with a hashtag, and what a frame means, by the servers in the settings."""
+
+    subscribe: Callable[[str], str]
+    unsubscribe: Callable[[str], str]
+    hear: Callable[[str, Wanted, Collection[str]], Sequence[Told] | Complaint]
+
+
+def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[Told] | Complaint:
+    said = frames.read_frame(text)
+    match said:
+        case New(tag, status):
+            post = read_post(status, wanted.base, configured)
+            return wanted.published(tag, post) if post else ()
+        case Changed(tag, status):
+            post = read_post(status, wanted.base, configured)
+            return wanted.edited(tag, post) if post else ()
+        case Removed(identifier):
+            return wanted.deleted(identifier)
+        case Complaint():
+            return said
+        case None:
+            return ()
+
+
+def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[Told] | Complaint:
+    """It tells of new notes only: edits and deletions are found by re-checks."""
+    del configured  # of a quote there is the link alone
+    if (found := channel.read_frame(text)) is None:
+        return ()
+    tag, raw = found
+    post = read_note(raw, wanted.base)
+    return wanted.published(tag, post) if post else ()
+
+
+MASTODON = Tongue(frames.subscribe, frames.unsubscribe, _mastodon)
+MISSKEY = Tongue(channel.connect, channel.disconnect, _misskey)
+
+
+# --- line ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A websocket that could be opened. The token is in none of what is shown or logged of it."""
+
+    url: str
+    tongue: Tongue
+    first: bool = False
+    """The first hashtag is named in the address: the only one that servers of all kinds understand."""
+    multiplexed: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    protocols: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def host(self) -> str:
+        return host_of(self.url)
+
+    def address(self, tag: str) -> str:
+        """Where to connect to hear of this hashtag first."""
+        return f"{self.url}?{urlencode({'stream': 'hashtag', 'tag': tag})}" if self.first else self.url
+
+
+async def find_line(about: About, base: str) -> Line | str | None:
+    """A reason where it cannot be said now; None where this instance streams to nobody like us."""
+    kind, token = await about.kind(base), about.api.token(base)
+    if kind.speech is Speech.MISSKEY:
+        return _allowed(about, Line(url=f"ws{base.removeprefix('http')}/streaming", tongue=MISSKEY))
+    if not token or not kind.streams or refusal(kind, base, token=True):
+        return None
+    told = await instance(about.api, base)
+    if isinstance(told, TryLater | Gone):
+        return told.reason
+    line = Line(
+        url=streaming_address(told, base),
+        tongue=MASTODON,
+        first=True,
+        multiplexed=kind.multiplexed,
+        headers={} if kind.protocol else {"Authorization": f"Bearer {token}"},
+        protocols=(token,) if kind.protocol else (),
+    )
+    return _allowed(about, line)
+
+
+def _allowed(about: About, line: Line) -> Line | str:
+    """An instance may name another host; the guard has its say about that as about any."""
+    return about.api.http.refusal(f"http{line.url.removeprefix('ws')}") or line
+
+
+# --- live ---
 
 _LARGEST = 2**20
 _MOST = 1_000

@@ -2,27 +2,159 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from relay.http import Answer, Cookies, Forbidden, Http, Manner
+from relay.http import Answer, Cookies, Forbidden, Http, Manner, Unreachable, retry_after
 from relay.model import Event
 from relay.ports import Gone, TryLater
 from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_discovery import Lead, leads
+from relay.sources.feed_encoding import ROOT
+from relay.sources.feed_parse import Document
 from relay.sources.feed_worker import FeedWorker, UnreadError
+from relay.sources.link_header import links
 from relay.sources.off_loop import off_loop
-from relay.sources.rss.cursor import Cursor, moment, seconds
-from relay.sources.rss.hints import hints
-from relay.sources.rss.manners import FEEDS, asked, habit, is_stale
-from relay.sources.rss.replies import CLOSED, is_page, nature, refused, without_answer
+from relay.sources.rss.cursor import LOST_AFTER, Cursor, moment, seconds
+from relay.sources.rss.manners import DAY, FEEDS, asked, habit, is_stale
+
+# --- what a feed says of itself beside its entries: when to ask again, when not, who tells of news ---
+
+_HEAD = 60_000
+_LONGEST = 2000
+_PERIOD = re.compile(rb"<(?:[\w.-]{1,40}:)?updatePeriod[^<>]{0,500}>\s{0,99}(\w{1,20})")
+_FREQUENCY = re.compile(rb"<(?:[\w.-]{1,40}:)?updateFrequency[^<>]{0,500}>\s{0,99}([0-9]{1,6})")
+_MINUTES = {b"hourly": 60, b"daily": 1440, b"weekly": 10_080, b"monthly": 43_200, b"yearly": 525_600}
+
+# Its feeds name no hub, and the hub knows them under another address.
+_YOUTUBE = "https://www.youtube.com/feeds/videos.xml?"
+_YOUTUBE_HUB = "https://pubsubhubbub.appspot.com/"
+_YOUTUBE_TOPIC = "https://www.youtube.com/xml/feeds/videos.xml?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    minutes: int = 0
+    """How long the document holds: ``ttl``, or the update period by its frequency."""
+    hours: tuple[int, ...] = ()
+    days: tuple[int, ...] = ()
+    """When nobody shall ask: hours from 0, days from Monday = 0; UTC. Never all of them."""
+    hub: str = ""
+    topic: str = ""
+    """Both or neither (WebSub)."""
+
+
+def hints(document: Document, body: bytes, headers: Mapping[str, str], url: str) -> Hints:
+    """``headers`` came with the document, ``url`` is where it was read. What cannot be read says nothing."""
+    hours = {hour % 24 for hour in document.skip_hours}  # some write 24 for midnight
+    hub, topic = _hub(document, headers.get("link", ""), url)
+    return Hints(
+        minutes=max(document.ttl, _period(body[:_HEAD].replace(b"\0", b""))),
+        hours=tuple(sorted(hours)) if len(hours) < 24 else (),
+        days=tuple(sorted(document.skip_days)) if len(document.skip_days) < 7 else (),
+        hub=hub if topic else "",
+        topic=topic if hub else "",
+    )
+
+
+def _period(head: bytes) -> int:
+    """The update period by its frequency (RDF Site Summary 1.0 Modules: Syndication), in minutes."""
+    if b"updatePeriod" not in head:
+        return 0
+    period, frequency = _PERIOD.search(head), _FREQUENCY.search(head)
+    every = _MINUTES.get(period[1].lower(), 0) if period else 0
+    return every // max(int(frequency[1]) if frequency else 1, 1)
+
+
+def _hub(document: Document, header: str, url: str) -> tuple[str, str]:
+    """The first hub and the feed's name there; the header counts before the document (WebSub 4)."""
+    pairs = [(relation, link.target) for link in links(header) for relation in link.relations]
+    beside = dict(reversed(pairs))
+    hub = _web(beside.get("hub", ""), url) or next(filter(None, (_web(hub, url) for hub in document.hubs)), "")
+    topic = _web(beside.get("self", ""), url) or _web(document.topic, url)
+    if not hub and url.startswith(_YOUTUBE):
+        return _YOUTUBE_HUB, url.replace(_YOUTUBE, _YOUTUBE_TOPIC, 1)
+    return hub, topic
+
+
+def _web(link: str, base: str) -> str:
+    """An absolute http(s) address, or nothing."""
+    try:
+        address = urljoin(base, link.strip()) if link else ""
+        host = urlsplit(address).hostname
+    except ValueError:
+        return ""
+    fit = len(address) <= _LONGEST and address.isprintable() and not re.search(r"\s", address)
+    return address if host and fit and address.startswith(("http://", "https://")) else ""
+
+
+# --- what an answer that brings no feed means, for people and for the next poll ---
+
+CLOSED = timedelta(hours=4)
+"""Until a door that was shut is tried again, as other readers do."""
+
+_BESIDE = rb"(?>\s+|<\?[^>]*>|<!--.*?-->)*+"
+# Templates put a page's document type over a feed, too: only what follows tells.
+_PAGE = re.compile(
+    _BESIDE + rb"(?:<html|<!doctype\s+html\b(?:[^>\[]|\[[^\]]*\])*+>" + _BESIDE + rb"(?!<!--|<\?|" + ROOT + rb").)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def without_answer(reply: Forbidden | Unreachable) -> TryLater | Gone:
+    if isinstance(reply, Forbidden):
+        return Gone(reply.reason)
+    return TryLater(reply.reason, reply.after, paced=reply.paced)
+
+
+def refused(answer: Answer, lost: timedelta, now: datetime) -> TryLater | Gone:
+    """What a status other than 2xx and 304 means; ``lost``: for how long there has been no feed at the address."""
+    host, status, asked = urlsplit(answer.url).hostname, answer.status, retry_after(answer.headers, now)
+    asked = min(asked, DAY) if asked is not None else None
+    if status == 410:
+        return Gone(f"{host} says that this feed is gone for good (410)")
+    if status == 404 and lost >= LOST_AFTER:
+        return Gone(f"{host} has said for {lost.days} days that there is no feed at this address (404)")
+    if status in (401, 403):
+        challenged = answer.headers.get("cf-mitigated") == "challenge"
+        why = "its protection turns programs away" if challenged else "it does not let this relay read the feed"
+        return TryLater(f"{host} answered {status}: {why}", max(asked or CLOSED, CLOSED))
+    meaning = {
+        404: "there is no feed at this address",
+        429: "it wants to be asked less often",
+        503: "it is overloaded or being worked on",
+    }.get(status, "it has trouble of its own" if status >= 500 else "that is nothing a feed says")
+    return TryLater(f"{host} answered {status}: {meaning}", asked)
+
+
+def is_page(body: bytes) -> bool:
+    """A web page for sure."""
+    return bool(_PAGE.match(_start(body)))
+
+
+def nature(body: bytes) -> str:
+    """What a document is that is no feed for sure; empty where it may be one."""
+    start = _start(body)
+    if not start:
+        return "empty"
+    if start[:1] == b"[":
+        return "JSON, but no feed"
+    return "a web page, not a feed" if _PAGE.match(start) else ""
+
+
+def _start(body: bytes) -> bytes:
+    return body[:4000].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+
+
+# --- reading ---
 
 _ACCEPT = (
     "application/rss+xml, application/atom+xml, application/feed+json, "
