@@ -134,7 +134,7 @@ ALLOWED = {
     ("relay/sources/bluesky/jetstream_check.py", "session.ws_connect"): "guarded: a session of Http.sockets",
     ("relay/sources/bluesky/jetstream_socket.py", "self.session.ws_connect"): "guarded: a session of Http.sockets",
     ("relay/sources/feed_worker.py", "subprocess.Popen"): "our own interpreter and module; no network",
-    ("relay/demo.py", "socket.socket"): "finds a free port on this machine",
+    ("relay/demo/__init__.py", "socket.socket"): "finds a free port on this machine",
     ("relay/store/__init__.py", "connect"): "the operator's database",
     ("relay/store/engine.py", "create_engine"): "the operator's database",
     ("relay/store/pool.py", "self._engine.connect"): "the operator's database",

@@ -199,7 +199,7 @@ async def test_one_delivery_is_in_flight_per_destination(store: Store) -> None:
 async def test_a_delivery_that_must_wait_is_tried_again_with_the_same_id(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.core.schedule.backoff", lambda *_args, **_more: timedelta(0.01))  # ours
+    monkeypatch.setattr("relay.core.schedule.backoff", lambda *_args, **_more: timedelta(seconds=0.01))  # ours
     adapter = FakeAdapter(answers=[TryLater("busy"), Unknown("time-out")])
     await want(store, [1, 2], "fake:a")
     async with running(store, adapter):
