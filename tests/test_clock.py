@@ -72,12 +72,16 @@ class Nowhere:
 
     def __init__(self) -> None:
         self.jumps: list[timedelta] = []
+        self.late: list[tuple[timedelta, datetime]] = []
 
     async def get_last_poll(self) -> None:
         return None
 
     async def save_jump(self, jump: timedelta, lease: Any, longest: timedelta) -> None:
         self.jumps.append(jump)
+
+    async def save_late_writes(self, jump: timedelta, since: datetime, lease: Any) -> None:
+        self.late.append((jump, since))
 
 
 # --- the clock ---
@@ -208,6 +212,41 @@ async def test_what_waits_waits_as_long_after_a_step_back(
 ) -> None:
     found = await _moved(store_url, store, column, START + MINUTE, -jump)
     assert found == START - jump + MINUTE
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("column", [feeds.c.next_poll, destinations.c.due, destinations.c.not_before], ids=str)
+async def test_what_was_under_way_as_the_clock_was_set_back_waits_no_longer_either(
+    store_url: str, store: Store, column: Any, jump: timedelta
+) -> None:
+    """It was told the time from before, and is written after the database was brought in line."""
+    other, machine = connect(store_url, timedelta(seconds=5)), Machine()
+    time, _ = keeper(store, machine)
+    machine.jump(-jump)
+    await time.look()
+    row = _row(column, START + MINUTE)
+    if column.table is feeds:
+        row |= {"polled": START}
+    await other.write(lambda connection: connection.execute(insert(column.table).values(row)))
+    machine.pass_by(timedelta(seconds=1))
+    await time.look()
+    found = await other.read(lambda connection: connection.execute(select(column)).scalar_one())
+    await other.close()
+    assert found == START - jump + MINUTE
+
+
+async def test_what_waited_long_before_a_step_back_is_not_looked_at_earlier(store_url: str, store: Store) -> None:
+    other, machine, column = connect(store_url, timedelta(seconds=5)), Machine(), feeds.c.next_poll
+    time, _ = keeper(store, machine)
+    row = _row(column, START + DAY) | {"polled": START - 3 * HOUR}
+    await other.write(lambda connection: connection.execute(insert(feeds).values(row)))
+    machine.jump(-HOUR)
+    for _ in range(3):
+        await time.look()
+        machine.pass_by(timedelta(seconds=1))
+    found = await other.read(lambda connection: connection.execute(select(column)).scalar_one())
+    await other.close()
+    assert found == START + DAY - HOUR
 
 
 @pytest.mark.parametrize("jump", JUMPS)

@@ -208,7 +208,9 @@ def test_whatever_the_limit_all_is_sent_and_refusals_stay_few(
     # Tiny buckets and answers nearly as slow as the leak are the worst; mostly there are three to six.
     assert account.bucket.refusals <= 16 + count / 2
     least = max(count * way, (count - size) / rate)
-    assert account.now - 1000.0 <= least * 1.4 + 12 * max(1 / rate, way) + account.bucket.refusals * account.hold + 5
+    if 1 / rate < SLACK:  # quicker than any homeserver's limit: what is learned is no more exact than two ways differ
+        least += count * SLACK
+    assert account.now - 1000.0 <= least * 1.5 + 12 * max(1 / rate, way) + account.bucket.refusals * account.hold + 5
 
 
 @pytest.mark.parametrize("asked", [0.0, 1e9])

@@ -67,6 +67,8 @@ class Timekeeper:
     _doubted: float | None = field(default=None, init=False)
     """When the relay started with a clock that is far ahead of what the database has seen."""
     _swept: float = field(default=0.0, init=False)
+    _set_back: tuple[timedelta, datetime] | None = field(default=None, init=False)
+    """A step back and when it was, until what was under way meanwhile is brought in line, too."""
     started: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set once it is known whether the clock was set while the relay was off."""
     told: str = field(default="", init=False)
@@ -105,6 +107,7 @@ class Timekeeper:
 
     async def look(self) -> None:
         """Call it every second or so."""
+        await self._bring_late_writes_in_line()
         jump = self.clock.jump
         if abs(jump) < SMALL:
             self.clock.adopt(jump)
@@ -115,8 +118,10 @@ class Timekeeper:
             return
         self._offset += jump
         direction = "back" if jump < timedelta(0) else "forward"
-        await self._bring_in_line(jump, self.clock() + jump)
+        since = self.clock() + jump
+        await self._bring_in_line(jump, since)
         self.clock.adopt(jump)
+        self._set_back = (jump, since) if jump < -SKEW else None
         if abs(self._offset) < SMALL:
             self._settle()
         else:
@@ -126,6 +131,16 @@ class Timekeeper:
         lease = Lease(owner=self.tenure.owner, now=now, until=now + self.tenure.lease)
         await self.tenure.persist(lambda: self.store.save_jump(jump, lease, self.longest))
         self._swept = self.clock.steady()
+
+    async def _bring_late_writes_in_line(self) -> None:
+        """What was under way as the clock was set back may have been written by the time from before."""
+        if self._set_back is None:
+            return
+        jump, since = self._set_back
+        now = self.clock()
+        lease = Lease(owner=self.tenure.owner, now=now, until=now + self.tenure.lease)
+        await self.tenure.persist(lambda: self.store.save_late_writes(jump, since, lease))
+        self._set_back = None
 
     def _tell(self, told: str) -> None:
         self.told, self._disturbed = told, self.clock.steady()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Column, Connection, Table, func, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, Column, Connection, Table, func, or_, select, true, type_coerce, update
 
 from relay.ports import Lease
 from relay.store.tables import budgets, destinations, feeds, folds, leases, micros, posts, requests, stops
@@ -75,6 +75,25 @@ def save_jump(connection: Connection, jump: timedelta, lease: Lease, longest: ti
         held = or_(table.c.leased_by == lease.owner, until > micros(lease.until))
         if jump:
             connection.execute(update(table).where(until.is_not(None), held).values(leased_until=lease.until))
+
+
+def save_late_writes(connection: Connection, jump: timedelta, since: datetime, lease: Lease) -> None:
+    """Bring in line what was written by a clock from before a step back, after :func:`save_jump` was.
+
+    A poll or an outcome that was under way as the clock was set back may have been told the time from before, and be
+    written later. ``since`` is when the clock was set back, by the clock that counts from then on. What is to wait for
+    longer than the step was may come earlier by it, once; what is not told apart here would wait for as long as that.
+    """
+    before, by, now = micros(since - jump), jump // timedelta(microseconds=1), micros(lease.now)
+    read = type_coerce(feeds.c.polled, BigInteger) >= micros(since)
+    for column, where in ((feeds.c.next_poll, read), (destinations.c.due, true()), (destinations.c.not_before, true())):
+        at = type_coerce(column, BigInteger)
+        connection.execute(update(column.table).where(at >= before, where).values({column: at + by}))
+    for table in (feeds, destinations, leases):
+        held = type_coerce(table.c.leased_until, BigInteger) >= before
+        own = table.c.leased_by == lease.owner
+        connection.execute(update(table).where(own, held).values(leased_until=lease.until))
+    _set(connection, feeds, feeds.c.polled, later_than=now, to=now)
 
 
 def _move(connection: Connection, table: Table, column: Column[object], now: int, by: int) -> None:

@@ -115,6 +115,7 @@ class Store:
     get_next_poll = look_up(feeds.get_next_poll)
     get_last_poll = scan(jumps.get_last_poll)
     save_jump = transaction(jumps.save_jump)
+    save_late_writes = transaction(jumps.save_late_writes)
     save_due = transaction(feeds.save_due)
     save_feed_leases = transaction(feeds.save_feed_leases)
     claim_rechecks = transaction(posts.claim_rechecks)
