@@ -8,7 +8,6 @@ relay can stop.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from relay.core.checks import (
     is_thread,
     misfit,
 )
-from relay.core.schedule import backoff
 from relay.log import Trouble, get_logger
 from relay.model import Delivery, Destination, Feed, Post
 from relay.plugins import PluginError
@@ -57,6 +55,7 @@ from relay.ports import (
     Unknown,
     Watched,
 )
+from relay.retrying import Retrying
 
 log = get_logger(__name__)
 
@@ -124,7 +123,7 @@ class Built(Generic[P]):
         self.reason = ""
         self._build = build
         self._real: P | None = None
-        self._failures, self._next = 0, 0.0
+        self._tries, self._next = Retrying(self.what, self.trouble), 0.0
         self._try(first=True)
 
     def get(self) -> P | None:
@@ -148,22 +147,17 @@ class Built(Generic[P]):
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             if first and isinstance(error, PluginError | ValidationError):
                 raise PluginError(f"{self.kind} {self.name!r} cannot be built: {error}") from error
-            self._failures += 1
-            self._next = time.monotonic() + _pause(self._failures)
+            self._next = time.monotonic() + self._tries.pause().total_seconds()
             self.reason = f"it cannot be built ({type(error).__name__}: {error})"[:300]
-            self.trouble.broke(self.what, self.reason, exc_info=error)
+            self._tries.broke(self.reason, exc_info=error)
         else:
-            self.trouble.works(self.what)
+            self._tries.works()
 
     def _sound(self) -> P:
         built = self._build()
         if lacks := misfit(built, Adapter if self.kind == "adapter" else Source):
             raise PluginError(f"what it built is a {type(built).__name__} that has {lacks}")
         return built
-
-
-def _pause(failures: int) -> float:
-    return backoff(failures, random.random()).total_seconds()  # noqa: S311 - jitter, no secret
 
 
 class _Fence(Generic[P]):
@@ -232,16 +226,15 @@ class FencedAdapter(_Fence[Adapter]):
 
     async def run(self, inbox: Inbox) -> None:
         """Receive commands; after a failure again, with longer and longer pauses."""
-        failures = 0
+        tries = Retrying(steady=STEADY)
         while True:
             if self._built.get() is None:
                 await asyncio.sleep(self._built.wait)
                 continue
-            begun = time.monotonic()
+            tries.begin()
             if not isinstance(await self._ask("commands", lambda real: real.run(inbox), within=None), Bug):
                 return
-            failures = 1 if time.monotonic() - begun > STEADY.total_seconds() else failures + 1
-            await asyncio.sleep(_pause(failures))
+            await tries.wait()
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """One attempt; none while an earlier one at this destination has not ended though it was cancelled."""

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 from relay.core.authenticity import is_home
 from relay.core.bot_words import Deed, Request
 from relay.core.consent import UNDO_FOR
-from relay.core.schedule import backoff
+from relay.core.schedule import LONGEST_WAIT, backoff
 from relay.core.urls import host_of
 from relay.i18n import preferred, words
 from relay.log import get_logger
@@ -41,6 +41,7 @@ from relay.ports import (
     Source,
     TryLater,
 )
+from relay.retrying import Retrying
 from relay.store import Store
 
 log = get_logger(__name__)
@@ -105,16 +106,11 @@ class Speaker:
         await self.tenure.while_held(self.store, line.name, lambda: self._listen(line))
 
     async def _introduced(self, line: _Line) -> Account:
-        failures = 0
-        while True:
-            answer = await _told(line.source.account(line.account), line)
-            if isinstance(answer, Account):
-                self._heard(line, answer.note)
-                return answer
-            failures += 1
-            self.tenure.trouble.broke(line.name, answer.reason)
-            after = CLOSED if isinstance(answer, Gone) else answer.after
-            await asyncio.sleep((after or backoff(failures, 0.0)).total_seconds())
+        tries = Retrying(line.name, self.tenure.trouble, asked=LONGEST_WAIT)
+        while not isinstance(answer := await _told(line.source.account(line.account), line), Account):
+            await tries.failed(answer.reason, CLOSED if isinstance(answer, Gone) else answer.after)
+        self._heard(line, answer.note)
+        return answer
 
     async def _listen(self, line: _Line) -> None:
         """Read, carry out stops, and answer: none of the three waits for another."""

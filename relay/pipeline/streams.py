@@ -7,8 +7,6 @@ each stream; another one takes over when it is gone.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from relay.core.match import Index, match
-from relay.core.schedule import backoff, next_check
+from relay.core.schedule import next_check
 from relay.core.unroll import told_in_order
 from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Published
@@ -27,6 +25,7 @@ from relay.pipeline.subscribed import Tag
 from relay.pipeline.thread_feeds import THREAD
 from relay.pipeline.worker import Tenure
 from relay.ports import STREAMS, FeedState, Intake, Source, Streamed, StreamingSource, Wish
+from relay.retrying import Retrying
 from relay.store import Store
 
 log = get_logger(__name__)
@@ -201,14 +200,12 @@ class Live:
 
     async def _listen_on(self, source: StreamingSource, name: str) -> None:
         """A source's bug must not stop the others: it is told loudly, and the stream is opened again."""
-        failures = 0
+        what, tries = f"stream {source.name} {name}", Retrying(steady=STEADY)
         while True:
-            what, begun = f"stream {source.name} {name}", time.monotonic()
             ended = await apart(lambda: self._listen(source, name), what)
             if isinstance(ended, Bug):
                 self.tenure.trouble.broke(f"{what} (its end)", ended.reason, exc_info=ended.error)
-            failures = 1 if time.monotonic() - begun > STEADY.total_seconds() else failures + 1
-            await asyncio.sleep(backoff(failures, random.random()).total_seconds())  # noqa: S311 - jitter, no secret
+            await tries.wait()
 
     async def _listen(self, source: StreamingSource, name: str) -> None:
         key, watch = f"{source.name}/{name}", self._watches[source.name]
