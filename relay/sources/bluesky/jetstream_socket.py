@@ -16,6 +16,7 @@ from yarl import URL
 
 from relay.http import BarredError, FloodError
 from relay.ports import Watched
+from relay.retrying import Retrying
 from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
 from relay.sources.bluesky.stream_basin import Basin
@@ -39,6 +40,9 @@ class Timing:
     longest: timedelta = timedelta(minutes=1)
     settle: timedelta = timedelta(seconds=1)
     """What is wanted changes in bursts; so long after a change it is asked for anew."""
+
+    def retrying(self, each: int = 1) -> Retrying:
+        return Retrying(first=self.again, longest=self.longest, each=each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from typing import Protocol
 
 import aiohttp
 
-from relay.core.schedule import backoff
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
 from relay.sources.bluesky.address import is_did
@@ -50,7 +48,7 @@ class Listener:
             await self._take_turns(session)
 
     async def _take_turns(self, session: aiohttp.ClientSession) -> None:
-        failures = poisoned = 0
+        tries, poisoned = self.timing.retrying(each=len(self.hosts)), 0
         for host in cycle(self.hosts):
             asked = await self._ask()
             await self.course.basin.room()
@@ -63,18 +61,14 @@ class Listener:
                 timing=self.timing,
             )
             ended = await connection.listen()
-            failures = 0 if ended.served else failures + 1
             poisoned = poisoned + 1 if ended.poisoned and not ended.served else 0
-            if failures:
+            if ended.served:
+                tries.works()
+            else:
                 self.course.basin.remark(ended.reason)
             if poisoned >= _POISONED:
                 poisoned = self.course.place = 0
-            await asyncio.sleep(self._pause(failures))
-
-    def _pause(self, failures: int) -> float:
-        rounds = 1 + max(failures - 1, 0) // len(self.hosts)
-        first, longest = self.timing.again, self.timing.longest
-        return backoff(rounds, random.random(), first=first, longest=longest).total_seconds()  # noqa: S311 - jitter, no secret
+            await tries.wait()
 
     async def _ask(self) -> Asked:
         """What to ask for; waits while nobody wants anything, and what is told meanwhile is nobody's loss."""
@@ -157,19 +151,14 @@ class Stream:
 
     async def _hydrate(self, drafts: Sequence[Draft], found: dict[PostUri, Post | None]) -> AsyncGenerator[None, None]:
         """Fill ``found``, and tell of each delay. Nothing is let go of while there is patience."""
-        failures, until = 0, monotonic() + self.patience.total_seconds()
+        tries, until = self.timing.retrying(), monotonic() + self.patience.total_seconds()
         while missing := [draft for draft in drafts if draft.uri not in found]:
             answer = await self.hydrate(missing)
             found.update(answer)
             if answer.keys() >= {draft.uri for draft in missing} or monotonic() > until:
                 return
             yield
-            failures += 1
-            await asyncio.sleep(self._pause(failures))
-
-    def _pause(self, failures: int) -> float:
-        first, longest = self.timing.again, self.timing.longest
-        return backoff(failures, random.random(), first=first, longest=longest).total_seconds()  # noqa: S311 - jitter, no secret
+            await tries.wait()
 
 
 def _still_true(told: Sequence[Told]) -> Sequence[Told]:

@@ -7,7 +7,6 @@ falls, its feeds are polled at once.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -17,9 +16,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from relay.core.schedule import backoff
 from relay.http import BarredError, FloodError, Rate
 from relay.ports import Gone, Streamed, TryLater, Watched
+from relay.retrying import Retrying
 from relay.sources.mastodon import frames
 from relay.sources.mastodon.about import About, instance, streaming_address
 from relay.sources.mastodon.address import host_of
@@ -174,7 +173,7 @@ class Listener:
 
     async def listen(self) -> AsyncGenerator[Streamed]:
         """Until closed. What does not work is told, and tried again at a slower pace each time."""
-        failures = 0
+        tries = Retrying(first=self.patience.first, longest=_LONGEST, steady=self.patience.steady)
         while True:
             wanted = await self._somebody_asks()
             line = self._line or await find_line(self.homes.about, self.base)
@@ -182,19 +181,15 @@ class Listener:
                 known = await self.homes.about.software(self.base)
                 await asyncio.sleep((_KNOWN if known else _UNKNOWN).total_seconds())
                 continue
+            tries.begin()
             if isinstance(line, Line):
-                loop = asyncio.get_running_loop()
-                since = loop.time()
                 async with aclosing(self._connected(line, wanted)) as told:
                     async for streamed in told:
                         yield streamed
-                failures = 0 if loop.time() - since > self.patience.steady.total_seconds() else failures
             else:
                 self._trouble = line
-            failures += 1
             yield Streamed(missed=tuple(sorted(self._fallen())), note=self._trouble)
-            pause = backoff(failures, random.random(), first=self.patience.first, longest=_LONGEST)  # noqa: S311 - jitter, no secret
-            await asyncio.sleep(pause.total_seconds())
+            await tries.wait()
 
     async def _somebody_asks(self) -> Wanted:
         """Wait until a hashtag is wanted of this instance."""

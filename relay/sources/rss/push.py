@@ -19,6 +19,7 @@ from hashlib import blake2b
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from relay.core.schedule import backoff
 from relay.http import Answer, Http, Manner, Reply
 from relay.model import Feed
 from relay.plugins import Hooks, Notes
@@ -255,8 +256,8 @@ class Push:
             return
         told = f"answered {reply.status}" if isinstance(reply, Answer) else reply.reason
         held.trouble = f"the hub {urlsplit(held.hub).hostname} does not tell of {held.topic}: {told}"
-        held.due = now + min(AGAIN * (1 << min(held.failures, 9)), LONGEST)
         held.failures += 1
+        held.due = now + backoff(held.failures, 0.0, first=AGAIN, longest=LONGEST)
 
     # --- what hubs say ---
 
