@@ -113,7 +113,5 @@ def _orphans(connection: Connection) -> list[int]:
     known = select(posts.c.id)
     return [
         *connection.execute(select(aliases.c.post).where(aliases.c.post.not_in(known))).scalars(),
-        *connection.execute(
-            select(deliveries.c.post).where(deliveries.c.post > 0, deliveries.c.post.not_in(known))
-        ).scalars(),
+        *connection.execute(select(deliveries.c.post).where(deliveries.c.post.not_in(known))).scalars(),
     ]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Action, Delivery, Destination, Post, Published, Subscription, Why
+from relay.model import Action, Delivery, Destination, MessageId, Post, Published, Subscription, Why
 from relay.options import Follow, Manner, Mode
-from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, Wanted, Wish
+from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri
@@ -148,6 +148,29 @@ async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
     assert folds(done) == [(Action.EDIT, 2)]
     assert done[0].fold
     assert uri(5) not in [card.post.uri for card in done[0].fold.best]
+
+
+async def test_a_digest_s_edit_may_leave_other_messages_and_the_next_one_is_about_those(store: Store) -> None:
+    here = await subscribe(store, Manner())
+    await bring(store, *(post(number) for number in range(1, 6)), to=here)
+    await carry(store)
+    await bring(store, post(6), to=here)
+    [edit] = await store.claim_deliveries(CLAIM, lease())
+    await store.save_settlements([settled(edit, messages=(MessageId("longer"),))], lease())
+    await bring(store, post(7), to=here)
+    assert [(one.action, one.messages) for one in await carry(store)] == [(Action.EDIT, ("longer",))]
+
+
+async def test_a_digest_that_never_arrived_is_not_edited(store: Store) -> None:
+    here = await subscribe(store, Manner(budget=30, burst=1))
+    await bring(store, post(1), to=here)
+    await carry(store)
+    await bring(store, post(2), post(3), to=here)
+    begun = await store.claim_deliveries(CLAIM, lease())
+    await bring(store, post(4), to=here)
+    await store.save_settlements([settled(one, State.FAILED) for one in begun], lease())
+    assert await carry(store) == []
+    assert (await store.get_counts()).deliveries[Action.EDIT, State.SKIPPED] == 1
 
 
 # --- too many at once, and late ---

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     bindparam,
@@ -64,11 +64,11 @@ def _members(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
     return select(func.count()).select_from(_member).where(*conditions).correlate(posts).scalar_subquery()
 
 
-def _messages_of(post: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[str]:
-    """The messages that the send of a post became at the delivery's destination; none unless the condition holds."""
+def _messages_of(send: ColumnElement[bool], condition: ColumnElement[bool]) -> ColumnElement[str]:
+    """The messages that this send became at the delivery's destination; none unless the condition holds."""
     sent = (
         select(_send.c.messages)
-        .where(_send.c.post == post, _send.c.destination == deliveries.c.destination, _send.c.version == "")
+        .where(send, _send.c.destination == deliveries.c.destination, _send.c.version == "")
         .scalar_subquery()
     )
     return func.coalesce(case((condition, sent), else_="[]"), "[]")
@@ -77,14 +77,14 @@ def _messages_of(post: ColumnElement[Any], condition: ColumnElement[bool]) -> Co
 _SHARED = (
     deliveries.c.id,
     deliveries.c.destination,
-    deliveries.c.post,
+    deliveries.c.digest,
     deliveries.c.action,
     deliveries.c.state,
     deliveries.c.attempts,
-    _messages_of(deliveries.c.post, deliveries.c.version != "").label("messages"),
     func.coalesce(subscriptions.c.options, "").label("options"),
 )
 """What is read of the head of a queue, whether it is of a post or of a fold."""
+_is_later = deliveries.c.version != ""
 _oldest = (
     select(_head.c.id)
     .where(_head.c.destination == destinations.c.name, _head.c.settled.is_(None))
@@ -98,6 +98,7 @@ _queues = destinations.join(deliveries, deliveries.c.id == _oldest).outerjoin(
 _HEADS = Query(
     select(
         *_SHARED,
+        _messages_of(_send.c.post == deliveries.c.post, _is_later).label("messages"),
         posts.c.uri,
         deliveries.c.reason,
         posts.c.data,
@@ -106,7 +107,7 @@ _HEADS = Query(
         _root.c.slug,
         case((posts.c.root.is_not(None), _members(_in_thread, _readable, _not_after))).label("position"),
         case((posts.c.root.is_not(None), _members(_in_thread, _readable))).label("length"),
-        _messages_of(deliveries.c.under, deliveries.c.under.is_not(None)).label("under"),
+        _messages_of(_send.c.post == deliveries.c.under, deliveries.c.under.is_not(None)).label("under"),
     )
     .select_from(
         _queues.join(posts, posts.c.id == deliveries.c.post).join(
@@ -116,7 +117,9 @@ _HEADS = Query(
     .where(among(destinations.c.name, "names"))
 )
 _FOLD_HEADS = Query(
-    select(*_SHARED).select_from(_queues).where(among(destinations.c.name, "names"), deliveries.c.post < 0)
+    select(*_SHARED, _messages_of(_send.c.digest == deliveries.c.digest, _is_later).label("messages"))
+    .select_from(_queues)
+    .where(among(destinations.c.name, "names"), deliveries.c.digest.is_not(None))
 )
 _BEGIN = Query(
     update(deliveries)
@@ -148,11 +151,12 @@ def claim_deliveries(
 
 
 def _begun(connection: Connection, heads: Sequence[Record], token: str) -> list[Delivery]:
-    folded = [-row.post for row in heads if row.post < 0]
-    read = _read(connection, [row for row in heads if row.post >= 0])
-    folds = read_folds(connection, folded) if folded else {}
+    digests = [row.digest for row in heads if row.digest is not None]
+    read = _read(connection, [row for row in heads if row.digest is None])
+    folds = read_folds(connection, digests) if digests else {}
     return [
-        _fold_delivery(row, token, folds[-row.post]) if row.post < 0 else _delivery(row, token, read) for row in heads
+        _delivery(row, token, read) if row.digest is None else _fold_delivery(row, token, folds[row.digest])
+        for row in heads
     ]
 
 
@@ -226,7 +230,14 @@ def _card(row: Record, read: Mapping[str, Post]) -> Card:
 # --- settling ---
 
 _HELD = Query(
-    select(deliveries.c.id, deliveries.c.destination, deliveries.c.post, deliveries.c.action, destinations.c.paused)
+    select(
+        deliveries.c.id,
+        deliveries.c.destination,
+        deliveries.c.post,
+        deliveries.c.digest,
+        deliveries.c.action,
+        destinations.c.paused,
+    )
     .join(destinations, destinations.c.name == deliveries.c.destination)
     .where(
         among(deliveries.c.id, "ids"),
@@ -241,23 +252,23 @@ _FORGIVE = Query(
     .where(among(deliveries.c.id, "ids"), deliveries.c.attempts > 1)  # one is left: it was begun
     .values(attempts=deliveries.c.attempts - 1)
 )
-_REMEMBER = Query(
-    update(deliveries)
-    .where(
-        deliveries.c.post == bindparam("of"), deliveries.c.destination == bindparam("at"), deliveries.c.version == ""
-    )
-    .values(messages=bindparam("now_messages"))
-)
-_CANCEL = Query(
-    update(deliveries)
-    .where(
-        deliveries.c.post == bindparam("of"),
-        deliveries.c.destination == bindparam("at"),
-        deliveries.c.version != "",
-        deliveries.c.settled.is_(None),
-    )
-    .values(state=State.SKIPPED.value, note="the post itself was not sent", settled=_now)
-)
+
+
+def _remembering(of: Column[int]) -> Query:
+    send = (of == bindparam("of"), deliveries.c.destination == bindparam("at"), deliveries.c.version == "")
+    return Query(update(deliveries).where(*send).values(messages=bindparam("now_messages")))
+
+
+def _cancelling(of: Column[int], note: str) -> Query:
+    later = (of == bindparam("of"), deliveries.c.destination == bindparam("at"), deliveries.c.version != "")
+    cancelled = {"state": State.SKIPPED.value, "note": note, "settled": _now}
+    return Query(update(deliveries).where(*later, deliveries.c.settled.is_(None)).values(cancelled))
+
+
+_REMEMBER = _remembering(deliveries.c.post)
+_REMEMBER_OF_DIGEST = _remembering(deliveries.c.digest)
+_CANCEL = _cancelling(deliveries.c.post, "the post itself was not sent")
+_CANCEL_OF_DIGEST = _cancelling(deliveries.c.digest, "the digest itself was not sent")
 _PENDING = (
     "EXISTS (SELECT 1 FROM deliveries WHERE deliveries.destination = destinations.name AND deliveries.settled IS NULL)"
 )
@@ -316,14 +327,16 @@ def _save_messages(connection: Connection, settled: _Settled) -> None:
     for row, settlement in settled:
         if row.action == Action.EDIT and settlement.state is State.SENT and settlement.messages:
             messages = msgspec.json.encode(settlement.messages).decode()
-            _REMEMBER(connection, of=row.post, at=row.destination, now_messages=messages)
+            remember, of = (_REMEMBER, row.post) if row.digest is None else (_REMEMBER_OF_DIGEST, row.digest)
+            remember(connection, of=of, at=row.destination, now_messages=messages)
 
 
 def _cancel_rest(connection: Connection, settled: _Settled, now: datetime) -> None:
     """What never arrived needs no edit and no deletion."""
     for row, settlement in settled:
         if row.action == Action.SEND and settlement.state in {State.FAILED, State.SKIPPED} and not settlement.pause:
-            _CANCEL(connection, of=row.post, at=row.destination, now=now)
+            cancel, of = (_CANCEL, row.post) if row.digest is None else (_CANCEL_OF_DIGEST, row.digest)
+            cancel(connection, of=of, at=row.destination, now=now)
 
 
 def _free(connection: Connection, settled: _Settled) -> None:

@@ -1,6 +1,6 @@
 """Folds: posts that share one message, because it is quiet, a digest was asked for, or there are too many or late.
 
-A fold's deliveries stand in the outbox like those of posts, under its number below zero. One that is a digest, or waits
+A fold's deliveries stand in the outbox beside those of posts. One that is a digest, or waits
 for quiet hours to end, becomes a delivery when it is due; any other is sent at once and edited as it grows, for an
 hour; where messages cannot be edited, it is sent when that hour is over.
 """
@@ -68,7 +68,7 @@ _SHOWN = Query(
     select(folds.c.id, folds.c.destination, folds.c.subscription, folds.c.topic)
     .distinct()
     .join(folded, folded.c.fold == folds.c.id)
-    .join(deliveries, deliveries.c.post == -folds.c.id)
+    .join(deliveries, deliveries.c.digest == folds.c.id)
     .where(
         among(folded.c.post, "ids"), ~folded.c.own, deliveries.c.version == "", deliveries.c.state == State.SENT.value
     )
@@ -78,8 +78,8 @@ _DROP = delete(folded).where(
     select(folds.c.id).where(folds.c.id == folded.c.fold, folds.c.destination == bindparam("name")).exists(),
 )
 _WAITING = Query(
-    select(deliveries.c.post).where(
-        among(deliveries.c.post, "ids"),
+    select(deliveries.c.digest).where(
+        among(deliveries.c.digest, "ids"),
         deliveries.c.state == State.DUE.value,
         deliveries.c.attempts == 0,
     )
@@ -123,7 +123,7 @@ class Folding:
         self._subscribers, self._names = set(subscribers), set(names)
         self._read = False
         self.orders: list[tuple[str, int, Action, str, str, int]] = []
-        """What folds ask of the outbox: destination, post (below zero), action, version, reason, subscription."""
+        """What folds ask of the outbox: destination, fold, action, version, reason, subscription."""
 
     def hold(
         self, name: str, post: int, subscription: int, topic: str, manner: Manner, *, shared: Why | None = None
@@ -143,7 +143,7 @@ class Folding:
         if why in _AT_ONCE and not fold.waits and not self._gathers(name):
             fold.waits = True
             action, version = (Action.SEND, "") if fold.new else (Action.EDIT, f"grew by {post}")
-            self.orders.append((name, -fold.id, action, version, topic, subscription))
+            self.orders.append((name, fold.id, action, version, topic, subscription))
         return True
 
     def _why(self, name: str, subscription: int, manner: Manner, shared: Why | None) -> Why | None:
@@ -185,9 +185,9 @@ class Folding:
         if over:
             _CLOSE(self._connection, ids=[row.id for row in over], now=self._now)
         there = [row for row in rows if row not in over]
-        waiting = {row.post for row in _WAITING(self._connection, ids=[-row.id for row in there])} if there else set()
+        waiting = {row.digest for row in _WAITING(self._connection, ids=[row.id for row in there])} if there else set()
         for row in there:
-            self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=-row.id in waiting)
+            self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=row.id in waiting)
 
     def _fold(self, name: str, subscription: int, topic: str, manner: Manner, why: Why) -> _Open:
         key = (subscription, name, why.value)
@@ -226,12 +226,12 @@ class Folding:
             if self._gathers(row.destination) and not self.spends(row.destination):
                 continue  # it would be one more message
             version = f"without {min(ids)} since {micros(self._now)}"  # what is undone may be deleted once more
-            self.orders.append((row.destination, -row.id, Action.EDIT, version, row.topic, row.subscription))
+            self.orders.append((row.destination, row.id, Action.EDIT, version, row.topic, row.subscription))
 
     def drop(self, post: int, name: str) -> None:
         """The post is shown at this destination no more, though it still exists."""
         shown = [row for row in _SHOWN(self._connection, ids={post}) if row.destination == name]
-        self.orders += [(name, -row.id, Action.EDIT, f"without {post}", row.topic, row.subscription) for row in shown]
+        self.orders += [(name, row.id, Action.EDIT, f"without {post}", row.topic, row.subscription) for row in shown]
         self._connection.execute(_DROP, {"member": post, "name": name})
 
     def write(self) -> None:
@@ -261,7 +261,7 @@ _THERE = Query(
     .where(among(folded.c.fold, "ids"), ~folded.c.own, ~posts.c.deleted)
     .order_by(folded.c.post)
 )
-_COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "created")
+_COLUMNS = ("destination", "post", "digest", "action", "version", "state", "reason", "subscription", "created")
 _WAKE = """(name) DO UPDATE
     SET due = CASE WHEN destinations.not_before > excluded.due THEN destinations.not_before ELSE excluded.due END
     WHERE destinations.due IS NULL AND destinations.paused = ''"""
@@ -290,8 +290,8 @@ def _send(connection: Connection, due: Sequence[Any], now: datetime) -> None:
         members = there[fold.id]
         if not members or fold.mode is None:  # all was deleted, or nobody subscribes any more
             continue
-        post = members[0] if len(members) == 1 else -fold.id
-        send = (fold.destination, post, Action.SEND.value, "", State.DUE.value, fold.topic, fold.subscription)
+        of = (members[0], None) if len(members) == 1 else (None, fold.id)
+        send = (fold.destination, *of, Action.SEND.value, "", State.DUE.value, fold.topic, fold.subscription)
         rows.append((*send, micros(now)))
         names[fold.destination] = Destination.parse(fold.destination).adapter
     wake = [(name, adapter, micros(now)) for name, adapter in sorted(names.items())]

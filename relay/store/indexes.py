@@ -66,6 +66,16 @@ _partial("ix_destinations_due", destinations.c.due, where=destinations.c.due.is_
 _partial("ix_destinations_listed", destinations.c.name, where=destinations.c.listed)
 _partial("ix_deliveries_pending", deliveries.c.destination, deliveries.c.id, where=deliveries.c.settled.is_(None))
 
+Index(
+    "uq_deliveries_digest_destination_version",
+    deliveries.c.digest,
+    deliveries.c.destination,
+    deliveries.c.version,
+    unique=True,
+    sqlite_where=deliveries.c.digest.is_not(None),
+    postgresql_where=deliveries.c.digest.is_not(None),
+)
+
 for _dialect, _statements in TRIGGERS.items():
     for _statement in _statements:
         _ddl: Any = DDL(_statement)  # type: ignore[no-untyped-call]  # SQLAlchemy does not say what it takes

@@ -48,8 +48,8 @@ _mate = posts.alias("mate")
 _before = bindparam("before", type_=posts.c.seen.type)
 
 
-def _waits(post: ColumnElement[int]) -> ColumnElement[bool]:
-    return select(deliveries.c.id).where(deliveries.c.post == post, deliveries.c.settled.is_(None)).exists()
+def _waits(of: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(deliveries.c.id).where(of, deliveries.c.settled.is_(None)).exists()
 
 
 _NEXT = Query(
@@ -66,9 +66,9 @@ _OLD = Query(
     select(posts.c.uri).where(
         among(posts.c.id, "ids"),
         or_(posts.c.root.is_(None), posts.c.root == posts.c.uri),
-        ~_waits(posts.c.id),
+        ~_waits(deliveries.c.post == posts.c.id),
         ~select(_mate.c.uri)
-        .where(_mate.c.root == posts.c.uri, or_(_mate.c.seen >= _before, _waits(_mate.c.id)))
+        .where(_mate.c.root == posts.c.uri, or_(_mate.c.seen >= _before, _waits(deliveries.c.post == _mate.c.id)))
         .exists(),
     )
 )
@@ -125,7 +125,7 @@ _PAST = Query(
     .where(
         folds.c.closed < bindparam("before", type_=folds.c.closed.type),
         ~select(folded.c.post).where(folded.c.fold == folds.c.id).exists(),
-        ~_waits(-folds.c.id),
+        ~_waits(deliveries.c.digest == folds.c.id),
     )
     .limit(_POSTS_AT_ONCE)
 )
@@ -136,6 +136,6 @@ def delete_past_folds(connection: Connection, before: datetime) -> int:
     ids = [row.id for row in _PAST(connection, before=before)]
     if ids:
         serialize(connection)
-        connection.execute(delete(deliveries).where(among(deliveries.c.post, "ids")), {"ids": [-one for one in ids]})
+        connection.execute(delete(deliveries).where(among(deliveries.c.digest, "ids")), {"ids": ids})
         connection.execute(delete(folds).where(among(folds.c.id, "ids")), {"ids": ids})
     return len(ids)

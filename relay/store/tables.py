@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ColumnElement,
     Dialect,
@@ -293,7 +294,8 @@ deliveries = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("destination", Key, nullable=False),
-    Column("post", Number, nullable=False),  # of a fold: its id below zero
+    Column("post", Number),  # null: it is of a digest
+    Column("digest", Number),  # null: it is of a post
     Column("action", Key, nullable=False),
     Column("version", Key, nullable=False),  # "" of a send; "3" (the revision), "count with 7", "deleted"
     Column("state", Key, nullable=False),
@@ -306,6 +308,7 @@ deliveries = Table(
     Column("created", Moment, nullable=False),
     Column("settled", Moment),  # null: due or sending
     UniqueConstraint("post", "destination", "version"),
+    CheckConstraint("(post IS NULL) <> (digest IS NULL)", name="ck_deliveries_of"),
     sqlite_autoincrement=True,  # an id is an idempotency key: never used again
 )
 

@@ -157,6 +157,7 @@ _WAKE = """(name) DO UPDATE
     WHERE destinations.due IS NULL AND destinations.paused = ''"""
 _COLUMNS = ("destination", "post", "action", "version", "state", "reason", "subscription", "under", "created")
 _HELD = (*_COLUMNS, "note", "settled")
+_OF_DIGESTS = ("destination", "digest", "action", "version", "state", "reason", "subscription", "created")
 _DUE = State.DUE.value
 _CANCELLED = "deleted by its author before it was sent"
 _COPIED = "a copy, and the original came before it was sent"
@@ -331,7 +332,7 @@ class _Orders:
         listening = {row.id for row in _SUBSCRIBED(connection, ids={row.subscription for row in held})} if held else ()
         for row in held:
             if row.subscription in listening:
-                self._adapters.setdefault(row.destination, Destination.parse(row.destination).adapter)
+                self._wake(row.destination)
                 self._released.append((_DUE, "", None, row.id))
 
     def _bring(self, entry: Entry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
@@ -420,16 +421,21 @@ class _Orders:
         *,
         under: int | None = None,
     ) -> None:
+        self._wake(name)
+        self._rows.append((name, post, action.value, version, _DUE, reason, subscription, under, self._created))
+
+    def _wake(self, name: str) -> None:
         if name not in self._adapters:
             self._adapters[name] = Destination.parse(name).adapter
-        self._rows.append((name, post, action.value, version, _DUE, reason, subscription, under, self._created))
 
     def write(self, connection: Connection) -> set[str]:
         for follow_up in sorted(self._later, key=lambda one: (one[0].published, one[0].id)):
             self._post_under(*follow_up)
         self._folding.write()
-        for name, post, action, version, reason, subscription in self._folding.orders:
-            self._order(name, post, action, version, reason, subscription)
+        of_digests = []
+        for name, digest, action, version, reason, subscription in self._folding.orders:
+            self._wake(name)
+            of_digests.append((name, digest, action.value, version, _DUE, reason, subscription, self._created))
         rows = [(tag, post, shown) for (tag, post), shown in self._tagged.items()]
         insert_rows(connection, tagged, ("tag", "post", "shown"), rows)
         wake = [(name, adapter, self._created) for name, adapter in sorted(self._adapters.items())]
@@ -438,6 +444,7 @@ class _Orders:
         update_rows(connection, deliveries, ("state", "note", "settled"), "id", self._released)
         insert_rows(connection, deliveries, _HELD, self._held)
         insert_rows(connection, deliveries, _COLUMNS, self._rows)
+        insert_rows(connection, deliveries, _OF_DIGESTS, of_digests)
         return set(self._adapters)
 
 

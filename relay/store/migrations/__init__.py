@@ -9,7 +9,7 @@ from relay.ports import StoreError
 from relay.store.rows import serialize
 from relay.store.tables import metadata
 
-HEAD = "0017"
+HEAD = "0018"
 VERSION_TABLE = "relay_schema"
 _PATIENTLY = sql("SET LOCAL idle_in_transaction_session_timeout = '10min'")
 _VERSION = select(column("version_num", Text)).select_from(table(VERSION_TABLE))

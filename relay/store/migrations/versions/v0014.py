@@ -14,7 +14,7 @@ _TALLY = (
     "INSERT INTO tallies VALUES (0, {row}.action, {row}.state, {one}) ON CONFLICT DO UPDATE SET count = count + {one}"
 )
 _LESS, _MORE = _TALLY.format(row="old", one=-1), _TALLY.format(row="new", one=1)
-_TRIGGERS = {
+TRIGGERS = {
     "sqlite": (
         f"""CREATE TRIGGER tally_settled AFTER UPDATE OF settled ON deliveries
             WHEN new.settled IS NOT NULL AND (old.settled IS NULL OR old.state <> new.state) BEGIN {_MORE}; END""",
@@ -64,5 +64,5 @@ def upgrade() -> None:
         SELECT 0, action, state, count(*) FROM deliveries WHERE settled IS NOT NULL GROUP BY action, state"""
     )
     op.execute("INSERT INTO counters (name, count) SELECT 'posts', count(*) FROM posts")
-    for trigger in _TRIGGERS[op.get_bind().dialect.name]:
+    for trigger in TRIGGERS[op.get_bind().dialect.name]:
         op.execute(trigger)
