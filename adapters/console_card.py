@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from relay.card import quoted, turnout
 from relay.i18n import words
 from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote, QuoteState
-from relay.phrases import quoted, turnout
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import cut, isolate, text_content
 from relay.text.targets import is_beginning, is_note

@@ -5,31 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from string import Formatter
 
-from relay.i18n import Words, later
 from relay.log import hide
-from relay.model import Poll, Quote, QuoteState
 from relay.rich import Block, Form, Mark, Span
 from relay.text import clean
-
-_QUOTED = {
-    QuoteState.ACCEPTED: later("A quoted post"),
-    QuoteState.PENDING: later("A quoted post whose author has not agreed yet to be quoted"),
-    QuoteState.WITHDRAWN: later("A quoted post whose author does not want to be quoted here"),
-    QuoteState.DELETED: later("A quoted post that was deleted"),
-    QuoteState.HIDDEN: later("A quoted post that cannot be shown here"),
-}
-
-
-def quoted(quote: Quote, say: Words) -> str:
-    """What stands for a quoted post whose words are not shown."""
-    return say(_QUOTED[quote.state])
-
-
-def turnout(poll: Poll, say: Words) -> str:
-    """How many voted, or how many votes there are where nobody counts people; empty where neither is told."""
-    if poll.voters is not None:
-        return say.many("{n} voter", "{n} voters", poll.voters)
-    return "" if poll.votes is None else say.many("{n} vote", "{n} votes", poll.votes)
 
 
 def bold(text: str) -> Span:

@@ -24,6 +24,8 @@ class Role(StrEnum):
     HASHTAG = "hashtag"
     MENTION = "mention"
     EMOJI = "emoji"
+    TIME = "time"
+    """A time of ours (:func:`relay.card.moment`); nobody else's text has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Form(StrEnum):
     ITEM = "item"
     CODE = "code"
     RULE = "rule"
+    NOTE = "note"
+    """A paragraph of ours in small print."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,13 +271,13 @@ SPANS = st.builds(
     Span,
     WORDS,
     link=st.sampled_from(LINKS),
-    role=st.sampled_from(Role),
+    role=st.sampled_from([role for role in Role if role is not Role.TIME]),  # times are ours alone
     marks=st.lists(st.sampled_from(Mark), unique=True, max_size=3).map(tuple),
 )
 BLOCKS = st.builds(
     Block,
     st.lists(SPANS, max_size=4).map(tuple),
-    form=st.sampled_from(Form),
+    form=st.sampled_from([form for form in Form if form is not Form.NOTE]),  # and so is small print
     quote=st.integers(0, 2),
     depth=st.integers(0, 3) | st.just(1000),
     bullet=st.sampled_from(["•", "1.", "42.", "123456789.", "x"]),

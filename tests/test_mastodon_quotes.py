@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from relay.card import quoted as label
 from relay.i18n import words
 from relay.model import Edited, LinkCard, MediaKind, Post, Quote, QuoteState
-from relay.phrases import quoted as label
 from relay.ports import Batch
 from relay.sources.mastodon.copies import Copies
 from relay.sources.mastodon.parse import read_post

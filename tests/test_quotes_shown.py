@@ -12,10 +12,10 @@ from adapters.discord.card import message as discord
 from adapters.discord.look import Style
 from adapters.matrix.card import message as matrix
 from adapters.telegram.card import message as telegram
+from relay.card import quoted as label
+from relay.card import turnout
 from relay.i18n import words
 from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, QuoteState, Thread
-from relay.phrases import quoted as label
-from relay.phrases import turnout
 from relay.testing import NOON, author, delivery, post, text
 from relay.web.reading import Reading
 from relay.web.render import Format, render_thread

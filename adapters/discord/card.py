@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from adapters.discord import embed, pieces
-from adapters.discord.limits import BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, USERNAME, V2, address
+from adapters.discord import embed
+from adapters.discord.limits import ALT, BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, USERNAME, V2, address
 from adapters.discord.look import Look
-from adapters.discord.markdown import in_markdown, is_blank, link
-from adapters.discord.pieces import LONGEST, Room, original
+from adapters.discord.markdown import SMALL, in_markdown, is_blank, lines, link
+from adapters.discord.sections import Room, author_of, canvas, links, original, times, written
+from relay.card import Canvas, Part, Section, described, name_of, sections, ways
 from relay.i18n import Words
 from relay.model import Author, Card, LinkCard, Media, Post
-from relay.text import clean, short, units
+from relay.text import clean, short, text_content, units
 
 # --- names that Discord lets a webhook carry ---
 
@@ -69,6 +71,7 @@ __all__ = ["edit_of", "in_markdown", "message", "original", "original_in", "titl
 Component = dict[str, Any]
 _ROW, _BUTTON, _SECTION, _TEXT, _THUMBNAIL, _GALLERY, _SEPARATOR, _CONTAINER = 1, 2, 9, 10, 11, 12, 14, 17
 _LINK = 5
+_SCROLL = {"emoji": {"name": "📜"}}
 _BODY = 1400
 """What is kept free for the body while the rest is set."""
 
@@ -95,9 +98,15 @@ def edit_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def title(card: Card) -> str:
     """What to call a Discord thread or forum post about it: 1–100 characters."""
-    name = clean(pieces.name_of(card.post.author, 40))
-    begin = pieces.beginning(card.post, THREAD_NAME)
+    name = clean(name_of(card.post.author, 40))
+    begin = _beginning(card.post, THREAD_NAME)
     return short(name if is_blank(begin) else f"{name}: {begin}", THREAD_NAME)
+
+
+def _beginning(post: Post, limit: int) -> str:
+    """How a post begins, on one line: its title, its warning, or its first words; empty where it has none."""
+    words = post.title or (f"⚠️ {post.warning}" if post.warning else text_content(post.body[:3])[: 4 * limit])
+    return clean(words, limit=limit)
 
 
 def original_in(message: Mapping[str, Any]) -> str:
@@ -137,28 +146,28 @@ def container(card: Card, look: Look, texts: int) -> Component:
 def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:
     """From top to bottom. What is short is set first, so that the body knows what is left for it."""
     post, say, folded = card.post, look.say, bool(card.post.warning)
-    foot = room.take(_foot(card, look))
-    head = room.lines([line for line in pieces.byline(post, say) if line], 1600) if look.style == "card" else ""
-    warning = room.lines([pieces.warned(post.warning, say)], 800)
-    headline = room.lines([pieces.headline(post)], 1300)
-    room.left -= _BODY
     shown, linked = _sorted_media(post, look)
-    media = room.lines(list(pieces.media_lines(linked, say, folded=folded or post.sensitive)), 1200)
-    poll = room.lines(list(pieces.poll_lines(post.poll, say, folded=folded)), 700) if post.poll else ""
-    preview = room.lines(list(pieces.link_card_lines(post.link_card, folded=folded)), 1200) if post.link_card else ""
-    quote = room.lines(list(pieces.quote_lines(post.quote, say, room, 900, folded=folded)), 900) if post.quote else ""
-    room.left += _BODY
-    body = room.text(post.body, TEXTS, more=pieces.continued(card, say), folded=folded)
+    found = sections(card, canvas(say), media=linked)
+    foot = room.take(_foot(card, found, look))
+    head = room.lines(_byline(found, post, say), 1600) if look.style == "card" else ""
+    texts = written(card, found, room, say, kept=_BODY)
+    words = [texts.pop(Part.WARNING, ""), texts.pop(Part.BODY, "")]
 
     yield from _head(head, post, look)
-    yield from _texts(headline, "\n".join(part for part in (warning, body) if part))
+    yield from _texts(texts.pop(Part.HEADLINE, ""), "\n".join(part for part in words if part))
     if shown:
         yield {"type": _GALLERY, "items": [_item(one, say, spoiler=folded or post.sensitive) for one in shown]}
-    yield from _texts(media, poll)
-    yield from _preview(preview, post.link_card, folded=folded or post.sensitive or look.plain)
-    yield from _texts(quote)
+    for part, text in texts.items():
+        preview = post.link_card if part is Part.LINK else None
+        yield from _preview(text, preview, folded=folded or post.sensitive or look.plain)
     yield {"type": _SEPARATOR, "divider": True, "spacing": 1}
     yield _text(foot)
+
+
+def _byline(found: Sequence[Section], post: Post, say: Words) -> list[str]:
+    """Who wrote it, their handle, and when."""
+    name, handle = author_of(found[0].text)
+    return [line for line in (f"### {name}", handle, f"{SMALL}{times(post, say)}") if line]
 
 
 def _text(content: str) -> Component:
@@ -174,7 +183,7 @@ def _head(text: str, post: Post, look: Look) -> Iterator[Component]:
     if not (text and avatar) or look.plain:
         yield from _texts(text)
         return
-    words = short(look.say("Avatar of {name}").format(name=pieces.name_of(post.author, 80)), 200)
+    words = short(look.say("Avatar of {name}").format(name=name_of(post.author, 80)), 200)
     thumbnail = {"type": _THUMBNAIL, "media": {"url": avatar}, "description": words}
     yield {"type": _SECTION, "components": [_text(text)], "accessory": thumbnail}
 
@@ -196,21 +205,21 @@ def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
 
 
 def _item(media: Media, say: Words, *, spoiler: bool) -> Component:
-    item: Component = {"media": {"url": address(media.picture)}, "description": pieces.described(media, say)}
+    item: Component = {"media": {"url": address(media.picture)}, "description": described(media, ALT, say)}
     return item | ({"spoiler": True} if spoiler else {})
 
 
-def _foot(card: Card, look: Look) -> str:
-    post = card.post
-    lines = [f"-# {pieces.foot(card, marked=True)}"]
+def _foot(card: Card, found: Sequence[Section], look: Look) -> str:
+    post, say = card.post, look.say
+    told = [line for section in found if section.part is Part.FOOT for line in lines(section.text)]
     if look.style == "webhook":
-        who = link(short(post.author.handle, 100) or pieces.name_of(post.author, 80), post.author.url)
-        lines.insert(0, f"-# {who} · {pieces.times(post, look.say)}")
+        who = link(short(post.author.handle, 100) or name_of(post.author, 80), post.author.url)
+        told.insert(0, f"{SMALL}{who} · {times(post, say)}")
     if look.plain:
-        lines += [f"-# {one}" for one in pieces.ways(card, look.say)]
+        told += [f"{SMALL}{one}" for one in links(card, say)]
     elif not address(post.url, BUTTON_URL) and original(card):
-        lines.append(f"-# {link(pieces.leads_to(card, look.say), post.url, longest=LONGEST)}")
-    return "\n".join(lines)
+        told.append(f"{SMALL}{links(card, say)[-1]}")
+    return "\n".join(told)
 
 
 def _long_original(text: str) -> str:
@@ -220,13 +229,9 @@ def _long_original(text: str) -> str:
 
 
 def _rows(card: Card, look: Look) -> list[Component]:
-    buttons: list[Component] = []
-    if look.plain:
-        return buttons
-    if card.thread and (page := address(card.unroll, BUTTON_URL)):
-        buttons.append(_button(pieces.unrolled(card, look.say), page) | {"emoji": {"name": "📜"}})
-    if url := address(card.post.url, BUTTON_URL):
-        buttons.append(_button(pieces.leads_to(card, look.say), url))
+    found = () if look.plain else ways(card, Canvas(say=look.say, address=partial(address, limit=BUTTON_URL)))
+    page = card.thread and address(card.unroll, BUTTON_URL)
+    buttons = [_button(way.text, way.link) | (_SCROLL if way.link == page else {}) for way in found]
     return [{"type": _ROW, "components": buttons}] if buttons else []
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.discord import pieces
-from adapters.discord.limits import DESCRIPTION, EMBED_AUTHOR, EMBED_FOOTER, EMBED_TITLE, EMBEDS, FIELD_VALUE, address
+from adapters.discord.limits import (
+    ALT,
+    DESCRIPTION,
+    EMBED_AUTHOR,
+    EMBED_FOOTER,
+    EMBED_TITLE,
+    EMBEDS,
+    FIELD_VALUE,
+    address,
+)
 from adapters.discord.look import Look
 from adapters.discord.markdown import escaped_within
-from adapters.discord.pieces import Room
+from adapters.discord.sections import Room, canvas, links, original, written
+from relay.card import Part, Section, described, name_of, sections
 from relay.model import Card, Media, Post
-from relay.text import short, units
+from relay.text import short, text_content, units
 
 Embed = dict[str, Any]
 _PICTURES = 4
@@ -38,25 +47,27 @@ def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
 
 def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
     post, room = card.post, Room(EMBEDS - 100, measure=units)
+    found = sections(card, canvas(look.say), media=linked)
     main: Embed = {"author": _author(post, look, room), "timestamp": post.published.isoformat()}
-    if footer := room.take(short(pieces.foot(card, marked=False), EMBED_FOOTER)):
+    foot = "".join(text_content(section.text) for section in found if section.part is Part.FOOT)
+    if footer := room.take(short(foot, EMBED_FOOTER)):
         main["footer"] = {"text": footer}
     if title := escaped_within(post.title, EMBED_TITLE):
         main["title"] = room.take(title)
-    if url := pieces.original(card):
+    if url := original(card):
         main["url"] = url
     if look.colour is not None:
         main["color"] = look.colour
     if pictures:
         main["image"] = {"url": address(pictures[0].picture)}
         main["fields"] = [_descriptions(pictures, look, room)]
-    if description := _description(card, look, linked, room):
+    if description := _description(card, look, found, room):
         main["description"] = description
     return main
 
 
 def _author(post: Post, look: Look, room: Room) -> Embed:
-    name = pieces.name_of(post.author, 120)
+    name = name_of(post.author, 120)
     handle = short(post.author.handle, 120)
     whole = f"{name} ({handle})" if handle and handle != name else name
     author = {"name": room.take(short(whole, EMBED_AUTHOR))}
@@ -68,23 +79,15 @@ def _descriptions(pictures: Sequence[Media], look: Look, room: Room) -> Embed:
     """What the pictures show, in words: an embed's picture has no description of its own."""
     heading = look.say.many("Picture, described", "{n} pictures, described", len(pictures))
     each = FIELD_VALUE // len(pictures) - 5
-    words = [escaped_within(pieces.described(media, look.say), each) for media in pictures]
+    words = [escaped_within(described(media, ALT, look.say), each) for media in pictures]
     numbered = [f"{number}. {line}" for number, line in enumerate(words, 1)] if len(words) > 1 else words
     value = "\n".join(numbered)
     return {"name": room.take(heading), "value": room.take(value), "inline": False}
 
 
-def _description(card: Card, look: Look, linked: Sequence[Media], room: Room) -> str:
-    post, say, folded = card.post, look.say, bool(card.post.warning)
+def _description(card: Card, look: Look, found: Sequence[Section], room: Room) -> str:
     whole = Room(min(DESCRIPTION, room.left) - 20, measure=units)
-    warning = whole.lines([pieces.warned(post.warning, say)], 800)
-    ways = whole.lines(pieces.ways(card, say) if look.plain else [], 1500)
-    whole.left -= 1500
-    media = whole.lines(list(pieces.media_lines(linked, say, folded=folded or post.sensitive)), 1000)
-    poll = whole.lines(list(pieces.poll_lines(post.poll, say, folded=folded, small="")), 700) if post.poll else ""
-    card_lines = pieces.link_card_lines(post.link_card, folded=folded, small="") if post.link_card else ()
-    preview = whole.lines(list(card_lines), 900)
-    quote = whole.lines(list(pieces.quote_lines(post.quote, say, whole, 900, folded=folded)), 900) if post.quote else ""
-    whole.left += 1500
-    body = whole.text(post.body, DESCRIPTION, more=pieces.continued(card, say), folded=folded)
-    return "\n\n".join(part for part in (warning, body, media, poll, preview, quote, ways) if part)
+    below = whole.lines(links(card, look.say) if look.plain else [], 1500)
+    inner = [section for section in found if section.part is not Part.HEADLINE]
+    texts = written(card, inner, whole, look.say, kept=1500, small="")
+    return "\n\n".join(part for part in (*texts.values(), below) if part)

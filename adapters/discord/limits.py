@@ -17,6 +17,8 @@ GALLERY = 10
 ALT = 1024
 LABEL = 80
 BUTTON_URL, URL = 512, 2048
+LONGEST = 1500
+"""Of an address that is too long for a button, and is linked in the text."""
 USERNAME, THREAD_NAME = 80, 100
 TEXTS = 3900
 """What the texts of a message of components may take together, by :func:`size`: a little below Discord's 4,000."""

@@ -19,10 +19,13 @@ from itertools import groupby
 from urllib.parse import urlsplit
 
 from adapters.discord.limits import Measure, size
+from relay.card import time_of
 from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import cut, honest, safe_url, short, units
 from relay.text.addresses import bare
 
+SMALL = "-# "
+"""Begins a line in small letters; embeds do not know it."""
 GAP = "\u200b"
 """Parts what must not touch; nobody sees it."""
 
@@ -49,6 +52,7 @@ _NO_LABEL = re.compile(
 )
 _LONGEST_LINK, _LONGEST_HOST = 700, 253
 _DEEPEST = 5
+_BEGINNINGS = {Form.HEADING: "### ", Form.NOTE: SMALL}
 _ENCODED = str.maketrans({c: f"%{ord(c):02X}" for c in "()*|~[]'\\"})
 
 
@@ -59,6 +63,8 @@ class _Run:
     text: str
     link: str = ""
     marks: tuple[Mark, ...] = ()
+    written: bool = False
+    """It is Markdown already."""
 
 
 def escape(text: str) -> str:
@@ -164,6 +170,9 @@ def _label(text: str, target: str) -> str:
 def _lines_of(spans: Iterable[Span], *, folded: bool) -> list[list[_Run]]:
     lines: list[list[_Run]] = [[]]
     for span in spans:
+        if when := time_of(span):
+            lines[-1].append(_Run(f"<t:{int(when.timestamp())}:f>", marks=span.marks, written=True))
+            continue
         marks = (Mark.SPOILER, *span.marks) if folded else span.marks
         for count, text in enumerate(span.text.split("\n")):
             if count:
@@ -221,9 +230,12 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _leaves(runs: Iterable[_Run], *, within: bool) -> Iterator[str]:
-    for (url, is_code), group in groupby(runs, key=lambda run: (run.link, Mark.CODE in run.marks)):
+    looks = groupby(runs, key=lambda run: (run.link, Mark.CODE in run.marks, run.written))
+    for (url, is_code, is_written), group in looks:
         text = "".join(run.text for run in group)
-        if url:
+        if is_written:
+            yield text
+        elif url:
             lead, _, tail = text.partition(text.strip()) if text.strip() else (text, "", "")
             yield lead + (_encoded_link(text.strip(), url, within=within) if text.strip() else "") + tail
         elif is_code:
@@ -246,7 +258,10 @@ def _prose(text: str, *, within: bool) -> str:
             continue  # somebody shortened it: it leads nowhere
         parts += [escape(text[done:start]), _bare(text[start:end], encoded=within)]
         done = end
-    return "".join([*parts, escape(text[done:])])
+    rest = escape(text[done:])
+    if within and rest.endswith("\\:"):
+        rest = f"{rest[:-2]}:"  # what follows is no letter: no emoji begins here
+    return "".join([*parts, rest])
 
 
 def _parted(code: str) -> str:
@@ -279,6 +294,16 @@ def markdown(text: Text, *, folded: bool = False) -> str:
     return written
 
 
+def lines(text: Text) -> Iterator[str]:
+    """The lines of blocks that stand close together."""
+    return (line for block in text for line in _block(block, folded=False))
+
+
+def inline(spans: Iterable[Span]) -> str:
+    """Words on one line, without the look of the block that they stand in."""
+    return " ".join(_styled(runs) for runs in _lines_of(spans, folded=False))
+
+
 def _between(above: Block | None, block: Block) -> str:
     if above is None:
         return ""
@@ -303,8 +328,8 @@ def _block(block: Block, *, folded: bool) -> list[str]:
         lines.pop()
     if not lines:
         return []
-    if block.form is Form.HEADING:
-        return ["### " + " ".join(lines)]
+    if block.form in _BEGINNINGS:
+        return [_BEGINNINGS[block.form] + " ".join(lines)]
     first, rest = _margins(block)
     return [f"{rest if index else first}{line}" for index, line in enumerate(lines)]
 
@@ -313,6 +338,8 @@ def _margins(block: Block) -> tuple[str, str]:
     depth = min(block.depth, _DEEPEST)
     if block.form is not Form.ITEM:
         return "  " * depth, "  " * depth
+    if not depth:
+        return f"{escape(short(block.bullet, 12))} ", "  "  # a sign of ours
     number = re.fullmatch(r"([0-9]{1,4})[.)]?", block.bullet)
     return "  " * (depth - 1) + (f"{number[1]}. " if number else "- "), "  " * max(1, depth)
 

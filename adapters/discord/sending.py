@@ -13,6 +13,7 @@ from typing import Any
 from adapters.discord.api import Api, Reply, Result
 from adapters.discord.card import message, original, original_in, title
 from adapters.discord.channels import ANNOUNCEMENT, CLOSED, Channel, Channels
+from adapters.discord.limits import LONGEST
 from adapters.discord.look import Style
 from adapters.discord.manner import Manner
 from adapters.discord.markdown import target_of
@@ -31,7 +32,6 @@ from adapters.discord.outcomes import (
     is_closed,
     refuses_body,
 )
-from adapters.discord.pieces import LONGEST
 from adapters.discord.posted import Posted, first_of
 from adapters.discord.settings import DiscordOptions
 from adapters.discord.webhooks import Webhook, Webhooks

@@ -13,10 +13,10 @@ from adapters.matrix.links import is_blank, told
 from adapters.matrix.mentions import quiet, spelled
 from adapters.matrix.prose import bounded, fitted, line, written
 from adapters.matrix.written import Written, stacked, within
+from relay.card import quoted as named
+from relay.card import turnout
 from relay.i18n import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
-from relay.phrases import quoted as named
-from relay.phrases import turnout
 from relay.rich import Block, Form, Mark, Role, Span
 from relay.text import isolate, short
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from adapters.telegram.entities import Draft, joined
 from adapters.telegram.limits import address
 from adapters.telegram.prose import drafted, fitted, foreign, linked, quotation
+from relay.card import quoted as named
+from relay.card import turnout
 from relay.i18n import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
-from relay.phrases import quoted as named
-from relay.phrases import turnout
 from relay.rich import Role
 from relay.text import isolate, short, units
 

@@ -8,7 +8,7 @@ absolute http, https or mailto address, and none hides behind another host's nam
 from __future__ import annotations
 
 from relay.text.addresses import honest, safe_url, web_address
-from relay.text.characters import clean, graphemes, isolate, scrub, short, units
+from relay.text.characters import clean, directed, graphemes, is_blank, isolate, scrub, short, units
 from relay.text.html import Content, from_html, read_html
 from relay.text.layout import cut, plain, text_content
 from relay.text.limits import brief, opening, within
@@ -20,10 +20,12 @@ __all__ = [
     "brief",
     "clean",
     "cut",
+    "directed",
     "from_html",
     "from_plain",
     "graphemes",
     "honest",
+    "is_blank",
     "isolate",
     "opening",
     "paragraphs",

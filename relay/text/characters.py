@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
 from itertools import takewhile
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from regex import Pattern
 
 ELLIPSIS = "…"
+_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters by their category, and nothing to see."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -83,3 +86,17 @@ def boundary(text: str, position: int, start: int = 0) -> int:
 def isolate(text: str) -> str:
     """Wrap a foreign name so that its writing direction stays its own (U+2068 … U+2069, UAX #9)."""
     return f"\u2068{text}\u2069" if text else ""
+
+
+def directed(name: str, shown: str = "") -> str:
+    """A foreign name (or what shows it), isolated where it runs from right to left.
+
+    Only there: the isolates are characters like others to whoever copies the name, and some places show them as boxes.
+    """
+    turns = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in name)
+    return isolate(shown or name) if turns else shown or name
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in it."""
+    return all(char in _BLANKS or char.isspace() or unicodedata.category(char)[0] == "C" for char in text)

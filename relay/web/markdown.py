@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from relay.card import quoted
 from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
-from relay.phrases import quoted
 from relay.rich import Block, Form, Mark, Span, Text
 from relay.text import clean, honest, safe_url
 from relay.web.markup import DEEPEST

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from relay.card import quoted, turnout
 from relay.i18n import Words, words
-from relay.phrases import quoted, turnout
 from relay.text import clean, safe_url, text_content
 from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from relay.card import quoted
 from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
-from relay.phrases import quoted
 from relay.text import clean, plain
 from relay.web.markdown import markdown
 from relay.web.markup import html
