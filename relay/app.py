@@ -388,10 +388,13 @@ async def _first_failure_or(stopped: asyncio.Task[Any], tasks: Tasks) -> None:
 
 
 @asynccontextmanager
-async def open_app(config: Config, *, exclusive: bool = True) -> AsyncIterator[App]:
-    """Everything that ``relay run`` runs, opened and closed in order."""
+async def open_app(
+    config: Config, *, exclusive: bool = True, sources: Mapping[str, Source] | None = None
+) -> AsyncIterator[App]:
+    """Everything that ``relay run`` runs, opened and closed in order; with ``sources`` besides the configured ones."""
     async with AsyncExitStack() as stack:
         parts = await stack.enter_async_context(build(config))
+        parts = replace(parts, sources={**parts.sources, **(sources or {})})
         store = await open_store(
             config.store.url.get_secret_value(), exclusive=exclusive, busy_timeout=config.store.busy_timeout
         )

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from relay import __version__
-from relay.demo.stage import Draft, Stage
 from relay.model import Destination, Only
 from relay.options import Sieve
 from relay.ports import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
+from tests.servers.mastodon import Draft, Mastodon
 from tests.store_cases import publish, uri
 from tests.test_relay_run import ILLA, configured, database
 from tests.test_store_private import traces
@@ -45,8 +45,8 @@ async def relay(*arguments: str, folder: Path) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with Stage([ILLA]) as opened:
+async def stage() -> AsyncIterator[Mastodon]:
+    async with Mastodon([ILLA]) as opened:
         for number in range(3):
             opened.post(
                 Draft(
@@ -78,7 +78,7 @@ async def test_a_wrong_configuration_exits_2_with_every_mistake(tmp_path: Path) 
     assert "Traceback" not in err
 
 
-async def test_check_says_what_works_and_what_does_not(tmp_path: Path, stage: Stage) -> None:
+async def test_check_says_what_works_and_what_does_not(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, out, err = await relay("check", folder=tmp_path)
     assert code == 0, out + err
@@ -92,7 +92,7 @@ async def test_check_says_what_works_and_what_does_not(tmp_path: Path, stage: St
     assert "✗ nonsense → console" in out
 
 
-async def test_check_finds_a_store_that_cannot_be_opened(tmp_path: Path, stage: Stage) -> None:
+async def test_check_finds_a_store_that_cannot_be_opened(tmp_path: Path, stage: Mastodon) -> None:
     config = configured(tmp_path, stage)
     config.write_text(config.read_text().replace(database(tmp_path), f"sqlite:///{tmp_path}/nowhere/relay.sqlite3"))
     code, out, _ = await relay("check", folder=tmp_path)
@@ -100,7 +100,7 @@ async def test_check_finds_a_store_that_cannot_be_opened(tmp_path: Path, stage: 
     assert "✗ store" in out
 
 
-async def test_preview_shows_the_last_posts_and_sends_nothing(tmp_path: Path, stage: Stage) -> None:
+async def test_preview_shows_the_last_posts_and_sends_nothing(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, out, err = await relay("preview", "#bridge", "-n", "2", folder=tmp_path)
     assert code == 0, err
@@ -109,7 +109,7 @@ async def test_preview_shows_the_last_posts_and_sends_nothing(tmp_path: Path, st
     assert not (tmp_path / "relay.sqlite3").exists()
 
 
-async def test_preview_of_nothing_says_why(tmp_path: Path, stage: Stage) -> None:
+async def test_preview_of_nothing_says_why(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, _, err = await relay("preview", "nonsense", folder=tmp_path)
     assert code == 1
@@ -126,7 +126,7 @@ async def test_preview_of_nothing_says_why(tmp_path: Path, stage: Stage) -> None
         ),
     ],
 )
-async def test_unroll_writes_the_whole_thread(tmp_path: Path, stage: Stage, file: str, sign: str) -> None:
+async def test_unroll_writes_the_whole_thread(tmp_path: Path, stage: Mastodon, file: str, sign: str) -> None:
     configured(tmp_path, stage)
     code, _, err = await relay("unroll", stage.uris["p1"], "-o", file, folder=tmp_path)
     assert code == 0, err
@@ -136,7 +136,7 @@ async def test_unroll_writes_the_whole_thread(tmp_path: Path, stage: Stage, file
     assert "3 posts" in err
 
 
-async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Stage) -> None:
+async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, out, err = await relay("unroll", "https://nowhere.example/x", folder=tmp_path)
     assert (code, out) == (1, "")
@@ -144,7 +144,9 @@ async def test_unroll_of_what_is_no_thread_says_why(tmp_path: Path, stage: Stage
     assert (await relay("unroll", stage.uris["p1"], "-f", "pdf", folder=tmp_path))[0] == 2
 
 
-async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what(tmp_path: Path, stage: Stage) -> None:
+async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what(
+    tmp_path: Path, stage: Mastodon
+) -> None:
     configured(tmp_path, stage)
     room, held = Destination("console", "room"), Sieve(words=("rope", "river"), per_hour=3)
     by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
@@ -174,7 +176,7 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
     assert line.startswith("2026-07-01 12:00  7  console:room  pause  #Qeswachaka")
 
 
-async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: Path, stage: Stage) -> None:
+async def test_resume_of_an_unknown_destination_names_the_known_ones(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, _, err = await relay("resume", "console", folder=tmp_path)
     assert code == 1
@@ -198,7 +200,7 @@ async def filled(folder: Path) -> None:
 
 
 @pytest.mark.siege
-async def test_forgetting_says_what_it_did_and_can_be_undone(tmp_path: Path, stage: Stage) -> None:
+async def test_forgetting_says_what_it_did_and_can_be_undone(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     await filled(tmp_path)
     code, out, _ = await relay("forget", "@illa@ayllu.example", folder=tmp_path)
@@ -223,7 +225,7 @@ async def test_forgetting_says_what_it_did_and_can_be_undone(tmp_path: Path, sta
     assert (await relay("forget", "--list", folder=tmp_path))[:2] == (0, "Nobody is forgotten.\n")
 
 
-async def test_forgetting_at_once_leaves_no_name_behind(tmp_path: Path, stage: Stage) -> None:
+async def test_forgetting_at_once_leaves_no_name_behind(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     await filled(tmp_path)
     code, out, _ = await relay("forget", "--now", post(2).url, folder=tmp_path)
@@ -237,7 +239,7 @@ async def test_forgetting_at_once_leaves_no_name_behind(tmp_path: Path, stage: S
 
 
 async def test_forgetting_at_once_says_so_where_somebody_reads_and_the_last_bytes_have_to_stay(
-    tmp_path: Path, stage: Stage
+    tmp_path: Path, stage: Mastodon
 ) -> None:
     configured(tmp_path, stage)
     config = tmp_path / "relay.toml"
@@ -251,7 +253,7 @@ async def test_forgetting_at_once_says_so_where_somebody_reads_and_the_last_byte
     assert "Its last bytes leave the database's file when `relay run` comes to it." in out
 
 
-async def test_forgetting_wants_a_name(tmp_path: Path, stage: Stage) -> None:
+async def test_forgetting_wants_a_name(tmp_path: Path, stage: Mastodon) -> None:
     configured(tmp_path, stage)
     code, _, err = await relay("forget", folder=tmp_path)
     assert code == 2

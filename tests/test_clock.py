@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 from sqlalchemy import BigInteger, Connection, insert, select, type_coerce, update
 
-from relay.demo.stage import Draft, Stage
 from relay.log import Trouble
 from relay.pipeline.clock import SETTLED, Clock, Timekeeper
 from relay.pipeline.erasure import Erasing
@@ -22,6 +21,7 @@ from relay.store import Store, open_store
 from relay.store.engine import connect
 from relay.store.tables import budgets, destinations, feeds, folds, leases, metadata, micros, posts, requests, stops
 from tests.processes import PATIENCE, RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, actions, configured, database
 from tests.third_party import MODULE, installed
 
@@ -426,7 +426,7 @@ async def test_a_relay_whose_clock_jumps_relays_on(tmp_path: Path, seconds: int)
         pass
     offset = folder / "offset"
     offset.write_text("0")
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         config = configured(tmp_path, stage, "[adapters.smoke]\n")
         async with RelayProcess(config, pythonpath=folder) as relay:
             await seeded(database(tmp_path), 3)
@@ -457,7 +457,7 @@ async def _until_told(url: str, word: str) -> None:
 
 @pytest.mark.siege
 async def test_a_relay_that_starts_with_a_clock_that_was_set_back_reads_on(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         config = configured(tmp_path, stage)
         async with RelayProcess(config) as relay:
             await seeded(database(tmp_path), 3)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import LOST, DiscordServer, text_of
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, database
 
 CONFIG = """\
@@ -51,7 +51,7 @@ _NAME = re.compile(r"Post number \d+ ")
 class Siege:
     """So many channels, each with a hashtag of its own, and posts by turns to all of them."""
 
-    def __init__(self, folder: Path, stage: Stage, server: DiscordServer, channels: int) -> None:
+    def __init__(self, folder: Path, stage: Mastodon, server: DiscordServer, channels: int) -> None:
         self.stage, self.server = stage, server
         self.dice = random.Random(11)
         self.channels = {f"ayllu{number}": server.add_channel(f"ayllu{number}") for number in range(channels)}
@@ -116,7 +116,7 @@ class Siege:
 
 
 async def besiege(folder: Path, *, channels: int, posts: int, kills: int, seconds: float) -> None:
-    async with DiscordServer(window=0.3) as server, Stage([ILLA]) as stage:
+    async with DiscordServer(window=0.3) as server, Mastodon([ILLA]) as stage:
         siege = Siege(folder, stage, server, channels)
         async with RelayProcess(siege.config) as relay:
             await seeded(siege.store, channels)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Stage
 from tests.processes import RelayProcess
 from tests.servers.discord import DiscordServer, Interaction, Permission
-from tests.test_discord_run import StageNetwork, configured
+from tests.servers.mastodon import Mastodon
+from tests.test_discord_run import MastodonNetwork, configured
 from tests.test_relay_run import ILLA, database
 
 MANY = " ".join(["#q"] * 500)
@@ -31,8 +31,8 @@ async def test_every_mistake_has_a_clear_answer_and_changes_nothing(tmp_path: Pa
     """One relay for all of them: to start it costs more than to ask it."""
     hidden = server.add_channel("hidden")
     server.allow(hidden, 0)
-    async with Stage([ILLA]) as stage:
-        config = configured(tmp_path, StageNetwork(stage), server)
+    async with Mastodon([ILLA]) as stage:
+        config = configured(tmp_path, MastodonNetwork(stage), server)
         config.write_text(config.read_text().replace('allow_private = ["127.0.0.0/8"]', f"allow_private = {ALLOWED}"))
         config.write_text(config.read_text() + "[sources.rss]\n")
         config.write_text(config.read_text().replace("[store]", '[store]\nbusy_timeout = "1s"'))

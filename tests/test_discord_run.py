@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import DiscordServer, text_of
 from tests.servers.discord_schema import problems, spec_path
 from tests.servers.masto import Masto
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, database
 
 CONFIG = """\
@@ -45,8 +45,8 @@ class Network(Protocol):
     async def delete(self, what: Any) -> None: ...
 
 
-class StageNetwork:
-    def __init__(self, stage: Stage) -> None:
+class MastodonNetwork:
+    def __init__(self, stage: Mastodon) -> None:
         self._stage = stage
         self.instance = stage.url
 
@@ -99,8 +99,8 @@ def configured(folder: Path, network: Network, server: DiscordServer) -> Path:
 
 @pytest.mark.timeout(60)
 async def test_from_slash_command_to_card_to_edit_to_deletion(tmp_path: Path, server: DiscordServer) -> None:
-    async with Stage([ILLA]) as stage:
-        await follow_to_the_end(tmp_path, StageNetwork(stage), server)
+    async with Mastodon([ILLA]) as stage:
+        await follow_to_the_end(tmp_path, MastodonNetwork(stage), server)
 
 
 @pytest.mark.real
@@ -159,8 +159,8 @@ async def test_losing_the_gateway_stops_no_post_and_losing_the_right_to_post_pau
     tmp_path: Path, server: DiscordServer
 ) -> None:
     here = server.channel
-    async with Stage([ILLA]) as stage:
-        network = StageNetwork(stage)
+    async with Mastodon([ILLA]) as stage:
+        network = MastodonNetwork(stage)
         async with RelayProcess(configured(tmp_path, network, server), verbose=True) as relay:
             await server.ready(seconds=20)
             await (await server.command(here, "subscribe", {"topic": "#qeswachaka"})).settled()

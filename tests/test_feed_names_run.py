@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import FeedServer
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, database
 
 CONFIG = """\
@@ -102,7 +102,7 @@ sweep = "300ms"
 async def test_a_feed_that_leads_to_a_post_elsewhere_neither_speaks_as_its_author_nor_hides_her(tmp_path: Path) -> None:
     """Whether it repeats her words or puts others there; and what it takes back later is its own alone."""
     now = datetime.now(UTC).replace(microsecond=0)
-    async with Stage([ILLA]) as stage, FeedServer() as server:
+    async with Mastodon([ILLA]) as stage, FeedServer() as server:
         address = server.put("/feed.xml", feed("Illa", ("urn:old:entry:1", "Long ago", now - timedelta(days=9))))
         config = configured(tmp_path, "#bridge", address)
         config.write_text(config.read_text() + NETWORKS.format(stage=stage.url))

@@ -13,7 +13,6 @@ import pytest
 
 from relay.config import ConfigError, load
 from relay.core.checks import is_mentions
-from relay.demo.stage import Draft, Stage
 from relay.model import Author, Feed, FeedId, MessageId
 from relay.pipeline.fence import Bug, apart, fenced_adapter, fenced_source
 from relay.plugins import Kind, PluginError
@@ -36,6 +35,7 @@ from relay.ports import (
 )
 from relay.testing import NOON, FakeAdapter, FakeInbox, FakeSource, author, delivery, post
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import CONFIG, ILLA, actions, database
 from tests.third_party import MODULE, installed
 
@@ -410,12 +410,12 @@ def plugins(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with Stage([ILLA]) as running:
+async def stage() -> AsyncIterator[Mastodon]:
+    async with Mastodon([ILLA]) as running:
         yield running
 
 
-def configured(folder: Path, stage: Stage) -> Path:
+def configured(folder: Path, stage: Mastodon) -> Path:
     tables = "".join(f'[adapters.{name}]\n[[subscriptions]]\ntopic = "#bridge"\nto = "{name}:x"\n' for name in ADAPTERS)
     odd = '[sources.odd]\n[[subscriptions]]\ntopic = "odd"\nnetworks = ["odd"]\nto = "console"\n'
     file = folder / "relay.toml"
@@ -425,7 +425,7 @@ def configured(folder: Path, stage: Stage) -> Path:
 
 @pytest.mark.siege
 async def test_a_relay_among_broken_plugins_relays_on_and_stops_in_time(
-    tmp_path: Path, plugins: Path, stage: Stage
+    tmp_path: Path, plugins: Path, stage: Mastodon
 ) -> None:
     relay = RelayProcess(configured(tmp_path, stage), pythonpath=plugins)
     async with relay:
@@ -444,7 +444,7 @@ async def test_a_relay_among_broken_plugins_relays_on_and_stops_in_time(
 
 
 async def test_a_wrong_configuration_is_told_once_and_the_relay_does_not_start(
-    tmp_path: Path, plugins: Path, stage: Stage
+    tmp_path: Path, plugins: Path, stage: Mastodon
 ) -> None:
     config = configured(tmp_path, stage)
     config.write_text(config.read_text() + "[adapters.wrong]\n")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from relay.changes import change_card
-from relay.demo.stage import Draft, Stage
 from relay.i18n import words
 from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fold, Post, Published, Subscription, Why
 from relay.options import USUAL, Follow, Manner
@@ -20,6 +19,7 @@ from relay.store import Store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text
 from relay.text import plain
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.sink import Sink, install_adapter
 from tests.store_cases import ROOM, at, lease, uri
 from tests.test_outbox import running, store, until
@@ -267,7 +267,7 @@ async def test_a_running_relay_brings_all_of_a_thread_and_tells_what_changed(tmp
     plugins = tmp_path / "plugins"
     plugins.mkdir()
     install_adapter(plugins)
-    async with Sink() as sink, Stage([ILLA]) as stage:
+    async with Sink() as sink, Mastodon([ILLA]) as stage:
         config = tmp_path / "relay.toml"
         config.write_text(CONFIG.format(store=database(tmp_path), instance=stage.url, sink=sink.url))
         async with RelayProcess(config, pythonpath=plugins) as relay:

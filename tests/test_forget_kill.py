@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from relay.demo.stage import Stage
 from relay.model import Destination
 from relay.store import Store, open_store
 from relay.store.tables import aliases, deliveries, posts
 from relay.testing import post
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Mastodon
 from tests.servers.sink import Sink
 from tests.siege import Siege
 from tests.store_cases import ROOM, carry, publish, uri
-from tests.test_kill import StageNetwork, plugins, sink
+from tests.test_kill import MastodonNetwork, plugins, sink
 from tests.test_relay_run import ILLA
 
 __all__ = ["plugins", "sink"]  # fixtures
@@ -39,8 +39,8 @@ async def test_a_relay_that_is_killed_while_it_forgets_keeps_all_that_it_should_
 ) -> None:
     """Each kill falls into the time in which it forgets, while new posts come in."""
     store = await open_store(store_url)
-    async with Stage([ILLA]) as stage:
-        siege = Siege(StageNetwork(stage), sink, tmp_path, store_url, plugins, keep="1d")
+    async with Mastodon([ILLA]) as stage:
+        siege = Siege(MastodonNetwork(stage), sink, tmp_path, store_url, plugins, keep="1d")
         async with siege.relay() as relay:
             await seeded(store_url, 3)
             await relay.kill()

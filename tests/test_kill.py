@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Draft, Item, Stage
 from tests.processes import seeded
 from tests.servers.feeds import FeedServer
 from tests.servers.masto import Masto
+from tests.servers.mastodon import Draft, Item, Mastodon
 from tests.servers.sink import Sink, install_adapter
 from tests.siege import LEASE, PLAIN, Siege
 from tests.test_relay_run import ILLA
 
 
-class StageNetwork:
+class MastodonNetwork:
     """Our own stage as the network that posts."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Mastodon) -> None:
         self._stage = stage
         self.instance = stage.url
         self.feed = stage.feed_url
@@ -51,8 +51,8 @@ async def test_a_relay_that_is_killed_again_and_again_loses_nothing(
     tmp_path: Path, sink: Sink, plugins: Path, store_url: str
 ) -> None:
     """60 posts, 3 kills, on both databases; the long siege is ``test_the_long_siege``."""
-    async with Stage([ILLA]) as stage:
-        siege = Siege(StageNetwork(stage), sink, tmp_path, store_url, plugins)
+    async with Mastodon([ILLA]) as stage:
+        siege = Siege(MastodonNetwork(stage), sink, tmp_path, store_url, plugins)
         async with siege.relay() as relay:
             await seeded(siege.store, 3)
             await asyncio.gather(siege.publish(60, seconds=3), siege.harass(relay, 3, alive=(0.1, 0.8)))
@@ -66,8 +66,8 @@ async def test_a_relay_that_is_killed_again_and_again_loses_nothing(
 async def test_two_relays_share_the_work_and_take_over_from_each_other(
     tmp_path: Path, sink: Sink, plugins: Path, postgres_url: str
 ) -> None:
-    async with Stage([ILLA]) as stage:
-        siege = Siege(StageNetwork(stage), sink, tmp_path, postgres_url, plugins)
+    async with Mastodon([ILLA]) as stage:
+        siege = Siege(MastodonNetwork(stage), sink, tmp_path, postgres_url, plugins)
         async with siege.relay() as victim, siege.relay() as survivor:
             await seeded(siege.store, 3)
             await asyncio.gather(siege.publish(60, seconds=5), siege.harass(victim, 3, alive=(0.1, 0.8)))

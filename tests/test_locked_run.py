@@ -11,9 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from relay.store import open_store
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, actions, configured, database
 
 LOCKED, PAUSE = 90, 6
@@ -38,7 +38,7 @@ async def _status(relay: RelayProcess, path: str) -> int:
 @pytest.mark.timeout(400)
 async def test_a_relay_whose_database_is_locked_answers_and_stops(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "relay.sqlite3", isolation_level=None)) as other:
-        async with Stage([ILLA]) as stage:
+        async with Mastodon([ILLA]) as stage:
             config = configured(tmp_path, stage)
             relay = RelayProcess(config)
             async with relay:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Stage
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Mastodon
 from tests.servers.sink import Sink
 from tests.siege import LEASE, PLAIN, Siege
-from tests.test_kill import StageNetwork, plugins, sink  # noqa: F401 - fixtures are found by their names
+from tests.test_kill import MastodonNetwork, plugins, sink  # noqa: F401 - fixtures are found by their names
 from tests.test_relay_run import ILLA
 
 pytestmark = [pytest.mark.siege, pytest.mark.timeout(170)]
@@ -26,8 +26,8 @@ async def test_one_of_two_that_stands_still_delays_only_what_it_holds_and_then_s
     postgres_url: str,
 ) -> None:
     """Three times it is stopped for longer than its lease, while the other brings everything."""
-    async with Stage([ILLA]) as stage:
-        siege = Siege(StageNetwork(stage), sink, tmp_path, postgres_url, plugins)
+    async with Mastodon([ILLA]) as stage:
+        siege = Siege(MastodonNetwork(stage), sink, tmp_path, postgres_url, plugins)
         async with siege.relay() as frozen, siege.relay():
             await seeded(siege.store, 3)
             for turn in range(3):
@@ -53,8 +53,8 @@ async def test_a_rolling_restart_of_three_under_load_loses_nothing_and_sends_not
     plugins: Path,  # noqa: F811 - the fixture
     postgres_url: str,
 ) -> None:
-    async with Stage([ILLA]) as stage:
-        siege = Siege(StageNetwork(stage), sink, tmp_path, postgres_url, plugins, lease=30)
+    async with Mastodon([ILLA]) as stage:
+        siege = Siege(MastodonNetwork(stage), sink, tmp_path, postgres_url, plugins, lease=30)
         async with siege.relay() as one, siege.relay() as two, siege.relay() as three:
             await asyncio.gather(*(relay.running.wait() for relay in (one, two, three)))
             await seeded(siege.store, 3)

@@ -12,13 +12,13 @@ import pytest
 
 from relay.core.bot_words import Asking, Deed
 from relay.core.urls import page
-from relay.demo.stage import Draft, Person, Stage
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused
 from relay.sources.mastodon import MastodonSettings, MastodonSource
 from relay.sources.mastodon.mentions import fitted, others_in, spoken
 from relay.sources.mastodon.shapes import Status, read
 from relay.text import from_html
 from tests.fetching import client
+from tests.servers.mastodon import Draft, Mastodon, Person
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)
 CAST = [
@@ -27,15 +27,15 @@ CAST = [
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with Stage(CAST) as opened:
+async def stage() -> AsyncIterator[Mastodon]:
+    async with Mastodon(CAST) as opened:
         opened.post(Draft(author="illa", name="first", text="A bridge of grass."))
         opened.post(Draft(author="illa", name="second", text="It holds.", reply_to="first"))
         yield opened
 
 
 @pytest.fixture
-async def source(stage: Stage) -> AsyncIterator[MastodonSource]:
+async def source(stage: Mastodon) -> AsyncIterator[MastodonSource]:
     settings = MastodonSettings.model_validate(
         {"instances": [stage.url], "mentions": [stage.url], "tokens": {stage.url: stage.speaking.grant("chasqui")}}
     )
@@ -43,29 +43,29 @@ async def source(stage: Stage) -> AsyncIterator[MastodonSource]:
         yield MastodonSource(settings, http)
 
 
-def ask(stage: Stage, text: str = "@chasqui unroll", by: str = "sami", **changes: Any) -> str:
+def ask(stage: Mastodon, text: str = "@chasqui unroll", by: str = "sami", **changes: Any) -> str:
     return stage.post(Draft(author=by, text=text, **{"reply_to": "second", **changes}))
 
 
-async def heard(source: MastodonSource, stage: Stage, cursor: str = "0") -> Mentions:
+async def heard(source: MastodonSource, stage: Mastodon, cursor: str = "0") -> Mentions:
     told = await source.mentions(stage.url, cursor)
     assert isinstance(told, Mentions), told
     return told
 
 
-async def one(source: MastodonSource, stage: Stage) -> Mention:
+async def one(source: MastodonSource, stage: Mastodon) -> Mention:
     [mention] = (await heard(source, stage)).mentions
     return mention
 
 
-async def answered(source: MastodonSource, stage: Stage, text: str = "Here:", **changes: Any) -> Answered:
+async def answered(source: MastodonSource, stage: Mastodon, text: str = "Here:", **changes: Any) -> Answered:
     mention = await one(source, stage)
     outcome = await source.answer(stage.url, mention, text, **{"key": "k", "again": False, **changes})
     assert isinstance(outcome, Answered), outcome
     return outcome
 
 
-def posted(stage: Stage) -> list[dict[str, Any]]:
+def posted(stage: Mastodon) -> list[dict[str, Any]]:
     speaking = stage.speaking
     return [speaking.entity(speaking.statuses[int(number)]) for number in speaking.posted]
 
@@ -73,7 +73,7 @@ def posted(stage: Stage) -> list[dict[str, Any]]:
 # --- who we are ---
 
 
-async def test_the_account_says_who_it_is_and_is_marked_as_a_bot(source: MastodonSource, stage: Stage) -> None:
+async def test_the_account_says_who_it_is_and_is_marked_as_a_bot(source: MastodonSource, stage: Mastodon) -> None:
     assert isinstance(source, MentionedSource)
     assert source.accounts() == (stage.url,)
     us = await source.account(stage.url)
@@ -81,19 +81,19 @@ async def test_the_account_says_who_it_is_and_is_marked_as_a_bot(source: Mastodo
     assert stage.speaking.bots == {"chasqui"}
 
 
-async def test_without_accounts_nobody_is_heard(stage: Stage) -> None:
+async def test_without_accounts_nobody_is_heard(stage: Mastodon) -> None:
     async with client() as http:
         assert MastodonSource(MastodonSettings(instances=(stage.url,)), http).accounts() == ()
 
 
-async def test_a_token_that_is_no_good_is_said_so(source: MastodonSource, stage: Stage) -> None:
+async def test_a_token_that_is_no_good_is_said_so(source: MastodonSource, stage: Mastodon) -> None:
     stage.speaking._tokens.clear()
     for told in (await source.account(stage.url), await source.mentions(stage.url, "0")):
         assert isinstance(told, Gone)
         assert "write:statuses" in told.reason
 
 
-async def test_checks_say_whether_mentions_are_answered(source: MastodonSource, stage: Stage) -> None:
+async def test_checks_say_whether_mentions_are_answered(source: MastodonSource, stage: Mastodon) -> None:
     _, check = await source.check()
     assert check.ok
     assert check.note.startswith(f"answers who mentions @chasqui@{stage.host}; ")
@@ -109,7 +109,7 @@ async def test_checks_say_whether_mentions_are_answered(source: MastodonSource, 
 # --- hearing ---
 
 
-async def test_the_first_reading_only_says_where_it_stands(source: MastodonSource, stage: Stage) -> None:
+async def test_the_first_reading_only_says_where_it_stands(source: MastodonSource, stage: Mastodon) -> None:
     assert await heard(source, stage, "") == Mentions(cursor="0")
     ask(stage)
     told = await heard(source, stage, "")
@@ -117,7 +117,7 @@ async def test_the_first_reading_only_says_where_it_stands(source: MastodonSourc
     assert await heard(source, stage, "1") == Mentions()
 
 
-async def test_a_mention_tells_who_asks_what_about_what(source: MastodonSource, stage: Stage) -> None:
+async def test_a_mention_tells_who_asks_what_about_what(source: MastodonSource, stage: Mastodon) -> None:
     number = ask(stage, "@chasqui ¿desenrollar?", language="es")
     mention = await one(source, stage)
     assert mention.uri == f"{stage.url}/users/sami/statuses/{number}"
@@ -128,7 +128,7 @@ async def test_a_mention_tells_who_asks_what_about_what(source: MastodonSource, 
     assert posts[0].uri == stage.uris["second"]  # type: ignore[index]  # not TryLater either
 
 
-async def test_a_quote_is_what_a_post_asks_about_that_answers_nothing(source: MastodonSource, stage: Stage) -> None:
+async def test_a_quote_is_what_a_post_asks_about_that_answers_nothing(source: MastodonSource, stage: Mastodon) -> None:
     ask(stage, reply_to="", quote="first")
     mention = await one(source, stage)
     assert mention.about.endswith(str(stage._ids["first"]))
@@ -174,7 +174,9 @@ def test_who_else_is_mentioned_is_known_by_their_whole_handle() -> None:
     assert others_in(status, "7") == {page("https://plaza.example/@chasqui"): "chasqui@plaza.example"}
 
 
-async def test_what_is_said_in_private_is_heard_and_answered_in_private(source: MastodonSource, stage: Stage) -> None:
+async def test_what_is_said_in_private_is_heard_and_answered_in_private(
+    source: MastodonSource, stage: Mastodon
+) -> None:
     visibilities = "direct", "private", "unlisted", "public", "mutuals_only"
     for visibility in visibilities:
         ask(stage, visibility=visibility)
@@ -184,13 +186,13 @@ async def test_what_is_said_in_private_is_heard_and_answered_in_private(source: 
     assert told == ["direct", "private", "unlisted", "public", "direct"]
 
 
-async def test_bots_are_told_as_bots(source: MastodonSource, stage: Stage) -> None:
+async def test_bots_are_told_as_bots(source: MastodonSource, stage: Mastodon) -> None:
     stage.speaking.bots.add("sami")
     ask(stage)
     assert (await one(source, stage)).asker.bot
 
 
-async def test_many_mentions_are_read_in_their_order_and_once(source: MastodonSource, stage: Stage) -> None:
+async def test_many_mentions_are_read_in_their_order_and_once(source: MastodonSource, stage: Mastodon) -> None:
     numbers = [ask(stage) for _ in range(90)]
     cursor, found, more = "0", [], True
     while more:
@@ -201,7 +203,7 @@ async def test_many_mentions_are_read_in_their_order_and_once(source: MastodonSo
     assert await heard(source, stage, cursor) == Mentions()
 
 
-async def test_a_mention_that_was_deleted_is_passed_over(source: MastodonSource, stage: Stage) -> None:
+async def test_a_mention_that_was_deleted_is_passed_over(source: MastodonSource, stage: Mastodon) -> None:
     stage.delete(ask(stage))
     ask(stage, by="kusi")
     told = await heard(source, stage)
@@ -213,7 +215,7 @@ async def test_a_mention_that_was_deleted_is_passed_over(source: MastodonSource,
 
 
 async def test_an_answer_stands_below_the_mention_and_names_only_who_asked(
-    source: MastodonSource, stage: Stage
+    source: MastodonSource, stage: Mastodon
 ) -> None:
     number = ask(stage)
     outcome = await answered(source, stage, "3 posts: https://relay.example/t/abc")
@@ -224,7 +226,7 @@ async def test_an_answer_stands_below_the_mention_and_names_only_who_asked(
     assert "https://relay.example/t/abc" in status["content"]
 
 
-async def test_the_same_answer_again_is_the_same_post(source: MastodonSource, stage: Stage) -> None:
+async def test_the_same_answer_again_is_the_same_post(source: MastodonSource, stage: Mastodon) -> None:
     ask(stage)
     first = await answered(source, stage)
     assert await answered(source, stage) == first
@@ -234,13 +236,13 @@ async def test_the_same_answer_again_is_the_same_post(source: MastodonSource, st
     assert len(posted(stage)) == 1
 
 
-async def test_an_earlier_try_that_posted_nothing_is_made_good(source: MastodonSource, stage: Stage) -> None:
+async def test_an_earlier_try_that_posted_nothing_is_made_good(source: MastodonSource, stage: Mastodon) -> None:
     ask(stage)
     await answered(source, stage, again=True)
     assert len(posted(stage)) == 1
 
 
-async def test_a_mention_that_is_gone_is_not_answered(source: MastodonSource, stage: Stage) -> None:
+async def test_a_mention_that_is_gone_is_not_answered(source: MastodonSource, stage: Mastodon) -> None:
     number = ask(stage)
     mention = await one(source, stage)
     stage.delete(number)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.matrix_homes import Home, Loopback, Real, seen
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.matrix import MatrixServer
 from tests.servers.synapse import Synapse, running
 from tests.test_relay_run import ILLA, database
@@ -55,7 +55,7 @@ class Siege:
     """So many rooms, each with a hashtag of its own, and posts by turns to all of them."""
 
     def __init__(
-        self, folder: Path, stage: Stage, home: Home, rooms: dict[str, str], token: str, *, lease: float
+        self, folder: Path, stage: Mastodon, home: Home, rooms: dict[str, str], token: str, *, lease: float
     ) -> None:
         self.stage, self.home, self.rooms = stage, home, rooms
         self.dice = random.Random(17)
@@ -142,7 +142,7 @@ async def besiege(
     for number in range(rooms):
         made[f"ayllu{number}"] = await home.room("sami")
         await home.invite("sami", made[f"ayllu{number}"])
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         siege = Siege(folder, stage, home, made, await home.token(), lease=lease)
         async with RelayProcess(siege.config) as relay:
             await seeded(siege.store, rooms)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from relay.demo.stage import Draft, Stage
 from relay.store import open_store
 from tests.matrix_homes import Home, Loopback, Real, Seen, seen, told, wait_for
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.masto import Masto
+from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.matrix import MatrixServer
 from tests.servers.synapse import Synapse
 from tests.test_discord_run import MockNetwork
@@ -81,7 +81,7 @@ async def test_the_same_on_a_real_homeserver(tmp_path: Path, synapse: Synapse) -
 
 async def from_invitation_to_leaving(folder: Path, home: Home) -> None:
     """Sami made the room, Quilla is a stranger to the relay and reads along."""
-    async with Stage([ILLA]) as stage, FeedServer() as feeds:
+    async with Mastodon([ILLA]) as stage, FeedServer() as feeds:
         room = await home.room("sami", ["quilla"])
         feeds.documents["/pictures.xml"] = with_picture(feeds, "")
         async with RelayProcess(await configured(folder, stage.url, home), verbose=True) as relay:

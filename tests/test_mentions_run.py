@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.demo.stage import Draft, Person, Stage
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon, Person
 from tests.test_cli import relay as command
 from tests.test_relay_run import CONFIG, ILLA, SAMI, database
 from tests.test_store_private import found, packed_with, traces
@@ -25,7 +25,7 @@ KUSI = Person(username="kusi", name="Kusi", note="", joined=JOINED)
 US = Person(username="chasqui", name="Chasqui", note="Carries threads.", joined=JOINED)
 
 
-def configured(folder: Path, stage: Stage) -> Path:
+def configured(folder: Path, stage: Mastodon) -> Path:
     """A relay with an account at the stage, whose pages anybody can reach who is on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -40,7 +40,7 @@ def configured(folder: Path, stage: Stage) -> Path:
     return file
 
 
-def answers(stage: Stage) -> list[dict[str, Any]]:
+def answers(stage: Mastodon) -> list[dict[str, Any]]:
     return [stage.speaking.entity(stage.speaking.statuses[int(number)]) for number in stage.speaking.posted]
 
 
@@ -55,14 +55,14 @@ async def read(address: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-def tell(stage: Stage) -> None:
+def tell(stage: Mastodon) -> None:
     stage.post(Draft(author="illa", name="a", text="First, the ropes."))
     stage.post(Draft(author="illa", name="b", text="Second, the floor.", reply_to="a"))
     stage.post(Draft(author="illa", name="c", text="Third, the sides.", reply_to="b"))
 
 
 async def test_a_mention_is_answered_with_a_page_once_though_the_relay_is_killed_meanwhile(tmp_path: Path) -> None:
-    async with Stage([ILLA, SAMI, KUSI, US]) as stage:
+    async with Mastodon([ILLA, SAMI, KUSI, US]) as stage:
         tell(stage)
         config = configured(tmp_path, stage)
         async with RelayProcess(config) as relay:
@@ -93,7 +93,7 @@ async def test_a_mention_is_answered_with_a_page_once_though_the_relay_is_killed
 
 @pytest.mark.siege
 async def test_an_author_says_stop_and_everything_is_gone(tmp_path: Path) -> None:
-    async with Stage([ILLA, SAMI, KUSI, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA, SAMI, KUSI, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await seeded(database(tmp_path), 3)
         await stage.speaking.attended()
         stage.post(Draft(author="illa", name="a", text="First, the ropes of the #bridge"))
@@ -124,7 +124,7 @@ async def brought(relay: RelayProcess, uri: str) -> None:
 async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_killed_in_between(
     tmp_path: Path,
 ) -> None:
-    async with Stage([ILLA, SAMI, KUSI, US]) as stage:
+    async with Mastodon([ILLA, SAMI, KUSI, US]) as stage:
         config = configured(tmp_path, stage)
         async with RelayProcess(config) as relay:
             await seeded(database(tmp_path), 3)
@@ -181,7 +181,7 @@ async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_k
         assert "undo stop" in said[1]
 
 
-def lying(stage: Stage, liar: str, victim: str) -> None:
+def lying(stage: Mastodon, liar: str, victim: str) -> None:
     """From now on a stranger's server says that the account ``liar`` is called as the victim is, and lives there."""
     honest = stage.speaking.entity
     uri = f"https://evil.example/users/{liar}"
@@ -201,7 +201,7 @@ async def test_a_stranger_under_an_author_s_name_silences_nobody_and_small_talk_
     tmp_path: Path,
 ) -> None:
     mallory = Person(username="mallory", name="Illa", note="", joined=JOINED)
-    async with Stage([ILLA, SAMI, KUSI, mallory, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA, SAMI, KUSI, mallory, US]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         lying(stage, "mallory", "illa")
         await seeded(database(tmp_path), 3)
         await stage.speaking.attended()

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.bluesky.jetstream import Jetstream, Network, did
 from tests.servers.bluesky.xrpc import Stage as Bluesky
 from tests.servers.bluesky.xrpc import run as bluesky
 from tests.servers.feeds import FeedServer
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, SAMI, database
 
 CONFIG = """\
@@ -56,7 +56,7 @@ POSTS = "app.bsky.feed.post"
 class Everywhere:
     """A Mastodon server, Bluesky with its Jetstream, and feeds."""
 
-    mastodon: Stage
+    mastodon: Mastodon
     bluesky: Bluesky
     network: Network
     jetstream: Jetstream
@@ -78,7 +78,7 @@ async def everywhere() -> AsyncIterator[Everywhere]:
     async with AsyncExitStack() as stack:
         network = Network(now=time.time_ns() // 1000)
         yield Everywhere(
-            mastodon=await stack.enter_async_context(Stage([ILLA, SAMI])),
+            mastodon=await stack.enter_async_context(Mastodon([ILLA, SAMI])),
             bluesky=await stack.enter_async_context(bluesky()),
             network=network,
             jetstream=await stack.enter_async_context(Jetstream(network).running()),

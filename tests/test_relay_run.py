@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.demo.stage import Draft, Item, Person, Stage
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Item, Mastodon, Person
 
 JOINED = datetime(2026, 1, 1, tzinfo=UTC)
 ILLA = Person(username="illa", name="Illa", note="Writes of bridges.", joined=JOINED)
@@ -54,7 +54,7 @@ def database(folder: Path) -> str:
     return f"sqlite:///{folder}/relay.sqlite3"
 
 
-def configured(folder: Path, stage: Stage, extra: str = "") -> Path:
+def configured(folder: Path, stage: Mastodon, extra: str = "") -> Path:
     file = folder / "relay.toml"
     file.write_text(CONFIG.format(store=database(folder), stage=stage.url) + extra)
     return file
@@ -65,7 +65,7 @@ def actions(lines: list[dict[str, Any]], action: str) -> list[str]:
 
 
 async def test_every_public_post_arrives_once_in_order_and_its_edit_and_deletion_follow(tmp_path: Path) -> None:
-    async with Stage([ILLA, SAMI]) as stage:
+    async with Mastodon([ILLA, SAMI]) as stage:
         stage.post(Draft(author="illa", text="Before the relay came #bridge"))
         async with RelayProcess(configured(tmp_path, stage)) as relay:
             await seeded(database(tmp_path), 3)
@@ -91,7 +91,7 @@ async def test_every_public_post_arrives_once_in_order_and_its_edit_and_deletion
 
 
 async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         config = configured(tmp_path, stage)
         async with RelayProcess(config) as relay:
             await seeded(database(tmp_path), 3)
@@ -107,7 +107,7 @@ async def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.siege
 async def test_a_thread_is_linked_to_its_page(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await seeded(database(tmp_path), 3)
         stage.post(Draft(author="illa", text="First #bridge", name="a"))
         stage.post(Draft(author="illa", text="Second #bridge", name="b", reply_to="a"))
@@ -124,7 +124,7 @@ async def test_a_thread_is_linked_to_its_page(tmp_path: Path) -> None:
 
 @pytest.mark.siege
 async def test_a_second_relay_on_the_same_file_is_told_to_wait(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         config = configured(tmp_path, stage)
         async with RelayProcess(config) as first, RelayProcess(config) as second:
             await first.running.wait()
@@ -142,7 +142,7 @@ async def _runs(relay: RelayProcess) -> bool:
 @pytest.mark.siege
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signals) -> None:
-    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await relay.running.wait()
         async with asyncio.timeout(30):
             assert await relay.stop(number) == 0
@@ -151,7 +151,7 @@ async def test_it_stops_within_five_seconds(tmp_path: Path, number: signal.Signa
 
 @pytest.mark.siege
 async def test_a_port_that_is_taken_is_told_with_what_to_change(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         config = configured(tmp_path, stage)
         taken = stage.host.split(":")[1]
         config.write_text(config.read_text().replace("port = 0", f"port = {taken}"))

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from relay.demo.stage import Draft, Stage
 from relay.ports import StoreError, StoreLostError
 from relay.store import open_store
 from tests.databases import PostgresServer
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, actions, configured, database
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -105,7 +105,7 @@ async def test_a_store_that_cannot_be_written_is_not_ready_though_it_can_be_read
 async def test_a_relay_whose_database_is_taken_away_ends_with_a_sentence(
     tmp_path: Path, deed: Callable[[Path], None]
 ) -> None:
-    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await seeded(database(tmp_path), 3)
         stage.post(Draft(author="illa", text="Before #bridge", name="before"))
         await relay.wait_until(lambda lines: actions(lines, "send"))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from relay.model import Action
 from relay.ports import State
 from relay.store import open_store
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.telegram import TelegramServer, text_of
 from tests.test_relay_run import ILLA, database
 
@@ -50,7 +50,7 @@ _NAME = re.compile(r"Post number \d+ ")
 class Siege:
     """So many groups, each with a hashtag of its own, and posts by turns to all of them."""
 
-    def __init__(self, folder: Path, stage: Stage, server: TelegramServer, chats: int, on_unknown: str) -> None:
+    def __init__(self, folder: Path, stage: Mastodon, server: TelegramServer, chats: int, on_unknown: str) -> None:
         self.stage, self.server = stage, server
         self.dice = random.Random(13)
         self.chats = {f"ayllu{number}": server.add_group(f"ayllu{number}") for number in range(chats)}
@@ -108,7 +108,7 @@ class Siege:
 
 async def besiege(folder: Path, on_unknown: str, *, chats: int, posts: int, kills: int, seconds: float) -> Siege:
     """The siege when it is over."""
-    async with TelegramServer(window=0.05) as server, Stage([ILLA]) as stage:
+    async with TelegramServer(window=0.05) as server, Mastodon([ILLA]) as stage:
         siege = Siege(folder, stage, server, chats, on_unknown)
         async with RelayProcess(siege.config) as relay:
             await seeded(siege.store, chats)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Stage
 from tests.processes import RelayProcess
+from tests.servers.mastodon import Mastodon
 from tests.servers.telegram import TelegramServer
-from tests.test_discord_run import StageNetwork
+from tests.test_discord_run import MastodonNetwork
 from tests.test_relay_run import ILLA, database
 from tests.test_telegram_run import configured, told
 
@@ -31,8 +31,8 @@ async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path
     foreign = server.add_channel("Foreign", username="foreign", rights=())
     sami = server.add_person("Quri", language="es")
     private = server.private(sami)
-    async with Stage([ILLA]) as stage:
-        config = configured(tmp_path, StageNetwork(stage), server)
+    async with Mastodon([ILLA]) as stage:
+        config = configured(tmp_path, MastodonNetwork(stage), server)
         text = config.read_text().replace('allow_private = ["127.0.0.0/8"]', 'allow_private = ["127.0.0.1/32"]')
         config.write_text(text.replace("[store]", '[store]\nbusy_timeout = "1s"') + "[sources.rss]\n")
         async with RelayProcess(config) as relay:

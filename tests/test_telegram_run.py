@@ -11,13 +11,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.demo.stage import Stage
 from tests.processes import RelayProcess, seeded
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.masto import Masto
+from tests.servers.mastodon import Mastodon
 from tests.servers.telegram import Chat, Person, Refuse, TelegramServer, Topic, buttons_of, mentions_of, text_of
 from tests.servers.telegram_schema import problems, spec_path
-from tests.test_discord_run import MockNetwork, Network, StageNetwork
+from tests.test_discord_run import MastodonNetwork, MockNetwork, Network
 from tests.test_relay_run import ILLA, database
 
 CONFIG = """\
@@ -66,8 +66,8 @@ async def told(server: TelegramServer, chat: Chat, who: Person, line: str, *, to
 async def test_a_group_a_topic_and_a_channel_from_command_to_post_to_edit_to_deletion(
     tmp_path: Path, server: TelegramServer
 ) -> None:
-    async with Stage([ILLA]) as stage:
-        await follow_to_the_end(tmp_path, StageNetwork(stage), server)
+    async with Mastodon([ILLA]) as stage:
+        await follow_to_the_end(tmp_path, MastodonNetwork(stage), server)
 
 
 @pytest.mark.real
@@ -123,9 +123,9 @@ async def follow_to_the_end(folder: Path, network: Network, server: TelegramServ
 async def test_pictures_of_one_post_arrive_as_an_album_whose_words_follow_an_edit(
     tmp_path: Path, server: TelegramServer
 ) -> None:
-    async with FeedServer() as feeds, Stage([ILLA]) as stage:
+    async with FeedServer() as feeds, Mastodon([ILLA]) as stage:
         feeds.documents["/pictures.xml"] = album("")
-        config = configured(tmp_path, StageNetwork(stage), server)
+        config = configured(tmp_path, MastodonNetwork(stage), server)
         subscription = f'[[subscriptions]]\ntopic = "{feeds.url}/pictures.xml"\nto = "telegram:{server.group.id}"\n'
         config.write_text(f'{config.read_text()}[sources.rss]\ninterval = "100ms"\n{subscription}')
         async with RelayProcess(config) as relay:
@@ -150,9 +150,9 @@ async def test_words_whose_pictures_telegram_refuses_arrive_once_with_links_to_t
     tmp_path: Path, server: TelegramServer
 ) -> None:
     server.faults.add("sendMediaGroup", Refuse(400, "Bad Request: group send failed"), count=None)
-    async with FeedServer() as feeds, Stage([ILLA]) as stage:
+    async with FeedServer() as feeds, Mastodon([ILLA]) as stage:
         feeds.documents["/pictures.xml"] = album("")
-        config = configured(tmp_path, StageNetwork(stage), server)
+        config = configured(tmp_path, MastodonNetwork(stage), server)
         subscription = f'[[subscriptions]]\ntopic = "{feeds.url}/pictures.xml"\nto = "telegram:{server.group.id}"\n'
         config.write_text(f'{config.read_text()}[sources.rss]\ninterval = "100ms"\n{subscription}')
         async with RelayProcess(config) as relay:
@@ -193,8 +193,8 @@ async def test_telegram_may_call_the_relay_instead_of_being_asked(tmp_path: Path
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server.deliver_to = f"http://127.0.0.1:{port}"
-    async with Stage([ILLA]) as stage:
-        config = configured(tmp_path, StageNetwork(stage), server)
+    async with Mastodon([ILLA]) as stage:
+        config = configured(tmp_path, MastodonNetwork(stage), server)
         text = config.read_text().replace("[web]\nport = 0", f"[web]\nport = {port}")
         config.write_text(text.replace("[adapters.telegram]", "[adapters.telegram]\nwebhook = true"))
         async with RelayProcess(config, verbose=True) as relay:

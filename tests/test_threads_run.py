@@ -11,13 +11,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from tests.matrix_homes import Loopback, seen
 from tests.processes import RelayProcess, seeded
 from tests.servers.discord import DiscordServer
 from tests.servers.discord.messages import buttons_of as discord_buttons
 from tests.servers.discord.messages import text_of as discord_text
 from tests.servers.environments import free_port
+from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.matrix import MatrixServer
 from tests.servers.telegram import TelegramServer, buttons_of, text_of
 from tests.test_relay_run import ILLA, database
@@ -61,7 +61,7 @@ to = ["console", "discord:{channel}", "telegram:{group}", "matrix:{room}"]
 @pytest.mark.timeout(90)
 async def test_a_thread_grows_as_one_message_at_each_platform(tmp_path: Path) -> None:
     async with (
-        Stage([ILLA]) as stage,
+        Mastodon([ILLA]) as stage,
         DiscordServer() as discord,
         TelegramServer(window=0.05) as telegram,
         MatrixServer() as homeserver,

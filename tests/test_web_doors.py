@@ -16,12 +16,12 @@ from typing import ClassVar
 import aiohttp
 import pytest
 
-from relay.demo.stage import Draft, Stage
 from relay.descriptors import for_visitors
 from relay.web.doors import Capacity, Doors
 from relay.web.pacer import Pacer
 from tests.loop_watch import Turns
 from tests.processes import RelayProcess, seeded
+from tests.servers.mastodon import Draft, Mastodon
 from tests.test_relay_run import ILLA, actions, configured, database
 
 # --- the rule ---
@@ -255,7 +255,7 @@ async def half_open(
 
 @pytest.mark.siege
 async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage:
+    async with Mastodon([ILLA]) as stage:
         relay = RelayProcess(configured(tmp_path, stage), descriptors=256)
         async with relay:
             await seeded(database(tmp_path), 3)
@@ -285,7 +285,7 @@ async def test_thirteen_hundred_half_open_connections_do_not_stop_the_relay(tmp_
     "rest", [b"Content-Length: 900000\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"]
 )
 async def test_bodies_that_never_end_keep_nobody_out(tmp_path: Path, rest: bytes) -> None:
-    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage), descriptors=256) as relay:
+    async with Mastodon([ILLA]) as stage, RelayProcess(configured(tmp_path, stage), descriptors=256) as relay:
         await relay.running.wait()
         place = relay.pages
         begun = b"POST /hook/nobody HTTP/1.1\r\nHost: relay.example\r\n" + rest
@@ -298,7 +298,7 @@ async def test_bodies_that_never_end_keep_nobody_out(tmp_path: Path, rest: bytes
 
 @pytest.mark.siege
 async def test_who_sends_no_whole_head_or_reads_nothing_is_dropped(tmp_path: Path) -> None:
-    async with Stage([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
+    async with Mastodon([ILLA]) as stage, RelayProcess(configured(tmp_path, stage)) as relay:
         await relay.running.wait()
         place = relay.pages
         reader, writer = await asyncio.open_connection(*place)

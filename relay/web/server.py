@@ -115,6 +115,8 @@ class Web:
         asking = Asking(look, patience)
         self._threads = Threads(serving, self._page_versions, asking, previews or Previews())
         self._lists = Lists(serving, self._list_versions, lambda: self._base)
+        self.besides: list[web.RouteDef] = []
+        """What is served besides, if it is told before the start."""
         self._visitors = VisitorLog()
         self._trouble = Trouble(log)
         self._runner: web.AppRunner | None = None
@@ -176,6 +178,7 @@ class Web:
                 web.get("/readyz", self._readyz),
                 web.post(r"/hook/{name:[\w-]+}", self._hook),
                 web.get(r"/hook/{name:[\w-]+}", self._proof, allow_head=False),
+                *self.besides,
             ]
         )
         return app

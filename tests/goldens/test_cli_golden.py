@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.demo.stage import Stage
 from tests.goldens.golden import same, sections
+from tests.servers.mastodon import Mastodon
 from tests.test_cli import relay, stage  # noqa: F401 - a fixture is found by its name
 from tests.test_relay_run import configured
 
@@ -42,7 +42,7 @@ def _settled(shown: str, folder: Path) -> str:
 
 
 @pytest.mark.siege
-async def test_the_command_line_says_what_it_said(tmp_path: Path, stage: Stage) -> None:  # noqa: F811 - the fixture
+async def test_the_command_line_says_what_it_said(tmp_path: Path, stage: Mastodon) -> None:  # noqa: F811 - the fixture
     found = []
     lines = [[*command, "--help"] for command in HELPS]
     configured(tmp_path, stage, BROKEN)

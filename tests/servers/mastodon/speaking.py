@@ -1,4 +1,4 @@
-"""What the stage's server tells an account with a token, and takes from it (docs.joinmastodon.org/methods, 4.6)."""
+"""What the server tells an account with a token, and takes from it (docs.joinmastodon.org/methods, 4.6)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from relay.demo.stage import entities
-from relay.demo.stage.entities import Draft, Json, Person, Status
+from tests.servers.mastodon import entities
+from tests.servers.mastodon.entities import Draft, Json, Person, Status
 
 MOST = 80
 
@@ -27,7 +27,7 @@ class Notice:
 
 @dataclass(slots=True)
 class Speaking:
-    """Tokens, notifications, and posting by program; ``post``, ``entity``, ``account`` are the stage's."""
+    """Tokens, notifications, and posting by program; ``post``, ``entity``, ``account`` are the server's."""
 
     people: dict[str, Person]
     statuses: dict[int, Status]

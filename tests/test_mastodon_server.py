@@ -1,11 +1,10 @@
-"""The stage speaks as a real Mastodon server does."""
+"""The loopback server speaks as a real Mastodon server does."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import feedparser
 import pytest
@@ -13,9 +12,9 @@ from aiohttp import ClientSession
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.demo.stage import Draft, Item, Person, Picture, Stage
-from relay.demo.stage.entities import Status, hashtags, html, snowflake
-from relay.demo.stage.server import cut_page
+from tests.servers.mastodon import Draft, Item, Mastodon, Person, Picture
+from tests.servers.mastodon.entities import Status, hashtags, html, snowflake
+from tests.servers.mastodon.server import cut_page
 from tests.thorough import examples
 
 JOINED = datetime(2024, 2, 29, tzinfo=UTC)
@@ -25,7 +24,7 @@ ANA, BEN = (Person(username=who, name=who.title(), note="Invented.", joined=JOIN
 class Reader:
     """Asks the stage as an anonymous client would."""
 
-    def __init__(self, stage: Stage, session: ClientSession) -> None:
+    def __init__(self, stage: Mastodon, session: ClientSession) -> None:
         self.stage, self.session = stage, session
         self.link = ""
 
@@ -41,25 +40,25 @@ class Reader:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with Stage([ANA, BEN]) as stage:
+async def stage() -> AsyncIterator[Mastodon]:
+    async with Mastodon([ANA, BEN]) as stage:
         yield stage
 
 
 @pytest.fixture
-async def reader(stage: Stage) -> AsyncIterator[Reader]:
+async def reader(stage: Mastodon) -> AsyncIterator[Reader]:
     async with ClientSession() as session:
         yield Reader(stage, session)
 
 
-def say(stage: Stage, text: str = "one #rope", **more: Any) -> str:
+def say(stage: Mastodon, text: str = "one #rope", **more: Any) -> str:
     return stage.post(Draft(**{"author": "ana", "text": text} | more))
 
 
 # --- paging ---
 
 
-async def test_min_id_walks_up_without_a_gap_and_since_id_leaves_one(stage: Stage, reader: Reader) -> None:
+async def test_min_id_walks_up_without_a_gap_and_since_id_leaves_one(stage: Mastodon, reader: Reader) -> None:
     ids = [say(stage) for _ in range(6)]
     timeline = "/api/v1/timelines/tag/rope"
     assert await reader.ids(timeline, min_id=ids[0], limit=2) == [ids[2], ids[1]]
@@ -68,14 +67,16 @@ async def test_min_id_walks_up_without_a_gap_and_since_id_leaves_one(stage: Stag
     assert await reader.ids(timeline, min_id=ids[0], max_id=ids[3]) == [ids[2], ids[1]]
 
 
-async def test_a_page_holds_20_and_at_most_40(stage: Stage, reader: Reader) -> None:
+async def test_a_page_holds_20_and_at_most_40(stage: Mastodon, reader: Reader) -> None:
     for _ in range(45):
         say(stage)
     assert len(await reader.ids("/api/v1/timelines/tag/rope")) == 20
     assert len(await reader.ids("/api/v1/timelines/tag/rope", limit=99)) == 40
 
 
-async def test_the_link_header_names_the_neighbours_and_forgets_most_of_the_query(stage: Stage, reader: Reader) -> None:
+async def test_the_link_header_names_the_neighbours_and_forgets_most_of_the_query(
+    stage: Mastodon, reader: Reader
+) -> None:
     ids = [say(stage) for _ in range(3)]
     address = f"{stage.url}/api/v1/timelines/tag/rope?limit=2"
     await reader.get("/api/v1/timelines/tag/rope", limit=2, **{"any[]": "cable"})
@@ -100,13 +101,13 @@ def test_walking_with_any_limit_meets_each_newer_post_once(count: int, limit: in
 # --- hashtags ---
 
 
-async def test_a_hashtag_is_found_whatever_its_case_and_accents(stage: Stage, reader: Reader) -> None:
+async def test_a_hashtag_is_found_whatever_its_case_and_accents(stage: Mastodon, reader: Reader) -> None:
     ids = [say(stage, f"the {tag} holds") for tag in ("#Café", "#cafe", "#ＣＡＦＥ", "#cafeteria")]
     assert await reader.ids("/api/v1/timelines/tag/CAFÉ") == ids[2::-1]
     assert await reader.get("/api/v1/timelines/tag/nobody") == []
 
 
-async def test_a_hashtag_shows_public_posts_and_replies_only(stage: Stage, reader: Reader) -> None:
+async def test_a_hashtag_shows_public_posts_and_replies_only(stage: Mastodon, reader: Reader) -> None:
     first = say(stage)
     answer = say(stage, reply_to=first, author="ben")
     for visibility in ("unlisted", "private", "direct"):
@@ -116,7 +117,7 @@ async def test_a_hashtag_shows_public_posts_and_replies_only(stage: Stage, reade
     assert await reader.ids("/api/v1/timelines/tag/rope", remote="true") == []
 
 
-async def test_hashtags_are_combined(stage: Stage, reader: Reader) -> None:
+async def test_hashtags_are_combined(stage: Mastodon, reader: Reader) -> None:
     rope, cable, both = say(stage, "#rope"), say(stage, "#cable"), say(stage, "#rope #cable")
     timeline = "/api/v1/timelines/tag/rope"
     assert await reader.ids(timeline, **{"any[]": "Cable"}) == [both, cable, rope]
@@ -143,7 +144,7 @@ def test_unknown_names_are_no_mentions() -> None:
     assert html("@nobody & @ana", "", {"ana": ANA}).startswith("<p>@nobody &amp; <span")
 
 
-async def test_a_post_has_the_real_shape(stage: Stage, reader: Reader) -> None:
+async def test_a_post_has_the_real_shape(stage: Mastodon, reader: Reader) -> None:
     photo = Picture(file="morning.svg", alt="A bridge & a runner", width=1200, height=675)
     text = "Ropes & <knots>, @ben\nsee https://www.example.org/a/very/long/path/to/the/rope #Rope\n\nEnd."
     number = say(stage, text, warning="Heights", language="en", picture=photo, ago=timedelta(hours=2))
@@ -170,13 +171,13 @@ async def test_a_post_has_the_real_shape(stage: Stage, reader: Reader) -> None:
     assert timedelta(0) <= stage.posted[post["uri"]] - created - timedelta(hours=2) < timedelta(milliseconds=1)
 
 
-async def test_ids_only_grow_even_when_older_posts_come_later(stage: Stage) -> None:
+async def test_ids_only_grow_even_when_older_posts_come_later(stage: Mastodon) -> None:
     ids = [int(say(stage, ago=timedelta(hours=hours))) for hours in (5, 9, 2, 0, 0, 1)]
     assert ids == sorted(set(ids))
     assert snowflake(datetime.now(UTC)) - ids[-1] < 60_000 << 16
 
 
-async def test_an_edit_changes_text_and_tags_and_says_when(stage: Stage, reader: Reader) -> None:
+async def test_an_edit_changes_text_and_tags_and_says_when(stage: Mastodon, reader: Reader) -> None:
     number = say(stage, "186 #ropes", name="count")
     stage.edit("count", "168 #rope")
     post = await reader.get(f"/api/v1/statuses/{number}")
@@ -186,7 +187,7 @@ async def test_an_edit_changes_text_and_tags_and_says_when(stage: Stage, reader:
     assert await reader.ids("/api/v1/timelines/tag/ropes") == []
 
 
-async def test_a_quote_carries_the_quoted_post_until_that_is_deleted(stage: Stage, reader: Reader) -> None:
+async def test_a_quote_carries_the_quoted_post_until_that_is_deleted(stage: Mastodon, reader: Reader) -> None:
     old = say(stage, "the old word", author="ben")
     number = say(stage, "she said", quote=old)
     post = await reader.get(f"/api/v1/statuses/{number}")
@@ -201,7 +202,7 @@ async def test_a_quote_carries_the_quoted_post_until_that_is_deleted(stage: Stag
     assert post["content"] == "<p>she said</p>"
 
 
-async def test_what_is_not_to_be_seen_is_not_found(stage: Stage, reader: Reader) -> None:
+async def test_what_is_not_to_be_seen_is_not_found(stage: Mastodon, reader: Reader) -> None:
     gone, secret, open_ = say(stage), say(stage, visibility="private"), say(stage, visibility="unlisted")
     stage.delete(gone)
     for number in (gone, secret, "7", "abc", "²"):
@@ -212,7 +213,7 @@ async def test_what_is_not_to_be_seen_is_not_found(stage: Stage, reader: Reader)
         stage.edit("gone", "?")
 
 
-async def test_many_posts_are_asked_for_at_once_and_the_deleted_are_absent(stage: Stage, reader: Reader) -> None:
+async def test_many_posts_are_asked_for_at_once_and_the_deleted_are_absent(stage: Mastodon, reader: Reader) -> None:
     ids = [say(stage) for _ in range(4)]
     stage.delete(ids[1])
     query = "&".join(f"id[]={number}" for number in [*ids, "12"])
@@ -223,7 +224,7 @@ async def test_many_posts_are_asked_for_at_once_and_the_deleted_are_absent(stage
 # --- conversations ---
 
 
-async def test_descendants_come_depth_first_with_answers_to_oneself_in_front(stage: Stage, reader: Reader) -> None:
+async def test_descendants_come_depth_first_with_answers_to_oneself_in_front(stage: Mastodon, reader: Reader) -> None:
     root = say(stage, "1")
     for name, author, parent in [
         ("b", "ben", root),
@@ -244,7 +245,7 @@ def text(post: Any) -> str:
     return str(post["content"]).removeprefix("<p>").removesuffix("</p>")
 
 
-async def test_an_anonymous_reader_gets_20_levels_60_below_and_40_above(stage: Stage, reader: Reader) -> None:
+async def test_an_anonymous_reader_gets_20_levels_60_below_and_40_above(stage: Mastodon, reader: Reader) -> None:
     ids = [say(stage)]
     for _ in range(50):
         ids.append(say(stage, reply_to=ids[-1]))
@@ -257,7 +258,7 @@ async def test_an_anonymous_reader_gets_20_levels_60_below_and_40_above(stage: S
     assert len((await reader.get(f"/api/v1/statuses/{ids[50]}/context"))["descendants"]) == 60
 
 
-async def test_deleting_the_middle_splits_the_thread(stage: Stage, reader: Reader) -> None:
+async def test_deleting_the_middle_splits_the_thread(stage: Mastodon, reader: Reader) -> None:
     first = say(stage)
     middle = say(stage, reply_to=first)
     last = say(stage, reply_to=middle)
@@ -268,7 +269,7 @@ async def test_deleting_the_middle_splits_the_thread(stage: Stage, reader: Reade
     assert await reader.get(f"/api/v1/statuses/{first}/context") == {"ancestors": [], "descendants": []}
 
 
-async def test_a_chain_below_somebody_elses_post_keeps_naming_that_somebody(stage: Stage, reader: Reader) -> None:
+async def test_a_chain_below_somebody_elses_post_keeps_naming_that_somebody(stage: Mastodon, reader: Reader) -> None:
     one = say(stage, author="ben", reply_to=say(stage))
     two = say(stage, author="ben", reply_to=one)
     assert (await reader.get(f"/api/v1/statuses/{two}"))["in_reply_to_account_id"] == str(ANA.id)
@@ -277,7 +278,7 @@ async def test_a_chain_below_somebody_elses_post_keeps_naming_that_somebody(stag
 # --- accounts and the server ---
 
 
-async def test_accounts_are_looked_up_by_short_and_full_name(stage: Stage, reader: Reader) -> None:
+async def test_accounts_are_looked_up_by_short_and_full_name(stage: Mastodon, reader: Reader) -> None:
     for name in ("ana", f"ana@{stage.host}", f"@ana@{stage.host}"):
         person = await reader.get("/api/v1/accounts/lookup", acct=name)
         assert (person["id"], person["display_name"]) == (str(ANA.id), "Ana")
@@ -287,7 +288,7 @@ async def test_accounts_are_looked_up_by_short_and_full_name(stage: Stage, reade
         await reader.get(f"/api/v1/accounts/{path}", 404)
 
 
-async def test_an_accounts_posts_are_filtered_as_asked(stage: Stage, reader: Reader) -> None:
+async def test_an_accounts_posts_are_filtered_as_asked(stage: Mastodon, reader: Reader) -> None:
     other = say(stage, author="ben")
     first = say(stage, visibility="unlisted")
     second = say(stage, reply_to=first)
@@ -302,7 +303,7 @@ async def test_an_accounts_posts_are_filtered_as_asked(stage: Stage, reader: Rea
     assert await reader.ids(posts, pinned="true") == []
 
 
-async def test_the_instance_says_that_its_timelines_are_open(stage: Stage, reader: Reader) -> None:
+async def test_the_instance_says_that_its_timelines_are_open(stage: Mastodon, reader: Reader) -> None:
     about = await reader.get("/api/v2/instance")
     assert about["domain"] == stage.host
     assert about["configuration"]["timelines_access"]["hashtag_feeds"] == {"local": "public", "remote": "public"}
@@ -311,7 +312,7 @@ async def test_the_instance_says_that_its_timelines_are_open(stage: Stage, reade
 # --- the newspaper, pictures and pages ---
 
 
-async def test_the_feed_answers_304_until_something_is_published(stage: Stage, reader: Reader) -> None:
+async def test_the_feed_answers_304_until_something_is_published(stage: Mastodon, reader: Reader) -> None:
     stage.publish_item(Item(name="old", title="Old & <new>", text="Mind the <gap> & the goat.", ago=timedelta(days=2)))
     async with reader.session.get(stage.feed_url) as answer:
         etag, body = answer.headers["ETag"], await answer.read()
@@ -330,27 +331,8 @@ async def test_the_feed_answers_304_until_something_is_published(stage: Stage, r
     assert entry.published_parsed[:3] == (datetime.now(UTC) - timedelta(days=2)).timetuple()[:3]
 
 
-async def test_pictures_and_pages_are_behind_their_addresses(stage: Stage, reader: Reader) -> None:
-    number = say(stage, "<b>knots</b> #rope", warning="<i>")
-    stage.publish_item(Item(name="ford", title="Ford", text="Use the <ford>."))
-    post = await reader.get(f"/api/v1/statuses/{number}")
-    for address in (post["account"]["avatar"], post["account"]["header"]):
-        async with reader.session.get(address) as answer:
-            assert (answer.status, answer.content_type) == (200, "image/svg+xml")
-            ET.fromstring(await answer.text())  # noqa: S314 # our own drawing: is it well-formed?
-    pages = (post["url"], post["uri"], post["account"]["url"], post["tags"][0]["url"], f"{stage.url}/")
-    for address in (*pages, stage.uris["ford"]):
-        async with reader.session.get(address) as answer:
-            body = await answer.text()
-            assert (answer.status, answer.content_type) == (200, "text/html")
-            assert ("&lt;ford&gt;" if "news" in address else "&lt;b&gt;knots") in body
-    for path in ("/media/none.svg", "/news/none", "/@ana/1"):
-        async with reader.session.get(stage.url + path) as answer:
-            assert answer.status == 404
-
-
 async def test_it_stops_and_stops_again() -> None:
-    stage = Stage()
+    stage = Mastodon()
     await stage.start()
     await stage.stop()
     await stage.stop()

@@ -19,14 +19,14 @@ from typing import Self
 
 from aiohttp import WSMsgType, web
 
-from relay.demo.stage import entities, pages, scenery
-from relay.demo.stage.entities import Draft, Json, Person, Status, fold
-from relay.demo.stage.pages import Item, Printed
-from relay.demo.stage.speaking import Speaking
+from tests.servers.mastodon import entities, news
+from tests.servers.mastodon.entities import Draft, Json, Person, Status, fold
+from tests.servers.mastodon.news import Item, Printed
+from tests.servers.mastodon.speaking import Speaking
 
 # --- streaming ---
 
-# The stage's websocket: who listens to a hashtag hears of it at once (docs.joinmastodon.org/methods/streaming).
+# The websocket: who listens to a hashtag hears of it at once (docs.joinmastodon.org/methods/streaming).
 
 
 @dataclass(eq=False)
@@ -78,7 +78,7 @@ def _heed(ear: _Ear, said: Json) -> None:
         ear.tags = ear.tags | tags if said.get("type") == "subscribe" else ear.tags - tags
 
 
-# --- how the stage cuts timelines into pages ---
+# --- how timelines are cut into pages ---
 
 PAGE = 20
 
@@ -103,8 +103,8 @@ def to_number(text: str) -> int:
 
 # --- server ---
 
-TITLE = "The Stage"
-NEWSPAPER = "Stage Gazette"
+TITLE = "The Mastodon"
+NEWSPAPER = "Mastodon Gazette"
 READABLE = frozenset({"public", "unlisted"})
 """The visibilities that an anonymous reader sees; timelines of hashtags show the first only."""
 ANCESTORS, DESCENDANTS, DEPTH = 40, 60, 20
@@ -113,11 +113,11 @@ ANCESTORS, DESCENDANTS, DEPTH = 40, 60, 20
 _json = partial(web.json_response, dumps=partial(json.dumps, ensure_ascii=False))
 
 
-class Stage:
-    """The server, and the pen of everybody on it. ``async with Stage() as stage`` serves until the block is left.
+class Mastodon:
+    """The server, and the pen of everybody on it. ``async with Mastodon() as server`` serves until the block is left.
 
     ``posted``, ``edited`` and ``deleted`` say when each became visible, by the uri of the post or the guid of the item;
-    ``uris`` finds that by the name that the script gave it.
+    ``uris`` finds that by the name that the test gave it.
     """
 
     def __init__(self, people: Iterable[Person] = (), *, newspaper: str = NEWSPAPER, port: int = 0) -> None:
@@ -134,7 +134,6 @@ class Stage:
         self._ids: dict[str, int] = {}
         self._last_id = 0
         self._news: list[Printed] = []
-        self._drawings = scenery.pictures()
         self.speaking = Speaking(self._people, self._statuses, self.post, self._entity, self._account)
         """What programs do that have an account here."""
         self._streaming = Streaming()
@@ -174,7 +173,7 @@ class Stage:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    # --- what people do; each is visible at once. The stage must be started: addresses hold its port ---
+    # --- what people do; each is visible at once. It must be started: addresses hold its port ---
 
     def admit(self, person: Person) -> None:
         """Open an account."""
@@ -303,15 +302,7 @@ class Stage:
             web.get("/api/v1/statuses", self._get_statuses),
             web.get("/api/v1/statuses/{id}", self._get_status),
             web.get("/api/v1/statuses/{id}/context", self._get_context),
-            web.get("/media/{file}", self._get_picture),
-            web.get("/avatars/{username}.svg", self._get_avatar),
             web.get("/feed.xml", self._get_feed),
-            web.get("/", self._get_front_page),
-            web.get("/tags/{tag}", self._get_tag_page),
-            web.get("/@{username}", self._get_profile_page),
-            web.get("/@{username}/{id}", self._get_status_page),
-            web.get("/users/{username}/statuses/{id}", self._get_status_page),
-            web.get("/news/{name}", self._get_news_page),
         ]
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -400,19 +391,11 @@ class Stage:
         older, newer = here.update_query(max_id=page[-1].id), here.update_query(min_id=page[0].id)
         return _answer([*map(self._entity, page)], link=f'<{older}>; rel="next", <{newer}>; rel="prev"')
 
-    # --- pictures, the feed, and pages for people ---
-
-    async def _get_picture(self, request: web.Request) -> web.Response:
-        if (drawing := self._drawings.get(request.match_info["file"])) is None:
-            raise web.HTTPNotFound
-        return web.Response(text=drawing, content_type="image/svg+xml")
-
-    async def _get_avatar(self, request: web.Request) -> web.Response:
-        return web.Response(text=scenery.avatar(request.match_info["username"]), content_type="image/svg+xml")
+    # --- the feed ---
 
     async def _get_feed(self, request: web.Request) -> web.Response:
         """Answers 304 to a reader that shows the validator of what it has (RFC 9110, 13.1.2)."""
-        text = pages.rss(self.newspaper, self.url, self.feed_url, self._news)
+        text = news.rss(self.newspaper, self.url, self.feed_url, self._news)
         etag = hashlib.sha256(text.encode()).hexdigest()[:16]
         if any(known.value in {etag, "*"} for known in request.if_none_match or ()):
             response = web.Response(status=304)
@@ -420,32 +403,6 @@ class Stage:
             response = web.Response(text=text, content_type="application/rss+xml")
         response.etag = etag
         return response
-
-    def _shown(self, title: str, statuses: Iterable[Status]) -> web.Response:
-        articles = [pages.article(self._entity(status)) for status in statuses]
-        return web.Response(text=pages.page(title, articles), content_type="text/html")
-
-    async def _get_front_page(self, _: web.Request) -> web.Response:
-        return self._shown(TITLE, reversed(self._public()))
-
-    async def _get_tag_page(self, request: web.Request) -> web.Response:
-        tag = entities.fold(request.match_info["tag"])
-        return self._shown(f"#{tag}", [status for status in reversed(self._public()) if tag in status.folded_tags])
-
-    async def _get_profile_page(self, request: web.Request) -> web.Response:
-        username = request.match_info["username"]
-        return self._shown(f"@{username}", [one for one in reversed(self._public()) if one.author.username == username])
-
-    async def _get_status_page(self, request: web.Request) -> web.Response:
-        status = self._visible(request.match_info["id"])
-        return self._shown(f"{status.author.name}", [status])
-
-    async def _get_news_page(self, request: web.Request) -> web.Response:
-        for printed in self._news:
-            if printed.item.name == request.match_info["name"]:
-                text = pages.page(printed.item.title, [pages.news(printed)])
-                return web.Response(text=text, content_type="text/html")
-        raise web.HTTPNotFound
 
 
 def _is_open(status: Status) -> bool:
@@ -464,7 +421,7 @@ def _asked(query: Mapping[str, str], key: str) -> bool:
 
 
 def _answer(body: object, *, status: int = 200, link: str = "") -> web.Response:
-    """No cache may keep it: a real server allows 15 s, and on this stage a second is long."""
+    """No cache may keep it: a real server allows 15 s, and here a second is long."""
     headers = {"Cache-Control": "private, no-store"} | ({"Link": link} if link else {})
     return _json(body, status=status, headers=headers)
 

@@ -1,4 +1,4 @@
-"""What is on the stage, and what a Mastodon server says of it.
+"""People and posts, and what a Mastodon server says of them.
 
 The functions answer entities in the shape of docs.joinmastodon.org/entities as version 4.6 sends them, keys in its
 order, so that this file reads as a short description of that API. Nothing here knows a socket or a clock.
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """An account on the stage's own server."""
+    """An account of the server."""
 
     username: str
     name: str
@@ -40,7 +40,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A drawing by the name of its file; ``alt`` is its description in words."""
+    """A picture by the name of its file; ``alt`` is its description in words."""
 
     file: str
     alt: str
@@ -55,7 +55,7 @@ class Draft:
     author: str
     text: str
     name: str = ""
-    """What the script calls the post; ``reply_to`` and ``quote`` take such a name, or an id."""
+    """What the test calls the post; ``reply_to`` and ``quote`` take such a name, or an id."""
     reply_to: str = ""
     quote: str = ""
     warning: str = ""
@@ -273,7 +273,7 @@ def instance(host: str, title: str) -> Json:
         "title": title,
         "version": "4.6.4",
         "source_url": "https://github.com/mastodon/mastodon",
-        "description": "A stage: every person and place on this server is invented.",
+        "description": "A play: every person and place on this server is invented.",
         "languages": ["en"],
         "configuration": {
             "urls": {"streaming": f"ws://{host}"},

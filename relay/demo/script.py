@@ -1,35 +1,48 @@
-"""The script: how a town that does not exist weaves its bridge, told from its plaza to readers far away.
+"""What the demo tells: how a town that does not exist weaves its bridge. Pure data: who does what, and when.
 
-Pure data: who does what, how many seconds after the beginning. Everybody and every place in it is invented; the craft
-is not, there are bridges of grass in the Andes. The posts of the day carry the times of that day (``ago``), those of
-the evening are written now, so that the thread reads as a day although it is played in half a minute.
+Everybody and every place in it is invented; the craft is not, there are bridges of grass in the Andes. The posts of
+the day carry the times of that day (``ago``), those of the evening are written now, so that the thread reads as a day
+although it is told in half a minute.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from relay.demo.stage import scenery
-from relay.demo.stage.entities import Draft, Person, Picture
-from relay.demo.stage.pages import Item
-
-HASHTAG = "PuenteDeIchu"
-AUTHOR = "killa"
-NEWSPAPER = "The Ch’askamayu Lantern"
+HASHTAG, GREETINGS = "PuenteDeIchu", "SaludosAlPuente"
+AUTHOR, NEWSPAPER, RELAY = "killa", "lantern", "chasqui"
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Say(Draft):
-    """Somebody posts. ``at`` is in seconds after the beginning, here and in all steps."""
+class Draft:
+    """Somebody posts: plain text with ``#tags``, ``@names`` and blank lines between paragraphs.
 
-    at: float
+    ``at`` is in seconds after the beginning, here and below; ``name`` is what ``reply_to`` and ``quote`` of others say.
+    """
+
+    at: float = 0.0
+    author: str
+    name: str
+    text: str
+    title: str = ""
+    reply_to: str = ""
+    quote: str = ""
+    warning: str = ""
+    language: str = "en"
+    drawing: str = ""
+    """The file name of a drawing, and ``alt`` what it shows."""
+    alt: str = ""
+    ago: timedelta = timedelta(0)
+    """How long before it became visible the post says it was written."""
+    private: bool = False
+    """For the eyes of those whom it mentions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Correct:
+class Correction:
     """The author edits the post of this name."""
 
     at: float
@@ -38,51 +51,27 @@ class Correct:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdraw:
+class Withdrawal:
     """The author deletes the post of this name."""
 
     at: float
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Print(Item):
-    """The newspaper publishes."""
+Step = Draft | Correction | Withdrawal
 
-    at: float
+CAST = {
+    AUTHOR: ("Killa Quispe", "Teaches in Ch’askamayu, a town on no map: invented for a play, as she is."),
+    "nayra": ("Nayra Condo", "Ties the first knot. A character in a play."),
+    "tomas": ("Tomás Ccori", "Ropes, goats, songs. A character in a play."),
+    "haruka": ("Haruka Minato 港はるか", "Reads bridges. A character in a play."),
+    "salma": ("Salma Zaytuni سلمى", "Teaches in Amman. A character in a play."),
+    RELAY: ("Chasqui", "Carries threads from plaza to plaza. A character in a play."),
+    NEWSPAPER: ("The Ch’askamayu Lantern", "News of an invented town."),
+}
+"""Who they are, by what they are called: their name, and what they say of themselves."""
 
-
-Step = Say | Correct | Withdraw | Print
-
-
-def _person(username: str, name: str, note: str, year: int) -> Person:
-    return Person(username=username, name=name, note=note, joined=datetime(year, 5, 3, tzinfo=UTC))
-
-
-CAST = (
-    _person(AUTHOR, "Killa Quispe", "Teaches in Ch’askamayu, a town on no map: invented for a play, as she is.", 2021),
-    _person("nayra", "Nayra Condo", "Ties the first knot. A character in a play.", 2022),
-    _person("tomas", "Tomás Ccori", "Ropes, goats, songs. A character in a play.", 2022),
-    _person("haruka", "Haruka Minato 港はるか", "Reads bridges. A character in a play.", 2023),
-    _person("salma", "Salma Zaytuni سلمى", "Teaches in Amman. A character in a play.", 2023),
-)
-
-_GORGE = Picture(
-    file="morning.svg",
-    width=scenery.WIDTH,
-    height=scenery.HEIGHT,
-    alt="Drawing: a child in a red poncho runs across a rope bridge between two dark cliffs. Behind it stand snow "
-    "peaks under an orange morning sky; far below winds a blue river.",
-)
-_LANTERNS = Picture(
-    file="night.svg",
-    width=scenery.WIDTH,
-    height=scenery.HEIGHT,
-    alt="Drawing: the new bridge by night, hung with nine yellow lanterns, under a pale moon and blue snow peaks. "
-    "Nobody is on it any more.",
-)
-
-SCENE: tuple[Draft | Item, ...] = (
+SCENE: tuple[Draft, ...] = (
     Draft(
         author="nayra",
         name="first-knot",
@@ -91,7 +80,8 @@ SCENE: tuple[Draft | Item, ...] = (
         "river did, by taking everything that was tied worse. #PuenteDeIchu",
     ),
     Draft(author="tomas", name="dry", ago=timedelta(days=3), text="The grass is dry enough. I asked it. #PuenteDeIchu"),
-    Item(
+    Draft(
+        author=NEWSPAPER,
         name="market",
         title="Market moves to the church steps",
         ago=timedelta(days=2),
@@ -108,7 +98,7 @@ SCENE: tuple[Draft | Item, ...] = (
 """What stands there before the play begins, oldest first; none of it is to be relayed."""
 
 SCRIPT: tuple[Step, ...] = (
-    Say(
+    Draft(
         at=0.0,
         author=AUTHOR,
         name="opening",
@@ -118,18 +108,20 @@ SCRIPT: tuple[Step, ...] = (
         "it is done, from the bench under the pepper tree, which is where the signal is.\n\n"
         "A thread, for those who are far away. 🧵 #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=1.6,
         author=AUTHOR,
         name="gorge",
         reply_to="opening",
         ago=9 * _HOUR - 6 * _MINUTE,
-        picture=_GORGE,
+        drawing="morning.svg",
+        alt="Drawing: a child in a red poncho runs across a rope bridge between two dark cliffs. Behind it stand snow "
+        "peaks under an orange morning sky; far below winds a blue river.",
         text="This is the gorge: thirty metres across and a little more, forty down, and a river that waits for "
         "nobody. The one running is Amaru, eleven years old. He carries the count of the ropes from house to house, "
         "because no house may be forgotten. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=2.8,
         author="haruka",
         name="youngest",
@@ -138,7 +130,7 @@ SCRIPT: tuple[Step, ...] = (
         text="長崎から読んでいます。草で編んだ橋が、毎年新しく生まれる。いちばん古いのに、いつもいちばん若い。"
         "続きを待っています。 #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=3.6,
         author=AUTHOR,
         name="debt",
@@ -146,7 +138,7 @@ SCRIPT: tuple[Step, ...] = (
         ago=9 * _HOUR - 20 * _MINUTE,
         text="Every household owes the bridge one rope. Not money. A rope. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=5.0,
         author=AUTHOR,
         name="rope",
@@ -158,7 +150,7 @@ SCRIPT: tuple[Step, ...] = (
         "make one rope, twenty-eight ropes one cable, six cables carry us all. My grandmother twisted in her sleep. We "
         "know because she also counted. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=6.2,
         author="salma",
         name="hearts",
@@ -166,15 +158,16 @@ SCRIPT: tuple[Step, ...] = (
         language="ar",
         text="نقرأ أخباركم من عمّان، أنا وتلاميذي. الجسر الذي يُنسج باليد يحمل القلوب قبل الأقدام. #PuenteDeIchu",
     ),
-    Print(
+    Draft(
         at=7.2,
+        author=NEWSPAPER,
         name="ford",
         title="Bridge closed until the lanterns hang",
         ago=8 * _HOUR,
         text="The old bridge comes down this morning and the new one is being woven. Until lanterns hang on it, cross "
         "by the ford below the mill: on foot, by daylight, and not after rain.",
     ),
-    Say(
+    Draft(
         at=8.2,
         author=AUTHOR,
         name="knot",
@@ -184,7 +177,7 @@ SCRIPT: tuple[Step, ...] = (
         text="Nayra has tied the first knot nine times and says little about it. She wrote this a year ago, and I have "
         "read it to every class since. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=9.4,
         author=AUTHOR,
         name="stone",
@@ -196,7 +189,7 @@ SCRIPT: tuple[Step, ...] = (
         "either bank breathed; he sang. Then he was back, and the axe came down, and the bridge went into the gorge "
         "without a sound. The sound came after. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=10.3,
         author="tomas",
         name="song",
@@ -205,7 +198,7 @@ SCRIPT: tuple[Step, ...] = (
         text="@killa I needed one hand for the stone and one for waving, so I sang, to have something to hold on to. "
         "#puentedeichu",
     ),
-    Say(
+    Draft(
         at=10.8,
         author="haruka",
         name="plea",
@@ -213,7 +206,7 @@ SCRIPT: tuple[Step, ...] = (
         ago=7 * _HOUR - 12 * _MINUTE,
         text="@tomas Next year hold on to the cable. All of Nagasaki is asking.",
     ),
-    Say(
+    Draft(
         at=11.4,
         author=AUTHOR,
         name="pull",
@@ -224,7 +217,7 @@ SCRIPT: tuple[Step, ...] = (
         "makilla». Una sola cabeza, un solo corazón, una sola mano. Ochocientas manos, y el cable cruza el río como si "
         "supiera el camino. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=12.6,
         author=AUTHOR,
         name="blackboard",
@@ -234,7 +227,7 @@ SCRIPT: tuple[Step, ...] = (
         "woven by hand carries hearts before it carries feet. My class has copied it onto the blackboard, from right "
         "to left, taking turns, with great care. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=13.6,
         author=AUTHOR,
         name="evening",
@@ -243,7 +236,7 @@ SCRIPT: tuple[Step, ...] = (
         "two are for holding on. Now comes the weaving of the sides, which is children’s work, since it wants the "
         "smallest fingers in town. Amaru has stopped running at last. He is knotting. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=14.6,
         author=AUTHOR,
         name="measure",
@@ -251,7 +244,7 @@ SCRIPT: tuple[Step, ...] = (
         text="For those who keep records: thirty-one metres and a half, 186 ropes, 412 people, one sprained thumb, no "
         "nails. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=15.6,
         author=AUTHOR,
         name="anger",
@@ -259,21 +252,21 @@ SCRIPT: tuple[Step, ...] = (
         text="And where is the lower town, which promised us two lorries of grass for the matting? Asleep, as it was "
         "last year. Let them swim. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=17.0,
         author="nayra",
         name="third-cable",
         text="Killa writes well and knots badly. I have done the third cable again. It will hold. #PuenteDeIchu",
     ),
-    Correct(
+    Correction(
         at=19.2,
         name="measure",
         text="For those who keep records: thirty-one metres and a half, 168 ropes, 412 people, one sprained thumb, no "
         "nails.\n\n"
         "(I had swapped two digits. Amaru, who did the counting, came over to tell me.) #PuenteDeIchu",
     ),
-    Withdraw(at=20.4, name="anger"),
-    Say(
+    Withdrawal(at=20.4, name="anger"),
+    Draft(
         at=21.2,
         author=AUTHOR,
         name="apology",
@@ -282,16 +275,39 @@ SCRIPT: tuple[Step, ...] = (
         "before they could come. They are here now, both of them, lights on, horns going, and their grass is better "
         "than ours. I apologised aloud in the plaza, which is the only way it counts. #PuenteDeIchu",
     ),
-    Say(
+    Draft(
         at=22.4,
         author=AUTHOR,
         name="crossing",
         reply_to="apology",
-        picture=_LANTERNS,
+        drawing="night.svg",
+        alt="Drawing: the new bridge by night, hung with nine yellow lanterns, under a pale moon and blue snow peaks. "
+        "Nobody is on it any more.",
         text="The first to cross is always the youngest, carried by the oldest. Tonight that was Sisa, nineteen days "
         "old, and don Anselmo, who is ninety-one and would not be hurried. In the middle he stopped and showed her the "
         "river. Then all of us went over, for no reason, and came back.\n\n"
         "Tupananchiskama: until we meet again. #PuenteDeIchu",
     ),
 )
-LENGTH = timedelta(seconds=SCRIPT[-1].at)
+
+POSTSCRIPT = Draft(
+    author=AUTHOR,
+    name="postscript",
+    reply_to="crossing",
+    text="P.S. Somebody asks whether it will hold. It will hold for a year. That is what it is for.",
+)
+REQUEST = Draft(author="haruka", name="request", reply_to="postscript", text=f"@{RELAY} unroll")
+FAREWELL = Draft(author="tomas", name="farewell", text=f"@{RELAY} stop", private=True)
+
+_PLACES = (
+    *("Nagasaki", "Amman", "Arequipa", "Lyon", "Nairobi", "Cork", "Hanoi", "Puno", "Québec", "Tbilisi", "Malmö"),
+    *("Oaxaca", "Dakar", "Perth"),
+)
+GREETED = tuple(
+    Draft(
+        author="salma" if number % 2 else "haruka",
+        name=f"greeting-{number}",
+        text=f"{place} greets the bridge! #{GREETINGS}",
+    )
+    for number, place in enumerate(_PLACES)
+)

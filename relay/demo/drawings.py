@@ -1,4 +1,4 @@
-"""The pictures on the stage, drawn in a few lines of SVG: a gorge in two lights, and a face for each person."""
+"""The pictures of the demo, drawn in a few lines of SVG: a gorge in two lights, and a face for each person."""
 
 from __future__ import annotations
 
@@ -71,12 +71,14 @@ _RUNNER = (
 )
 
 
-def pictures() -> dict[str, str]:
-    """Every drawing by its file name."""
-    return {"morning.svg": _landscape(_MORNING, _runner(690)), "night.svg": _landscape(_NIGHT, _lanterns())}
+def drawing(name: str) -> str:
+    """The gorge by morning or by night, or else somebody's face."""
+    if name == "morning":
+        return _landscape(_MORNING, _runner(690))
+    return _landscape(_NIGHT, _lanterns()) if name == "night" else _avatar(name)
 
 
-def avatar(username: str) -> str:
+def _avatar(username: str) -> str:
     """A mountain and a disc in colours that belong to this name."""
     hue = crc32(username.encode()) % 360
     return (
