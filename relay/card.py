@@ -17,6 +17,7 @@ from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOpti
 from relay.phrases import line
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.text import directed, is_blank, short, web_address
+from relay.text.addresses import bare
 
 _MOST_NAME, _MOST_HANDLE, _MOST_TITLE, _MOST_WARNING, _MOST_REASON = 80, 100, 240, 300, 160
 _MOST_LINK, _MOST_ADDRESS, _MOST_ABOUT = 200, 80, 240
@@ -40,7 +41,7 @@ _QUOTED = {
 }
 
 
-class Part(StrEnum):
+class SectionKind(StrEnum):
     """What a section tells, in the order of reading."""
 
     BYLINE = "byline"
@@ -58,7 +59,7 @@ class Part(StrEnum):
 class Section:
     """One part of a card; a line in it is a block, and the sign before it the block's ``bullet`` (at depth 0)."""
 
-    part: Part
+    kind: SectionKind
     text: Text = ()
     hidden: str | None = None
     """Why it is folded, for people; None: it is not. The words that are then hidden are marked, a body is whole."""
@@ -98,19 +99,22 @@ class Canvas:
     """What stands in the place of a sign."""
 
 
-def sections(card: Card, canvas: Canvas, *, media: Sequence[Media] | None = None) -> tuple[Section, ...]:
-    """What the card says from top to bottom, without what is empty; ``media`` are those to be told of (all of them)."""
+def sections(card: Card, canvas: Canvas, *, media: Sequence[Media] | None = None, more: int = 0) -> tuple[Section, ...]:
+    """What the card says from top to bottom, without what is empty.
+
+    ``media`` are those to be told of (all of them), ``more`` how many there are besides that are only counted.
+    """
     post, say = card.post, canvas.say
     folded = "" if post.warning else None
     head = [
-        Section(part=Part.BYLINE, text=byline(post.author, post.author.url)),
-        Section(part=Part.HEADLINE, text=headline(post)),
-        Section(part=Part.WARNING, text=warned(post.warning, say)),
-        Section(part=Part.BODY, text=post.body, hidden=post.warning or None),
+        Section(kind=SectionKind.BYLINE, text=byline(post.author, post.author.url)),
+        Section(kind=SectionKind.HEADLINE, text=headline(post)),
+        Section(kind=SectionKind.WARNING, text=warned(post.warning, say)),
+        Section(kind=SectionKind.BODY, text=post.body, hidden=post.warning or None),
     ]
     told = post.media if media is None else media
     hidden = say("sensitive") if post.sensitive and folded is None else folded
-    shown = media_section(told[: canvas.lines], canvas, hidden=hidden)
+    shown = media_section(told, canvas, hidden=hidden, more=more, url=post.url)
     below = [poll_section(post.poll, canvas, hidden=folded), link_section(post, canvas, hidden=folded)]
     below.append(quote_section(post.quote, canvas, hidden=folded))
     below = [*below, shown] if canvas.media_last else [shown, *below]
@@ -165,11 +169,20 @@ def described(media: Media, limit: int, say: Words) -> str:
 
 
 def media_section(
-    all_media: Sequence[Media], canvas: Canvas, *, hidden: str | None, part: Part = Part.MEDIA
+    all_media: Sequence[Media], canvas: Canvas, *, hidden: str | None, more: int = 0, url: str = ""
 ) -> Section:
-    """Media as links with their descriptions, a line each."""
-    lines = (_media(one, canvas, folded=hidden is not None) for one in all_media)
-    return Section(part=part, text=tuple(one for one in lines if one), hidden=hidden)
+    """Media as links with their descriptions, a line each; how many ``more`` there are (at ``url``) in the last."""
+    found = (_media(one, canvas, folded=hidden is not None) for one in all_media)
+    lines = [one for one in found if one]
+    if left := more + len(lines[canvas.lines :]):
+        lines[canvas.lines :] = [more_media(left, url, canvas)]
+    return Section(kind=SectionKind.MEDIA, text=tuple(lines), hidden=hidden)
+
+
+def more_media(count: int, url: str, canvas: Canvas) -> Block:
+    """How many more there are than are told of."""
+    words = Span(canvas.say.many("{n} more", "{n} more", count), canvas.address(url))
+    return _signed(canvas, sign_of(MediaKind.IMAGE), [words])
 
 
 def _media(media: Media, canvas: Canvas, *, folded: bool) -> Block | None:
@@ -195,11 +208,11 @@ def _hidden(spans: Iterable[Span]) -> list[Span]:
 def poll_section(poll: Poll | None, canvas: Canvas, *, hidden: str | None) -> Section:
     """The options of a poll with their shares, and how many voted until when."""
     if poll is None:
-        return Section(part=Part.POLL)
+        return Section(kind=SectionKind.POLL)
     options = tuple(_option(one, poll, canvas, folded=hidden is not None) for one in poll.options[: canvas.options])
     facts = poll_facts(poll, canvas.say)
     note = (Block(facts, Form.NOTE),) if facts else ()
-    return Section(part=Part.POLL, text=(*options, *note), hidden=hidden)
+    return Section(kind=SectionKind.POLL, text=(*options, *note), hidden=hidden)
 
 
 def _option(option: PollOption, poll: Poll, canvas: Canvas, *, folded: bool) -> Block:
@@ -254,11 +267,11 @@ def link_section(of: Post | Quote, canvas: Canvas, *, hidden: str | None) -> Sec
     card = of.link_card
     url = canvas.address(card.url) if card else ""
     if card is None or not (url or (card.title and not canvas.previews)):
-        return Section(part=Part.LINK)
+        return Section(kind=SectionKind.LINK)
     if canvas.previews and url in _links_of(of.body, canvas):
-        return Section(part=Part.LINK)
+        return Section(kind=SectionKind.LINK)
     text = _link(card, url, canvas, folded=hidden is not None)
-    return Section(part=Part.LINK, text=text, hidden=hidden)
+    return Section(kind=SectionKind.LINK, text=text, hidden=hidden)
 
 
 def _link(card: LinkCard, url: str, canvas: Canvas, *, folded: bool) -> Text:
@@ -275,7 +288,10 @@ def _link(card: LinkCard, url: str, canvas: Canvas, *, folded: bool) -> Text:
 
 
 def _links_of(text: Text, canvas: Canvas) -> frozenset[str]:
-    return frozenset(canvas.address(span.link) for block in text for span in block.spans if span.link)
+    """The addresses that a text leads to, and those that stand in it."""
+    spans = [span for block in text for span in block.spans]
+    written = (span.text[slice(*place)] for span in spans if "://" in span.text for place in bare(span.text))
+    return frozenset(map(canvas.address, [*(span.link for span in spans if span.link), *written]))
 
 
 # --- a quoted post ---
@@ -284,22 +300,22 @@ def _links_of(text: Text, canvas: Canvas) -> frozenset[str]:
 def quote_section(quote: Quote | None, canvas: Canvas, *, hidden: str | None) -> Section:
     """A quoted post; where it may not be shown, a link to it."""
     if quote is None:
-        return Section(part=Part.QUOTE)
+        return Section(kind=SectionKind.QUOTE)
     if quote.author is None:
         words = Span(quoted(quote, canvas.say), canvas.address(quote.url))
-        return Section(part=Part.QUOTE, text=(Block((words,)),), hidden=hidden, url=quote.url)
+        return Section(kind=SectionKind.QUOTE, text=(Block((words,)),), hidden=hidden, url=quote.url)
     hidden = (quote.warning or None) if hidden is None else hidden
     few = replace(canvas, options=_MOST_QUOTED)
     inner = (
-        Section(part=Part.BYLINE, text=byline(quote.author, quote.url)),
-        Section(part=Part.WARNING, text=warned(quote.warning, canvas.say)),
-        Section(part=Part.BODY, text=quote.body, hidden=hidden),
+        Section(kind=SectionKind.BYLINE, text=byline(quote.author, quote.url)),
+        Section(kind=SectionKind.WARNING, text=warned(quote.warning, canvas.say)),
+        Section(kind=SectionKind.BODY, text=quote.body, hidden=hidden),
         media_section(quote.media[:_MOST_QUOTED], few, hidden=hidden),
         poll_section(quote.poll, few, hidden=hidden),
         link_section(quote, replace(few, previews=True), hidden=hidden),
     )
     shown = tuple(one for one in inner if not one.is_empty)
-    return Section(part=Part.QUOTE, inner=shown, hidden=hidden, url=quote.url)
+    return Section(kind=SectionKind.QUOTE, inner=shown, hidden=hidden, url=quote.url)
 
 
 def quoted(quote: Quote, say: Words) -> str:
@@ -315,7 +331,7 @@ def foot(card: Card, *, count: bool) -> Section:
     facts = [] if is_blank(reason := short(card.reason, _MOST_REASON)) else [reason]
     if card.thread:
         facts.append(f"🧵 {card.thread.position}/{card.thread.count}" if count else f"🧵 {card.thread.position}")
-    return Section(part=Part.FOOT, text=(Block((Span(" · ".join(facts)),), Form.NOTE),) if facts else ())
+    return Section(kind=SectionKind.FOOT, text=(Block((Span(" · ".join(facts)),), Form.NOTE),) if facts else ())
 
 
 def ways(card: Card, canvas: Canvas) -> tuple[Span, ...]:

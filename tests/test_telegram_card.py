@@ -102,8 +102,8 @@ def test_a_warning_is_read_before_what_it_hides() -> None:
     assert spoilers == [
         "He hangs.\n\nHe sings.",
         "secret",
-        "secret quote",
         "secret page",
+        "secret quote",
         "🖼 1. A rope bridge over a river\n▶️ 2. They pull",
     ]
     assert [item.spoiler for item in part.media] == [True, True]

@@ -13,7 +13,7 @@ from adapters.discord.limits import ALT, BUTTON_URL, GALLERY, LABEL, TEXTS, THRE
 from adapters.discord.look import Look
 from adapters.discord.markdown import SMALL, in_markdown, is_blank, lines, link
 from adapters.discord.sections import Room, author_of, canvas, links, original, times, written
-from relay.card import Canvas, Part, Section, described, name_of, sections, ways
+from relay.card import Canvas, Section, SectionKind, described, name_of, sections, ways
 from relay.i18n import Words
 from relay.model import Author, Card, LinkCard, Media, Post
 from relay.text import clean, short, text_content, units
@@ -151,14 +151,14 @@ def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:
     foot = room.take(_foot(card, found, look))
     head = room.lines(_byline(found, post, say), 1600) if look.style == "card" else ""
     texts = written(card, found, room, say, kept=_BODY)
-    words = [texts.pop(Part.WARNING, ""), texts.pop(Part.BODY, "")]
+    words = [texts.pop(SectionKind.WARNING, ""), texts.pop(SectionKind.BODY, "")]
 
     yield from _head(head, post, look)
-    yield from _texts(texts.pop(Part.HEADLINE, ""), "\n".join(part for part in words if part))
+    yield from _texts(texts.pop(SectionKind.HEADLINE, ""), "\n".join(part for part in words if part))
     if shown:
         yield {"type": _GALLERY, "items": [_item(one, say, spoiler=folded or post.sensitive) for one in shown]}
     for part, text in texts.items():
-        preview = post.link_card if part is Part.LINK else None
+        preview = post.link_card if part is SectionKind.LINK else None
         yield from _preview(text, preview, folded=folded or post.sensitive or look.plain)
     yield {"type": _SEPARATOR, "divider": True, "spacing": 1}
     yield _text(foot)
@@ -211,7 +211,7 @@ def _item(media: Media, say: Words, *, spoiler: bool) -> Component:
 
 def _foot(card: Card, found: Sequence[Section], look: Look) -> str:
     post, say = card.post, look.say
-    told = [line for section in found if section.part is Part.FOOT for line in lines(section.text)]
+    told = [line for section in found if section.kind is SectionKind.FOOT for line in lines(section.text)]
     if look.style == "webhook":
         who = link(short(post.author.handle, 100) or name_of(post.author, 80), post.author.url)
         told.insert(0, f"{SMALL}{who} · {times(post, say)}")

@@ -18,7 +18,7 @@ from adapters.discord.limits import (
 from adapters.discord.look import Look
 from adapters.discord.markdown import escaped_within
 from adapters.discord.sections import Room, canvas, links, original, written
-from relay.card import Part, Section, described, name_of, sections
+from relay.card import Section, SectionKind, described, name_of, sections
 from relay.model import Card, Media, Post
 from relay.text import short, text_content, units
 
@@ -49,7 +49,7 @@ def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Me
     post, room = card.post, Room(EMBEDS - 100, measure=units)
     found = sections(card, canvas(look.say), media=linked)
     main: Embed = {"author": _author(post, look, room), "timestamp": post.published.isoformat()}
-    foot = "".join(text_content(section.text) for section in found if section.part is Part.FOOT)
+    foot = "".join(text_content(section.text) for section in found if section.kind is SectionKind.FOOT)
     if footer := room.take(short(foot, EMBED_FOOTER)):
         main["footer"] = {"text": footer}
     if title := escaped_within(post.title, EMBED_TITLE):
@@ -88,6 +88,6 @@ def _descriptions(pictures: Sequence[Media], look: Look, room: Room) -> Embed:
 def _description(card: Card, look: Look, found: Sequence[Section], room: Room) -> str:
     whole = Room(min(DESCRIPTION, room.left) - 20, measure=units)
     below = whole.lines(links(card, look.say) if look.plain else [], 1500)
-    inner = [section for section in found if section.part is not Part.HEADLINE]
+    inner = [section for section in found if section.kind is not SectionKind.HEADLINE]
     texts = written(card, inner, whole, look.say, kept=1500, small="")
     return "\n\n".join(part for part in (*texts.values(), below) if part)

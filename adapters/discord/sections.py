@@ -9,16 +9,22 @@ from functools import partial
 
 from adapters.discord.limits import BUTTON_URL, LONGEST, Measure, address, lines_within, size
 from adapters.discord.markdown import SMALL, escape, fitted, inline, lines, link, target_of, wrapped
-from relay.card import Canvas, Part, Section, onward, ways
+from relay.card import Canvas, Section, SectionKind, onward, ways
 from relay.i18n import Words
 from relay.model import Card, Post
 from relay.rich import Mark, Text
 from relay.text import directed
 
-_MOST = {Part.WARNING: 800, Part.HEADLINE: 1300, Part.MEDIA: 1200, Part.POLL: 700, Part.LINK: 1200}
+_MOST = {
+    SectionKind.WARNING: 800,
+    SectionKind.HEADLINE: 1300,
+    SectionKind.MEDIA: 1200,
+    SectionKind.POLL: 700,
+    SectionKind.LINK: 1200,
+}
 _MOST_OTHER = 900
-_FRAME = frozenset({Part.HEADLINE, Part.WARNING})
-_APART = frozenset({Part.BYLINE, Part.BODY, Part.FOOT})
+_FRAME = frozenset({SectionKind.HEADLINE, SectionKind.WARNING})
+_APART = frozenset({SectionKind.BYLINE, SectionKind.BODY, SectionKind.FOOT})
 _ISOLATES = "\u2068\u2069"
 _LONGEST_LINK = 700
 
@@ -47,33 +53,33 @@ def canvas(say: Words) -> Canvas:
 
 def written(
     card: Card, found: Sequence[Section], room: Room, say: Words, *, kept: int, small: str = SMALL
-) -> dict[Part, str]:
+) -> dict[SectionKind, str]:
     """The sections between byline and foot as Markdown, in the order of reading.
 
     What is short is set first, so that the body, for which ``kept`` stays free, knows what is left for it. ``small``
     begins a line in small letters.
     """
-    texts: dict[Part, str] = {}
+    texts: dict[SectionKind, str] = {}
     for section in found:
-        if section.part in _FRAME:
-            texts[section.part] = room.lines(_lines(section, room, small), _MOST[section.part])
+        if section.kind in _FRAME:
+            texts[section.kind] = room.lines(_lines(section, room, small), _MOST[section.kind])
     room.left -= kept
     for section in found:
-        if section.part not in _FRAME | _APART:
-            texts[section.part] = room.lines(_lines(section, room, small), _MOST.get(section.part, _MOST_OTHER))
+        if section.kind not in _FRAME | _APART:
+            texts[section.kind] = room.lines(_lines(section, room, small), _MOST.get(section.kind, _MOST_OTHER))
     room.left += kept
     for section in found:
-        if section.part is Part.BODY:
-            texts[Part.BODY] = room.take(_body(section, room, room.left, more=_onward(card, say)))
-    return {section.part: texts[section.part] for section in found if section.part in texts}
+        if section.kind is SectionKind.BODY:
+            texts[SectionKind.BODY] = room.take(_body(section, room, room.left, more=_onward(card, say)))
+    return {section.kind: texts[section.kind] for section in found if section.kind in texts}
 
 
 def _lines(section: Section, room: Room, small: str) -> list[str]:
     if section.inner:
         return _quotation(section, room)
-    if section.part is Part.HEADLINE:
+    if section.kind is SectionKind.HEADLINE:
         return [f"## {inline(block.spans)}" for block in section.text]
-    quote = "> " if section.part is Part.QUOTE else ""
+    quote = "> " if section.kind is SectionKind.QUOTE else ""
     return [
         quote + (small + line.removeprefix(SMALL) if line.startswith(SMALL) else line) for line in lines(section.text)
     ]
@@ -90,20 +96,20 @@ def _onward(card: Card, say: Words) -> str:
 
 def _quotation(section: Section, room: Room) -> list[str]:
     """A quoted post in a block quote, its text cut to what the rest leaves."""
-    texts = {one.part: [f"> {line}" for line in _quoted(one, room)] for one in section.inner}
+    texts = {one.kind: [f"> {line}" for line in _quoted(one, room)] for one in section.inner}
     rest = "\n".join(line for each in texts.values() for line in each)
     left = min(_MOST_OTHER, room.left) - room.measure(rest) - 4
     for one in section.inner:
-        if one.part is Part.BODY:
+        if one.kind is SectionKind.BODY:
             body = replace(one, text=tuple(replace(block, quote=1) for block in one.text))
-            texts[Part.BODY] = [shown] if (shown := _body(body, room, left)) else []
+            texts[SectionKind.BODY] = [shown] if (shown := _body(body, room, left)) else []
     return [line for each in texts.values() for line in each]
 
 
 def _quoted(section: Section, room: Room) -> list[str]:
-    if section.part is Part.BODY:
+    if section.kind is SectionKind.BODY:
         return []
-    if section.part is not Part.BYLINE:
+    if section.kind is not SectionKind.BYLINE:
         return _lines(section, room, small="")
     name, handle = author_of(section.text)
     return [f"{wrapped(name, Mark.BOLD)} {handle}".strip()]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from adapters.telegram import pieces
 from adapters.telegram.entities import Draft, Words, finished, joined
 from adapters.telegram.limits import ALBUM, CAPTION, LABEL, TEXT, address
 from adapters.telegram.look import Look
-from adapters.telegram.prose import answer, fitted, linked
+from adapters.telegram.prose import answer, fitted, foreign
+from adapters.telegram.sections import SIGNS, canvas, draft_of, hidden, link_of
+from relay.card import Canvas, SectionKind, onward, sections, sign_of, ways
 from relay.model import Card, Media, MediaKind, Post
-from relay.text import short
+from relay.text import short, units
 
 __all__ = ["Button", "Item", "Part", "Parts", "answer", "keyboard", "message", "original_of"]
 
@@ -36,6 +37,7 @@ _KINDS: dict[MediaKind, ItemKind] = {
     MediaKind.AUDIO: "audio",
     MediaKind.FILE: "document",
 }
+_HEAD = frozenset({SectionKind.BYLINE, SectionKind.HEADLINE, SectionKind.WARNING})
 _UNSEEN: frozenset[ItemKind] = frozenset({"audio", "document"})
 _BY_ADDRESS = (".pdf", ".zip")
 """The files that Telegram fetches from an address."""
@@ -148,7 +150,7 @@ def message(
     buttons = () if len(shown.items) > 1 else below
     size = _composed(card, look, shown, count=count, links=not buttons).size
     worth = max(_BESIDE, _EACH * len(shown.media))
-    if size + min(pieces.described_units(shown.media), worth) + 2 <= CAPTION:
+    if size + min(_described_units(shown), worth) + 2 <= CAPTION:
         told = _described(shown, card.post, CAPTION - size - 2)
         return (_of_media(shown, _composed(card, look, shown, told, count=count, links=not buttons), buttons),)
     words = finished(_composed(card, look, shown, count=count, links=plain))
@@ -158,21 +160,13 @@ def message(
 
 def keyboard(card: Card, look: Look) -> tuple[tuple[Button, ...], ...]:
     """The buttons under a card, in one row; none where nothing can be reached."""
-    row = tuple(Button(short(label, LABEL), url) for label, url in _ways(card, look, count=True))
+    row = tuple(Button(short(way.text, LABEL), way.link) for way in ways(card, canvas(look)))
     return (row,) if row else ()
 
 
 def original_of(card: Card) -> str:
     """The address that a message of this card leads to; "" where there is none."""
     return address(card.post.url)
-
-
-def _ways(card: Card, look: Look, *, count: bool) -> list[tuple[str, str]]:
-    ways = [(look.say("All of them") if card.own else look.say("Original"), original_of(card))]
-    if card.thread:
-        told = look.say("Unroll ({n})").format(n=card.thread.count) if count else look.say("Unroll thread")
-        ways.insert(0, (told, address(card.unroll)))
-    return [(label, url) for label, url in ways if url]
 
 
 # --- words ---
@@ -182,35 +176,37 @@ def _composed(
     card: Card, look: Look, shown: _Shown, told: Draft | None = None, *, count: bool, links: bool = False
 ) -> Draft:
     """All that is said of a card, its body cut to what the rest leaves; ``links``: what else would be buttons."""
-    around = {**_around(card, look, shown, count=count, links=links), "told": told or Draft()}
-    room = TEXT - _assembled(around, Draft()).size - 4
-    body = fitted(card.post.body, room, more=pieces.continued(card, look.say))
-    return _assembled(around, pieces.hidden(body, folded=bool(card.post.warning)))
+    place = canvas(look, count=count)
+    lines, more = _told_of(card.post, shown)
+    found = sections(card, place, media=lines, more=more)
+    around: dict[SectionKind, Draft] = {
+        section.kind: draft_of(section) for section in found if section.kind is not SectionKind.BODY
+    }
+    below = [told or Draft(), joined([around.pop(SectionKind.FOOT, Draft()), *_links(card, place, links=links)], "\n")]
+    room = TEXT - _assembled(around, Draft(), below).size - 4
+    going_on = joined(map(link_of, onward(card, place)), "")
+    body = hidden(fitted(card.post.body, room, more=going_on), folded=bool(card.post.warning))
+    return _assembled(around, body, below)
 
 
-def _around(card: Card, look: Look, shown: _Shown, *, count: bool, links: bool) -> Mapping[str, Draft]:
-    post, say, folded = card.post, look.say, bool(card.post.warning)
+def _links(card: Card, place: Canvas, *, links: bool) -> list[Draft]:
+    return [joined(map(link_of, ways(card, place)), " · ")] if links else []
+
+
+def _told_of(post: Post, shown: _Shown) -> tuple[list[Media], int]:
+    """The media to be told of in words, and how many pictures there are besides, beyond a full album."""
     rest = [media for media in post.media if media not in shown.media or _is_still(media)]
     beyond = [media for media in rest if len(shown.media) == ALBUM and media not in shown.media and _is_seen(media)]
     lines = [replace(media, alt="") if media in shown.media else media for media in rest if media not in beyond]
-    ways = [linked(label, url) for label, url in _ways(card, look, count=count)] if links else []
-    more = [pieces.media_lines(lines, say, folded=_is_hidden(post)), pieces.more_media(len(beyond), post.url, say)]
-    return {
-        "head": joined([pieces.byline(post.author, post.author.url), pieces.headline(post)], "\n"),
-        "warning": pieces.warned(post.warning, say),
-        "poll": pieces.poll_lines(post.poll, say, folded=folded) if post.poll else Draft(),
-        "quote": pieces.quoted(post.quote, say, folded=folded) if post.quote else Draft(),
-        "link": _link_line(post),
-        "media": joined(more, "\n"),
-        "foot": joined([pieces.foot(card, count=count), joined(ways, " · ")], "\n"),
-    }
+    return lines, len(beyond)
 
 
-def _assembled(around: Mapping[str, Draft], body: Draft) -> Draft:
-    words = joined([around["warning"], body], "\n")
-    apart = "\n\n" if "\n" in around["head"].text else "\n"  # below a title there is some space
-    order = [joined([around["head"], words], apart)]
-    return _stacked([*order, *(around[name] for name in ("poll", "quote", "link", "media", "told", "foot"))])
+def _assembled(around: Mapping[SectionKind, Draft], body: Draft, below: Sequence[Draft]) -> Draft:
+    head = joined([around[part] for part in (SectionKind.BYLINE, SectionKind.HEADLINE) if part in around], "\n")
+    words = joined([around.get(SectionKind.WARNING, Draft()), body], "\n")
+    apart = "\n\n" if "\n" in head.text else "\n"  # below a title there is some space
+    rest = [draft for part, draft in around.items() if part not in _HEAD]
+    return _stacked([joined([head, words], apart), *rest, *below])
 
 
 def _stacked(drafts: Sequence[Draft]) -> Draft:
@@ -223,12 +219,6 @@ def _stacked(drafts: Sequence[Draft]) -> Draft:
         whole = whole + ("\n" if near else "\n\n") + one if whole else one
         above = one
     return whole
-
-
-def _link_line(post: Post) -> Draft:
-    if post.link_card is None or address(post.link_card.url) in pieces.links_to(post):
-        return Draft()
-    return pieces.link_line(post.link_card, folded=bool(post.warning))
 
 
 def _preview(card: Card) -> str:
@@ -258,7 +248,27 @@ def _of_media(shown: _Shown, words: Draft, buttons: tuple[tuple[Button, ...], ..
 
 
 def _described(shown: _Shown, post: Post, room: int) -> Draft:
-    return pieces.descriptions(shown.media, room, folded=_is_hidden(post))
+    """The descriptions of what is shown, in a quotation that can be unfolded: Telegram has no other place for them."""
+    told = [(number, media) for number, media in enumerate(shown.media, 1) if Draft(media.alt)]
+    each, several = room // max(1, len(told)) - 12, len(shown.media) > 1
+    text = Draft()
+    while each > 20 and (text.size > room or not text):  # a second time only where many joiners will stand in it
+        lines = (_description(f"{number}. " if several else "", media, each) for number, media in told)
+        text = joined(lines, "\n")
+        each = each * 9 // 10
+    if not text or text.size > room:
+        return Draft()
+    return hidden(text, folded=_is_hidden(post)).marked("expandable_blockquote")
+
+
+def _description(number: str, media: Media, limit: int) -> Draft:
+    sign = sign_of(media.kind)
+    return Draft(f"{SIGNS.get(sign, sign)} {number}") + foreign(short(media.alt, limit))
+
+
+def _described_units(shown: _Shown) -> int:
+    """How much all that is described would take."""
+    return sum(units(media.alt) + 12 for media in shown.media if media.alt)
 
 
 def _is_hidden(post: Post) -> bool:

@@ -15,7 +15,6 @@ from relay.text import cut, honest, safe_url, units
 from relay.text.addresses import bare
 
 _KINDS: dict[Mark, Kind] = {
-    Mark.SPOILER: "spoiler",
     Mark.CODE: "code",
     Mark.BOLD: "bold",
     Mark.ITALIC: "italic",
@@ -86,8 +85,17 @@ def _lines_of(spans: Iterable[Span]) -> list[list[_Run]]:
 
 
 def _styled(line: Iterable[_Run]) -> Draft:
+    """A line with its looks and links; what is hidden in a row is hidden as one."""
     draft = Draft()
-    for url, group in groupby(_with_addresses(line), key=lambda run: run.link):
+    for is_hidden, group in groupby(_with_addresses(line), key=lambda run: Mark.SPOILER in run.marks):
+        part = _shown(list(group))
+        draft += part.marked("spoiler") if is_hidden else part
+    return draft
+
+
+def _shown(line: Sequence[_Run]) -> Draft:
+    draft = Draft()
+    for url, group in groupby(line, key=lambda run: run.link):
         runs = list(group)
         if not url:
             draft += _looking(runs, list(_KINDS))
@@ -193,6 +201,8 @@ def _laid_out(block: Block, lines: list[Draft], *, bullets: bool) -> Draft:
         for line in lines[1:]:
             whole = whole + " " + line
         return whole.marked("bold")
+    if block.form is Form.NOTE:
+        return lines[0].marked("italic")
     first, rest = _margins(block) if bullets else ("", "")
     whole = Draft(first) + lines[0]
     for line in lines[1:]:

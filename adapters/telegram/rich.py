@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby, pairwise
 
-from adapters.telegram import pieces
 from adapters.telegram.entities import Draft, Kind, Words, finished
 from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address
 from adapters.telegram.look import Look
 from adapters.telegram.prose import drafted_block
-from relay.model import Card, Media, MediaKind, Post
+from adapters.telegram.sections import canvas, draft_of
+from relay.card import SectionKind, media_section, sections
+from relay.model import Card, Media, MediaKind
 from relay.rich import Block, Form, Text
 from relay.text import units
 
@@ -31,6 +32,9 @@ _TAGS: dict[Kind, str] = {
     "pre": "pre",
     "text_link": "a",
 }
+
+
+_APART = frozenset({SectionKind.BYLINE, SectionKind.HEADLINE, SectionKind.MEDIA, SectionKind.FOOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,55 +58,59 @@ def rich(cards: Sequence[Card], look: Look) -> str | None:
     """
     if not cards:
         return None
-    found = [*_head(cards[0].post), *(one for card in cards for one in _post(card.post, look)), *_foot(cards[-1])]
+    first, last = cards[0], cards[-1]
+    head, foot = _told(first, look, SectionKind.BYLINE), _told(last, look, SectionKind.FOOT, tag="footer")
+    found = [*head, *(one for card in cards for one in _post(card, look)), *foot]
     if sum(one.blocks for one in found) > RICH_BLOCKS or sum(one.text for one in found) > RICH_TEXT:
         return None
     return "".join(one.html for one in found)
 
 
-def _head(post: Post) -> Iterator[_Piece]:
-    yield from _paragraph(pieces.byline(post.author, post.author.url))
+def _told(card: Card, look: Look, *parts: SectionKind, tag: str = "p") -> Iterator[_Piece]:
+    for section in sections(card, canvas(look, count=False)):
+        if section.kind in parts:
+            yield from _paragraph(draft_of(section), tag)
 
 
-def _foot(card: Card) -> Iterator[_Piece]:
-    yield from _paragraph(pieces.foot(card, count=False), "footer")
-
-
-def _post(post: Post, look: Look) -> Iterator[_Piece]:
-    if title := pieces.headline(post):
-        yield from _paragraph(title, "h3")
-    inner = list(_inner(post, look))
-    if not post.warning:
+def _post(card: Card, look: Look) -> Iterator[_Piece]:
+    yield from _told(card, look, SectionKind.HEADLINE, tag="h3")
+    inner = list(_inner(card, look))
+    if not card.post.warning:
         yield from inner
         return
-    folded = [*_paragraph(pieces.warned(post.warning, look.say), "summary"), *inner]
+    folded = [*_told(card, look, SectionKind.WARNING, tag="summary"), *inner]
     html = "".join(one.html for one in folded)
     yield _Piece(f"<details>{html}</details>", sum(one.blocks for one in folded), sum(one.text for one in folded))
 
 
-def _inner(post: Post, look: Look) -> Iterator[_Piece]:
-    yield from _text(post.body)
-    if post.poll:
-        yield from _paragraph(pieces.poll_lines(post.poll, look.say, folded=False))
-    if post.quote:
-        yield from _quote(list(_paragraph(pieces.quoted(post.quote, look.say, folded=False))))
-    if post.link_card and address(post.link_card.url) not in pieces.links_to(post):
-        yield from _paragraph(pieces.link_line(post.link_card, folded=False))
-    hidden = post.sensitive or bool(post.warning)
+def _inner(card: Card, look: Look) -> Iterator[_Piece]:
+    """What unfolds with a post that has a warning: nothing in it is hidden once more, but its media."""
+    post = replace(card.post, warning="", sensitive=card.post.sensitive or bool(card.post.warning))
+    for section in sections(replace(card, post=post), canvas(look)):
+        if section.kind is SectionKind.BODY:
+            yield from _text(section.text)
+        elif section.kind is SectionKind.QUOTE:
+            yield from _quote(list(_paragraph(draft_of(section))))
+        elif section.kind not in _APART:
+            yield from _paragraph(draft_of(section))
     for media in post.media:
-        yield from _media(media, look, hidden=hidden)
+        yield from _media(media, look, hidden=post.sensitive)
 
 
 def _media(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
     is_file = media.kind is MediaKind.VIDEO and not media.page
     tag, url = ("video", address(media.url)) if is_file else ("img", address(media.picture))
     if not url or hidden:
-        yield from _paragraph(pieces.media_lines([media], look.say, folded=hidden))
+        yield from _line(media, look, hidden=hidden)
         return
     source = escape(url)
     yield _Piece(f'<img src="{source}">' if tag == "img" else f'<video src="{source}"></video>', 1, 0)
     if media.alt or not (is_file or media.is_picture):
-        yield from _paragraph(pieces.media_lines([media], look.say, folded=False))
+        yield from _line(media, look, hidden=False)
+
+
+def _line(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
+    yield from _paragraph(draft_of(media_section([media], canvas(look), hidden="" if hidden else None)))
 
 
 # --- text ---
