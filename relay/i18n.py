@@ -30,6 +30,10 @@ class Words:
         return self._known.ngettext(one, more, count).format(n=count, **values)
 
 
+ENGLISH = Words("en", NullTranslations())
+"""The language in which every text is written."""
+
+
 @lru_cache(100)
 def words(language: str) -> Words:
     """The words of a language tag (``es-419`` is ``es`` where nothing is nearer); English where it is not spoken.

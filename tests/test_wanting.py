@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.filters import LONGEST_PATTERN, Filter, Reading, flaw, is_choosy, objection
+from relay.core.filters import LONGEST_PATTERN, Filter, Reading, flaw, is_filtered, objection
 from relay.core.hashtag import fold_text
 from relay.model import Author, LinkCard, Media, MediaKind, Only, Poll, PollOption, Post, Quote
 from relay.options import Sieve
@@ -311,6 +311,6 @@ def test_the_first_no_is_the_one_that_is_told() -> None:
         {"sieve": Sieve(per_hour=1)},
     ],
 )
-def test_whoever_has_a_filter_is_choosy(changes: dict[str, Any]) -> None:
-    assert is_choosy(Wanted(topic="#a", destination=ROOM, **changes))
-    assert not is_choosy(Wanted(topic="#a", destination=ROOM, sieve=Sieve()))
+def test_whoever_has_a_filter_wants_only_some_posts(changes: dict[str, Any]) -> None:
+    assert is_filtered(Wanted(topic="#a", destination=ROOM, **changes))
+    assert not is_filtered(Wanted(topic="#a", destination=ROOM, sieve=Sieve()))

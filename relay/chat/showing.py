@@ -8,9 +8,9 @@ from string import Formatter
 
 from relay.chat.answers import ago, done, state
 from relay.chat.desk import Desk
-from relay.core.commands import LANGUAGES, MANNER, NOTHING, ONLY, SIEVE, TABLE, Say, Spec, english
+from relay.core.commands import LANGUAGES, MANNER, NOTHING, ONLY, SIEVE, TABLE, Spec
 from relay.core.schedule import is_waiting
-from relay.i18n import Words
+from relay.i18n import ENGLISH, Words
 from relay.model import Subscription
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command, DestinationState, FeedState
@@ -27,7 +27,7 @@ def usage(one: Spec, prefix: str = "/") -> str:
     return " ".join([prefix + one.name, *names, *more])
 
 
-def help_text(say: Say = english, *, prefix: str = "/") -> Text:
+def help_text(say: Words = ENGLISH, *, prefix: str = "/") -> Text:
     """What the relay does, and every command of the table."""
     return (
         Block(
@@ -40,14 +40,14 @@ def help_text(say: Say = english, *, prefix: str = "/") -> Text:
     )
 
 
-def _help_filters(say: Say, prefix: str) -> Block:
+def _help_filters(say: Words, prefix: str) -> Block:
     names = " ".join(f"{one.name}=" for one in (LANGUAGES, ONLY, *SIEVE))
     shown = {"names": names, "example": f'{prefix}settings 1 words="bridge, rope" without=sale', "nothing": NOTHING}
     text = say("Where […] stands, say which posts you want: {names}. Like {example}; {nothing} takes one back.")
     return Block(tuple(_with_code(text, shown)))
 
 
-def _help_manners(say: Say, prefix: str) -> Block:
+def _help_manners(say: Words, prefix: str) -> Block:
     names = " ".join(f"{one.name}=" for one in MANNER)
     shown = {"names": names, "example": f'{prefix}settings 1 mode=digest at="08:00 America/Lima"'}
     text = say("And how they come: {names}. Like {example}.")
@@ -62,7 +62,7 @@ def _with_code(text: str, shown: Mapping[str, str]) -> Iterator[Span]:
             yield Span(shown[name], marks=(Mark.CODE,))
 
 
-def _help_line(one: Spec, say: Say, prefix: str) -> Block:
+def _help_line(one: Spec, say: Words, prefix: str) -> Block:
     star = " ★" if one.manages else ""
     spans = (Span(usage(one, prefix), marks=(Mark.CODE,)), Span(f"{star} — {say(one.summary)}"))
     return Block(spans, form=Form.ITEM, depth=1, bullet="•")

@@ -8,14 +8,13 @@ pressed button, bring a line: :func:`parse` reads it. ``say`` is how a text read
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from relay.i18n import ENGLISH, Words
 from relay.text import clean
-
-Say = Callable[[str], str]
 
 
 class Kind(StrEnum):
@@ -280,10 +279,6 @@ class Mistake:
     text: str
 
 
-def english(text: str) -> str:
-    return text
-
-
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 _WORD = re.compile(
     r"""(?:(?P<key>[^\W\d_]+(?:_[^\W\d_]+)*)=)?"""
@@ -304,7 +299,7 @@ def label(parameter: str, value: str) -> str:
     return next((dict(some)[value] for some in choices if value in dict(some)), value)
 
 
-def parse(line: str, *, prefix: str = "/", say: Say = english) -> Parsed | Mistake:
+def parse(line: str, *, prefix: str = "/", say: Words = ENGLISH) -> Parsed | Mistake:
     """Read a typed line: the command, what it is about, then ``name=value``; quotes keep words together.
 
     ``prefix`` is left out where the line has it. Words that belong to no name are the first parameter.
@@ -316,12 +311,12 @@ def parse(line: str, *, prefix: str = "/", say: Say = english) -> Parsed | Mista
     return _read(found, list(_words("".join(rest), found)), say)
 
 
-def command_of(line: str, *, say: Say = english) -> Parsed | Mistake:
+def command_of(line: str, *, say: Words = ENGLISH) -> Parsed | Mistake:
     """Read the line of a :class:`relay.ports.Choice`, when its button is pressed."""
     return parse(line, prefix="", say=say)
 
 
-def mistake_in(name: str, arguments: Mapping[str, str], say: Say = english) -> Mistake | None:
+def mistake_in(name: str, arguments: Mapping[str, str], say: Words = ENGLISH) -> Mistake | None:
     """What is wrong with a command that a platform's own form brought; None: nothing."""
     found = spec(name)
     if found is None:
@@ -336,7 +331,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return next((by_case[one] for one in get_close_matches(name.casefold()[:80], by_case, n=1)), "")
 
 
-def _unknown(name: str, say: Say) -> Mistake:
+def _unknown(name: str, say: Words) -> Mistake:
     if not name:
         return Mistake(say("What shall I do? “help” tells what I can."))
     if near := nearest(name, [one.name for one in TABLE]):
@@ -362,7 +357,7 @@ def _is_name(key: str, found: Spec) -> bool:
     return bool(nearest(key, [one.name for one in found.parameters]))
 
 
-def _read(found: Spec, words: list[tuple[str, str]], say: Say) -> Parsed | Mistake:
+def _read(found: Spec, words: list[tuple[str, str]], say: Words) -> Parsed | Mistake:
     known = {one.name: one for one in found.parameters}
     arguments: dict[str, str] = {}
     if known and (loose := " ".join(value for name, value in words if not name)):
@@ -375,14 +370,14 @@ def _read(found: Spec, words: list[tuple[str, str]], say: Say) -> Parsed | Mista
     return _wrong(found, arguments, say) or Parsed(found.name, arguments)
 
 
-def _no_parameter(name: str, found: Spec, say: Say) -> Mistake:
+def _no_parameter(name: str, found: Spec, say: Words) -> Mistake:
     shown = {"command": found.name, "name": clean(name, limit=40)}
     if near := nearest(name, [one.name for one in found.parameters]):
         return Mistake(say("“{command}” takes no “{name}”. Did you mean “{near}”?").format(near=near, **shown))
     return Mistake(say("“{command}” takes no “{name}”.").format(**shown))
 
 
-def _wrong(found: Spec, arguments: Mapping[str, str], say: Say) -> Mistake | None:
+def _wrong(found: Spec, arguments: Mapping[str, str], say: Words) -> Mistake | None:
     for one in found.parameters:
         value = arguments.get(one.name, "").strip()
         if one.required and not value:
@@ -393,7 +388,7 @@ def _wrong(found: Spec, arguments: Mapping[str, str], say: Say) -> Mistake | Non
     return None
 
 
-def _no_choice(one: Parameter, value: str, say: Say) -> Mistake:
+def _no_choice(one: Parameter, value: str, say: Words) -> Mistake:
     choices = "; ".join(f"{key} ({say(label)})" for key, label in one.choices)
     text = say("“{name}” cannot be “{value}”. There is: {choices}.")
     return Mistake(text.format(value=clean(value, limit=40), name=one.name, choices=choices))

@@ -48,7 +48,7 @@ class Filter(StrEnum):
     PER_HOUR = "per_hour"
 
 
-class Choosy(Protocol):
+class Filtered(Protocol):
     """What says which posts are wanted: a subscription, or the wish for one."""
 
     @property
@@ -61,7 +61,7 @@ class Choosy(Protocol):
     def sieve(self) -> Sieve: ...
 
 
-def is_choosy(one: Choosy) -> bool:
+def is_filtered(one: Filtered) -> bool:
     """Whether it wants only some of a topic's posts."""
     return bool(one.languages) or one.only is not Only.ALL or (one.sieve is not OPEN and one.sieve != OPEN)
 
@@ -141,7 +141,7 @@ def _above(host: str) -> Iterator[str]:
 # --- the reason for each no ---
 
 
-def objection(one: Choosy, reading: Reading) -> Filter | None:
+def objection(one: Filtered, reading: Reading) -> Filter | None:
     """The first filter that keeps the post back; None: it is wanted."""
     post, sieve = reading.post, one.sieve
     if not any(_is_in(one.languages, spoken) for spoken in (post.language, *post.other_languages)):

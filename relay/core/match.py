@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.core.filters import Reading, is_choosy, objection
+from relay.core.filters import Reading, is_filtered, objection
 from relay.core.hashtag import fold
 from relay.model import Event, Feed, FeedId, Only, Post, Published, Subscription, SubscriptionId
 from relay.options import Manner, Sieve
@@ -106,7 +106,7 @@ class Groups(Generic[Key]):
         return next(chain.from_iterable(groups), None)
 
     def add(self, one: Listener, key: Key) -> None:
-        if is_choosy(one):
+        if is_filtered(one):
             insort(self.choosy.setdefault(key, []), one, key=_id)
             return
         group = self.plain.setdefault(key, {})
@@ -117,7 +117,7 @@ class Groups(Generic[Key]):
 
     def remove(self, one: Listener, key: Key) -> None:
         """``one`` was added for the key."""
-        if is_choosy(one):
+        if is_filtered(one):
             _take_out(self.choosy, key, one)
             return
         group = self.plain[key]

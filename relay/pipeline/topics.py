@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from relay.core.filters import Choosy, Filter, Reading, objection
+from relay.core.filters import Filter, Filtered, Reading, objection
 from relay.core.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
 from relay.pipeline import thread_feeds
@@ -104,7 +104,7 @@ async def latest(
     *,
     count: int,
     within: timedelta | None = None,
-    wanted: Choosy | None = None,
+    wanted: Filtered | None = None,
     now: datetime | None = None,
 ) -> Latest:
     """The last ``count`` posts on a topic, as they would be relayed; of those that are ``wanted``, where that is said.
@@ -137,7 +137,7 @@ async def latest(
     return Latest(cards=tuple(_card(post, topic) for post in shown), unread=unread, left_out=left_out)
 
 
-def _objection(wanted: Choosy | None, post: Post, now: datetime | None) -> Filter | None:
+def _objection(wanted: Filtered | None, post: Post, now: datetime | None) -> Filter | None:
     return objection(wanted, Reading(post, now or post.published)) if wanted else None
 
 
