@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.figures import Figure, interleaved
 from bench.stores import DESTINATIONS, bare, bare_insert, intake, lease
 from relay.model import MessageId
-from relay.ports import Claim, Settlement, State
+from relay.records import Claim, Settlement, State
 from relay.store import open_store
 
 POSTS = 2_000

@@ -39,7 +39,8 @@ from relay.pipeline.housekeeping import THRESHOLDS, tend_memory
 from relay.pipeline.ingest import digest
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
-from relay.ports import Batch, Intake, Lease, Wanted
+from relay.ports import Batch
+from relay.records import Intake, Lease, Wanted
 from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource

@@ -24,7 +24,7 @@ from bench.figures import Figure
 from bench.scale import _database, _server
 from bench.stores import ROOMS, lease, room
 from relay.model import Author, Destination, MessageId, Post, PostUri, Published
-from relay.ports import Claim, Intake, Settlement, State, Wish
+from relay.records import Claim, Intake, Settlement, State, Wish
 from relay.rich import Block, Role, Span
 from relay.store import Store, open_store
 from relay.testing import post

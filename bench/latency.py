@@ -26,7 +26,8 @@ from relay.pipeline.ingest import Ingest
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
-from relay.ports import Batch, Gone, Outcome, Sent, TryLater, Wanted
+from relay.ports import Batch, Gone, Outcome, Sent, TryLater
+from relay.records import Wanted
 from relay.store import open_store
 from relay.testing import FakeAdapter, FakeSource, post
 

@@ -29,7 +29,8 @@ from relay.model import Delivery, Destination, MessageId, Published, Subscriptio
 from relay.pipeline.batcher import Gather
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
-from relay.ports import Intake, Outcome, Sent, Settlement, State, Wish
+from relay.ports import Outcome, Sent
+from relay.records import Intake, Settlement, State, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post
 

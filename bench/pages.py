@@ -32,7 +32,8 @@ from relay.pipeline.ingest import Ingest
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
-from relay.ports import Batch, Intake, Lease, Outcome, Resolved, Sent, Wanted, Wish
+from relay.ports import Batch, Outcome, Resolved, Sent
+from relay.records import Intake, Lease, Wanted, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web

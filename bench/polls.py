@@ -23,7 +23,8 @@ from relay.pipeline.ingest import Ingest
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
 from relay.plugins import Host
-from relay.ports import Batch, Check, Gone, Refused, Resolved, Source, TryLater, Wanted
+from relay.ports import Batch, Check, Gone, Refused, Resolved, Source, TryLater
+from relay.records import Wanted
 from relay.sources.rss import plugin
 from relay.store import open_store
 

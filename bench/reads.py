@@ -21,7 +21,7 @@ import uvloop
 from bench.figures import Figure
 from bench.stores import intake, lease
 from relay.model import Post, PostUri, Published
-from relay.ports import Intake
+from relay.records import Intake
 from relay.store import Store, open_store
 from relay.testing import post
 

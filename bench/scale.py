@@ -31,7 +31,8 @@ from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
-from relay.ports import Intake, Limits, Outcome, Sent, Settlement, Wish
+from relay.ports import Limits, Outcome, Sent
+from relay.records import Intake, Settlement, Wish
 from relay.store import Store, open_store
 from relay.testing import post
 

@@ -30,7 +30,8 @@ from relay.model import Delivery, Destination, Published, Subscription, Subscrip
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
 from relay.plugins import Host
-from relay.ports import Adapter, Intake, Settlement, State, Wish
+from relay.ports import Adapter
+from relay.records import Intake, Settlement, State, Wish
 from relay.store import open_store
 from relay.testing import post
 

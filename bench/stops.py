@@ -26,17 +26,8 @@ from relay.pipeline.mentions import SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import (
-    Account,
-    Answered,
-    Forgotten,
-    Gone,
-    Intake,
-    Mention,
-    Mentions,
-    Refused,
-    TryLater,
-)
+from relay.ports import Account, Answered, Gone, Mention, Mentions, Refused, TryLater
+from relay.records import Forgotten, Intake
 from relay.store import open_store
 from relay.store.store import Store
 from relay.testing import FakeSource, post

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from relay.model import Destination, Published, Subscription, SubscriptionId
-from relay.ports import Intake, Lease, Wish
+from relay.records import Intake, Lease, Wish
 from relay.testing import post
 
 DESTINATIONS = 30

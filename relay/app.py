@@ -33,7 +33,8 @@ from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.thread_refresh import Growth
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure, end
-from relay.ports import Adapter, Allowance, Quota, Source, StoreError, Wanted
+from relay.ports import Adapter, Source
+from relay.records import Allowance, Quota, StoreError, Wanted
 from relay.store import Store, open_store
 from relay.web import Web
 from relay.web.doors import Capacity

@@ -98,7 +98,7 @@ def start(
     from relay.descriptors import raise_limit
     from relay.log import configure
     from relay.plugins import PluginError
-    from relay.ports import StoreError
+    from relay.records import StoreError
 
     raise_limit()
     configure(level, json=os.environ.get("RELAY_LOG") == "json", secrets=config.secrets() if config else ())

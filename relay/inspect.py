@@ -21,7 +21,8 @@ from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, O
 from relay.pipeline.mentions import UNREACHABLE, accounts_of
 from relay.pipeline.threads import fetch
 from relay.pipeline.topics import Answers, latest, likeliest, refusal, resolve
-from relay.ports import Adapter, Check, FeedState, Refused, Resolved, StopKind, StoreError, Wanted
+from relay.ports import Adapter, Check, Refused, Resolved
+from relay.records import FeedState, StopKind, StoreError, Wanted
 from relay.store import Store, open_store
 from relay.text import clean
 from relay.web.render import Format, Reading, render_thread

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.settings import Settings
 
 if TYPE_CHECKING:

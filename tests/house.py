@@ -14,7 +14,8 @@ from relay.core.commands import Parsed, command_of
 from relay.model import Destination, Subscription
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.threads import Threads
-from relay.ports import Answer, Command, Quota, StoreError
+from relay.ports import Answer, Command
+from relay.records import Quota, StoreError
 from relay.store import Store
 from relay.testing import FakeSource
 from relay.text import plain

@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.model import Media, MediaKind, Post, Removed
 from relay.plugins import Hooks
-from relay.ports import ListKind, ListPart, ListVersion, Page, PageVersion
+from relay.records import ListKind, ListPart, ListVersion, Page, PageVersion
 from relay.store import Store
 from relay.testing import post
 from relay.web import Web

@@ -24,7 +24,8 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import Manner, Mode
-from relay.ports import Claim, Intake, Lease, Resolved, Settlement, State, Taken, Wanted, Wish
+from relay.ports import Resolved
+from relay.records import Claim, Intake, Lease, Settlement, State, Taken, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON
 

@@ -20,7 +20,8 @@ from relay.http import Http
 from relay.inspect import check
 from relay.model import Destination, Only
 from relay.plugins import Host, Plugin
-from relay.ports import By, Command, Inbox, Lease, Quota, Source, Wanted
+from relay.ports import Command, Inbox, Source
+from relay.records import By, Lease, Quota, Wanted
 from relay.settings import Settings
 from relay.sources.rss import plugin as rss
 from relay.store import Store, open_store

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.core.bot_words import UNROLL, Asking, Deed, Request, sifted, without
 from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Post, Published
-from relay.ports import Intake
+from relay.records import Intake
 from relay.testing import post, text
 from tests.store_cases import uri, wish
 

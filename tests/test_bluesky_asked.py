@@ -18,7 +18,7 @@ from relay.pipeline.mentions import Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import Page
+from relay.records import Page
 from relay.store import Store
 from relay.text import plain
 from tests.servers.bluesky.account import reside, speak

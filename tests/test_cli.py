@@ -18,7 +18,7 @@ import pytest
 from relay import __version__
 from relay.model import Destination, Only
 from relay.options import Sieve
-from relay.ports import Added, By, Quota, Wanted
+from relay.records import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
 from tests.servers.mastodon import Draft, Mastodon

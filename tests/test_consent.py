@@ -10,7 +10,7 @@ import pytest
 
 from relay.core.consent import NO, Asker, Audience, Consent, Showing, consent, runs_out, showing
 from relay.model import Post, Removed
-from relay.ports import Page
+from relay.records import Page
 from relay.testing import NOON, author, post
 
 MONTH = timedelta(days=30)

@@ -10,7 +10,8 @@ from relay.core.match import index
 from relay.core.schedule import next_poll, phase
 from relay.model import Destination, Edited, Feed, FeedId, Published, Subscription, SubscriptionId
 from relay.pipeline.ingest import digest
-from relay.ports import Batch, Gone, Intake, TryLater
+from relay.ports import Batch, Gone, TryLater
+from relay.records import Intake
 from relay.testing import NOON, FakeSource, post
 
 FEED = Feed(id=FeedId(1), source="fake", address="fake:a", cursor="7", seeded=True, failures=2)

@@ -13,7 +13,8 @@ from relay.i18n import words
 from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fold, Post, Published, Subscription, Why
 from relay.options import USUAL, Follow, Manner
 from relay.pipeline.outbox import Outbox
-from relay.ports import Adapter, Allowance, Claim, Intake, Limits, Wanted, Wish
+from relay.ports import Adapter, Limits
+from relay.records import Allowance, Claim, Intake, Wanted, Wish
 from relay.rich import Span
 from relay.store import Store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relay.i18n import words
 from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
 from relay.pipeline.digests import MOST, Folding, best, fold_card
-from relay.ports import Intake, Wanted, Wish
+from relay.records import Intake, Wanted, Wish
 from relay.store import open_store
 from relay.testing import NOON, author, post, text
 from relay.text import text_content

@@ -12,7 +12,8 @@ from relay.model import Action, Feed, FeedId, PostUri, Published
 from relay.options import Follow, Manner, Mode
 from relay.pipeline.ingest import digest
 from relay.pipeline.thread_feeds import poll, resolve
-from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
+from relay.ports import Batch, Gone, Refused, Resolved, TryLater
+from relay.records import Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.store_cases import ROOM, at, lease

@@ -17,7 +17,8 @@ from relay.model import Action, Post, Published
 from relay.pipeline.thread_refresh import Growth
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import Gone, Intake, Page, Refused, TryLater, Wanted, Wish
+from relay.ports import Gone, Refused, TryLater
+from relay.records import Intake, Page, Wanted, Wish
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.store_cases import ROOM, at, lease

@@ -15,7 +15,8 @@ from relay.chat import HANDLERS
 from relay.core.commands import TABLE, Parsed, command_of
 from relay.model import Destination, Only, Published
 from relay.options import Sieve
-from relay.ports import Batch, Quota, Refused, Resolved, TryLater
+from relay.ports import Batch, Refused, Resolved, TryLater
+from relay.records import Quota
 from relay.store import Store, open_store
 from relay.testing import FakeSource, post
 from relay.text import plain

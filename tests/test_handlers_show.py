@@ -15,19 +15,8 @@ from relay import inspect
 from relay.core.consent import UNDO_FOR
 from relay.model import Destination, Only, Post, Published, Quote
 from relay.options import OPEN, Sieve
-from relay.ports import (
-    Batch,
-    DestinationState,
-    FeedState,
-    Gone,
-    Intake,
-    Question,
-    Quota,
-    Refused,
-    Suggestion,
-    TryLater,
-    Wanted,
-)
+from relay.ports import Batch, Gone, Question, Refused, Suggestion, TryLater
+from relay.records import DestinationState, FeedState, Intake, Quota, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain

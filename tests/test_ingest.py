@@ -14,21 +14,8 @@ from relay.core.match import index
 from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Post, Published
 from relay.pipeline.ingest import HANGING, Ingest, digest
 from relay.pipeline.subscriptions import Subscriptions
-from relay.ports import (
-    Batch,
-    Claim,
-    FeedState,
-    Gone,
-    Intake,
-    Refused,
-    Resolved,
-    Settlement,
-    State,
-    StoreError,
-    Taken,
-    TryLater,
-    Wanted,
-)
+from relay.ports import Batch, Gone, Refused, Resolved, TryLater
+from relay.records import Claim, FeedState, Intake, Settlement, State, StoreError, Taken, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post, text
 from tests.test_outbox import tenure

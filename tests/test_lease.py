@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.pipeline.worker import end
-from relay.ports import Lease, StoreError
+from relay.records import Lease, StoreError
 from tests.test_outbox import tenure
 
 QUICK = timedelta(milliseconds=30)

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from relay.model import Author, Post
 from relay.options import Manner
-from relay.ports import Allowance
+from relay.records import Allowance
 from relay.rich import Text
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, rich_post, text

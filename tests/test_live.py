@@ -27,7 +27,8 @@ from relay.pipeline import streams as live_module
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.streams import Live, Watch, heard
 from relay.pipeline.subscriptions import Subscriptions
-from relay.ports import STREAMS, Batch, Intake, Linking, Resolved, State, Streamed, Wanted, Watched
+from relay.ports import Batch, Resolved, Streamed, Watched
+from relay.records import STREAMS, Intake, Linking, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.test_ingest import relayed, tagged

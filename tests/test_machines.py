@@ -16,7 +16,7 @@ from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
-from relay.ports import Claim, State
+from relay.records import Claim, State
 from relay.store import Store, deliveries, open_store
 from relay.testing import NOON, FakeAdapter, post
 from tests.store_cases import CLAIM, claim, lease, publish, said, settled, states, uri

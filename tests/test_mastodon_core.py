@@ -13,7 +13,7 @@ import pytest
 from relay.model import Destination, Post
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.subscriptions import Subscriptions
-from relay.ports import Claim, Settlement, State, Wanted
+from relay.records import Claim, Settlement, State, Wanted
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.store import Store, open_store

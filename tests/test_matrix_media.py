@@ -17,7 +17,7 @@ from adapters.matrix.media import ADDRESSES, FRESH, Pictures, Unfit, Uploaded
 from relay.log import Trouble
 from relay.model import Media, MediaKind
 from relay.plugins import Notes, Shelf
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store import Store
 from tests.fetching import client
 from tests.servers.feeds import Document, FeedServer

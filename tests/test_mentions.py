@@ -20,7 +20,8 @@ from relay.pipeline.mentions import GIVE_UP, SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import Account, Answered, Asked, Gone, Intake, Refused, RequestState, TryLater
+from relay.ports import Account, Answered, Gone, Refused, TryLater
+from relay.records import Asked, Intake, RequestState
 from relay.store import Store
 from relay.testing import NOON, author, post, text
 from tests.mentioned import US, Hanging, Mentioned, mention

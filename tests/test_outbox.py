@@ -25,24 +25,8 @@ from relay.model import (
 )
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
-from relay.ports import (
-    Adapter,
-    Claim,
-    Gone,
-    Intake,
-    Lease,
-    Limits,
-    Moved,
-    Outcome,
-    Refused,
-    Sent,
-    State,
-    StoreError,
-    Taken,
-    TryLater,
-    Unknown,
-    Wish,
-)
+from relay.ports import Adapter, Gone, Limits, Moved, Outcome, Refused, Sent, TryLater, Unknown
+from relay.records import Claim, Intake, Lease, State, StoreError, Taken, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post, text
 

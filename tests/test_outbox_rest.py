@@ -16,7 +16,8 @@ from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
-from relay.ports import Adapter, Claim, Intake, Outcome, Sent, Settlement, State, Taken, Wish
+from relay.ports import Adapter, Outcome, Sent
+from relay.records import Claim, Intake, Settlement, State, Taken, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post
 

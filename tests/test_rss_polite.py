@@ -17,7 +17,7 @@ from relay.model import Destination
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.subscriptions import Subscriptions
 from relay.plugins import Hooks
-from relay.ports import Claim, Wanted
+from relay.records import Claim, Wanted
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
 from relay.store import Store, open_store

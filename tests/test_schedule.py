@@ -26,7 +26,8 @@ from relay.core.schedule import (
     unsure,
 )
 from relay.model import Action, Destination, MessageId
-from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, TryLater, Unknown
+from relay.records import Settlement, State
 from relay.testing import NOON, delivery
 
 MINUTE = timedelta(minutes=1)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from relay.model import Action, Destination, Edited, Only, Published, Subscription, SubscriptionId
 from relay.options import OPEN, Manner, Mode, Sieve
-from relay.ports import Added, Audit, By, Claim, Full, Quota, Resolved, State, Wanted
+from relay.ports import Resolved
+from relay.records import Added, Audit, By, Claim, Full, Quota, State, Wanted
 from relay.store import Store, open_store
 from relay.store.subscriptions import read_sieve, write_sieve
 from relay.testing import NOON, post

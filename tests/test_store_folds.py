@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from relay.model import Action, Delivery, Destination, MessageId, Post, Published, Subscription, Why
 from relay.options import Follow, Manner, Mode
-from relay.ports import ANY, Allowance, Intake, Leaf, Resolved, State, Wanted, Wish
+from relay.ports import Resolved
+from relay.records import ANY, Allowance, Intake, Leaf, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri

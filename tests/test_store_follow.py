@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.model import Action, Delivery, Edited, MessageId, Poll, PollOption, Post, Removed
-from relay.ports import State
+from relay.records import State
 from relay.store import Store
 from relay.testing import author, post, rich_post, text
 from tests.store_cases import (

@@ -23,7 +23,8 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import Manner, Mode
-from relay.ports import Forgotten, Heard, Intake, Mention, Stop, StopKind, Undone, Wanted, Wish
+from relay.ports import Mention
+from relay.records import Forgotten, Heard, Intake, Stop, StopKind, Undone, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.mentioned import mention

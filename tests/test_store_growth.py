@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from relay.model import Action, Destination
-from relay.ports import State
+from relay.records import State
 from relay.store import Store, engine, open_store
 from relay.store.counters import get_counts
 from relay.store.engine import connect

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription
 from relay.options import USUAL, Follow, Manner, Mode
-from relay.ports import Intake, State, Wanted, Wish
+from relay.records import Intake, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import author, post
 from tests.store_cases import CLAIM, HALL, ROOM, carry, claim, delete, edit, lease, settled, uri

@@ -9,7 +9,7 @@ import pytest
 from psycopg import DataError
 
 from relay.model import Action, Deleted, Destination, Edited, Post, PostUri, Published
-from relay.ports import Claim, Intake, State
+from relay.records import Claim, Intake, State
 from relay.store import Store
 from relay.testing import author, post, rich_post, text
 from tests.store_cases import (

@@ -10,7 +10,8 @@ import pytest
 from relay.core.consent import Audience, Showing, showing
 from relay.model import Author, Post, Published
 from relay.options import Manner
-from relay.ports import Added, Allowance, By, Intake, Quota, Resolved, Wanted, Wish
+from relay.ports import Resolved
+from relay.records import Added, Allowance, By, Intake, Quota, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, uri

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from relay.ports import StoreError, StoreLostError
+from relay.records import StoreError, StoreLostError
 from relay.store import open_store
 from tests.databases import PostgresServer
 from tests.processes import RelayProcess, seeded

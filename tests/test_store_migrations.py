@@ -23,7 +23,7 @@ from sqlalchemy import Connection, create_engine
 
 from relay.model import Action, FeedId, Post, Subscription, SubscriptionId
 from relay.options import OPEN, Manner, Mode
-from relay.ports import StopKind, StoreError, Wanted
+from relay.records import StopKind, StoreError, Wanted
 from relay.store import open_store
 from relay.store.engine import connect
 from relay.store.indexes import metadata

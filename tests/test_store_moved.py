@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from relay.model import Action, Delivery, Destination, Published
-from relay.ports import By, Intake, Quota, Resolved, State, Wanted
+from relay.ports import Resolved
+from relay.records import By, Intake, Quota, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, post
 from tests.store_cases import (

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from relay.app import App, build
 from relay.log import Trouble
 from relay.plugins import Host, Notes, Plugin, Shelf
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.settings import Settings
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeAdapter, FakeSource, post

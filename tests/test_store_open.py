@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, make_url, select, text
 
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store import Store, open_store
 from relay.store.engine import connect
 from relay.testing import post

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Action, Deleted, DeliveryId, Destination, MessageId, PostUri, Published
-from relay.ports import Claim, Settlement, State
+from relay.records import Claim, Settlement, State
 from relay.store import Store, destinations, open_store
 from relay.testing import post
 from tests.store_cases import (

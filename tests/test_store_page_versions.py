@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.options import Manner
-from relay.ports import ListKind, ListPart
+from relay.records import ListKind, ListPart
 from relay.store import Store, page_versions
 from relay.store.rows import Query
 from relay.testing import NOON, author, post

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from relay.model import Action, Deleted, Delivery, Destination, Edited, Published
-from relay.ports import Claim, Resolved, State, Wanted
+from relay.ports import Resolved
+from relay.records import Claim, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, post
 from tests.store_cases import CLAIM, ROOM, at, claim, lease, publish, said, settled, states, uri

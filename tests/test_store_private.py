@@ -18,7 +18,7 @@ import pytest
 
 from relay import private_files
 from relay.model import Post, PostUri
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store import Store, open_store
 from relay.store.content import to_json
 from relay.testing import NOON, author, post, text

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store import Store, engine, open_store
 from relay.testing import post
 from tests.store_cases import ROOM, at, carry, claim, delete, publish, uri

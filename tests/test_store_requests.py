@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from relay.ports import Asked, Heard, Mention, RequestState, Share
+from relay.ports import Mention
+from relay.records import Asked, Heard, RequestState, Share
 from relay.store import Store
 from relay.testing import NOON, author
 from tests.mentioned import mention

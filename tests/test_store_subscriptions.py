@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from relay.model import SubscriptionId
-from relay.ports import Intake, Resolved, Wanted
+from relay.ports import Resolved
+from relay.records import Intake, Wanted
 from relay.store import Store
 from relay.testing import NOON
 from tests.store_cases import HALL, ROOM, at, feed, lease

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Deleted, Edited, Place, Post, Published, Removed
-from relay.ports import Intake, Page
+from relay.records import Intake, Page
 from relay.store import Store
 from relay.testing import author, post
 from tests.store_cases import HALL, ROOM, at, carry, delete, edit, lease, publish, said, uri

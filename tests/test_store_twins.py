@@ -26,7 +26,7 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import Manner, Mode
-from relay.ports import Intake, Wanted, Wish
+from relay.records import Intake, Wanted, Wish
 from relay.store import Store, open_store
 from relay.store.twins import are_alike, claims, is_copy
 from relay.testing import post, text

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Destination, SubscriptionId
-from relay.ports import Added, By, Changes, Intake, Linking, Quota, Resolved, Settlement, State, Wanted
+from relay.ports import Resolved
+from relay.records import Added, By, Changes, Intake, Linking, Quota, Settlement, State, Wanted
 from relay.store import Store, open_store, versions
 from relay.testing import NOON, post
 from tests.store_cases import HALL, ROOM, at, claim, feed, lease, publish

@@ -16,7 +16,8 @@ from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.pipeline import subscribed
 from relay.pipeline.subscribed import Subscribed, Tag
 from relay.pipeline.subscriptions import Subscriptions
-from relay.ports import Added, By, Changes, Linking, Quota, Resolved, StoreError, Wanted
+from relay.ports import Resolved
+from relay.records import Added, By, Changes, Linking, Quota, StoreError, Wanted
 from relay.store import Store, moves, open_store, versions
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure

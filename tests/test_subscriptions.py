@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from relay.model import Destination, SubscriptionId
 from relay.pipeline.subscriptions import Subscriptions
-from relay.ports import Added, By, Quota, Refused, Resolved, TryLater, Wanted
+from relay.ports import Refused, Resolved, TryLater
+from relay.records import Added, By, Quota, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource
 from tests.test_outbox import tenure

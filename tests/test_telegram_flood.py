@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from adapters.telegram import TelegramSettings, build
 from relay.http import Http, HttpSettings
 from relay.plugins import Host
-from relay.ports import State
+from relay.records import State
 from relay.store import open_store
 from tests.servers.telegram import Flood, TelegramServer
 from tests.test_outbox import running, until, want

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relay.model import Action
-from relay.ports import State
+from relay.records import State
 from relay.store import open_store
 from tests.processes import RelayProcess, seeded
 from tests.servers.mastodon import Draft, Mastodon

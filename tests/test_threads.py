@@ -9,7 +9,8 @@ import pytest
 
 from relay.model import Deleted, Post, Published, Removed, Thread
 from relay.pipeline.threads import Threads, fetch
-from relay.ports import Batch, Intake, Page, Refused
+from relay.ports import Batch, Refused
+from relay.records import Intake, Page
 from relay.store import Store, open_store
 from relay.testing import FakeSource, post, text
 from tests.test_outbox import tenure

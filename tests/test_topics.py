@@ -9,7 +9,8 @@ from relay.core.filters import Filter
 from relay.model import Destination, Feed, Published
 from relay.options import Sieve
 from relay.pipeline.topics import Answers, latest, likeliest, meanings, refusal, resolve
-from relay.ports import Batch, Gone, Refused, Resolved, TryLater, Wanted
+from relay.ports import Batch, Gone, Refused, Resolved, TryLater
+from relay.records import Wanted
 from relay.testing import NOON, FakeSource, post
 from tests.test_subscriptions import FOUND, Scripted
 

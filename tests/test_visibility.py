@@ -17,7 +17,7 @@ from relay.core.consent import UNDO_FOR, Showing
 from relay.model import Author, Post, PostUri
 from relay.options import Manner
 from relay.plugins import Preview
-from relay.ports import Allowance
+from relay.records import Allowance
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web

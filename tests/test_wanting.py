@@ -15,7 +15,7 @@ from relay.core.filters import LONGEST_PATTERN, Filter, Reading, flaw, is_filter
 from relay.core.hashtag import fold_text
 from relay.model import Author, LinkCard, Media, MediaKind, Only, Poll, PollOption, Post, Quote
 from relay.options import Sieve
-from relay.ports import Wanted
+from relay.records import Wanted
 from relay.rich import Block, Role, Span
 from relay.testing import NOON, author, post, text
 from tests.store_cases import ROOM

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from relay.model import Removed
 from relay.plugins import Hooks
-from relay.ports import Page, PageVersion, StoreError
+from relay.records import Page, PageVersion, StoreError
 from relay.store import Store
 from relay.testing import author, post, text
 from relay.web import Web

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from relay.model import Author, Post, Quote, Subscription
 from relay.options import Manner
-from relay.ports import Allowance
+from relay.records import Allowance
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web

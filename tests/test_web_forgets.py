@@ -16,7 +16,7 @@ from relay.core.consent import UNDO_FOR
 from relay.model import Quote
 from relay.options import Manner
 from relay.plugins import Preview
-from relay.ports import Allowance, By, Leaf
+from relay.records import Allowance, By, Leaf
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.web.lookups import Rounds, Turns
 from relay.web.pacer import Pacer
 

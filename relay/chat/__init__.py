@@ -18,7 +18,8 @@ from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.model import Destination
 from relay.phrases import line
-from relay.ports import Answer, Command, Question, StoreError, Suggestion
+from relay.ports import Answer, Command, Question, Suggestion
+from relay.records import StoreError
 
 __all__ = ["Desk", "Handlers"]
 

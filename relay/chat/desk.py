@@ -16,7 +16,8 @@ from relay.phrases import bold, code, line
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import Answer, By, Command, Quota, Source
+from relay.ports import Answer, Command, Source
+from relay.records import By, Quota
 from relay.store import Store
 from relay.text import clean
 

@@ -13,7 +13,8 @@ from relay.core.schedule import is_waiting
 from relay.i18n import ENGLISH, Words
 from relay.model import Subscription
 from relay.phrases import bold, code, item, line
-from relay.ports import Answer, Command, DestinationState, FeedState
+from relay.ports import Answer, Command
+from relay.records import DestinationState, FeedState
 from relay.rich import Block, Form, Mark, Span, Text
 
 # --- what the relay says of itself and of its commands ---

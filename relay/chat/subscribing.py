@@ -19,7 +19,8 @@ from relay.model import CHAT, Only, Subscription, SubscriptionId
 from relay.options import OPEN, USUAL, Follow, Manner, Mode, Sieve
 from relay.phrases import bold, code, item, line
 from relay.pipeline.topics import Answers, meanings, readable, resolve
-from relay.ports import Answer, Choice, Command, Full, Refused, Resolved, TryLater, Wanted
+from relay.ports import Answer, Choice, Command, Refused, Resolved, TryLater
+from relay.records import Full, Wanted
 from relay.rich import Block
 
 # --- which posts a person wants, and how, as it was typed ---

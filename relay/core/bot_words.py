@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Literal
 
 from relay.model import Edited, Post, Published
-from relay.ports import Intake
+from relay.records import Intake
 from relay.text import text_content
 
 UNROLL: Mapping[str, tuple[str, ...]] = {"en": ("unroll",), "es": ("desenrollar", "desenrolla")}

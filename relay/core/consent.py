@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from relay.model import Author, Post
-from relay.ports import Page
+from relay.records import Page
 
 UNDO_FOR = timedelta(hours=72)
 """How long what an author took back is hidden before it is erased: until then it can be undone."""

@@ -22,7 +22,7 @@ from relay.core.filters import Reading, is_filtered, objection
 from relay.core.hashtag import fold
 from relay.model import Event, Feed, FeedId, Only, Post, Published, Subscription, SubscriptionId
 from relay.options import Manner, Sieve
-from relay.ports import Wish
+from relay.records import Wish
 
 _HOUR = timedelta(hours=1)
 _AUTHORS = 20_000

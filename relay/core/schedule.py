@@ -12,7 +12,8 @@ from hashlib import blake2b
 from typing import Literal, assert_never
 
 from relay.model import Action, Delivery, Destination
-from relay.ports import FeedState, Gone, Limits, Moved, Outcome, Refused, Sent, Settlement, State, TryLater, Unknown
+from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, TryLater, Unknown
+from relay.records import FeedState, Settlement, State
 
 OnUnknown = Literal["resend", "skip"]
 

@@ -44,7 +44,7 @@ from relay.demo.source import FEED, NAME, ScriptedSource, uri_of
 from relay.i18n import words
 from relay.model import Action, Delivery, Post, PostUri
 from relay.pipeline.fence import fenced_source
-from relay.ports import Settlement, State
+from relay.records import Settlement, State
 from relay.text import text_content
 from relay.web.answers import root_of
 from relay.web.pages import message_page

@@ -12,18 +12,7 @@ from relay.core.hashtag import fold
 from relay.demo.drawings import HEIGHT, WIDTH
 from relay.demo.script import CAST, NEWSPAPER, RELAY, Correction, Draft, Step
 from relay.model import Author, Deleted, Edited, Event, Feed, Media, MediaKind, Post, PostUri, Published, Quote
-from relay.ports import (
-    Account,
-    Answered,
-    Batch,
-    Check,
-    Mention,
-    Mentions,
-    Refused,
-    Resolved,
-    Streamed,
-    Watched,
-)
+from relay.ports import Account, Answered, Batch, Check, Mention, Mentions, Refused, Resolved, Streamed, Watched
 from relay.rich import Role, Span, Text
 from relay.text import paragraphs
 

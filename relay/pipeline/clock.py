@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from relay.pipeline.worker import Tenure
-from relay.ports import Lease
+from relay.records import Lease
 from relay.store import Store
 
 SMALL = timedelta(seconds=5)

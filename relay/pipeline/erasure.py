@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from relay.log import get_logger
 from relay.pipeline.worker import Tenure
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store import Store
 
 log = get_logger(__name__)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from relay.log import get_logger
-from relay.ports import StoreError, StoreLostError
+from relay.records import StoreError, StoreLostError
 from relay.store import Store
 
 log = get_logger(__name__)

@@ -27,21 +27,8 @@ from relay.pipeline.batcher import Gather
 from relay.pipeline.streams import Live
 from relay.pipeline.subscribed import Subscribed, Tag
 from relay.pipeline.worker import Tenure, end
-from relay.ports import (
-    ANY,
-    Allowance,
-    Batch,
-    Claim,
-    Gone,
-    Intake,
-    RecheckingSource,
-    Source,
-    StoreError,
-    Subscriber,
-    Taken,
-    ThreadedSource,
-    TryLater,
-)
+from relay.ports import Batch, Gone, RecheckingSource, Source, ThreadedSource, TryLater
+from relay.records import ANY, Allowance, Claim, Intake, StoreError, Subscriber, Taken
 from relay.store import Store
 
 log = get_logger(__name__)

@@ -26,21 +26,8 @@ from relay.log import get_logger
 from relay.model import PostUri
 from relay.pipeline.replies import Accounts, Replies, Reply
 from relay.pipeline.worker import Tenure
-from relay.ports import (
-    Account,
-    Answered,
-    Asked,
-    Gone,
-    Heard,
-    Mention,
-    MentionedSource,
-    Mentions,
-    Refused,
-    RequestState,
-    Share,
-    Source,
-    TryLater,
-)
+from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused, Source, TryLater
+from relay.records import Asked, Heard, RequestState, Share
 from relay.retrying import Retrying
 from relay.store import Store
 

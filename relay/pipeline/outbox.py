@@ -26,21 +26,8 @@ from relay.model import Action, Delivery, DeliveryId, Post
 from relay.pipeline.batcher import Gather
 from relay.pipeline.digests import fold_card
 from relay.pipeline.worker import Tenure, end
-from relay.ports import (
-    Adapter,
-    Claim,
-    Lease,
-    Moved,
-    Outcome,
-    Refused,
-    Sent,
-    Settlement,
-    State,
-    StoreError,
-    Taken,
-    TryLater,
-    Unknown,
-)
+from relay.ports import Adapter, Moved, Outcome, Refused, Sent, TryLater, Unknown
+from relay.records import Claim, Lease, Settlement, State, StoreError, Taken
 from relay.store import Store
 from relay.text import brief
 

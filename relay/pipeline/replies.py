@@ -13,7 +13,8 @@ from relay.core.consent import UNDO_FOR
 from relay.i18n import Words
 from relay.model import Post, PostUri, Thread
 from relay.pipeline.threads import Threads
-from relay.ports import Account, Asked, Effect, Gone, Mention, Refused, TryLater
+from relay.ports import Account, Gone, Mention, Refused, TryLater
+from relay.records import Asked, Effect
 
 HELP = PostUri("help")
 """About what those are answered, once each, who ask for a page of nothing."""

@@ -24,7 +24,8 @@ from relay.pipeline.fence import STEADY, Bug, apart
 from relay.pipeline.subscribed import Tag
 from relay.pipeline.thread_feeds import THREAD
 from relay.pipeline.worker import Tenure
-from relay.ports import STREAMS, FeedState, Intake, Source, Streamed, StreamingSource, Wish
+from relay.ports import Source, Streamed, StreamingSource
+from relay.records import STREAMS, FeedState, Intake, Wish
 from relay.retrying import Retrying
 from relay.store import Store
 

@@ -16,7 +16,8 @@ from relay.model import SubscriptionId
 from relay.pipeline.batcher import Gather
 from relay.pipeline.topics import Answers, mere_pages, refusal, resolve
 from relay.pipeline.worker import Tenure
-from relay.ports import Linking, Refused, Resolved, Source, StoreError, TryLater, Wanted
+from relay.ports import Refused, Resolved, Source, TryLater
+from relay.records import Linking, StoreError, Wanted
 from relay.store import Store
 
 log = get_logger(__name__)

@@ -16,7 +16,8 @@ from relay.log import get_logger
 from relay.model import Post
 from relay.pipeline.threads import Threads
 from relay.pipeline.worker import Tenure
-from relay.ports import Page, Source, ThreadedSource
+from relay.ports import Source, ThreadedSource
+from relay.records import Page
 from relay.store import Store
 
 log = get_logger(__name__)

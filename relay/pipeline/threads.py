@@ -11,20 +11,8 @@ from relay.core.bot_words import Is, nothing, without
 from relay.core.unroll import unroll
 from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.pipeline.worker import Tenure
-from relay.ports import (
-    ANY,
-    Allowance,
-    Batch,
-    Gone,
-    Intake,
-    Page,
-    RecheckingSource,
-    Refused,
-    Source,
-    Taken,
-    ThreadedSource,
-    TryLater,
-)
+from relay.ports import Batch, Gone, RecheckingSource, Refused, Source, ThreadedSource, TryLater
+from relay.records import ANY, Allowance, Intake, Page, Taken
 from relay.store import Store
 
 AT_ONCE = 20

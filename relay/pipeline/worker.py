@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from relay.log import Trouble
-from relay.ports import Lease, StoreError
+from relay.records import Lease, StoreError
 from relay.store import Store
 
 T = TypeVar("T")

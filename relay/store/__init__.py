@@ -17,7 +17,7 @@ async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedel
 
     ``sqlite:///relative.sqlite3``, ``sqlite:////absolute.sqlite3``, ``sqlite://`` (in memory) or
     ``postgresql://user@host/database``. ``exclusive`` refuses a SQLite file that another relay uses; a transaction
-    waits ``busy_timeout`` for other programs' locks. Raises :class:`relay.ports.StoreError`.
+    waits ``busy_timeout`` for other programs' locks. Raises :class:`relay.records.StoreError`.
     """
     database = connect(url, busy_timeout)
     try:

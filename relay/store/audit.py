@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from relay.model import Destination
-from relay.ports import Audit, By
+from relay.records import Audit, By
 from relay.store.tables import audit
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 from relay.core.delivery_options import written as written_manner
 from relay.core.filter_options import written
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
-from relay.ports import Added, By, Full, Quota, State, Wanted
+from relay.records import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, serialize

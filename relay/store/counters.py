@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy import text as sql
 
 from relay.model import Action
-from relay.ports import Counts, State
+from relay.records import Counts, State
 from relay.store.rows import insert_rows
 from relay.store.tables import counters, deliveries, tallies
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from relay.model import Action, Card, Delivery, DeliveryId, Destination, Fold, MessageId, Place, Post, PostUri
-from relay.ports import Claim, Lease, Settlement, State
+from relay.records import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.counters import count_unknown
 from relay.store.folds import read_folds

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
 from relay.model import Destination
-from relay.ports import By, DestinationState
+from relay.records import By, DestinationState
 from relay.store.audit import add_audit
 from relay.store.rows import Query, Record, among, insert_rows
 from relay.store.tables import deliveries, destinations, subscriptions

@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from relay import private_files
 from relay.log import get_logger
-from relay.ports import StoreError, StoreLostError
+from relay.records import StoreError, StoreLostError
 from relay.store.pool import LOCK_WAIT, Losses, Pool, close
 from relay.store.versions import CHANNEL
 

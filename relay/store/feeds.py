@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, or_, select, update
 
 from relay.model import Feed, FeedId
-from relay.ports import FeedState, Intake, Lease
+from relay.records import FeedState, Intake, Lease
 from relay.store.rows import Query, Record, among, update_rows
 from relay.store.tables import feeds, micros
 

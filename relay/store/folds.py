@@ -21,7 +21,7 @@ from relay.core.hours import next_digest
 from relay.core.schedule import spend
 from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
 from relay.options import USUAL, Manner, Mode
-from relay.ports import Allowance, State
+from relay.records import Allowance, State
 from relay.store.content import decode
 from relay.store.rows import Query, Record, among, insert_rows, serialize
 from relay.store.tables import (

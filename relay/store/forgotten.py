@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, select
 
 from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published
-from relay.ports import Intake, StopKind
+from relay.records import Intake, StopKind
 from relay.store.keyed import digest, get_key
 from relay.store.names import names_of
 from relay.store.rows import Query, among, insert_rows

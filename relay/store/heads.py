@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from relay.model import Action
 from relay.options import Follow, Manner, Mode
-from relay.ports import State
+from relay.records import State
 from relay.store.rows import Query, Record, among
 from relay.store.subscriptions import read_manner
 from relay.store.tables import deliveries, posts, subscriptions

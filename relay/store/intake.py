@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from relay.model import PostUri, Published
-from relay.ports import STREAMS, Claim, Intake, Lease, Taken
+from relay.records import STREAMS, Claim, Intake, Lease, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.destinations import get_next_due_among
 from relay.store.feeds import save_polled

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Column, Connection, Table, func, or_, select, true, type_coerce, update
 
-from relay.ports import Lease
+from relay.records import Lease
 from relay.store.tables import budgets, destinations, feeds, folds, leases, micros, posts, requests, stops
 
 _WAITING = (

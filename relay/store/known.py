@@ -18,7 +18,7 @@ from relay.core.authenticity import is_from_home, is_home, may_replace, with_quo
 from relay.core.consent import allows_lists
 from relay.core.urls import host_of
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
-from relay.ports import Intake
+from relay.records import Intake
 from relay.store.content import Change, change, decode, encode, stub
 from relay.store.counters import count_posts
 from relay.store.keyed import short, short_page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, or_, update
 
-from relay.ports import Lease
+from relay.records import Lease
 from relay.store.rows import insert_rows
 from relay.store.tables import destinations, feeds, leases
 

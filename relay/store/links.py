@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Connection, bindparam, delete, select, update
 
 from relay.model import CHAT, SubscriptionId
-from relay.ports import Linking, Resolved, Unlinked
+from relay.ports import Resolved
+from relay.records import Linking, Unlinked
 from relay.store.rows import Query, among, insert_rows, serialize
 from relay.store.subscriptions import read_names
 from relay.store.tables import EMPTY, feeds, micros, subscription_feeds, subscription_tags, subscriptions

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Boolean, Connection, bindparam, func, or_, select, update
 
-from relay.ports import Leaf, ListKind, ListPart, Page
+from relay.records import Leaf, ListKind, ListPart, Page
 from relay.store.page_versions import get_topic, older, threads_of
 from relay.store.pages import beginnings_of
 from relay.store.tables import posts

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from relay.core.schedule import next_look
-from relay.ports import Lease, Page
+from relay.records import Lease, Page
 from relay.store.known import Known
 from relay.store.pages import pages_of
 from relay.store.rows import Query, among, update_rows

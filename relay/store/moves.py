@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exists, or_, select, update
 
 from relay.model import Destination
-from relay.ports import Settlement, State
+from relay.records import Settlement, State
 from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
 from relay.store.tables import deliveries, destinations, folds, subscriptions

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from relay.model import SubscriptionId
-from relay.ports import Wanted
+from relay.records import Wanted
 from relay.store.links import cut, delete_orphans, list_linked
 from relay.store.rows import Query, Record, among, insert_rows, serialize
 from relay.store.subscriptions import choices

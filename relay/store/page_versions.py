@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import BigInteger, BindParameter, Connection, Text, and_, bindparam, func, or_, select, text, union
 
-from relay.ports import ListKind, ListPart, ListVersion, PageVersion
+from relay.records import ListKind, ListPart, ListVersion, PageVersion
 from relay.store.counters import get_stops
 from relay.store.keyed import short
 from relay.store.rows import Query, Record, among

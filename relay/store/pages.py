@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
 from relay.core.authenticity import is_home
 from relay.core.unroll import unroll
 from relay.model import Post, PostUri, Removed
-from relay.ports import Page
+from relay.records import Page
 from relay.store.content import decode
 from relay.store.forgotten import without_quotes
 from relay.store.keyed import short, short_page

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from relay.ports import StoreError
+from relay.records import StoreError
 
 # --- database trouble as sentences for people ---
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, or_, select, update
 
 from relay.model import Post
-from relay.ports import Lease
+from relay.records import Lease
 from relay.store.content import decode
 from relay.store.counters import count_posts
 from relay.store.rows import Query, among, serialize

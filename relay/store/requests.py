@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 
 from relay.model import PostUri
-from relay.ports import STREAMS, Asked, Effect, Heard, Mention, RequestState, Share
+from relay.ports import Mention
+from relay.records import STREAMS, Asked, Effect, Heard, RequestState, Share
 from relay.store.keyed import digest, get_key
 from relay.store.notes import save_note
 from relay.store.rows import Record, insert_rows, serialize

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, 
 
 from relay.core.urls import host_of, page
 from relay.model import Author, Post, PostUri
-from relay.ports import Effect, Forgotten, Intake, Mention, Stop, StopKind, Undone
+from relay.ports import Mention
+from relay.records import Effect, Forgotten, Intake, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub
 from relay.store.counters import count_stop
 from relay.store.forgotten import add_marks, list_taken_out

@@ -11,7 +11,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select
 
 from relay.model import Delivery, Destination, Subscription, SubscriptionId
-from relay.ports import Claim, Intake, Lease, Linking, Resolved, Settlement, Taken
+from relay.ports import Resolved
+from relay.records import Claim, Intake, Lease, Linking, Settlement, Taken
 from relay.store import (
     audit,
     changes,
@@ -89,7 +90,7 @@ def scan(act: _Sql[P, T]) -> _Method[P, T]:
 
 
 class Store:
-    """Posts, subscriptions and the outbox on SQLite or PostgreSQL. All methods raise :class:`relay.ports.StoreError`.
+    """Posts, subscriptions and the outbox on SQLite or PostgreSQL. All methods raise :class:`relay.records.StoreError`.
 
     Verbs: add get list claim save delete. ``token`` makes its delivery ids unlike any other database's.
     """

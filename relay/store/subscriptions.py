@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from relay.model import Destination, FeedId, Only, Subscription, SubscriptionId
 from relay.options import OPEN, USUAL, Manner, Mode, Sieve
-from relay.ports import Changes, Wanted
+from relay.records import Changes, Wanted
 from relay.store.rows import Query, Record, among
 from relay.store.tables import subscription_feeds, subscription_tags, subscriptions
 from relay.store.versions import list_changed

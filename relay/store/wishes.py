@@ -17,7 +17,7 @@ from relay.core.consent import allows_lists
 from relay.core.hashtag import fold
 from relay.model import Action, Destination, Why
 from relay.options import Mode
-from relay.ports import Allowance, Intake, State, Subscriber
+from relay.records import Allowance, Intake, State, Subscriber
 from relay.store.folds import Folding, read_members
 from relay.store.heads import Head, Heads, follows, read_heads
 from relay.store.known import Entry, Known, add_neighbours

@@ -1,7 +1,7 @@
 """Answers that were made, for as long as the store says that what they show is the same.
 
-An answer is kept under what it is about and the version of that (:class:`relay.ports.PageVersion`), which is looked up
-for every request; under another version everything that was made of it goes at once. So nothing is shown that was taken
+An answer is kept under what it is about and its version (:class:`relay.records.PageVersion`), which is looked up for
+every request; under another version everything that was made of it goes at once. So nothing is shown that was taken
 down before it was asked for, whoever took it down; and what nobody asks for any more leaves the memory within a minute
 or two, so that a text that was taken down is not held for long.
 """

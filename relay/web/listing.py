@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from relay.core.consent import Showing
 from relay.i18n import Words, words
 from relay.model import Post
-from relay.ports import Page
+from relay.records import Page
 from relay.text import clean
 from relay.web.reading import Reading, byline
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from relay.core.consent import Audience, Showing, page_runs_out, showing
 from relay.core.hashtag import fold
 from relay.i18n import Words, preferred, tongues
-from relay.ports import Leaf, ListKind, ListPart, ListVersion, Page
+from relay.records import Leaf, ListKind, ListPart, ListVersion, Page
 from relay.web.answers import NOTHING, Body, body, root_of, send
 from relay.web.listing import Entry, Listing, atom, entries, json_feed
 from relay.web.lookups import Rounds
@@ -26,7 +26,7 @@ LATEST = 30
 _TOGETHER = 100
 """Of what shares a message so much is on one page."""
 _MARK = re.compile(r"[0-9A-Za-z_-]{0,64}")
-"""What a mark in a list may look like (:attr:`relay.ports.Leaf.older`)."""
+"""What a mark in a list may look like (:attr:`relay.records.Leaf.older`)."""
 _KINDS = {"atom": "application/atom+xml", "json": "application/feed+json"}
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from relay.i18n import Words, words
 from relay.model import Author, Media, Post, Removed, Thread
-from relay.ports import Page
+from relay.records import Page
 from relay.text import clean, cut, text_content
 from relay.web.saying import kind, warned
 

@@ -18,7 +18,7 @@ from relay import __version__
 from relay.i18n import Words, later, preferred, words
 from relay.log import Trouble, get_logger
 from relay.plugins import Hooks
-from relay.ports import ListPart, ListVersion, Page, PageVersion, StoreError
+from relay.records import ListPart, ListVersion, Page, PageVersion, StoreError
 from relay.store import Store
 from relay.web.answers import FOREVER, Body, body, figures, root_of, send
 from relay.web.cache import Cache

@@ -11,7 +11,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from relay.i18n import Words
-from relay.ports import Page
+from relay.records import Page
 from relay.store import Store
 from relay.web.cache import Cache
 from relay.web.lookups import Turns

@@ -13,7 +13,7 @@ from aiohttp import web
 from relay.core.consent import Consent, page_consent, page_has_run_out, page_runs_out
 from relay.i18n import Words, preferred, words
 from relay.log import get_logger
-from relay.ports import Page, PageVersion, StoreError
+from relay.records import Page, PageVersion, StoreError
 from relay.web.answers import NOTHING, Body, body, root_of, send
 from relay.web.lookups import Rounds
 from relay.web.pages import NOBODY, message_page, thread_page

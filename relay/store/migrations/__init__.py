@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Text, column, inspect, select, table
 from sqlalchemy import text as sql
 
-from relay.ports import StoreError
+from relay.records import StoreError
 from relay.store.rows import serialize
 from relay.store.tables import metadata
 

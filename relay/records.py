@@ -1,4 +1,4 @@
-"""What the store is given, and what it gives."""
+"""What the store is given, and what it gives; of no concern to sources and adapters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import OPEN, USUAL, Manner, Sieve
-from relay.ports.source import Resolved
+from relay.ports import Mention, Resolved
 
 STREAMS = "stream"
 """Whose notes the cursors of streams are."""
@@ -384,3 +384,133 @@ class Counts:
     unknown: int = 0
     """Attempts of which nobody knows whether they arrived."""
     deliveries: Mapping[tuple[Action, State], int] = field(default_factory=dict)
+
+
+# --- lists of threads, and what tells that a page or a list shows something else by now ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageVersion:
+    """What tells that a page shows something else than before: then it is not equal to what it was.
+
+    It says nothing of what is shown, and so may be compared with one that was read in another process.
+    """
+
+    root: PostUri
+    number: int
+    """Counts the changes of the thread."""
+    looked: datetime | None = None
+    asked: bool = False
+    visited: datetime | None = None
+    seen: datetime | None = None
+    stops: int = 0
+    """Counts what was taken out or let back in: anything may quote it."""
+
+
+class ListKind(StrEnum):
+    """The lists of threads that a database keeps."""
+
+    LATEST = "latest"
+    """Of all, those that grew last."""
+    TAG = "tag"
+    """What was relayed on a hashtag that is followed in public."""
+    AUTHOR = "author"
+    """By the author of a page."""
+    FOLD = "fold"
+    """What shares a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPart:
+    """Some of a list of threads, the latest first: at most ``limit``, of those that come after ``after``."""
+
+    kind: ListKind
+    name: str = ""
+    """A folded hashtag; the slug of one of the author's pages; the slug of a fold."""
+    after: str = ""
+    """The mark that :attr:`Leaf.older` gave; empty: the list's beginning."""
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListVersion:
+    """What tells that a part of a list shows something else, like :class:`PageVersion`."""
+
+    pages: tuple[PageVersion, ...] = ()
+    older: str = ""
+    about: tuple[object, ...] = ()
+    """What else is shown beside the list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """Some of a list of threads, newest first."""
+
+    pages: tuple[Page, ...] = ()
+    older: str = ""
+    """A mark of the place where the list goes on, which tells nothing to a reader; empty: these are the last."""
+    topic: str = ""
+    """Of a fold: what it is about."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there are others after these."""
+        return bool(self.older)
+
+
+# --- what people asked for in mentions ---
+
+
+class RequestState(StrEnum):
+    """The life of what somebody asked in a mention: new → answering → answered, or one of the others."""
+
+    NEW = "new"
+    ANSWERING = "answering"
+    """An answer was begun; until it is settled nobody knows whether it stands there."""
+    ANSWERED = "answered"
+    REPEATED = "repeated"
+    """The same person has an answer about the same thread."""
+    IGNORED = "ignored"
+    """It asks for nothing, or a bot asks."""
+    FAILED = "failed"
+    """It could not be answered; the reason was logged."""
+
+
+class Effect(StrEnum):
+    """What became of a stop, or of its undoing, before it is answered."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    """There was nothing to undo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A mention to be kept. ``urgent``: a stop, or its undoing, which waits behind nothing else.
+
+    ``host`` is where the thread that it asks about is read; empty where that is not known by its address.
+    """
+
+    mention: Mention
+    urgent: bool = False
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How many mentions are looked at at once: in all, about threads of one host, and by one asker."""
+
+    total: int
+    host: int
+    asker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A mention that waits to be looked at, and how often it was put off."""
+
+    mention: Mention
+    state: RequestState
+    tries: int = 0
+    effect: Effect | None = None
+    """Of a stop, or its undoing: None until it was carried out."""
