@@ -211,24 +211,6 @@ async def test_a_feed_that_another_process_seeds_is_watched_from_then_on(
         await source.seeing("#bridge", "#rope")
 
 
-async def test_however_many_hashtags_change_others_have_turns_in_between(store: Store) -> None:
-    tags = {("fake", f"t{number}") for number in range(20 * live_module._AT_ONCE)}
-    all_of_them = Subscription(
-        id=SubscriptionId(1), topic="all", destination=Destination("fake", "a"), tags=tuple(tags)
-    )
-    source = FakeStream()
-    async with watching(store, source, index([all_of_them])) as live:
-        assert source.watched
-        told = asyncio.create_task(source.watched.changed())
-        live.look(tags=tags)
-        turns = 0
-        while not told.done():
-            await asyncio.sleep(0)
-            turns += 1
-        assert source.watched.tags == {tag for _, tag in tags}
-    assert turns >= 20
-
-
 # --- pure ---
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, insort
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,7 +28,7 @@ from relay.records import Wish
 _HOUR = timedelta(hours=1)
 _AUTHORS = 20_000
 _PART = 4_096
-"""Subscriptions in one dict. One that grows is copied whole, which at 700,000 took 34 ms."""
+"""Numbers of subscriptions in one list. What grows as a whole is copied whole, which at 700,000 took 34 ms."""
 
 
 class Ration:
@@ -56,45 +57,101 @@ class Ration:
         return True
 
 
+class Choices(msgspec.Struct, frozen=True, gc=False):
+    """What a subscription says of how it is to be served; held once for all that say the same."""
+
+    manner: Manner
+    languages: tuple[str, ...]
+    only: Only
+    sieve: Sieve
+
+
+_choices = lru_cache(4_096)(Choices)
+
+
 class Listener(msgspec.Struct, frozen=True, gc=False):
-    """What the match has to know of a subscription. The garbage collector passes over it: there may be a million."""
+    """What the match has to know of a subscription.
+
+    Small, as there may be a million, and the garbage collector passes over it.
+    """
 
     id: SubscriptionId
     topic: str
     name: str
     """The destination as it is written."""
-    manner: Manner
-    languages: tuple[str, ...]
-    only: Only
-    sieve: Sieve
-    tags: tuple[tuple[str, str], ...]
-    feeds: tuple[FeedId, ...]
+    choices: Choices
+    links: tuple[str | FeedId, ...]
+    """Of each hashtag the source and the folded word, then the feeds: one tuple takes less than one for each."""
+
+    @property
+    def manner(self) -> Manner:
+        return self.choices.manner
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.choices.languages
+
+    @property
+    def only(self) -> Only:
+        return self.choices.only
+
+    @property
+    def sieve(self) -> Sieve:
+        return self.choices.sieve
+
+    @property
+    def tags(self) -> list[Tag]:
+        words = [one for one in self.links if isinstance(one, str)]
+        return list(zip(words[::2], words[1::2], strict=True))
+
+    @property
+    def feeds(self) -> list[FeedId]:
+        return [one for one in self.links if isinstance(one, int)]
 
 
 Listeners = Mapping[str, Listener]
 """Who listens, by destination as it is written: two subscriptions for one destination want one send."""
 
+Tag = tuple[str, str]
+"""A source, and a folded hashtag."""
 Key = TypeVar("Key", bound=Hashable)
-_NOBODY: Listeners = {}
+T = TypeVar("T")
+_NOBODY: dict[str, Listener] = {}
 _id: Callable[[Listener], SubscriptionId] = attrgetter("id")
 
 
-class Groups(Generic[Key]):
-    """Who listens to the same; of one destination's subscriptions the first that wants a post counts."""
+class Groups(Set[Key]):
+    """What is listened to, and who listens; of one destination's subscriptions the first that wants a post counts."""
 
     def __init__(self) -> None:
-        self.plain: dict[Key, dict[str, Listener]] = {}
-        """Those that want everything, by destination: the first of each."""
+        self._plain: dict[Key, Listener | dict[str, Listener]] = {}
+        """Those that want everything, by destination: the first of each. One alone has no dict around it."""
         self.choosy: dict[Key, list[Listener]] = {}
         """Those that want only some of the posts, and so must be asked one by one; in the order of their ids."""
         self._spare: dict[Key, list[Listener]] = {}
         """Those that want everything where an earlier one does so, too; in the order of their ids."""
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self.plain or key in self.choosy
+    def __contains__(self, key: object) -> bool:
+        return key in self._plain or key in self.choosy
 
-    def keys(self) -> set[Key]:
-        return self.plain.keys() | self.choosy.keys()
+    def __iter__(self) -> Iterator[Key]:
+        return chain(self._plain, (key for key in self.choosy if key not in self._plain))
+
+    def __len__(self) -> int:
+        return len(self._plain) + sum(key not in self._plain for key in self.choosy)
+
+    def __bool__(self) -> bool:
+        return bool(self._plain or self.choosy)
+
+    @classmethod
+    def _from_iterable(cls, keys: Iterable[T]) -> set[T]:
+        """What :class:`Set` makes of two of them."""
+        return set(keys)
+
+    def plain(self, key: Key) -> dict[str, Listener]:
+        """Those that want everything, by destination: the first of each."""
+        found = self._plain.get(key, _NOBODY)
+        return {found.name: found} if isinstance(found, Listener) else found
 
     def any(self, key: Key) -> Listener | None:
         """One that listens, where there is one.
@@ -102,14 +159,17 @@ class Groups(Generic[Key]):
         The latest: a dict passes over all that was deleted before its first entry, so that to put each of many anew
         would cost the square of their number.
         """
-        groups = reversed(self.plain.get(key, {}).values()), self.choosy.get(key, ())
-        return next(chain.from_iterable(groups), None)
+        return next(chain(reversed(self.plain(key).values()), self.choosy.get(key, ())), None)
 
     def add(self, one: Listener, key: Key) -> None:
         if is_filtered(one):
             insort(self.choosy.setdefault(key, []), one, key=_id)
             return
-        group = self.plain.setdefault(key, {})
+        group = self._plain.setdefault(key, one)
+        if group is one:
+            return
+        if isinstance(group, Listener):
+            group = self._plain[key] = {group.name: group}
         first = group.setdefault(one.name, one)
         if first is not one:
             group[one.name], later = (one, first) if one.id < first.id else (first, one)
@@ -120,7 +180,10 @@ class Groups(Generic[Key]):
         if is_filtered(one):
             _take_out(self.choosy, key, one)
             return
-        group = self.plain[key]
+        group = self._plain[key]
+        if isinstance(group, Listener):
+            del self._plain[key]
+            return
         if group[one.name] is not one:
             _take_out(self._spare, key, one)
             return
@@ -129,7 +192,7 @@ class Groups(Generic[Key]):
             _take_out(self._spare, key, next_one)
             group[one.name] = next_one
         elif not group:
-            del self.plain[key]
+            del self._plain[key]
 
 
 def _take_out(groups: dict[Key, list[Listener]], key: Key, one: Listener) -> None:
@@ -146,10 +209,14 @@ class Index:
     """
 
     def __init__(self, subscriptions: Iterable[Subscription] = (), ration: Ration | None = None) -> None:
-        self.by_tag: Groups[tuple[str, str]] = Groups()
+        self.by_tag: defaultdict[str, Groups[str]] = defaultdict(Groups)
+        """By source, then by folded hashtag."""
         self.by_feed: Groups[FeedId] = Groups()
         self.ration = ration or Ration()
-        self._there: dict[int, dict[SubscriptionId, Listener]] = {}
+        self.news: set[Tag] = set()
+        """Hashtags that somebody wants now, or nobody any more, since it was emptied."""
+        self._there: dict[int, list[Listener]] = {}
+        """In the order of their ids, by these without the last digits."""
         for one in subscriptions:
             self.put(one)
 
@@ -157,7 +224,7 @@ class Index:
         return sum(map(len, self._there.values()))
 
     def ids(self) -> list[SubscriptionId]:
-        return list(chain.from_iterable(self._there.values()))
+        return list(map(_id, chain.from_iterable(self._there.values())))
 
     def put(self, subscription: Subscription) -> Listener | None:
         """Add a subscription, or take it as it is now; as what it was known before."""
@@ -165,40 +232,45 @@ class Index:
         if subscription.paused:
             return old
         one = self._listener(subscription)
-        self._there.setdefault(one.id // _PART, {})[one.id] = one
-        for tag in one.tags:
-            self.by_tag.add(one, tag)
+        insort(self._there.setdefault(one.id // _PART, []), one, key=_id)
+        for source, tag in one.tags:
+            if tag not in self.by_tag[source]:
+                self.news ^= {(source, tag)}
+            self.by_tag[source].add(one, tag)
         for feed in one.feeds:
             self.by_feed.add(one, feed)
         return old
 
     def drop(self, subscription: SubscriptionId) -> Listener | None:
         """Forget a subscription; as what it was known, where it was."""
-        part = self._there.get(subscription // _PART, {})
-        one = part.pop(subscription, None)
-        if one is not None:
-            if not part:
-                del self._there[subscription // _PART]
-            for tag in one.tags:
-                self.by_tag.remove(one, tag)
-            for feed in one.feeds:
-                self.by_feed.remove(one, feed)
+        part = self._there.get(subscription // _PART, [])
+        at = bisect_left(part, subscription, key=_id)
+        if at == len(part) or part[at].id != subscription:
+            return None
+        one = part[at]
+        _take_out(self._there, subscription // _PART, one)
+        for source, tag in one.tags:
+            self.by_tag[source].remove(one, tag)
+            if tag not in self.by_tag[source]:
+                self.news ^= {(source, tag)}
+        for feed in one.feeds:
+            self.by_feed.remove(one, feed)
         return one
 
     def _listener(self, new: Subscription) -> Listener:
         """What many say alike is held once."""
-        like = next((found for tag in new.tags if (found := self.by_tag.any(tag))), None)
+        like = next((found for source, tag in new.tags if (found := self.by_tag[source].any(tag))), None)
         like = like or next((found for feed in new.feeds if (found := self.by_feed.any(feed))), None)
+        words: list[str] = []
+        for source, tag in new.tags:
+            words += sys.intern(source), tag
+        links: tuple[str | FeedId, ...] = (*words, *new.feeds)
         return Listener(
             id=new.id,
             topic=like.topic if like and like.topic == new.topic else new.topic,
             name=sys.intern(str(new.destination)),
-            manner=new.manner,
-            languages=new.languages,
-            only=new.only,
-            sieve=new.sieve,
-            tags=like.tags if like and like.tags == new.tags else new.tags,
-            feeds=like.feeds if like and like.feeds == new.feeds else new.feeds,
+            choices=_choices(new.manner, new.languages, new.only, new.sieve),
+            links=like.links if like and like.links == links else links,
         )
 
 
@@ -222,11 +294,11 @@ def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime 
 
 def _listening(post: Post, feed: Feed, subscribed: Index, now: datetime | None) -> Listeners:
     """All who want the post. Whole groups are merged: a look at each single listener would cost ten times as much."""
-    tags = [(post.source, fold(tag, post.source)) for tag in post.tags]
-    plain = [subscribed.by_feed.plain.get(feed.id, _NOBODY)]
-    plain += [subscribed.by_tag.plain.get(key, _NOBODY) for key in tags]
-    if subscribed.by_feed.choosy or subscribed.by_tag.choosy:
-        choosy = [subscribed.by_feed.choosy.get(feed.id, ()), *(subscribed.by_tag.choosy.get(key, ()) for key in tags)]
+    tags = [fold(tag, post.source) for tag in post.tags]
+    by_tag, by_feed = subscribed.by_tag[post.source], subscribed.by_feed
+    plain = [by_feed.plain(feed.id), *map(by_tag.plain, tags)]
+    if by_feed.choosy or by_tag.choosy:
+        choosy = [by_feed.choosy.get(feed.id, ()), *(by_tag.choosy.get(key, ()) for key in tags)]
         if any(choosy):
             return _asked(plain, choosy, Reading(post, now or post.published), subscribed.ration)
     found: dict[str, Listener] = {}

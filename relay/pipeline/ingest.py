@@ -16,7 +16,7 @@ from itertools import chain
 from typing import assert_never
 
 from relay.core.bot_words import Is, nothing, sifted
-from relay.core.match import Index, match
+from relay.core.match import Index, Tag, match
 from relay.core.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
 from relay.core.unroll import told_in_order
 from relay.log import get_logger
@@ -25,7 +25,7 @@ from relay.options import Mode
 from relay.pipeline import thread_feeds
 from relay.pipeline.batcher import Gather
 from relay.pipeline.streams import Live
-from relay.pipeline.subscribed import Subscribed, Tag
+from relay.pipeline.subscribed import Subscribed
 from relay.pipeline.worker import Tenure, end
 from relay.ports import Batch, Gone, RecheckingSource, Source, ThreadedSource, TryLater
 from relay.records import ANY, Allowance, Claim, Intake, StoreError, Subscriber, Taken

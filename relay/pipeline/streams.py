@@ -7,7 +7,7 @@ each stream; another one takes over when it is gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,13 +15,12 @@ from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
-from relay.core.match import Index, match
+from relay.core.match import Index, Tag, match
 from relay.core.schedule import next_check
 from relay.core.unroll import told_in_order
 from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Published
 from relay.pipeline.fence import STEADY, Bug, apart
-from relay.pipeline.subscribed import Tag
 from relay.pipeline.thread_feeds import THREAD
 from relay.pipeline.worker import Tenure
 from relay.ports import Source, Streamed, StreamingSource
@@ -42,6 +41,47 @@ _UNSEEDED = timedelta(seconds=30)
 _AT_ONCE = 500
 _NO_FEED = Feed(id=FeedId(0), source="", address="", seeded=True)
 """Where an event belongs to no feed, its hashtags decide who wants it."""
+
+
+class _Feeds(Mapping[str, Feed]):
+    """Seeded feeds of one source by address, made when they are asked for: of a million, what they say takes less."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._ids: dict[str, FeedId] = {}
+        self._addresses: dict[FeedId, str] = {}
+        self._cursors: dict[str, str] = {}
+
+    def __getitem__(self, address: str) -> Feed:
+        cursor = self._cursors.get(address, "")
+        return Feed(id=self._ids[address], source=self._source, address=address, cursor=cursor, seeded=True)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, number: FeedId, feed: Feed) -> bool:
+        """Whether its address is a new one. ``number``: the same object as others hold."""
+        new = feed.address not in self._ids
+        self._ids[feed.address], self._addresses[number] = number, feed.address
+        if feed.cursor:
+            self._cursors[feed.address] = feed.cursor
+        else:
+            self._cursors.pop(feed.address, None)
+        return new
+
+    def remove(self, feed: FeedId) -> bool:
+        """Whether it was there. A newer feed of the same address stays."""
+        address = self._addresses.pop(feed, None)
+        if address is not None and self._ids.get(address) == feed:
+            del self._ids[address]
+            self._cursors.pop(address, None)
+        return address is not None
 
 
 class Watch:
@@ -103,23 +143,22 @@ class Live:
         streaming = [one for one in self.sources.values() if isinstance(one, StreamingSource)]
         self._streaming = [(source, names) for source in streaming if (names := source.streams())]
         self._watches = {source.name: Watch() for source, _ in self._streaming}
-        self._held: dict[str, tuple[dict[str, Feed], set[str]]] = {}
+        self._held = {name: _Feeds(name) for name in self._watches}
         for name, watch in self._watches.items():  # one change costs one change, however much is watched
-            self._held[name] = {}, set()
-            watch.become(*self._held[name])
+            watch.become(self._held[name], self.subscribed.by_tag[name])
         self._looking = asyncio.Event()
         self._feeds: set[FeedId] = set()
-        self._tags: set[Tag] = set()
-        self._watched: dict[FeedId, Feed] = {}
+        self._news: set[str] = set()
+        """Sources of which other hashtags are wanted now."""
         self._waiting: set[FeedId] = set()
         """Feeds to watch once they are seeded, which another process may do."""
 
     def look(self, feeds: Set[FeedId] = frozenset(), tags: Set[Tag] = frozenset()) -> None:
-        """These may be wanted now, or nobody wants them any more."""
+        """These feeds may be wanted now, or by nobody any more; of the hashtags that is so."""
         if not self._streaming:
             return
         self._feeds |= feeds
-        self._tags |= tags
+        self._news.update(source for source, _ in tags if source in self._watches)
         self._looking.set()
 
     async def run(self) -> None:
@@ -142,36 +181,23 @@ class Live:
                 async with asyncio.timeout_at(unseeded):
                     await self._looking.wait()
             self._looking.clear()
-            feeds, tags, self._feeds, self._tags = self._feeds, self._tags, set(), set()
+            feeds, news, self._feeds, self._news = self._feeds, self._news, set(), set()
             if loop.time() >= unseeded:
                 self._waiting |= feeds
                 feeds, self._waiting = self._waiting, set()
                 unseeded = loop.time() + seconds
-            for name in await self._changes(feeds, tags):
+            for name in await self._changes(feeds) | news:
                 self._watches[name].tell()
+            del feeds  # a set that was emptied one by one takes what it took when it was full
             await asyncio.sleep(_GATHERING.total_seconds())  # at a start hundreds of feeds are seeded one by one
 
-    async def _changes(self, feeds: set[FeedId], tags: set[Tag]) -> set[str]:
+    async def _changes(self, feeds: set[FeedId]) -> set[str]:
         """Watch these, or no more, with turns for everything else in between; the sources for which that is news."""
         changed: set[str] = set()
-        while tags:
-            changed.update(self._watch_tag(*tag) for tag in _take(tags))
-            await asyncio.sleep(0)
         while feeds:
             some = _take(feeds)
             changed |= self._watch_feeds(some, await self.tenure.persist(partial(self.store.list_some_feeds, some)))
-        return changed - {""}
-
-    def _watch_tag(self, source: str, tag: str) -> str:
-        """Watch a hashtag, or no more; the source for which that is news."""
-        if source not in self._held:
-            return ""
-        _, watched = self._held[source]
-        wanted = (source, tag) in self.subscribed.by_tag
-        if wanted == (tag in watched):
-            return ""
-        (watched.add if wanted else watched.discard)(tag)
-        return source
+        return changed
 
     def _watch_feeds(self, ids: Sequence[FeedId], there: Sequence[FeedState]) -> set[str]:
         """Watch feeds, or no more; the sources for which that is news."""
@@ -182,16 +208,10 @@ class Live:
             wanted = state is not None and one in self.subscribed.by_feed and not state.stopped
             (self._waiting.add if state and wanted and not state.feed.seeded else self._waiting.discard)(one)
             if state and wanted and state.feed.seeded and not state.feed.address.startswith(THREAD):
-                feeds, _ = self._held[state.feed.source]
-                if state.feed.address not in feeds:
+                if self._held[state.feed.source].add(one, state.feed):
                     changed.add(state.feed.source)
-                feeds[state.feed.address] = state.feed
-                self._watched[one] = state.feed
-            elif old := self._watched.pop(one, None):
-                feeds, _ = self._held[old.source]
-                if feeds[old.address].id == one:  # and not a newer feed of the same address
-                    del feeds[old.address]
-                changed.add(old.source)
+            else:
+                changed.update(name for name, feeds in self._held.items() if feeds.remove(one))
         return changed
 
     # --- listening ---

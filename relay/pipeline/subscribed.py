@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
-from relay.core.match import Index
+from relay.core.match import Index, Tag
 from relay.model import FeedId, Subscription, SubscriptionId
 from relay.pipeline.batcher import Gather
 from relay.pipeline.worker import Tenure
@@ -18,13 +18,10 @@ PAGE = 250
 LOOK_EVERY = timedelta(seconds=5)
 """How often it is looked for what other processes changed, where the store does not tell it at once."""
 
-Tag = tuple[str, str]
-"""A source, and a folded hashtag."""
-
 
 @dataclass(kw_only=True)
 class Subscribed:
-    """``changed`` is called with the feeds and hashtags that others may want now, or nobody any more."""
+    """``changed`` is called with feeds that others may want now, or nobody, and hashtags of which that is so."""
 
     store: Store
     tenure: Tenure
@@ -80,14 +77,12 @@ class Subscribed:
 
     def _apply(self, there: Sequence[Subscription], gone: Sequence[SubscriptionId]) -> None:
         feeds: set[FeedId] = set()
-        tags: set[Tag] = set()
         for one in there:
             old = self.index.put(one)
             for some in (old, one) if old else (one,):
                 feeds.update(some.feeds)
-                tags.update(some.tags)
         for number in gone:
             if old := self.index.drop(number):
                 feeds.update(old.feeds)
-                tags.update(old.tags)
+        tags, self.index.news = self.index.news, set()
         self.changed(feeds, tags)
