@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Protocol
 
 import aiohttp
@@ -26,6 +27,7 @@ from relay.i18n import Words, words
 from relay.log import Trouble, get_logger
 from relay.plugins import Host
 from relay.ports import Inbox
+from relay.retrying import Retrying
 
 # --- which channels the relay can no longer post in, from what the gateway tells, told to the inbox once ---
 
@@ -114,10 +116,10 @@ def _places(guild: discord.Guild) -> list[Place]:
 
 CLOSING = 1.5
 """Seconds for a polite good-bye."""
-LONGEST_PAUSE = 300.0
-"""Seconds between two tries to log in: Discord takes a thousand a day and then changes the token."""
-STEADY = 60.0
-"""Seconds after which a connection counts as one that worked."""
+LONGEST_PAUSE = timedelta(minutes=5)
+"""Between two tries to log in: Discord takes a thousand a day and then changes the token."""
+STEADY = timedelta(minutes=1)
+"""After so long a connection counts as one that worked."""
 
 _TOKEN = 4004
 _FATAL = {
@@ -171,15 +173,9 @@ class Gateway:
         """Listen until cancelled. Returns where only a person can help: the log says how."""
         _quiet()
         _point(self._settings)
-        pause = 1.0
-        while True:
-            started = asyncio.get_running_loop().time()
-            if not await self._listen(inbox):
-                return
-            if asyncio.get_running_loop().time() - started > STEADY:
-                pause = 1.0
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        tries = Retrying(first=timedelta(seconds=1), longest=LONGEST_PAUSE, steady=STEADY)
+        while await self._listen(inbox):
+            await tries.wait()
 
     def client(self, inbox: Inbox) -> discord.AutoShardedClient:
         """A client that is not connected yet."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,11 +23,11 @@ from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, Batch, read
 from adapters.matrix.talking import LIFE, Talk
 from adapters.matrix.voice import Voice, mark
-from relay.core.schedule import backoff
 from relay.log import Trouble, get_logger
 from relay.model import Destination
 from relay.plugins import Host
 from relay.ports import Inbox
+from relay.retrying import Retrying
 from relay.rich import Text
 
 # --- what becomes of the relay itself in rooms: invited, let in, shut out, and rooms that change under it ---
@@ -103,23 +102,17 @@ class Joining:
 
     async def _join(self, room: str, inviter: str) -> bool:
         """Join, patiently; whoever invited us has a homeserver that knows the room."""
-        failures = asked = 0
+        first, longest = timedelta(seconds=self._manners.first), timedelta(seconds=self._manners.longest)
+        tries, failures, asked = Retrying(first=first, longest=longest, asked=longest), 0, 0
         while isinstance(came := await self._api.join(room, (server_of(inviter),)), Failed):
             failures, asked = failures + (not came.limited), asked + came.limited
             hopeless = came.code == "M_FORBIDDEN" or came.unauthorized
             if hopeless or failures >= self._manners.tries or asked >= self._manners.asked:
                 log.warning("a room could not be joined", room=room, inviter=inviter, reason=came.reason)
                 return False
-            await asyncio.sleep(self._pause(came, failures))
+            await tries.wait(came.after if came.limited else None)
         log.info("joined a room", room=room, inviter=inviter)
         return True
-
-    def _pause(self, failed: Failed, failures: int) -> float:
-        longest = timedelta(seconds=self._manners.longest)
-        if failed.limited and failed.after is not None:
-            return min(failed.after, longest).total_seconds()
-        first = timedelta(seconds=self._manners.first)
-        return backoff(failures, random.random(), first=first, longest=longest).total_seconds()  # noqa: S311 - jitter
 
     # --- shut out ---
 
@@ -199,44 +192,26 @@ class Pauses:
     empty: float = 0.2
     """After an answer without news: some answer at once, for what the filter keeps from us."""
 
-
-class Tries:
-    """What goes wrong is told once, and so is its end."""
-
-    def __init__(self, pauses: Pauses) -> None:
-        self._pauses = pauses
-        self._trouble = Trouble(log)
-        self._failures = 0
-
-    def went_well(self) -> None:
-        self._failures = 0
-        self._trouble.works(UPDATES)
-
-    async def failed(self, failed: Failed) -> bool:
-        """Wait as long as is fit. False: there is no use in another try."""
-        if failed.code in _SHUT or (failed.status == 401 and not failed.code):
-            todo = (
-                "commands do not work until the relay is restarted with a token or password that the homeserver takes"
-            )
-            log.error("token refused", what=UPDATES, reason=failed.reason, todo=todo)
-            return False
-        self._trouble.broke(UPDATES, failed.reason)
-        await asyncio.sleep(self._pause(failed).total_seconds())
-        return True
-
-    def _pause(self, failed: Failed) -> timedelta:
-        self._failures += 1
-        first, longest = timedelta(seconds=self._pauses.first), timedelta(seconds=self._pauses.longest)
-        grown = backoff(self._failures, random.random(), first=first, longest=longest)  # noqa: S311 - jitter, no secret
-        asked = min(failed.after or timedelta(0), timedelta(seconds=self._pauses.asked))
-        return max(grown, asked) if not failed.limited or not failed.after else asked
+    def retrying(self) -> Retrying:
+        first, longest = timedelta(seconds=self.first), timedelta(seconds=self.longest)
+        return Retrying(UPDATES, Trouble(log), first=first, longest=longest, asked=timedelta(seconds=self.asked))
 
 
-async def named(api: Api, tries: Tries) -> bool:
+def is_hopeless(failed: Failed) -> bool:
+    """Whether there is no use in another try: the log says what a person has to do."""
+    hopeless = failed.code in _SHUT or (failed.status == 401 and not failed.code)
+    if hopeless:
+        todo = "commands do not work until the relay is restarted with a token or password that the homeserver takes"
+        log.error("token refused", what=UPDATES, reason=failed.reason, todo=todo)
+    return hopeless
+
+
+async def named(api: Api, tries: Retrying) -> bool:
     """Find out whether we are who we believe to be; else we would join as somebody else, and answer ourselves."""
     while isinstance(told := await api.whoami(), Failed):
-        if not await tries.failed(told):
+        if is_hopeless(told):
             return False
+        await tries.failed(told.reason, told.after)
     user, _ = told
     if user != api.user:
         todo = "set adapters.matrix.user to the user to whom the token belongs, then restart"
@@ -244,7 +219,7 @@ async def named(api: Api, tries: Tries) -> bool:
     return user == api.user
 
 
-async def ask(api: Api, take: Take, tries: Tries, pauses: Pauses) -> None:
+async def ask(api: Api, take: Take, tries: Retrying, pauses: Pauses) -> None:
     """Ask again and again. Returns where only a person can help: the log says how."""
     position = ""
     while True:
@@ -253,11 +228,12 @@ async def ask(api: Api, take: Take, tries: Tries, pauses: Pauses) -> None:
         if isinstance(batch, Batch) and not batch.position:
             batch = Failed("the homeserver's answer has no next_batch", status=200)
         if isinstance(batch, Failed):
-            if not await tries.failed(batch):
+            if is_hopeless(batch):
                 return
+            await tries.failed(batch.reason, batch.after)
             position = "" if batch.status == 400 else position  # it does not know the position (any more)
             continue
-        tries.went_well()
+        tries.works()
         take(batch, not position)
         position = batch.position
         if batch.empty:
@@ -317,7 +293,7 @@ class Listening:
         """Listen until cancelled. Returns where only a person can help: the log says how."""
         self._started = self._timing.now()
         self._inside, self._members = set(), {}
-        tries = Tries(self._timing.pauses)
+        tries = self._timing.pauses.retrying()
         if not await named(self._api, tries):
             return
         turns = Turns(self._handler(inbox))

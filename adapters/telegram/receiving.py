@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, TelegramError
@@ -15,6 +16,7 @@ from telegram.error import Conflict, InvalidToken, TelegramError
 from adapters.telegram.wire import Slower
 from relay.log import Trouble, get_logger
 from relay.plugins import Host
+from relay.retrying import Retrying
 
 ALLOWED = ("message", "channel_post", "callback_query", "my_chat_member")
 HOOK = "telegram"
@@ -53,22 +55,25 @@ class Pauses:
     look: float = 300.0
     """Between two looks at whether Telegram still calls us."""
 
+    def retrying(self) -> Retrying:
+        first, longest = timedelta(seconds=self.first), timedelta(seconds=self.longest)
+        return Retrying(UPDATES, Trouble(log), first=first, longest=longest, asked=longest * 60)
+
 
 class Tries:
     """What goes wrong is told once, and so is its end."""
 
     def __init__(self, pauses: Pauses) -> None:
         self._pauses = pauses
-        self._trouble = Trouble(log)
-        self._pause = pauses.first
+        self._tries = pauses.retrying()
         self._conflict: float | None = None
 
     def went_well(self) -> None:
         now = asyncio.get_running_loop().time()
-        self._pause = self._pauses.first
+        self._tries.failures = 0
         if self._conflict is None or now - self._conflict > self._pauses.peace:
             self._conflict = None
-            self._trouble.works(UPDATES)
+            self._tries.works()
 
     async def failed(self, error: TelegramError) -> bool:
         """Wait as long as is fit. False: there is no use in another try."""
@@ -77,20 +82,18 @@ class Tries:
             return False
         if isinstance(error, Conflict):
             self.taken()
-            await asyncio.sleep(self._pauses.conflict)
+            await self._tries.wait(timedelta(seconds=self._pauses.conflict))
         elif isinstance(error, Slower):
-            await asyncio.sleep(min(error.seconds, self._pauses.longest * 60))
+            await self._tries.wait(timedelta(seconds=error.seconds))
         else:
-            self._trouble.broke(UPDATES, error.message)
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, self._pauses.longest)
+            await self._tries.failed(error.message)
         return True
 
     def taken(self) -> None:
         """Another one uses the token: one loud line, until that is over."""
         if self._conflict is None:
             log.error(ANOTHER, what=UPDATES, todo="stop it, or give it a token of its own")
-            self._trouble.broke(UPDATES, ANOTHER)
+            self._tries.broke(ANOTHER)
         self._conflict = asyncio.get_running_loop().time()
 
 
