@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.matrix.answers import LANGUAGES, as_typed, language_of, parted, said, shown
+from adapters.matrix.answers import LANGUAGES, as_typed, language_of, parted, shown
 from adapters.matrix.asking import Asked, Line, asked_in, line_in, room_named, root_of
 from relay.chat.showing import help_text
 from relay.core.commands import TABLE
 from relay.i18n import words
+from relay.kit import said
 from relay.ports import Answer, Choice, Refused
 from relay.rich import Block, Mark, Span
 from relay.testing import text

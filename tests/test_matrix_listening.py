@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.matrix.listening import MOST_WAITING, UPDATES, Pauses
+from adapters.matrix.listening import UPDATES, Pauses
 from adapters.matrix.news import Entered, Invited, Left, News, Replaced, Said, Sealed, news
 from adapters.matrix.shapes import Batch, Event, Room, read
+from relay.kit import MOST_WAITING
 from relay.ports import Answer, Command
 from relay.testing import FakeInbox, text
 from tests.matrix_world import QUICK, US, listening, listening_in_vain, of_member, written

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.telegram.address import Place, is_private
-from adapters.telegram.posted import Posted, all_of
+from adapters.telegram.posted import Posted
+from relay.kit import readable
 from relay.model import MessageId
 
 
@@ -75,4 +76,4 @@ def test_a_message_id_is_read_as_it_was_written(kind: str) -> None:
 
 @pytest.mark.parametrize("foreign", ["", "text", "card/1/2", "text/1", "text/@ayllu/2", "text/1/2/3", "text/1/x"])
 def test_messages_of_others_are_left_out(foreign: str) -> None:
-    assert all_of([MessageId(foreign), MessageId("text/1/2")]) == (Posted("text", 1, 2),)
+    assert readable([MessageId(foreign), MessageId("text/1/2")], Posted.parse) == (Posted("text", 1, 2),)

@@ -12,9 +12,10 @@ from adapters.discord.channels import Channel, Channels
 from adapters.discord.manner import Manner
 from adapters.discord.me import Identity, Me
 from adapters.discord.outcomes import ARCHIVED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Failures, refuses_body
-from adapters.discord.posted import Posted, first_of
+from adapters.discord.posted import Posted
 from adapters.discord.settings import DiscordOptions
 from adapters.discord.webhooks import Webhook, Webhooks
+from relay.kit import readable
 from relay.model import Card, Delivery
 from relay.ports import Gone, Outcome, Refused, Sent
 
@@ -79,7 +80,7 @@ class Changer:
     # --- which message ---
 
     async def _find(self, delivery: Delivery) -> _Found | Outcome:
-        posted = first_of(delivery.messages)
+        posted = next(iter(readable(delivery.messages, Posted.parse)), None)
         if posted is None:
             return Refused(FOREIGN)
         channel = await self._channels.get(posted.channel)

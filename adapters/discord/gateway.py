@@ -381,5 +381,6 @@ class _Heard(logging.Filter):
 async def _close(client: discord.AutoShardedClient, within: float = CLOSING) -> None:
     """Say good-bye, but not for ever: a server that does not answer holds a closing socket for ten seconds."""
     with suppress(*_PASSING):
-        await asyncio.wait_for(client.close(), within)
+        async with asyncio.timeout(within):  # ``wait_for`` swallows a cancellation that comes as the client is closed
+            await client.close()
     await client.http.close()

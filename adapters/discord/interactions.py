@@ -15,6 +15,7 @@ from adapters.discord.asking import Asking, command_in, custom_id, question_in
 from adapters.discord.card import in_markdown, message
 from adapters.discord.look import Look, Style
 from relay.i18n import Words, words
+from relay.kit import answered, shortened
 from relay.log import get_logger
 from relay.model import Card
 from relay.plugins import Host
@@ -54,7 +55,7 @@ def said(text: str) -> list[Body]:
 def choices(suggestions: Iterable[Suggestion]) -> list[tuple[str, str]]:
     """(name, value), as Discord takes them: a name that is too long is cut, a value cannot be."""
     fitting = [one for one in suggestions if 1 <= len(one.value) <= 100]
-    return [(_cut(one.label or one.value, 100), one.value) for one in fitting[:MOST_SUGGESTIONS]]
+    return [(shortened(one.label or one.value, 100), one.value) for one in fitting[:MOST_SUGGESTIONS]]
 
 
 def _pages(text: Text) -> list[str]:
@@ -75,7 +76,7 @@ def _split(text: Text) -> Iterator[Text]:
 
 def _rows(asked: Sequence[Choice], about: str) -> list[Body]:
     buttons = [
-        {"type": 2, "style": 2, "label": _cut(one.label, 80), "custom_id": custom_id(about, one.line)[:100]}
+        {"type": 2, "style": 2, "label": shortened(one.label, 80), "custom_id": custom_id(about, one.line)[:100]}
         for one in asked
     ]
     return [{"type": 1, "components": buttons[start : start + 5]} for start in range(0, len(buttons), 5)]
@@ -91,10 +92,6 @@ def _shown(card: Card, look: Look, colours: Mapping[str, int]) -> Body:
 
 def _said(drawn: Body) -> Body:
     return {key: drawn[key] for key in ("content", "embeds", "components", "flags") if key in drawn}
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 # --- interactions ---
@@ -178,19 +175,15 @@ class Interactions:
             await asyncio.wait({working}, timeout=self._waiting.patience)
             if not working.done():
                 await asking.response.defer(ephemeral=True, thinking=True)
-                await asyncio.wait({working}, timeout=self._waiting.life)
-            shown = working.result() if working.done() else said(say("That took too long. Try again later."))
+            shown = await working
         finally:
             working.cancel()
         await _send(asking, shown)
 
     async def _answered(self, asking: Asking, say: Words) -> list[Body]:
         """The messages to show, whatever happens meanwhile."""
-        try:
-            return await self._worked_out(asking, say)
-        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
-            log.exception("a command failed")
-            return said(say("Something went wrong here. Whoever runs this relay finds the reason in its log."))
+        shown = await answered(self._worked_out(asking, say), say, within=self._waiting.life)
+        return said(shown.reason) if isinstance(shown, Refused) else shown
 
     async def _worked_out(self, asking: Asking, say: Words) -> list[Body]:
         if not asking.guild_id:

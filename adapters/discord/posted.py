@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from adapters.discord.look import Style
+from relay.kit import MessageIds
 from relay.model import MessageId
 
 V2 = 1 << 15
 """The flag of a message made of components; an edit can never remove it."""
-_WRITTEN = re.compile(r"(card|embed|webhook)(?::(\d{1,20}))?/(\d{1,20})/(\d{1,20})")
-assert set(get_args(Style)) == {"card", "embed", "webhook"}  # noqa: S101 - the pattern above names them all
+_NUMBER = r"\d{1,20}"
+_IDS = MessageIds(
+    "{style}{by}/{channel}/{message}",
+    style="|".join(get_args(Style)),
+    by=rf"(?::{_NUMBER})?",
+    channel=_NUMBER,
+    message=_NUMBER,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +35,11 @@ class Posted:
     @classmethod
     def parse(cls, text: MessageId) -> Posted | None:
         """None: no message of ours."""
-        found = _WRITTEN.fullmatch(text)
-        if found is None or (found[1] == "webhook") != bool(found[2]):
+        found = _IDS.read(text)
+        if found is None or (found["style"] == "webhook") != bool(found["by"]):
             return None
-        style: Style = found[1]  # type: ignore[assignment]  # the pattern has the styles only
-        return cls(style=style, webhook=found[2] or "", channel=found[3], message=found[4])
+        style: Style = found["style"]  # type: ignore[assignment]  # the pattern has the styles only
+        return cls(style=style, webhook=found["by"][1:], channel=found["channel"], message=found["message"])
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> Posted:
@@ -44,14 +50,9 @@ class Posted:
 
     @property
     def id(self) -> MessageId:
-        head = f"{self.style}:{self.webhook}" if self.webhook else self.style
-        return MessageId(f"{head}/{self.channel}/{self.message}")
+        by = f":{self.webhook}" if self.webhook else ""
+        return _IDS.write(style=self.style, by=by, channel=self.channel, message=self.message)
 
     @property
     def path(self) -> str:
         return f"/channels/{self.channel}/messages/{self.message}"
-
-
-def first_of(messages: Iterable[MessageId]) -> Posted | None:
-    """The first that is ours to read."""
-    return next((found for one in messages if (found := Posted.parse(one))), None)

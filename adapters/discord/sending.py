@@ -32,9 +32,10 @@ from adapters.discord.outcomes import (
     is_closed,
     refuses_body,
 )
-from adapters.discord.posted import Posted, first_of
+from adapters.discord.posted import Posted
 from adapters.discord.settings import DiscordOptions
 from adapters.discord.webhooks import Webhook, Webhooks
+from relay.kit import readable
 from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery, Destination
 from relay.ports import Gone, Outcome, Sent
@@ -69,7 +70,7 @@ class History:
         reply = await self._api.request("GET", f"/channels/{place}/messages", query={"limit": LOOKED_AT})
         if not isinstance(reply, Reply) or not reply.ok:
             return None if is_closed(reply) else reply
-        other = {one.message for text in delivery.under if (one := first_of((text,)))}
+        other = {one.message for text in delivery.under if (one := Posted.parse(text))}
         return self._ours(reply.body, card, holder, me, other)
 
     async def _among_posts(self, card: Card, channel: Channel, me: Identity) -> Posted | Result | None:
@@ -124,7 +125,7 @@ class Threads:
 
     async def under(self, channel: Channel, delivery: Delivery, card: Card) -> str | Result:
         """The thread to post in; empty: in the channel itself."""
-        first = first_of(delivery.under)
+        first = next(iter(readable(delivery.under, Posted.parse)), None)
         if first is None or channel.is_thread:
             return ""
         thread = first.message if first.channel == channel.id else first.channel

@@ -15,12 +15,13 @@ from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
 from adapters.matrix.outcomes import ENCRYPTED, outcome_of, vanished
 from adapters.matrix.places import Places
-from adapters.matrix.posted import Posted, all_of
+from adapters.matrix.posted import Posted
 from adapters.matrix.rights import Powers, level, needed_to_post
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.sending import Sender
 from adapters.matrix.settings import MatrixOptions, MatrixSettings
 from relay.i18n import Words, words
+from relay.kit import readable
 from relay.model import Action, Card, Delivery, Destination
 from relay.plugins import Host
 from relay.ports import Check, Inbox, Limits, Outcome, Refused, Sent, TryLater
@@ -128,7 +129,7 @@ class Changer:
 
         An edit is always one of the first event: an edit of an edit is none (Matrix spec, "Event replacements").
         """
-        ours = all_of(delivery.messages)
+        ours = readable(delivery.messages, Posted.parse)
         if not ours or ours[0].kind != "text":
             return Refused(FOREIGN)
         first = ours[0]
@@ -142,7 +143,7 @@ class Changer:
 
     async def delete(self, delivery: Delivery) -> Outcome:
         """All messages that the post became, the words first."""
-        ours = all_of(delivery.messages)
+        ours = readable(delivery.messages, Posted.parse)
         if not ours:
             return Refused(FOREIGN)
         for number, one in enumerate(ours):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from string import Formatter
 
 from adapters.matrix.outcomes import ENCRYPTED
 from relay.core.commands import spec
 from relay.i18n import LOCALES, Words
+from relay.kit import said
 from relay.ports import Answer
 from relay.rich import Block, Form, Mark, Span, Text
 
@@ -19,19 +19,6 @@ MOST_CARDS = 5
 MOST_CHOICES = 24
 
 _COMMAND = re.compile(r"/(\w+)(?!\S*/)")
-
-
-def said(template: str, **codes: str) -> Text:
-    """A sentence; each ``{name}`` of it becomes the value of that name, as code. Without values it is told as it is."""
-    spans: list[Span] = []
-    for text, name, _, _ in Formatter().parse(template) if codes else [(template, None, None, None)]:
-        spans += [Span(text)] if text else []
-        spans += [Span(codes[name], marks=(Mark.CODE,))] if name else []
-    return (Block(tuple(spans)),)
-
-
-def failed(template: str, **codes: str) -> Answer:
-    return Answer(text=said(template, **codes), failed=True)
 
 
 def shown(answer: Answer, prefix: str, about: str = "") -> Text:

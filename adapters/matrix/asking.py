@@ -5,20 +5,18 @@ Who asks and where is what the homeserver says of the message, never what stands
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from pydantic import ValidationError
-
 from adapters.matrix.address import is_alias, is_id
 from adapters.matrix.mentions import JOINER
 from adapters.matrix.settings import MatrixOptions
 from adapters.matrix.shapes import MESSAGE, Event
-from relay.core.commands import Kind, Mistake, Parsed, parse, spec
+from relay.core.commands import Mistake, Parsed, parse, spec
 from relay.i18n import Words
+from relay.kit import options_in, places_in
 from relay.ports import Refused
 
 LANGUAGE = "language"
@@ -26,9 +24,6 @@ LANGUAGE = "language"
 LONGEST = 4_000
 """Letters of a message that are looked at; a command is shorter."""
 
-_CHOOSING = frozenset({"subscribe", "settings"})
-_OPTIONS = tuple(MatrixOptions.model_fields)
-_OPTION = re.compile(rf"(?<!\S)(?:--)?({'|'.join(_OPTIONS)})=(\S+)")
 _LINK = re.compile(r"https://matrix\.to/#/([^?/\s]+)(?:\?\S*)?")
 
 
@@ -86,9 +81,10 @@ def asked_in(text: str, say: Words, *, home: str) -> Asked | Refused:
     rest = "".join(text.split(maxsplit=1)[1:])
     if name == LANGUAGE:
         return Asked(name=LANGUAGE, arguments={LANGUAGE: rest.strip()} if rest.strip() else {})
-    rest, options = _options_in(rest, name, say)
-    if isinstance(options, Refused):
-        return options
+    read = options_in(rest, name, MatrixOptions, say, example="notify=yes")
+    if isinstance(read, Refused):
+        return read
+    rest, options = read
     parsed = parse(f"{name} {rest}", prefix="", say=say)
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
@@ -109,40 +105,14 @@ def _without_quote(body: str) -> str:
     return "".join(lines)
 
 
-def _options_in(rest: str, name: str, say: Words) -> tuple[str, str | Refused]:
-    """The line without Matrix's own options (``notify=yes``), and they as JSON; ``default`` takes a word back."""
-    if name not in _CHOOSING or not (found := _OPTION.findall(rest)):
-        return rest, ""
-    given = {option: None if value.casefold() == "default" else value for option, value in found}
-    try:
-        chosen = MatrixOptions.model_validate(given).model_dump(include=set(given))
-    except ValidationError:
-        text = say("{options} are told by yes or no, as in {example}; {word} is as it was at first.")
-        return rest, Refused(text.format(options=", ".join(_OPTIONS), example="notify=yes", word="default"))
-    return _OPTION.sub(" ", rest).strip(), json.dumps(chosen)
-
-
 # --- which room ---
 
 
 def _placed(parsed: Parsed, say: Words, home: str) -> Asked | Refused:
-    found = spec(parsed.name)
-    place = next((one.name for one in found.parameters if one.kind is Kind.PLACE), "") if found else ""
-    if found is None or not place:
-        return Asked(name=parsed.name, arguments=parsed.arguments)
-    given = dict(parsed.arguments)
-    typed = given.pop(place, "").split()
-    loose = found.parameters[0].name
-    words = given.get(loose, "").split()
-    if named := [word for word in words if room_named(word)]:
-        given[loose] = " ".join(word for word in words if word not in named)
-    return _about(parsed.name, given, [*(room_named(one, home) or one for one in typed), *map(room_named, named)], say)
-
-
-def _about(name: str, given: Mapping[str, str], typed: list[str], say: Words) -> Asked | Refused:
-    kept = {key: value for key, value in given.items() if value}
+    given, places, named = places_in(parsed, lambda word: bool(room_named(word)))
+    typed = [*(room_named(one, home) or one for one in places), *map(room_named, named)]
     if not typed:
-        return Asked(name=name, arguments=kept)
+        return Asked(name=parsed.name, arguments=given)
     if len(typed) > 1:
         return Refused(say("One room at a time, please."))
     if not room_named(typed[0]):
@@ -151,7 +121,7 @@ def _about(name: str, given: Mapping[str, str], typed: list[str], say: Words) ->
                 alias="#plaza:example.org", mark="!"
             )
         )
-    return Asked(name=name, arguments=kept, about=typed[0])
+    return Asked(name=parsed.name, arguments=given, about=typed[0])
 
 
 def room_named(typed: str, home: str = "") -> str:

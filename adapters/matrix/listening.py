@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, Batch, read
 from adapters.matrix.talking import LIFE, Talk
 from adapters.matrix.voice import Voice, mark
+from relay.kit import Turns
 from relay.log import Trouble, get_logger
 from relay.model import Destination
 from relay.plugins import Host
@@ -242,14 +242,10 @@ async def ask(api: Api, take: Take, tries: Retrying, pauses: Pauses) -> None:
 
 # --- listening ---
 
-CLOSING = 1.5
-"""Seconds for what is still being answered to end."""
 OLD = timedelta(minutes=2)
 """What was written longer than this before the start is not obeyed, even if it comes now: nobody waits for it."""
 MET = timedelta(hours=20)
 """For so long a room that let us in is greeted after a restart: until then homeservers know whether we have."""
-MOST_WAITING = 30
-"""In one room; more than that is no conversation."""
 
 log = get_logger(__name__)
 
@@ -296,7 +292,7 @@ class Listening:
         tries = self._timing.pauses.retrying()
         if not await named(self._api, tries):
             return
-        turns = Turns(self._handler(inbox))
+        turns = Turns(self._handler(inbox), room=lambda one: one.room, must=lambda one: not isinstance(one, Said))
 
         def take(batch: Batch, present: bool) -> None:  # noqa: FBT001 - as Take has it
             self._take(batch, turns, since=None if present else self._started - OLD)
@@ -306,7 +302,7 @@ class Listening:
         finally:
             await turns.close()
 
-    def _take(self, batch: Batch, turns: Turns, since: datetime | None) -> None:
+    def _take(self, batch: Batch, turns: Turns[News], since: datetime | None) -> None:
         for room in batch.joined:
             if room.members is not None:
                 self._members[room.id] = room.members
@@ -365,44 +361,3 @@ async def _handle(one: News, talk: Talk, joining: Joining) -> None:
             await joining.left(one)
         case _:
             assert_never(one)
-
-
-class Turns:
-    """Hands on each room's news one after the other, and the rooms' beside each other."""
-
-    def __init__(self, handle: Callable[[News], Awaitable[None]]) -> None:
-        self._handle = handle
-        self._waiting: dict[str, deque[News]] = {}
-        self._running: set[asyncio.Task[None]] = set()
-
-    def take(self, one: News) -> None:
-        """Never waits. What is written in one room faster than it can be answered is left out; nothing else is."""
-        waiting = self._waiting.get(one.room)
-        if waiting is None:
-            waiting = self._waiting[one.room] = deque()
-            task = asyncio.create_task(self._work(one.room, waiting))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        if len(waiting) < MOST_WAITING or not isinstance(one, Said):
-            waiting.append(one)
-        elif len(waiting) == MOST_WAITING:
-            log.warning("a room asks faster than it can be answered; some of it is left out", room=one.room)
-
-    async def close(self) -> None:
-        """Give up on what is still being answered."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=CLOSING)
-
-    async def _work(self, room: str, waiting: deque[News]) -> None:
-        try:
-            while waiting:
-                one = waiting.popleft()
-                try:
-                    await self._handle(one)
-                except Exception:
-                    log.exception("an event of matrix ended in a bug", room=room, kind=type(one).__name__)
-        finally:
-            del self._waiting[room]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from relay.kit import MessageIds
 from relay.model import MessageId
 
 Kind = Literal["text", "picture"]
-_WRITTEN = re.compile(r"(text|picture) (!\S{1,254}) (\$\S{1,254})")
+_IDS = MessageIds("{kind} {room} {event}", kind="|".join(get_args(Kind)), room=r"!\S{1,254}", event=r"\$\S{1,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +23,11 @@ class Posted:
     @classmethod
     def parse(cls, text: MessageId) -> Posted | None:
         """None: no message of ours."""
-        found = _WRITTEN.fullmatch(text)
-        if found is None:
+        if (found := _IDS.read(text)) is None:
             return None
-        kind: Kind = found[1]  # type: ignore[assignment]  # the pattern has the kinds only
-        return cls(kind, found[2], found[3])
+        kind: Kind = found["kind"]  # type: ignore[assignment]  # the pattern has the kinds only
+        return cls(kind, found["room"], found["event"])
 
     @property
     def id(self) -> MessageId:
-        return MessageId(f"{self.kind} {self.room} {self.event}")
-
-
-def all_of(messages: Iterable[MessageId]) -> tuple[Posted, ...]:
-    """Those that are ours to read, in their order."""
-    return tuple(found for one in messages if (found := Posted.parse(one)))
+        return _IDS.write(kind=self.kind, room=self.room, event=self.event)

@@ -20,9 +20,10 @@ from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
 from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, says
 from adapters.matrix.places import Places
-from adapters.matrix.posted import Posted, all_of
+from adapters.matrix.posted import Posted
 from adapters.matrix.settings import MatrixOptions
 from relay.i18n import Words
+from relay.kit import readable
 from relay.log import Trouble, get_logger
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Sent, TryLater
@@ -113,7 +114,7 @@ class Sender:
 
     def _order(self, delivery: Delivery, card: Card, room: str) -> Order:
         notify = bool(MatrixOptions.read(delivery.options).notify)
-        first = next(iter(all_of(delivery.under)), None)
+        first = next(iter(readable(delivery.under, Posted.parse)), None)
         return Order(
             delivery=delivery,
             card=card,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 
 from adapters.matrix.answers import (
     LANGUAGES,
     MOST_CARDS,
-    failed,
     language_line,
     language_of,
-    said,
     shown,
 )
 from adapters.matrix.api import Failed
@@ -25,6 +22,7 @@ from adapters.matrix.rights import Rights, Standing
 from adapters.matrix.settings import MatrixSettings
 from adapters.matrix.voice import Voice, mark
 from relay.i18n import Words, words
+from relay.kit import answered, failed, said
 from relay.log import get_logger
 from relay.model import Destination
 from relay.ports import Answer, Command, Inbox, Refused
@@ -91,14 +89,8 @@ class Talk:
         """The answer, whatever happens meanwhile."""
         if isinstance(asked, Refused):
             return failed(asked.reason)
-        say = asking.say
-        try:
-            return await self._worked_out(asked, asking)
-        except TimeoutError:
-            return failed(say("That took too long. Try again later."))
-        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
-            log.exception("a command failed")
-            return failed(say("Something went wrong here. Whoever runs this relay finds the reason in its log."))
+        came = await answered(self._worked_out(asked, asking), asking.say, within=self._life)
+        return failed(came.reason) if isinstance(came, Refused) else came
 
     async def _worked_out(self, asked: Asked, asking: Asking) -> Answer:
         say, room = asking.say, asking.room
@@ -115,8 +107,7 @@ class Talk:
             return failed(say("In direct rooms I work for those alone who run this relay."))
         if asked.name == LANGUAGE:
             return await self._language(asked, asking, standing)
-        async with asyncio.timeout(self._life):
-            answer = await self._inbox.answer(self._command(asked, asking, standing))
+        answer = await self._inbox.answer(self._command(asked, asking, standing))
         if asked.name != "help" or answer.failed:
             return answer
         return replace(answer, text=(*answer.text, *language_line(say, prefix=self._settings.prefix)))

@@ -5,12 +5,10 @@ Who asks and where is what Telegram says of the message, never what stands in it
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pydantic import ValidationError
 from telegram import Message, MessageEntity, MessageOriginChannel, User
 
 from adapters.telegram.address import Place
@@ -18,6 +16,7 @@ from adapters.telegram.entities import JOINER
 from adapters.telegram.settings import TelegramOptions
 from relay.core.commands import Kind, Mistake, Parsed, Spec, parse, spec
 from relay.i18n import Words
+from relay.kit import options_in, places_in
 from relay.ports import Refused
 
 MOST_LINKS = 4
@@ -28,9 +27,6 @@ START = "start"
 _NAME = r"[A-Za-z][A-Za-z0-9_]{3,31}"
 _PLACE = re.compile(rf"(?:@{_NAME}|-\d{{5,20}})(?:/\d{{1,18}})?")
 _AT_HOME = re.compile(rf"(?:(?:https?://)?(?:t|telegram)\.me/)?({_NAME}(?:/\d{{1,18}})?)", re.IGNORECASE)
-_CHOOSING = frozenset({"subscribe", "settings"})
-_OPTIONS = tuple(TelegramOptions.model_fields)
-_OPTION = re.compile(rf"(?<!\S)(?:--)?({'|'.join(_OPTIONS)})=(\S+)")
 _LINKS: list[str | None] = [MessageEntity.URL, MessageEntity.TEXT_LINK]
 
 
@@ -108,27 +104,15 @@ def asked_in(message: Message, line: Line, say: Words) -> Asked | Refused | None
     found = spec(line.name)
     if found is None and not line.ours:
         return None
-    rest, options = _options_in(_with_links(message, line, found), line.name, say)
-    if isinstance(options, Refused):
-        return options
+    read = options_in(_with_links(message, line, found), line.name, TelegramOptions, say, example="silent=yes")
+    if isinstance(read, Refused):
+        return read
+    rest, options = read
     parsed = parse(f"{line.name} {rest}", prefix="", say=say)
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
     asked = _placed(parsed, say)
     return replace(asked, options=options) if isinstance(asked, Asked) else asked
-
-
-def _options_in(rest: str, name: str, say: Words) -> tuple[str, str | Refused]:
-    """The line without Telegram's own options (``silent=yes``), and they as JSON; ``default`` takes a word back."""
-    if name not in _CHOOSING or not (found := _OPTION.findall(rest)):
-        return rest, ""
-    given = {option: None if value.casefold() == "default" else value for option, value in found}
-    try:
-        chosen = TelegramOptions.model_validate(given).model_dump(include=set(given))
-    except ValidationError:
-        text = say("{options} are told by yes or no, as in {example}; {word} is as it was at first.")
-        return rest, Refused(text.format(options=", ".join(_OPTIONS), example="silent=yes", word="default"))
-    return _OPTION.sub(" ", rest).strip(), json.dumps(chosen)
 
 
 def _with_links(message: Message, line: Line, found: Spec | None) -> str:
@@ -146,23 +130,10 @@ def _with_links(message: Message, line: Line, found: Spec | None) -> str:
 
 
 def _placed(parsed: Parsed, say: Words) -> Asked | Refused:
-    found = spec(parsed.name)
-    place = next((one.name for one in found.parameters if one.kind is Kind.PLACE), "") if found else ""
-    if found is None or not place:
-        return Asked(name=parsed.name, arguments=parsed.arguments)
-    given = dict(parsed.arguments)
-    typed = given.pop(place, "").split()
-    loose = found.parameters[0].name
-    words = given.get(loose, "").split()
-    if named := [word for word in words if _PLACE.fullmatch(word)]:
-        given[loose] = " ".join(word for word in words if word not in named)
-    return _about(parsed.name, given, [*typed, *named], say)
-
-
-def _about(name: str, given: Mapping[str, str], typed: list[str], say: Words) -> Asked | Refused:
-    kept = {key: value for key, value in given.items() if value}
+    given, places, named = places_in(parsed, lambda word: _PLACE.fullmatch(word) is not None)
+    typed = [*places, *named]
     if not typed:
-        return Asked(name=name, arguments=kept)
+        return Asked(name=parsed.name, arguments=given)
     if len(typed) > 1:
         return Refused(say("One channel at a time, please."))
     about = place_named(typed[0])
@@ -172,7 +143,7 @@ def _about(name: str, given: Mapping[str, str], typed: list[str], say: Words) ->
                 name="@channel"
             )
         )
-    return Asked(name=name, arguments=kept, about=about)
+    return Asked(name=parsed.name, arguments=given, about=about)
 
 
 def place_named(typed: str) -> Place | None:

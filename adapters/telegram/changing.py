@@ -18,9 +18,10 @@ from adapters.telegram.entities import Words
 from adapters.telegram.limits import CAPTION
 from adapters.telegram.manner import Manner
 from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_text, says
-from adapters.telegram.posted import Posted, all_of
+from adapters.telegram.posted import Posted
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.writing import EditMethod, change
+from relay.kit import readable
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Refused, Sent, TryLater
 from relay.text import units
@@ -81,7 +82,7 @@ class Changer:
 
     async def edit(self, delivery: Delivery, card: Card) -> Outcome:
         """The words as the card says them now. Media stay as they were sent."""
-        ours = all_of(delivery.messages)
+        ours = readable(delivery.messages, Posted.parse)
         if not ours:
             return Refused(FOREIGN)
         first = ours[0]
@@ -92,7 +93,7 @@ class Changer:
 
     async def count(self, delivery: Delivery, card: Card) -> Outcome:
         """The buttons alone, or all of a thread that is one message. An album has none: there is nothing to do."""
-        ours = all_of(delivery.messages)
+        ours = readable(delivery.messages, Posted.parse)
         if not ours:
             return Refused(FOREIGN)
         if ours[0].kind == "rich" and card.posts:
@@ -105,7 +106,7 @@ class Changer:
 
     async def delete(self, delivery: Delivery) -> Outcome:
         """All messages that the post became; what is too old for that says that it was deleted, instead."""
-        ours = all_of(delivery.messages)
+        ours = readable(delivery.messages, Posted.parse)
         if not ours:
             return Refused(FOREIGN)
         for chat, some in groupby(ours, key=lambda one: one.chat):

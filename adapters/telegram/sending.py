@@ -21,10 +21,11 @@ from adapters.telegram.comments import Comments
 from adapters.telegram.look import Look
 from adapters.telegram.manner import Manner
 from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media, refuses_text
-from adapters.telegram.posted import Posted, all_of
+from adapters.telegram.posted import Posted
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
 from adapters.telegram.writing import change, put, put_rich
+from relay.kit import readable
 from relay.log import get_logger
 from relay.model import Card, Delivery
 from relay.ports import Outcome, Sent, TryLater
@@ -119,7 +120,7 @@ class Sender:
             look=self._manner.look(),
             progress=known or Progress(),
         )
-        first = next(iter(all_of(delivery.under)), None)
+        first = next(iter(readable(delivery.under, Posted.parse)), None)
         if first is None or (isinstance(place.chat, int) and place.chat != first.chat):
             return order  # a group that has moved has other numbers for its messages
         if options.comments and place.thread is None and not is_private(first.chat):

@@ -7,7 +7,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from string import Formatter
 from typing import Any, TypeVar
 
 from telegram import Bot, CallbackQuery, Chat, Message
@@ -23,16 +22,17 @@ from adapters.telegram.entities import Words as Written
 from adapters.telegram.look import Look
 from adapters.telegram.outcomes import refuses_media
 from adapters.telegram.posted import Posted
-from adapters.telegram.rights import Rights
+from adapters.telegram.rights import Rights, Standing
 from adapters.telegram.wire import Slower
 from adapters.telegram.writing import change, put
 from relay.core.commands import Mistake, command_of, spec
 from relay.i18n import Words, words
+from relay.kit import answered, failed, said, shortened
 from relay.log import get_logger
 from relay.model import Card, Destination
 from relay.plugins import Host
 from relay.ports import Answer, Choice, Command, Inbox, Refused, TryLater
-from relay.rich import Block, Mark, Span, Text
+from relay.rich import Text
 from relay.text import cut, text_content, units
 
 # --- what the relay answers, as Telegram's messages: text, buttons, and what a button carries ---
@@ -79,15 +79,6 @@ def pages(answer: Answer, carried: Callable[[str], str]) -> tuple[Page, ...]:
     return (*(Page(one) for one in before), Page(last, tuple(_rows(answer.choices[:MOST_CHOICES], carried))))
 
 
-def said(template: str, **codes: str) -> Text:
-    """A sentence of our own; each ``{name}`` of it becomes the value of that name, as code."""
-    return (_sentence(template, codes),)
-
-
-def failed(template: str, **codes: str) -> Answer:
-    return Answer(text=said(template, **codes), failed=True)
-
-
 def toast(answer: Answer) -> str:
     """The answer in as many letters as fit over a chat for a moment."""
     return text_content(cut(answer.text, TOAST, measure=units))
@@ -116,22 +107,10 @@ def _first(say: Words) -> Text:
     return said(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds."))
 
 
-def _sentence(template: str, codes: dict[str, str]) -> Block:
-    spans: list[Span] = []
-    for text, name, _, _ in Formatter().parse(template) if codes else [(template, None, None, None)]:
-        spans += [Span(text)] if text else []
-        spans += [Span(codes[name], marks=(Mark.CODE,))] if name else []
-    return Block(tuple(spans))
-
-
 def _rows(choices: tuple[Choice, ...], carried: Callable[[str], str]) -> Iterator[tuple[Button, ...]]:
-    buttons = [Button(_cut(one.label, LABEL), carried(one.line)) for one in choices]
+    buttons = [Button(shortened(one.label, LABEL), carried(one.line)) for one in choices]
     for start in range(0, len(buttons), IN_A_ROW):
         yield tuple(buttons[start : start + IN_A_ROW])
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 # --- what a button carries ---
@@ -323,30 +302,21 @@ class Talk:
 
     async def _answered(self, asked: Asked | Refused, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
         """The answer, whatever happens meanwhile, and the place that it is about."""
-        say = words(asker.language)
         if isinstance(asked, Refused):
             return failed(asked.reason), here
-        try:
-            return await self._worked_out(asked, chat, here, asker)
-        except TelegramError as error:
-            log.warning("telegram was asked for rights in vain", chat=chat.id, reason=error.message)
-            return failed(say("Telegram does not answer just now. Please try again.")), here
-        except TimeoutError:
-            return failed(say("That took too long. Try again later.")), here
-        except Exception:  # a person waits for an answer, and the fault is ours: the log has it
-            log.exception("a command failed")
-            return failed(say("Something went wrong here. Whoever runs this relay finds the reason in its log.")), here
+        work = self._worked_out(asked, chat, here, asker)
+        came = await answered(work, words(asker.language), within=self._patience.life)
+        return (failed(came.reason), here) if isinstance(came, Refused) else came
 
     async def _worked_out(self, asked: Asked, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
         say = words(asker.language)
-        about = asked.about
-        if about is None or str(about.chat).casefold() in {str(chat.id), f"@{chat.username}".casefold()}:
-            standing = await self._rights.here(chat, Place(chat.id, about.topic) if about else here, asker, say)
-        else:
-            found = await self._rights.there(about, asker, say)
-            if isinstance(found, Refused):
-                return failed(found.reason), here
-            standing = found
+        try:
+            standing = await self._standing(asked.about, chat, here, asker)
+        except TelegramError as error:
+            log.warning("telegram was asked for rights in vain", chat=chat.id, reason=error.message)
+            return failed(say("Telegram does not answer just now. Please try again.")), here
+        if isinstance(standing, Refused):
+            return failed(standing.reason), here
         if chat.type == Chat.PRIVATE and not standing.may_manage and asked.name not in _FREE:
             return failed(say("In private chats I work for those alone who run this relay.")), here
         command = Command(
@@ -360,8 +330,13 @@ class Talk:
             obstacle=standing.obstacle,
             options=asked.options,
         )
-        async with asyncio.timeout(self._patience.life):
-            return await self._inbox.answer(command), standing.place
+        return await self._inbox.answer(command), standing.place
+
+    async def _standing(self, about: Place | None, chat: Chat, here: Place, asker: Asker) -> Standing | Refused:
+        say = words(asker.language)
+        if about is None or str(about.chat).casefold() in {str(chat.id), f"@{chat.username}".casefold()}:
+            return await self._rights.here(chat, Place(chat.id, about.topic) if about else here, asker, say)
+        return await self._rights.there(about, asker, say)
 
     # --- to Telegram ---
 

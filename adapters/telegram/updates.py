@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from adapters.telegram.rights import Rights, is_away, is_silenced, may_post
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.talking import Patience, Talk
 from relay.i18n import Words, words
+from relay.kit import Turns
 from relay.log import get_logger
 from relay.model import Destination
 from relay.plugins import Host
@@ -68,14 +68,14 @@ def destinations(chat: Chat) -> list[Destination]:
 
 # --- updates ---
 
-CLOSING = 1.5
-"""Seconds for what is still being answered to end."""
 OLD = timedelta(minutes=2)
 """What was written longer than this before the start is not obeyed: nobody waits for it any more."""
-MOST_WAITING = 30
-"""In one chat; more than that is no conversation."""
 
 log = get_logger(__name__)
+
+
+def _chat(heard: Heard) -> int:
+    return heard.update.effective_chat.id if heard.update.effective_chat else 0
 
 
 def _now() -> datetime:
@@ -119,7 +119,7 @@ class Updates:
         self._since = self._timing.now() - OLD
         if not await self._named(tries):
             return
-        turns = Turns(self._handler(inbox))
+        turns = Turns(self._handler(inbox), room=_chat, must=lambda heard: heard.update.my_chat_member is not None)
         menus = asyncio.create_task(self._give_menus())
         try:
             if self._settings.webhook:
@@ -176,46 +176,3 @@ class Updates:
                 self._comments.forwarded(copy.channel, copy.channel_message, copy.group, copy.group_message)
             elif message.date >= self._since:
                 await talk.message(message)
-
-
-class Turns:
-    """Hands on each chat's updates one after the other, and the chats' beside each other."""
-
-    def __init__(self, handle: Callable[[Heard], Awaitable[None]]) -> None:
-        self._handle = handle
-        self._waiting: dict[int, deque[Heard]] = {}
-        self._running: set[asyncio.Task[None]] = set()
-
-    def take(self, heard: Heard) -> None:
-        """Never waits. What one chat sends faster than it can be answered is left out, but for what we must know."""
-        update = heard.update
-        chat = update.effective_chat.id if update.effective_chat else 0
-        waiting = self._waiting.get(chat)
-        if waiting is None:
-            waiting = self._waiting[chat] = deque()
-            task = asyncio.create_task(self._work(chat, waiting))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        if len(waiting) < MOST_WAITING or update.my_chat_member is not None:
-            waiting.append(heard)
-        elif len(waiting) == MOST_WAITING:
-            log.warning("a chat asks faster than it can be answered; some of it is left out", chat=chat)
-
-    async def close(self) -> None:
-        """Give up on what is still being answered."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=CLOSING)
-
-    async def _work(self, chat: int, waiting: deque[Heard]) -> None:
-        try:
-            while waiting:
-                heard = waiting.popleft()
-                try:
-                    await self._handle(heard)
-                except Exception:
-                    log.exception("an update of telegram ended in a bug", update=heard.update.update_id)
-        finally:
-            del self._waiting[chat]
