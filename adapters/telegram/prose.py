@@ -15,6 +15,7 @@ from relay.text import cut, honest, safe_url, units
 from relay.text.addresses import bare
 
 _KINDS: dict[Mark, Kind] = {
+    Mark.SPOILER: "spoiler",
     Mark.CODE: "code",
     Mark.BOLD: "bold",
     Mark.ITALIC: "italic",
@@ -87,23 +88,32 @@ def _lines_of(spans: Iterable[Span]) -> list[list[_Run]]:
 def _styled(line: Iterable[_Run]) -> Draft:
     """A line with its looks and links; what is hidden in a row is hidden as one."""
     draft = Draft()
-    for is_hidden, group in groupby(_with_addresses(line), key=lambda run: Mark.SPOILER in run.marks):
-        part = _shown(list(group))
+    for is_hidden, near in groupby(_parts(line), key=lambda part: part[0]):
+        looks = [look for look in _KINDS if look is not Mark.SPOILER or not is_hidden]
+        part = Draft()
+        for _, runs in near:
+            part += _shown(runs, looks)
         draft += part.marked("spoiler") if is_hidden else part
     return draft
 
 
-def _shown(line: Sequence[_Run]) -> Draft:
-    draft = Draft()
-    for url, group in groupby(line, key=lambda run: run.link):
+def _parts(line: Iterable[_Run]) -> Iterator[tuple[bool, list[_Run]]]:
+    """Links, each as a whole, and what is between them; whether all of it is hidden."""
+    for url, group in groupby(_with_addresses(line), key=lambda run: run.link):
         runs = list(group)
-        if not url:
-            draft += _looking(runs, list(_KINDS))
+        if url:
+            yield all(Mark.SPOILER in run.marks for run in runs), runs
             continue
-        roles = {run.role for run in runs}
-        inner = _looking(runs, [look for look in _KINDS if look is not Mark.CODE])  # a link is worth more than its look
-        draft += linked(inner, url, roles.pop() if len(roles) == 1 else Role.TEXT)
-    return draft
+        for is_hidden, some in groupby(runs, key=lambda run: Mark.SPOILER in run.marks):
+            yield is_hidden, list(some)
+
+
+def _shown(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
+    url, roles = runs[0].link, {run.role for run in runs}
+    if not url:
+        return _looking(runs, looks)
+    inner = _looking(runs, [look for look in looks if look is not Mark.CODE])  # a link is worth more than its look
+    return linked(inner, url, roles.pop() if len(roles) == 1 else Role.TEXT)
 
 
 def _looking(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
@@ -196,13 +206,11 @@ def drafted_block(block: Block, *, bullets: bool = True) -> Draft:
 
 
 def _laid_out(block: Block, lines: list[Draft], *, bullets: bool) -> Draft:
-    if block.form is Form.HEADING:
+    if block.form in {Form.HEADING, Form.NOTE}:
         whole = lines[0]
         for line in lines[1:]:
             whole = whole + " " + line
-        return whole.marked("bold")
-    if block.form is Form.NOTE:
-        return lines[0].marked("italic")
+        return whole.marked("bold" if block.form is Form.HEADING else "italic")
     first, rest = _margins(block) if bullets else ("", "")
     whole = Draft(first) + lines[0]
     for line in lines[1:]:
