@@ -30,7 +30,7 @@ _THERE = (
 
 
 def leave_out(connection: Connection, intakes: Sequence[Intake]) -> Sequence[Intake]:
-    """The intakes without what was taken out, or is of somebody who was. It costs one look where nothing was."""
+    """The intakes without what was taken out, or is of somebody who was."""
     told = list(_posts(intakes))
     out, silent = list_taken_out(connection, told), _taken_out_quoted(connection, told)
     return [_without(intake, out, silent) for intake in intakes] if out or silent else intakes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exists, func, select
 
 from relay.model import PostUri, Published
 from relay.records import STREAMS, Claim, Intake, Lease, Taken
@@ -16,13 +16,15 @@ from relay.store.forgotten import leave_out
 from relay.store.known import Known, insert_new, load, update_changed
 from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
-from relay.store.rows import serialize, update_rows
-from relay.store.tables import micros, posts
+from relay.store.rows import Query, serialize, update_rows
+from relay.store.tables import forgotten, micros, posts
 from relay.store.threads import forbid_lists, join_threads, list_by_tag, note_change
 from relay.store.wishes import add_deliveries
 
 _KEPT = timedelta(days=3650)
 """The cursor of a stream; a stream says itself when that is too old for it."""
+_last = select(func.max(posts.c.id)).scalar_subquery()
+_LOOK = Query(select(func.coalesce(_last, 0).label("last"), exists(select(forgotten.c.digest)).label("is_out")))
 
 
 def add_intakes(
@@ -35,8 +37,9 @@ def add_intakes(
     if any(intake.events or intake.wishes for intake in intakes):
         serialize(connection)
     polled, stale = save_polled(connection, intakes, lease)
-    standing = leave_out(connection, polled)
-    new, awake = _add_events(connection, standing, lease)
+    last, is_out = _look(connection, polled)
+    standing = leave_out(connection, polled) if is_out else polled
+    new, awake = _add_events(connection, standing, last, lease)
     for stream, cursor in (intake.stream for intake in standing if intake.stream):
         save_note(connection, STREAMS, stream, cursor, lease.now + _KEPT)
     claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
@@ -45,9 +48,17 @@ def add_intakes(
     return Taken(posts=new, stale=tuple(stale), deliveries=tuple(claimed), until=lease.until, due=due)
 
 
-def _add_events(connection: Connection, intakes: Sequence[Intake], lease: Lease) -> tuple[int, set[str]]:
+def _look(connection: Connection, intakes: Sequence[Intake]) -> tuple[int, bool]:
+    """The number of the latest post, and whether anything is taken out; no look where nothing is told of posts."""
+    if not any(intake.events or intake.wishes for intake in intakes):
+        return 0, False
+    [(last, is_out)] = _LOOK(connection)
+    return last, is_out
+
+
+def _add_events(connection: Connection, intakes: Sequence[Intake], last: int, lease: Lease) -> tuple[int, set[str]]:
     """Write all but the feeds. Returns how many posts were new, and the destinations with something to do."""
-    known = load(connection, intakes)
+    known = load(connection, intakes, last)
     wanted = frozenset(wish.uri for intake in intakes for wish in intake.wishes)
     for intake in intakes:
         for event in intake.events:

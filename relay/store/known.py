@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, select, union_all
 
 from relay.core.authenticity import is_from_home, is_home, may_replace, with_quoted_words
 from relay.core.consent import allows_lists
@@ -23,44 +23,55 @@ from relay.store.content import Change, change, decode, encode, stub
 from relay.store.counters import count_posts
 from relay.store.keyed import short, short_page
 from relay.store.names import add_names
-from relay.store.rows import Query, among, insert_rows, update_rows
+from relay.store.rows import Query, Record, among, insert_rows, update_rows
 from relay.store.tables import EMPTY, aliases, micros, posts
 from relay.store.twins import Kin, claims, find_kin, pages
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
 
-_ALIASES = Query(
-    select(aliases.c.alias, posts.c.uri)
-    .join(posts, posts.c.id == aliases.c.post)
-    .where(among(aliases.c.alias, "names"))
-)
 _MOST_AT_A_PAGE = 1_000
 """So many posts are looked at that have the pages of a batch: whatever else stands there is shown, not compared."""
-_PAGES = Query(
-    select(posts.c.uri)
-    .where(among(posts.c.page, "pages"), posts.c.page != EMPTY)
-    .order_by((posts.c.id + 0).desc())  # no index has that: else PostgreSQL may read all posts, the newest first
-    .limit(_MOST_AT_A_PAGE)
-)
-_POSTS = Query(
-    select(
-        posts.c.id,
-        posts.c.uri,
-        posts.c.source,
-        posts.c.author,
-        posts.c.root,
-        posts.c.page,
-        posts.c.published,
-        posts.c.data,
-        posts.c.revision,
-        posts.c.deleted,
-        posts.c.hidden,
-        posts.c.seen,
-        posts.c.next_check,
-    ).where(among(posts.c.uri, "names"))
+_POST = (
+    posts.c.id,
+    posts.c.uri,
+    posts.c.source,
+    posts.c.author,
+    posts.c.root,
+    posts.c.page,
+    posts.c.published,
+    posts.c.data,
+    posts.c.revision,
+    posts.c.deleted,
+    posts.c.hidden,
+    posts.c.seen,
+    posts.c.next_check,
 )
 
+
+def _at_pages(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*columns)
+        .where(among(posts.c.page, "pages"), posts.c.page != EMPTY)
+        .order_by((posts.c.id + 0).desc())  # no index has that: else PostgreSQL may read all posts, the newest first
+        .limit(_MOST_AT_A_PAGE)
+    )
+
+
+_PAGES = Query(_at_pages(posts.c.uri))
+_POSTS = Query(select(*_POST).where(among(posts.c.uri, "names")))
+_unnamed = EMPTY.label("alias")
+_NAMED = Query(  # in one: each statement costs more than what it finds
+    union_all(
+        select(*_POST, _unnamed).where(among(posts.c.uri, "names")),
+        select(*_POST, aliases.c.alias)
+        .join(aliases, aliases.c.post == posts.c.id)
+        .where(among(aliases.c.alias, "aliases")),
+        select(_at_pages(*_POST, _unnamed).subquery()),
+    )
+)
+
+_FIELDS = tuple(column.name for column in _POST)
 _NEW = (
     "id",
     "uri",
@@ -83,7 +94,6 @@ _NEW = (
 )
 _CHANGED = ("origin", "author", "page", "published", "data", "revision", "deleted", "hidden", "listed", "next_check")
 _RECLAIM = "(alias) DO UPDATE SET post = excluded.post"
-_LAST = Query(select(func.coalesce(func.max(posts.c.id), 0).label("last")))
 
 
 @dataclass(slots=True)
@@ -253,23 +263,25 @@ def _renew(entry: Entry, post: Post) -> None:
         entry.revision += 1
 
 
-def load(connection: Connection, intakes: Sequence[Intake]) -> Known:
-    """Read what the database knows of all posts that the intakes name."""
+def load(connection: Connection, intakes: Sequence[Intake], last: int) -> Known:
+    """Read what the database knows of all posts that the intakes name; ``last`` is the number of its latest post."""
     refs = {ref for intake in intakes for ref in _refs(intake)}
     if not refs:
-        return Known((), {}, 0)
+        return Known((), {}, last)
     there = {one for intake in intakes for one in _pages(intake)}
     called = {short(name): name for name in refs | there}
-    names = {called[row.alias]: row.uri for row in _ALIASES(connection, names=called)}
-    twins = {row.uri for row in _PAGES(connection, pages=[*map(short, there)])} if there else set()
-    rows = _POSTS(connection, names=refs.union(names.values(), twins))
-    [(last,)] = _LAST(connection)
-    return Known((Entry(**row._asdict()) for row in rows), names, last)
+    rows = _NAMED(connection, names=refs, aliases=called, pages=[*map(short, there)])
+    names = {called[row.alias]: row.uri for row in rows if row.alias}
+    return Known({row.uri: _entry(row) for row in rows}.values(), names, last)
 
 
 def load_named(connection: Connection, uris: Collection[str]) -> Known:
     """Read what the database knows of the posts with exactly these uris."""
-    return Known((Entry(**row._asdict()) for row in _POSTS(connection, names=uris)), {}, 0)
+    return Known(map(_entry, _POSTS(connection, names=uris)), {}, 0)
+
+
+def _entry(row: Record) -> Entry:
+    return Entry(**dict(zip(_FIELDS, row, strict=False)))
 
 
 def _refs(intake: Intake) -> Iterator[str]:
@@ -302,7 +314,7 @@ def add_neighbours(connection: Connection, known: Known) -> set[int]:
     if not there:
         return set()
     uris = {row.uri for row in _PAGES(connection, pages=there)}
-    known.add(Entry(**row._asdict()) for row in _POSTS(connection, names=uris - known.entries.keys()))
+    known.add(map(_entry, _POSTS(connection, names=uris - known.entries.keys())))
     return {known.entries[uri].id for uri in uris if uri in known.entries}
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, cast
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache, partial
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Dialect,
     Select,
@@ -28,7 +30,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _SERIAL = sql("SELECT pg_advisory_xact_lock(4849081)")  # any number, the same in every relay on this database
 
@@ -102,16 +104,20 @@ _PIPELINE = "pipeline"
 """By which name a connection knows the pipeline that it is in."""
 
 
-@contextmanager
-def pipelined(connection: Connection) -> Iterator[None]:
+def pipelined(connection: Connection) -> AbstractContextManager[None]:
     """Send PostgreSQL one statement after the other: only who wants rows waits, and that for all at once.
 
     For statements of this module alone: Core would take an answer that is not here yet for an empty one. An error may
     be raised by a later statement than its own, or at the end.
     """
-    if connection.dialect.name != "postgresql":
-        yield
-        return
+    return _pipelined(connection) if connection.dialect.name == "postgresql" else _AT_ONCE
+
+
+_AT_ONCE = nullcontext()
+
+
+@contextmanager
+def _pipelined(connection: Connection) -> Iterator[None]:
     with _driver(connection).pipeline() as connection.info[_PIPELINE]:
         try:
             yield
@@ -129,15 +135,19 @@ def _fetch(connection: Connection, cursor: Any) -> list[Any]:
     return cursor.fetchall()  # type: ignore[no-any-return]  # the driver's own
 
 
+_Statement = Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]] | Update
+
+
 class Query:
     """A statement of the hot path: called with its parameters, it gives rows with fields named like the columns."""
 
-    def __init__(self, statement: Select[*tuple[Any, ...]] | Update) -> None:
+    def __init__(self, statement: _Statement) -> None:
         self._statement = statement
         self._plans: dict[str, _Plan] = {}
 
     def __call__(self, connection: Connection, **values: object) -> list[Any]:
-        return self._plan(connection.dialect).run(connection, values)
+        plan = self._plans.get(connection.dialect.name) or self._plan(connection.dialect)
+        return plan.run(connection, values)
 
     def explain(self, connection: Connection, **values: object) -> list[str]:
         """The steps by which the database would find the rows, in its own words."""
@@ -153,25 +163,24 @@ class Query:
 class _Plan:
     """A statement as one dialect says it, with what its values have to become on the way in and out."""
 
-    def __init__(self, statement: Select[*tuple[Any, ...]] | Update, dialect: Dialect) -> None:
+    def __init__(self, statement: _Statement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self._text = str(compiled)
         self._constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
-        self._in = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for bind, name in compiled.bind_names.items()
-        }
+        self._in = {name: _to_driver(bind.type, dialect) for bind, name in compiled.bind_names.items()}
         names: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._order = None if names is None else [(name, self._in[name]) for name in names]
-        columns = statement.selected_columns if isinstance(statement, Select) else ()
-        out = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        columns = () if isinstance(statement, Update) else statement.selected_columns
+        out = [_from_driver(column.type, dialect) for column in columns]
         self._out = out if any(out) else None
+        self._awaits = dialect.name == "postgresql"
         self._make = _row_maker([column.name for column in columns]) if columns else None
 
     def run(self, connection: Connection, values: dict[str, object]) -> list[Any]:
         cursor = _driver(connection).execute(self._text, self._bound(values))
         if self._make is None:
             return []
-        rows = _fetch(connection, cursor)
+        rows = _fetch(connection, cursor) if self._awaits else cursor.fetchall()
         if rows and self._out:
             rows = [[out(value) if out else value for out, value in zip(self._out, row, strict=True)] for row in rows]
         return list(map(self._make, rows))
@@ -188,14 +197,31 @@ class _Plan:
         return [into(given[name]) if into else given[name] for name, into in self._order]
 
 
-def _driver(connection: Connection) -> Any:
-    """The driver's own connection, whose way of running a statement both drivers share; its errors are the driver's."""
-    return connection.connection.dbapi_connection
+_Way = Callable[[Any], Any] | None
+"""What a value has to become between us and the driver; None: it stays."""
+
+
+def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Way:
+    there = kind.dialect_impl(dialect)
+    if isinstance(there, TypeDecorator) and there.impl_instance.bind_processor(dialect) is None:
+        return partial(there.process_bind_param, dialect=dialect)  # a type of ours: no more than its own function
+    return there.bind_processor(dialect)
+
+
+def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Way:
+    there = kind.dialect_impl(dialect)
+    if isinstance(there, TypeDecorator) and there.impl_instance.result_processor(dialect, None) is None:
+        return partial(there.process_result_value, dialect=dialect)
+    return there.result_processor(dialect, None)
+
+
+_driver: Callable[[Connection], Any] = attrgetter("connection.dbapi_connection")
+"""The driver's own connection, whose way of running a statement both drivers share; its errors are the driver's."""
 
 
 def _row_maker(names: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
     record: Any = namedtuple  # mypy wants fields that it can read
-    return cast(Callable[[Iterable[Any]], Any], record("Row", names)._make)
+    return partial(tuple.__new__, record("Row", names))
 
 
 Record = Any
