@@ -31,7 +31,7 @@ from bench.feed_peers import PEERS
 from bench.figures import Figure, interleaved
 from bench.stalls import Watch, figure, watched
 from relay.app import clock
-from relay.core.match import index
+from relay.core.match import Index
 from relay.http import Http, HttpSettings
 from relay.log import Trouble
 from relay.model import Destination, Feed
@@ -152,7 +152,7 @@ class Relay:
         wanted = [Wanted(topic=address, destination=Destination("console", "x")) for address in addresses]
 
         async def changed() -> None:
-            self._subscribed = index(await self.store.list_subscriptions())
+            self._subscribed = Index(await self.store.list_subscriptions())
 
         sources = {"rss": self.source}
         linking = Subscriptions(store=self.store, sources=sources, tenure=tenure, origin="bench", changed=changed)

@@ -6,7 +6,7 @@ import random
 import time
 
 from bench.figures import Figure, interleaved
-from relay.core.match import index, match
+from relay.core.match import Index, match
 from relay.model import Destination, Feed, FeedId, Published, Subscription, SubscriptionId
 from relay.testing import post
 
@@ -26,7 +26,7 @@ def subscription(number: int) -> Subscription:
 
 
 def measure() -> list[Figure]:
-    subscribed = index(subscription(number) for number in range(SUBSCRIPTIONS))
+    subscribed = Index(subscription(number) for number in range(SUBSCRIPTIONS))
     dice = random.Random(1)
     feed = Feed(id=FeedId(1), source="fake", address="x", seeded=True)
     tags = SUBSCRIPTIONS // PER_TAG

@@ -30,8 +30,7 @@ from relay.pipeline.mentions import Speaker
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.thread_refresh import Growth
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import Growth, Threads
 from relay.pipeline.worker import Tenure, end
 from relay.ports import Adapter, Source
 from relay.records import Allowance, Quota, StoreError, Wanted
@@ -293,11 +292,13 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set, then stop ingest, outbox (with grace), adapters and web, in this order."""
         await self._serve()
-        adapters = [_spawn(self._attend(adapter), adapter.name) for adapter in self.parts.adapters.values()]
-        outbox = _spawn(self.outbox.run(), "outbox")
-        ingest = _spawn(self._read(), "ingest")
-        watch = _spawn(housekeeping.watch_store(self.store), "store")
-        stopped = _spawn(stop.wait(), "stop")
+        adapters = [
+            asyncio.create_task(self._attend(adapter), name=adapter.name) for adapter in self.parts.adapters.values()
+        ]
+        outbox = asyncio.create_task(self.outbox.run(), name="outbox")
+        ingest = asyncio.create_task(self._read(), name="ingest")
+        watch = asyncio.create_task(housekeeping.watch_store(self.store), name="store")
+        stopped = asyncio.create_task(stop.wait(), name="stop")
         try:
             await _first_failure_or(stopped, [ingest, outbox, watch, *adapters])
         finally:
@@ -371,10 +372,6 @@ class App:
             if self.timekeeper.is_settled:
                 await self.tenure.persist(lambda: self.store.delete_old(self.clock() - keep))
             await asyncio.sleep(FORGET_EVERY.total_seconds())
-
-
-def _spawn(work: Any, name: str) -> asyncio.Task[Any]:
-    return asyncio.create_task(work, name=name)
 
 
 async def _first_failure_or(stopped: asyncio.Task[Any], tasks: Tasks) -> None:

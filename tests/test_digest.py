@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.core.match import index
+from relay.core.match import Index
 from relay.core.schedule import next_poll, phase
 from relay.model import Destination, Edited, Feed, FeedId, Published, Subscription, SubscriptionId
 from relay.pipeline.ingest import digest
@@ -16,7 +16,7 @@ from relay.testing import NOON, FakeSource, post
 
 FEED = Feed(id=FeedId(1), source="fake", address="fake:a", cursor="7", seeded=True, failures=2)
 HOUR = timedelta(hours=1)
-WANTED = index(
+WANTED = Index(
     [Subscription(id=SubscriptionId(1), topic="t", destination=Destination("fake", "hall"), feeds=(FeedId(1),))]
 )
 

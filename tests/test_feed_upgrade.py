@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from relay import testing
-from relay.core.match import index
+from relay.core.match import Index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.options import Manner, Mode
 from relay.pipeline.ingest import digest
@@ -128,7 +128,7 @@ async def polled(store: Store, reader: Reader) -> list[Delivery]:
     """What the room gets by a poll."""
     reader.now += timedelta(minutes=10)
     answer = await reader.poll()
-    intake = digest(reader.feed, reader.source, answer, index([LISTENER]), reader.now, 0)
+    intake = digest(reader.feed, reader.source, answer, Index([LISTENER]), reader.now, 0)
     await store.add_intakes([replace(intake, feed=None)], lease())
     return await carry(store)
 

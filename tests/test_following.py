@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.core.match import index
+from relay.core.match import Index
 from relay.model import Action, Feed, FeedId, PostUri, Published
 from relay.options import Follow, Manner, Mode
 from relay.pipeline.ingest import digest
@@ -79,7 +79,7 @@ class Reader:
     async def read(self, source: FakeSource) -> Batch | TryLater | Gone:
         [feed] = await self.store.claim_feeds(("fake",), lease(now=self.minute), 1)
         answer = await poll(source, feed, at(self.minute), LOOKS)
-        subscribed = index(await self.store.list_subscriptions())
+        subscribed = Index(await self.store.list_subscriptions())
         await self.store.add_intakes(
             [digest(feed, source, answer, subscribed, at(self.minute), 0)], lease(now=self.minute)
         )

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from relay.core.schedule import next_look
 from relay.log import Trouble
 from relay.model import Action, Post, Published
-from relay.pipeline.thread_refresh import Growth
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import Growth, Threads
 from relay.pipeline.worker import Tenure
 from relay.ports import Gone, Refused, TryLater
 from relay.records import Intake, Page, Wanted, Wish
@@ -66,7 +65,7 @@ class World:
         """What the loop does when it wakes."""
         pages = await self.store.claim_looks(["fake"], self.tenure.leased(), 8)
         for page in pages:
-            await self.threads.follow(page)
+            await self.threads.look(page)
         return pages
 
     async def counts(self) -> list[tuple[Action, int]]:

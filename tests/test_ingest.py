@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.core.match import index
+from relay.core.match import Index
 from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Post, Published
 from relay.pipeline.ingest import HANGING, Ingest, digest
 from relay.pipeline.subscriptions import Subscriptions
@@ -199,20 +199,20 @@ async def test_a_full_disk_loses_nothing(store: Store) -> None:
 
 
 def test_a_failed_poll_moves_nothing() -> None:
-    answer = digest(FEED, FakeSource(), TryLater("down", timedelta(hours=2)), index(()), NOON, 0.0)
+    answer = digest(FEED, FakeSource(), TryLater("down", timedelta(hours=2)), Index(()), NOON, 0.0)
     assert (answer.cursor, answer.failures, answer.note) == (None, 3, "down")
     assert answer.next_poll
     assert answer.next_poll >= NOON + timedelta(hours=2)
 
 
 def test_a_feed_that_is_gone_stops_with_its_reason() -> None:
-    assert digest(FEED, FakeSource(), Gone("410"), index(()), NOON, 0.0).stopped == "410"
+    assert digest(FEED, FakeSource(), Gone("410"), Index(()), NOON, 0.0).stopped == "410"
 
 
 def test_a_failure_before_the_first_poll_does_not_seed() -> None:
     fresh = Feed(id=FeedId(1), source="fake", address="x")
-    assert not digest(fresh, FakeSource(), TryLater("down"), index(()), NOON, 0.0).seeded
-    assert digest(fresh, FakeSource(), Batch(), index(()), NOON, 0.0).seeded
+    assert not digest(fresh, FakeSource(), TryLater("down"), Index(()), NOON, 0.0).seeded
+    assert digest(fresh, FakeSource(), Batch(), Index(()), NOON, 0.0).seeded
 
 
 class Hanging(FakeSource):

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.core.match import Index, index
+from relay.core.match import Index
 from relay.model import (
     Action,
     Deleted,
@@ -35,7 +35,7 @@ from tests.test_ingest import relayed, tagged
 from tests.test_outbox import tenure
 
 FEED = Feed(id=FeedId(1), source="fake", address="#bridge", seeded=True)
-SUBSCRIBED = index(
+SUBSCRIBED = Index(
     [
         Subscription(
             id=SubscriptionId(1),
@@ -204,7 +204,7 @@ async def test_a_feed_that_another_process_seeds_is_watched_from_then_on(
     bridge, rope = await store.claim_feeds(["fake"], tenure().leased(), 2)
     await store.add_intakes([Intake(feed=rope.id, next_poll=NOON)], tenure().leased())
     source = FakeStream()
-    async with watching(store, source, index(await store.list_subscriptions())) as live:
+    async with watching(store, source, Index(await store.list_subscriptions())) as live:
         live.look({bridge.id, rope.id})
         await source.seeing("#rope")
         await store.add_intakes([Intake(feed=bridge.id, next_poll=NOON)], tenure().leased())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.match import Index, index, match
+from relay.core.match import Index, match
 from relay.model import (
     Deleted,
     Destination,
@@ -48,7 +48,7 @@ def subscription(
 
 
 def sends(*subscriptions: Subscription, event: Event | None = None, feed: Feed = FEED) -> list[tuple[str, str]]:
-    wishes = match([event or Published(post(tags=("Bridge", "rope")))], feed, index(subscriptions))
+    wishes = match([event or Published(post(tags=("Bridge", "rope")))], feed, Index(subscriptions))
     return [(name, wish.reason(wanted)) for wish in wishes for name, wanted in wish.by.items()]
 
 
@@ -185,7 +185,7 @@ def rationed(**choices: Any) -> Subscription:
 
 
 def test_no_more_than_so_many_of_one_author_come_within_an_hour() -> None:
-    subscribed = index([rationed()])
+    subscribed = Index([rationed()])
     assert brought(subscribed, 0, post(1)) == ["1"]
     assert brought(subscribed, 30, post(2), post(3), post(4, author=author("Sami"))) == ["2", "4"]
     assert brought(subscribed, 59, post(5)) == []
@@ -195,54 +195,54 @@ def test_no_more_than_so_many_of_one_author_come_within_an_hour() -> None:
 
 def test_the_posts_of_a_thread_count_like_others() -> None:
     thread = [post(n, reply_to=post(n - 1).uri, reply_to_author=author().uri) for n in (2, 3)]
-    assert brought(index([rationed()]), 0, post(1), *thread) == ["1", "2"]
+    assert brought(Index([rationed()]), 0, post(1), *thread) == ["1", "2"]
 
 
 def test_the_same_post_again_is_not_one_more() -> None:
     """Another feed, another server and a stream beside its polls all bring it."""
-    subscribed = index([rationed()])
+    subscribed = Index([rationed()])
     assert brought(subscribed, 0, post(1), post(1), post(1), post(2)) == ["1", "1", "1", "2"]
     assert brought(subscribed, 1, post(1), post(3)) == ["1"]
 
 
 def test_the_ration_outlives_an_index() -> None:
-    first = index([rationed()])
+    first = Index([rationed()])
     assert brought(first, 0, post(1), post(2)) == ["1", "2"]
-    assert brought(index([rationed()], first.ration), 1, post(3)) == []
-    assert brought(index([rationed()]), 1, post(3)) == ["3"]
+    assert brought(Index([rationed()], first.ration), 1, post(3)) == []
+    assert brought(Index([rationed()]), 1, post(3)) == ["3"]
 
 
 def test_what_another_subscription_brings_or_a_filter_holds_back_is_not_counted() -> None:
     everything = subscription(1, "console", tag="rope")
     choosy = rationed(id=SubscriptionId(2), languages=("es",))
-    subscribed = index([choosy, everything, subscription(3, "console", feed=1)])
+    subscribed = Index([choosy, everything, subscription(3, "console", feed=1)])
     assert brought(subscribed, 0, post(1, language="en"), post(2, language="en")) == ["1", "2"]
-    taken = index([subscription(1, "console", feed=1, languages=("es",)), rationed(id=SubscriptionId(2))])
+    taken = Index([subscription(1, "console", feed=1, languages=("es",)), rationed(id=SubscriptionId(2))])
     assert brought(taken, 0, *(post(n, language="es") for n in range(5))) == ["0", "1", "2", "3", "4"]
     assert brought(taken, 1, *(post(n, language="en") for n in range(5, 9))) == ["5", "6"]
 
 
 def test_what_a_feed_brings_to_a_place_is_not_counted_for_its_hashtag() -> None:
     hashtag = subscription(2, "console", tag="rope", sieve=SPARE)
-    subscribed = index([subscription(1, "console", feed=1), hashtag])
+    subscribed = Index([subscription(1, "console", feed=1), hashtag])
     said = [Published(post(n, tags=("rope",))) for n in range(6)]
     assert len(match(said[:3], FEED, subscribed, at(0))) == 3
     assert len(match(said[3:], replace(FEED, id=FeedId(77)), subscribed, at(1))) == 2
 
 
 def test_what_a_ration_holds_back_another_subscription_of_the_place_may_bring() -> None:
-    subscribed = index([rationed(topic="first"), subscription(2, "console", feed=1, topic="second")])
+    subscribed = Index([rationed(topic="first"), subscription(2, "console", feed=1, topic="second")])
     wishes = match([Published(post(n)) for n in range(4)], FEED, subscribed, at(0))
     assert [wish.by["console"].topic for wish in wishes] == ["first", "first", "second", "second"]
 
 
 def test_without_a_clock_it_is_the_time_of_the_posts_that_counts() -> None:
     told = [Published(post(n)) for n in (0, 1, 2, 59, 60, 61)]
-    assert [wish.uri for wish in match(told, FEED, index([rationed()]))] == [post(n).uri for n in (0, 1, 60, 61)]
+    assert [wish.uri for wish in match(told, FEED, Index([rationed()]))] == [post(n).uri for n in (0, 1, 60, 61)]
 
 
 def test_the_ration_of_many_authors_is_bounded() -> None:
-    subscribed = index([rationed()])
+    subscribed = Index([rationed()])
     for n in range(20_050):
         subscribed.ration.take(rationed(), post(n, author=replace(author(), uri=f"x:{n}")), at(0))
     assert len(subscribed.ration._brought) == 20_000  # there is no other way to see what it holds
@@ -251,7 +251,7 @@ def test_the_ration_of_many_authors_is_bounded() -> None:
 @settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["Illa", "Sami"])), max_size=60), st.integers(1, 5))
 def test_in_no_hour_there_are_more_than_so_many_of_one_author(said: list[tuple[int, str]], most: int) -> None:
-    subscribed = index([subscription(1, "console", feed=1, sieve=Sieve(per_hour=most))])
+    subscribed = Index([subscription(1, "console", feed=1, sieve=Sieve(per_hour=most))])
     times: dict[str, list[int]] = {"Illa": [], "Sami": []}
     for number, (minute, who) in enumerate(sorted(said)):
         if brought(subscribed, minute, post(number, author=author(who))):
@@ -296,7 +296,7 @@ _ONE = st.builds(
 @given(st.lists(st.one_of(_ONE, st.integers(1, 6)), max_size=25))
 def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Subscription | int]) -> None:
     """Subscriptions are put (added, changed, paused) or, by their numbers, dropped."""
-    followed, there = index(()), dict[int, Subscription]()
+    followed, there = Index(()), dict[int, Subscription]()
     for change in changes:
         if isinstance(change, int):
             followed.drop(SubscriptionId(change))
@@ -304,7 +304,7 @@ def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Su
         else:
             followed.put(change)
             there[change.id] = change
-    anew = index(there[number] for number in sorted(there))
+    anew = Index(there[number] for number in sorted(there))
     for tags in ((), ("bridge",), ("rope", "bridge")):
         event = Published(post(tags=tags, language="es"))
         found = [
@@ -319,7 +319,7 @@ def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Su
 
 def test_of_those_who_listen_the_latest_is_found_first() -> None:
     """Each of a million for one hashtag may be put anew: none may be looked for past all that were put before it."""
-    subscribed = index(subscription(number, str(number), tag="bridge") for number in (1, 2, 3))
+    subscribed = Index(subscription(number, str(number), tag="bridge") for number in (1, 2, 3))
     for number in (1, 2):
         subscribed.put(subscription(number, str(number), tag="bridge"))
         found = subscribed.by_tag["fake"].any("bridge")
@@ -347,7 +347,7 @@ def test_a_subscription_to_a_topic_of_its_own_takes_little_memory() -> None:
     some = [subscription(number, "a", tag=f"tag{number}", feed=number) for number in range(1, 5_001)]
     tracemalloc.start()
     try:
-        kept = index(some)
+        kept = Index(some)
         each = tracemalloc.get_traced_memory()[0] / len(kept)
     finally:
         tracemalloc.stop()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.match import Groups, Index, Key, Tag, index
+from relay.core.match import Groups, Index, Key, Tag
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.pipeline import subscribed
 from relay.pipeline.subscribed import Subscribed
@@ -244,7 +244,7 @@ async def _follows(store: Store, steps: Sequence[tuple[str, int, int, bool]]) ->
             continue
         knowing.told.clear()
         await knowing.all.refresh()
-        now = index(await store.list_subscriptions())
+        now = Index(await store.list_subscriptions())
         assert known._there == now._there
         assert _groups(known.by_tag["fake"]) == _groups(now.by_tag["fake"])
         assert _groups(known.by_feed) == _groups(now.by_feed)

@@ -33,6 +33,13 @@ async def page_of(store: Store, ref: str) -> Page:
     return page
 
 
+async def looked(store: Store, source: FakeSource) -> Page:
+    """The page of the first post after a look at its thread."""
+    threads = Threads(store=store, sources={"fake": source}, tenure=tenure())
+    await threads.look(await page_of(store, ROOT.uri))
+    return await page_of(store, ROOT.uri)
+
+
 def uris(page: Page) -> list[str]:
     return [one.uri for one in page.posts]
 
@@ -40,7 +47,7 @@ def uris(page: Page) -> list[str]:
 async def test_a_look_brings_the_posts_that_were_never_relayed(store: Store) -> None:
     await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
     source = FakeSource(threads={ROOT.uri: CHAIN})
-    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    page = await looked(store, source)
     assert uris(page) == [one.uri for one in CHAIN]
     assert page.looked
     assert not (await store.get_counts()).deliveries
@@ -49,7 +56,7 @@ async def test_a_look_brings_the_posts_that_were_never_relayed(store: Store) -> 
 async def test_a_look_sees_edits(store: Store) -> None:
     await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
     source = FakeSource(threads={ROOT.uri: (post(1, body=text("Better.")),)})
-    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    page = await looked(store, source)
     (shown,) = page.posts
     assert isinstance(shown, Post)
     assert shown.body == text("Better.")
@@ -58,7 +65,7 @@ async def test_a_look_sees_edits(store: Store) -> None:
 async def test_a_source_that_does_not_answer_leaves_the_page_as_it_is(store: Store) -> None:
     await store.add_intakes([Intake(feed=None, events=(Published(ROOT),))], tenure().leased())
     before = await page_of(store, ROOT.uri)
-    assert await Threads(store=store, sources={"fake": FakeSource()}, tenure=tenure()).look(before) == before
+    assert await looked(store, FakeSource()) == before
 
 
 async def test_the_first_source_that_knows_an_address_gives_the_thread() -> None:
@@ -89,7 +96,7 @@ async def test_what_a_look_does_not_find_any_more_is_asked_for(store: Store) -> 
     """It may have been deleted, or be one of those that a server does not tell strangers of."""
     await store.add_intakes([Intake(feed=None, events=tuple(map(Published, CHAIN)))], tenure().leased())
     source = FakeSource(threads={ROOT.uri: (CHAIN[0],)}, rechecks=[Batch(events=(Deleted(CHAIN[2].uri),))])
-    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    page = await looked(store, source)
     assert uris(page) == [CHAIN[0].uri, CHAIN[1].uri]
 
 
@@ -100,7 +107,7 @@ async def test_what_follows_a_deleted_post_is_found_from_the_other_side(store: S
     await store.add_intakes([Intake(feed=None, events=(Deleted(CHAIN[1].uri),))], tenure().leased())
     beyond = (replace(CHAIN[2], reply_to=""), later)  # its parent is nulled
     source = FakeSource(threads={ROOT.uri: (ROOT,), CHAIN[2].uri: beyond})
-    page = await Threads(store=store, sources={"fake": source}, tenure=tenure()).look(await page_of(store, ROOT.uri))
+    page = await looked(store, source)
     assert uris(page) == [ROOT.uri, CHAIN[1].uri, CHAIN[2].uri, later.uri]
 
 

@@ -274,11 +274,6 @@ class Index:
         )
 
 
-def index(subscriptions: Iterable[Subscription], ration: Ration | None = None) -> Index:
-    """``ration`` goes on from an index to the next one."""
-    return Index(subscriptions, ration)
-
-
 def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime | None = None) -> tuple[Wish, ...]:
     """The sends that these events ask for, in their order; at most one for each post and destination.
 

@@ -230,8 +230,9 @@ class Demo:
         if not await self.ledger.until(lambda: not self.ledger.missing()):
             return self.ledger.missing()
         root, *_ = own = thread()
+        if page := await self.app.store.get_page_of(PostUri(root)):
+            await self.app.threads.look(page)
         page = await self.app.store.get_page_of(PostUri(root))
-        page = page and await self.app.threads.look(page)
         shown = [post.uri for post in page.posts if isinstance(post, Post)] if page else []
         return [] if shown == own else [f"the page does not read as it was written: {root}"]
 

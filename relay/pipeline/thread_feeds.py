@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from relay.core.schedule import next_look
-from relay.core.unroll import unroll
 from relay.model import Feed, Post, Published, Thread
+from relay.pipeline.threads import fetch_thread
 from relay.ports import Batch, Gone, Refused, Resolved, Source, ThreadedSource, TryLater
 from relay.text import clean, cut, text_content
 
@@ -43,12 +43,13 @@ async def resolve(source: Source, topic: str) -> Resolved | Refused | TryLater:
     text = topic.strip()
     if not isinstance(answer, Refused) or not isinstance(source, ThreadedSource) or not _ADDRESS.fullmatch(text):
         return answer
-    told = await source.fetch_thread(text)
-    if isinstance(told, TryLater):
-        return told
-    thread = unroll(told, told[0].uri) if not isinstance(told, Refused | Gone) and told else None
-    first = _first(thread)
-    if thread is None or first is None:
+    thread = await fetch_thread(source, text)
+    if isinstance(thread, TryLater):
+        return thread
+    first = (
+        next((post for post in thread.posts if isinstance(post, Post)), None) if isinstance(thread, Thread) else None
+    )
+    if not isinstance(thread, Thread) or first is None:
         return answer
     return Resolved(
         feeds=(f"{THREAD}{thread.root}",), title=f"{clean(first.author.name, limit=60)}: {_beginning(first)}"
@@ -61,12 +62,11 @@ async def poll(source: Source, feed: Feed, now: datetime, looks: Sequence[timede
         return await source.poll(feed)
     if not isinstance(source, ThreadedSource):
         return Gone("its source tells of no threads any more")
-    told = await source.fetch_thread(feed.address.removeprefix(THREAD))
-    if isinstance(told, TryLater | Gone):
-        return told
-    thread = unroll(told, told[0].uri) if not isinstance(told, Refused) and told else None
-    if thread is None:
-        return Gone(told.reason if isinstance(told, Refused) else "the thread is not there any more")
+    thread = await fetch_thread(source, feed.address.removeprefix(THREAD))
+    if isinstance(thread, TryLater | Gone):
+        return thread
+    if isinstance(thread, Refused):
+        return Gone(thread.reason)
     return _read(thread, _place(feed.cursor) if feed.seeded else None, now, looks)
 
 
@@ -105,10 +105,6 @@ def _place(cursor: str) -> _Place | None:
         return msgspec.json.decode(cursor, type=_Place)
     except msgspec.MsgspecError:
         return None
-
-
-def _first(thread: Thread | None) -> Post | None:
-    return next((post for post in thread.posts if isinstance(post, Post)), None) if thread else None
 
 
 def _beginning(post: Post) -> str:

@@ -1,22 +1,34 @@
-"""Looks at a thread at its source, and keeps what is found there."""
+"""Looks at threads at their sources, once and again, and keeps what is found there.
+
+A look costs the source's server a request or more: each server is asked for one thread after the other, with a pause.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from relay.core.bot_words import Is, nothing, without
 from relay.core.unroll import unroll
+from relay.log import get_logger
 from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Gone, RecheckingSource, Refused, Source, ThreadedSource, TryLater
 from relay.records import ANY, Allowance, Intake, Page, Taken
 from relay.store import Store
 
-AT_ONCE = 20
+log = get_logger(__name__)
+
+CHECKED = 20
 """Posts that a source is asked about at a time."""
+AT_ONCE = 8
+"""Threads that are due and are looked at in one go."""
+PAUSE = timedelta(seconds=2)
+"""Between two looks at one server: at most 150 in five minutes, half of what the usual server allows an address."""
 LATER = timedelta(minutes=10)
 """How long a source is left alone that did not answer and did not say until when."""
 
@@ -40,15 +52,7 @@ class Threads:
         """The thread in which a web address stands, from the first source that knows it."""
         return await fetch(ref, list(self.sources.values()), self.is_request)
 
-    async def look(self, page: Page) -> Page:
-        """The page after its source was asked again; the page as it was where the source does not answer."""
-        thread = await self._asked(page)
-        if not isinstance(thread, Thread):
-            return page
-        await self._add(thread, page.root, await self._missed(page, thread))
-        return await self.store.get_page(page.slug) or page
-
-    async def follow(self, page: Page) -> None:
+    async def look(self, page: Page) -> None:
         """Look whether the thread grew, and settle when to look again. A source that does not answer is asked later.
 
         Of a thread that is gone nothing more is asked here: the re-checks tell whether its posts were deleted.
@@ -68,13 +72,10 @@ class Threads:
             return ()
         try:
             async with asyncio.timeout(self.patience.total_seconds()):
-                answer = await source.fetch_thread(post.uri)
+                thread = await fetch_thread(source, post.uri, self.is_request)
         except TimeoutError:
             return ()
-        if isinstance(answer, Refused | TryLater | Gone):
-            return ()
-        thread = unroll(without(answer, self.is_request), post.uri)
-        return _events(thread) if thread else ()
+        return _events(thread) if isinstance(thread, Thread) else ()
 
     async def _asked(self, page: Page) -> Thread | Refused | TryLater | Gone:
         known = next((post for post in page.posts if isinstance(post, Post)), None)
@@ -108,7 +109,7 @@ class Threads:
         source = self.sources.get(missed[0].source) if missed else None
         if not isinstance(source, RecheckingSource):
             return ()
-        answer = await source.recheck(missed[:AT_ONCE])
+        answer = await source.recheck(missed[:CHECKED])
         return answer.events if isinstance(answer, Batch) else ()
 
     async def keep(self, thread: Thread, asker: Author | None = None) -> Page | None:
@@ -150,20 +151,72 @@ async def fetch(ref: str, sources: Sequence[Source], is_request: Is = nothing) -
     """The thread in which a web address stands, from the first source that knows it; without requests to a bot."""
     reasons: list[str] = []
     for source in sources:
-        if not isinstance(source, ThreadedSource):
-            continue
-        answer = await source.fetch_thread(ref)
-        if isinstance(answer, Refused):
+        if isinstance(source, ThreadedSource):
+            answer = await fetch_thread(source, ref, is_request)
+            if not isinstance(answer, Refused):
+                return answer
             reasons.append(f"{source.name}: {answer.reason}")
-            continue
-        if isinstance(answer, TryLater | Gone):
-            return answer
-        if answer and (thread := _unrolled(answer, is_request)) is not None:
-            return thread
     return Refused("; ".join(reasons) or "no source that can fetch threads is configured")
 
 
-def _unrolled(told: Sequence[Post], is_request: Is) -> Thread | None:
-    """The thread around the first post; where that is a request, around what it answers."""
-    asked = told[0]
-    return unroll(without(told, is_request), asked.reply_to if is_request(asked) else asked.uri)
+async def fetch_thread(
+    source: ThreadedSource, ref: str, is_request: Is = nothing
+) -> Thread | Refused | TryLater | Gone:
+    """The thread around a post at one source; where that is a request to a bot, around what it answers."""
+    told = await source.fetch_thread(ref)
+    if isinstance(told, Refused | TryLater | Gone):
+        return told
+    asked = told[0] if told else None
+    anchor = asked and (asked.reply_to if is_request(asked) else asked.uri)
+    thread = unroll(without(told, is_request), anchor) if anchor else None
+    return thread or Gone("the thread is not there any more")
+
+
+@dataclass(kw_only=True)
+class Growth:
+    """Looks at threads that are due, until cancelled."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    threads: Threads
+    tenure: Tenure
+    pause: timedelta = PAUSE
+    idle: timedelta = timedelta(seconds=30)
+    """How long to sleep at most: meanwhile a thread may have become due."""
+
+    async def run(self) -> None:
+        names = [name for name, source in self.sources.items() if isinstance(source, ThreadedSource)]
+        while names:
+            due = await self.tenure.persist(lambda: self.store.claim_looks(names, self.tenure.leased(), AT_ONCE))
+            await self._look(due)
+            if not due:
+                await self._rest(names)
+
+    async def _look(self, due: Sequence[Page]) -> None:
+        """Several servers are asked at the same time, each for one thread after the other."""
+        by_server: defaultdict[str, list[Page]] = defaultdict(list)
+        for page in due:
+            by_server[_server(page)].append(page)
+        await asyncio.gather(*(self._in_turn(pages) for pages in by_server.values()))
+
+    async def _in_turn(self, pages: Sequence[Page]) -> None:
+        for page in pages:
+            await self._one(page)
+            await asyncio.sleep(self.pause.total_seconds())
+
+    async def _one(self, page: Page) -> None:
+        try:
+            await self.tenure.persist(lambda: self.threads.look(page))
+        except Exception:
+            log.exception("a thread could not be looked at; that is tried again", thread=page.root)
+
+    async def _rest(self, names: Sequence[str]) -> None:
+        wait = self.idle
+        due = await self.tenure.persist(lambda: self.store.get_next_look(names))
+        if due is not None:
+            wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+        await asyncio.sleep(wait.total_seconds())
+
+
+def _server(page: Page) -> str:
+    return next((urlsplit(post.origin).netloc for post in page.posts if isinstance(post, Post)), "")

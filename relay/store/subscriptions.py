@@ -20,7 +20,7 @@ from relay.store.versions import list_changed
 _KINDS = 4_096
 """So many different filters, ways to bring posts, … are held in common by the subscriptions that say the same."""
 
-_read_names: Callable[[str], tuple[str, ...]] = msgspec.json.Decoder(tuple[str, ...]).decode
+read_names: Callable[[str], tuple[str, ...]] = lru_cache(_KINDS)(msgspec.json.Decoder(tuple[str, ...]).decode)
 _read_sieve: Callable[[str], Sieve] = msgspec.json.Decoder(Sieve).decode
 _NOTHING: Mapping[str, object] = msgspec.to_builtins(OPEN)
 _read_manner: Callable[[str], Manner] = msgspec.json.Decoder(Manner).decode
@@ -74,11 +74,6 @@ def write_manner(manner: Manner) -> str:
 def _written(value: Sieve | Manner, usual: Mapping[str, object]) -> str:
     said = {name: one for name, one in msgspec.to_builtins(value).items() if one != usual[name]}
     return msgspec.json.encode(said).decode() if said else ""
-
-
-@lru_cache(_KINDS)
-def read_names(text: str) -> tuple[str, ...]:
-    return _read_names(text)
 
 
 @lru_cache(_KINDS)

@@ -25,7 +25,7 @@ from relay.web.visitors import described
 
 log = get_logger(__name__)
 
-Look = Callable[[Page], Awaitable[Page]]
+Look = Callable[[Page], Awaitable[object]]
 LOOK_EVERY = timedelta(seconds=60)
 LOOKS = 8
 """How many threads are asked for at the same time; above, a reader gets what is stored."""

@@ -24,7 +24,6 @@ from relay.sources.limits import NOTE, STATUS, TAGS
 from relay.text import clean, from_html, from_plain, opening, safe_url
 
 SOURCE = "bluesky"
-ORIGIN = WEB
 BRIDGE = "https://bsky.brid.gy/convert/ap/"
 """Before the ``at://`` uri: what the post is called in the Fediverse, where a bridge takes it."""
 
@@ -189,7 +188,7 @@ def _post(
         uri=draft.uri,
         url=draft.url,
         source=SOURCE,
-        origin=ORIGIN,
+        origin=WEB,
         author=author,
         published=draft.published,
         body=draft.body,

@@ -136,8 +136,6 @@ _LONGEST = timedelta(minutes=5)
 _UNKNOWN, _KNOWN = timedelta(minutes=10), timedelta(days=1)
 """How soon to ask an instance again whether it streams."""
 
-Socket = aiohttp.ClientWebSocketResponse
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -257,7 +255,7 @@ class Listener:
         finally:
             box.close()
 
-    async def _converse(self, socket: Socket, line: Line, first: str, box: Mailbox) -> None:
+    async def _converse(self, socket: aiohttp.ClientWebSocketResponse, line: Line, first: str, box: Mailbox) -> None:
         asking = asyncio.create_task(self._ask(socket, line, first, box), name=f"subscriptions {self.base}")
         now, rate = asyncio.get_running_loop().time, Rate(_MOST)
         try:
@@ -275,7 +273,7 @@ class Listener:
             with suppress(asyncio.CancelledError, aiohttp.ClientError, OSError):
                 await asking
 
-    async def _ask(self, socket: Socket, line: Line, first: str, box: Mailbox) -> None:
+    async def _ask(self, socket: aiohttp.ClientWebSocketResponse, line: Line, first: str, box: Mailbox) -> None:
         """Keep the subscriptions as they are wanted; a feed is polled when it is asked for, and once more a bit later.
 
         No server says when it has understood.
