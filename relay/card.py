@@ -209,7 +209,8 @@ def poll_section(poll: Poll | None, canvas: Canvas, *, hidden: str | None) -> Se
     """The options of a poll with their shares, and how many voted until when."""
     if poll is None:
         return Section(kind=SectionKind.POLL)
-    options = tuple(_option(one, poll, canvas, folded=hidden is not None) for one in poll.options[: canvas.options])
+    options = [_option(one, poll, canvas, folded=hidden is not None) for one in poll.options[: canvas.options]]
+    options += [_signed(canvas, "•", [Span("…")])] if len(poll.options) > canvas.options else []
     facts = poll_facts(poll, canvas.say)
     note = (Block(facts, Form.NOTE),) if facts else ()
     return Section(kind=SectionKind.POLL, text=(*options, *note), hidden=hidden)

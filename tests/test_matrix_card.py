@@ -109,9 +109,9 @@ def test_a_warning_is_read_before_what_it_hides_and_in_plain_instead_of_it() -> 
     assert read.spoilers == [
         "He hangs.\n\nHe sings.",
         "100 % secret",
+        "🔗 secret page",
         "secret quote",
         "▶️ Video: They pull",
-        "🔗 secret page",
         "🖼️ Picture: A rope bridge over a river\n▶️ Video: They pull",
     ]
     assert read.reasons == ["heights", "", "", "", "", ""]

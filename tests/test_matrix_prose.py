@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.matrix.limits import URL, address, size
-from adapters.matrix.links import is_blank, told
+from adapters.matrix.links import told
 from adapters.matrix.mentions import leads_to_matrix, quiet, spelled
 from adapters.matrix.prose import answer, bounded, fitted, line, written
 from adapters.matrix.written import Room, Written, stacked, within
 from relay.rich import Block, Form, Mark, Role, Span, Text
 from relay.testing import text
-from relay.text import scrub
+from relay.text import is_blank, scrub
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.matrix_bodies import JOINER, TEXTS, WORDS, Read, canonical, check, is_within, letters
 from tests.thorough import examples

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from adapters.matrix import pieces
 from adapters.matrix.limits import PICTURES, address
 from adapters.matrix.look import Look
 from adapters.matrix.prose import answer, fitted
+from adapters.matrix.sections import below, canvas, foot, framed, opening, reason_of
 from adapters.matrix.written import Room, Written, stacked
+from relay.card import Section, SectionKind, onward, sections
 from relay.model import Card, Media, Post
 
 __all__ = ["Written", "answer", "message", "pictures"]
 
+_NAMES = frozenset({SectionKind.BYLINE, SectionKind.HEADLINE})
+_APART = _NAMES | {SectionKind.WARNING, SectionKind.BODY, SectionKind.FOOT}
 _BODY = 6000
 """What is kept free for the text while the rest is set."""
 
@@ -32,53 +35,29 @@ def message(card: Card, look: Look, *, shown: Collection[str] = (), count: bool 
     ``shown`` are the addresses of the media that follow as pictures: all others are links in the text. ``count``: it
     tells how long the thread is so far.
     """
-    post, say, room = card.post, look.say, Room()
-    head = room.take(_head(card, look))
-    foot = room.take(pieces.foot(card, say, count=count))
+    post, room, place = card.post, Room(), canvas(look, count=count)
+    found = sections(card, place, media=_told_of(post, shown))
+    head = room.take(_head(card, found, look))
+    end = room.take(foot(card, found, place))
     room.left -= _BODY
-    below = _below(card, look, shown, room)
+    rest = [room.take(below(one, card, look, room.left)) for one in found if one.kind not in _APART]
     room.left += _BODY
-    hidden = pieces.reason_of(post.warning) if post.warning else None
-    body = fitted(post.body, room.left, more=pieces.continued(card, say), hidden=hidden)
+    hidden = reason_of(post.warning) if post.warning else None
+    body = fitted(post.body, room.left, more=onward(card, place), hidden=hidden)
     apart = "\n\n" if "\n" in head.body else "\n"  # below a title there is some space
-    return stacked([stacked([head, body], apart), *below, foot])
+    return stacked([stacked([head, body], apart), *rest, end])
 
 
-def _head(card: Card, look: Look) -> Written:
-    post, say = card.post, look.say
-    named = stacked([pieces.byline(post.author, post.author.url), pieces.headline(post)], "\n")
-    if not post.warning:
+def _head(card: Card, found: Sequence[Section], look: Look) -> Written:
+    named = stacked((framed(one) for one in found if one.kind in _NAMES), "\n")
+    caution = [framed(one) for one in found if one.kind is SectionKind.WARNING]
+    if not caution:
         return named
-    caution = stacked([pieces.warned(post.warning, say), pieces.opening(post.url, say)], "\n")
-    return stacked([named, caution], "\n\n" if "\n" in named.body else "\n")
+    told = stacked([*caution, opening(card.post.url, look)], "\n")
+    return stacked([named, told], "\n\n" if "\n" in named.body else "\n")
 
 
-def _below(card: Card, look: Look, shown: Collection[str], room: Room) -> list[Written]:
-    """What stands between the text and the foot, as far as there is room."""
-    post, say = card.post, look.say
-    hidden = "" if post.warning else None
-    found = []
-    if post.poll:
-        found.append(room.take(pieces.poll_lines(post.poll, say, min(3000, room.left), hidden=hidden)))
-    if post.quote:
-        found.append(room.take(pieces.quoted(post.quote, say, min(6000, room.left), hidden=hidden)))
-    found.append(room.take(_link(post, room, hidden=hidden)))
-    found.append(room.take(_media(post, look, shown, min(4000, room.left))))
-    return found
-
-
-def _link(post: Post, room: Room, *, hidden: str | None) -> Written:
-    if post.link_card is None or address(post.link_card.url) in pieces.links_to(post):
-        return Written()
-    found = pieces.link_line(post.link_card, hidden=hidden)
-    return found if found.size <= room.left else Written()
-
-
-def _media(post: Post, look: Look, shown: Collection[str], most: int) -> Written:
-    """What is not shown, or by a still alone, which is described; of a post with a warning nothing in plain."""
+def _told_of(post: Post, shown: Collection[str]) -> list[Media]:
+    """What is not shown, or by a still alone, which is described."""
     stills = [replace(media, alt="") if media.url in shown else media for media in post.media]
-    rest = [media for media in stills if media.url not in shown or not media.is_picture]
-    if post.warning:
-        return replace(pieces.media_lines(rest, look.say, most, url=post.url, hidden=""), body="")
-    hidden = look.say("sensitive") if post.sensitive else None
-    return pieces.media_lines(rest, look.say, most, url=post.url, hidden=hidden)
+    return [media for media in stills if media.url not in shown or not media.is_picture]

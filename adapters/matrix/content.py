@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.matrix.links import is_blank
 from adapters.matrix.mentions import quiet
 from adapters.matrix.written import Written
 from relay.i18n import Words
-from relay.text import short
+from relay.text import is_blank, short
 
 DELIVERY = "chasqui.delivery"
 """The key of the delivery that an event carries out, by which it is found again."""

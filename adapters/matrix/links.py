@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,20 +12,13 @@ from urllib.parse import urlsplit
 from adapters.matrix.limits import URL, address, size
 from adapters.matrix.mentions import JOINER, leads_to_matrix, parted, places, places_in_code, quiet
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import honest, safe_url, short
+from relay.text import honest, is_blank, safe_url, short
 from relay.text.addresses import bare
 
-_BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters by their category, and nothing to see."""
 _NAME = re.compile(r"[@＠#＃][^\s/]*")
 _MOST_BULLET = 12
 _SHOWN = 200
 """Of an address that is shown and is no link."""
-
-
-def is_blank(text: str) -> bool:
-    """Whether there is nothing to see in it."""
-    return all(char in _BLANKS or char.isspace() or unicodedata.category(char)[0] == "C" for char in text)
 
 
 # --- foreign text, made harmless ---
