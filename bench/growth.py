@@ -27,7 +27,7 @@ from bench.figures import Figure
 from bench.scale import _database, _server, _spent
 from bench.stores import ROOMS, lease, room
 from relay.model import Author, Destination, MessageId, Post, PostUri, Published
-from relay.records import Claim, Intake, Settlement, State, Wish
+from relay.records import Claim, Intake, Policy, Settlement, State, Wish
 from relay.rich import Block, Role, Span
 from relay.store import Store, open_store
 from relay.testing import post
@@ -60,6 +60,7 @@ WORDS = (
 HOSTS = ("ayllu.example", "chaski.example", "tambo.example", "suyu.example")
 TAGS = ("Qeswachaka", "Khipu", "Weaving", "Andes", "History", "Peru")
 CLAIM = Claim(adapters=("chat",), limit=10)
+POLICY = Policy(looks=(timedelta(hours=1),), threaded=frozenset({"mastodon"}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ async def _bring(store: Store, numbers: range) -> None:
     )
     later = lease().now + timedelta(hours=1)
     events = tuple(map(Published, some))
-    intake = Intake(feed=None, events=events, wishes=wishes, next_check=later, looks=(timedelta(hours=1),))
+    intake = Intake(feed=None, events=events, wishes=wishes, next_check=later)
     await store.add_intakes([intake], lease())
 
 
@@ -270,7 +271,7 @@ async def _forget(store: Store) -> tuple[float, float]:
 
 
 async def _growth(database: str, url: str, spent: Callable[[], float]) -> list[Figure]:
-    store = await open_store(url)
+    store = await open_store(url, policy=POLICY)
     rates, counts, copies, fresh, figures = [], [], 0, SEED, list[Figure]()
     for size in SIZES:
         copies = await _grow(store, size, copies)
@@ -296,7 +297,7 @@ async def _settle(store: Store, url: str) -> None:
 async def _forgetting(folder: Path) -> list[Figure]:
     path = folder / "forgetting.sqlite3"
     url = f"sqlite:///{path}"
-    store = await open_store(url)
+    store = await open_store(url, policy=POLICY)
     await _grow(store, FORGOTTEN, 0)
     await _settle(store, url)
     size = path.stat().st_size
@@ -318,7 +319,7 @@ async def _forgetting(folder: Path) -> list[Figure]:
 
 async def _forgetting_postgresql(url: str) -> list[Figure]:
     """What is vacuumed stays with the tables: it comes back to what is stored next."""
-    store = await open_store(url)
+    store = await open_store(url, policy=POLICY)
     copies = await _grow(store, FORGOTTEN, 0)
     await _settle(store, url)
     before = sum((await store._db.read(_sizes)).values())

@@ -105,7 +105,7 @@ class _Watched(Store):
     """Notes when each author was hidden."""
 
     def __init__(self, opened: Store) -> None:
-        super().__init__(opened._db, opened._token)
+        super().__init__(opened._db, opened._token, opened._policy)
         self.hidden: dict[str, float] = {}
         self.news = asyncio.Condition()
 

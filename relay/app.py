@@ -32,8 +32,8 @@ from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.threads import Growth, Threads
 from relay.pipeline.worker import Tenure, end
-from relay.ports import Adapter, Source
-from relay.records import Allowance, Quota, StoreError, Wanted
+from relay.ports import Adapter, Source, ThreadedSource
+from relay.records import Allowance, Policy, Quota, StoreError, Wanted
 from relay.store import Store, open_store
 from relay.web import Web
 from relay.web.doors import Capacity
@@ -150,6 +150,20 @@ def wanted(config: Config) -> list[Wanted]:
     ]
 
 
+def policy(parts: Parts) -> Policy:
+    """What holds for everything that is read, by the configuration and by what the plugins can do."""
+    config = parts.config
+    limits = {name: adapter.limits for name, adapter in parts.adapters.items()}
+    allowance = Allowance(
+        config.outbox.budget,
+        config.outbox.burst,
+        unedited=frozenset(name for name, limit in limits.items() if not limit.edits),
+        undeleted=frozenset(name for name, limit in limits.items() if not limit.deletions),
+    )
+    threaded = frozenset(name for name, source in parts.sources.items() if isinstance(source, ThreadedSource))
+    return Policy(allowance=allowance, looks=config.threads.looks, threaded=threaded)
+
+
 def _site(config: Config, accounts: Accounts) -> Site:
     asking = accounts.asking
     return Site(
@@ -206,19 +220,10 @@ class App:
         if on_settled is not None:
             self.outbox.settled = on_settled
         accounts = Accounts(asking=config.mentions.asking())
-        limits = {name: adapter.limits for name, adapter in parts.adapters.items()}
-        allowance = Allowance(
-            config.outbox.budget,
-            config.outbox.burst,
-            unedited=frozenset(name for name, limit in limits.items() if not limit.edits),
-            undeleted=frozenset(name for name, limit in limits.items() if not limit.deletions),
-        )
         self.threads = Threads(
             store=store,
             sources=parts.sources,
             tenure=self.tenure,
-            looks=config.threads.looks,
-            allowance=allowance,
             written=self.outbox.take,
             is_request=accounts.is_request,
         )
@@ -244,7 +249,6 @@ class App:
             tenure=self.tenure,
             claimed=self.outbox.take,
             claim=self.outbox.claim,
-            allowance=allowance,
             looks=config.threads.looks,
             above=self.threads.above,
             is_request=accounts.is_request,
@@ -394,7 +398,10 @@ async def open_app(
         parts = await stack.enter_async_context(build(config))
         parts = replace(parts, sources={**parts.sources, **(sources or {})})
         store = await open_store(
-            config.store.url.get_secret_value(), exclusive=exclusive, busy_timeout=config.store.busy_timeout
+            config.store.url.get_secret_value(),
+            policy=policy(parts),
+            exclusive=exclusive,
+            busy_timeout=config.store.busy_timeout,
         )
         stack.push_async_callback(store.close, CLOSE_WITHIN)
         yield App(parts, store)

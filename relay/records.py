@@ -95,8 +95,16 @@ class Allowance:
         return bool(self.unedited or self.undeleted)
 
 
-ANY = Allowance()
-"""Any number."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What holds for everything that a store takes in."""
+
+    allowance: Allowance = Allowance()
+    """What a destination takes, where a subscription says nothing of its own; by default any number."""
+    looks: tuple[timedelta, ...] = ()
+    """How long after a thread grew its source is asked again whether it grew on; empty: never."""
+    threaded: frozenset[str] = frozenset()
+    """The sources that can be asked for threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +133,6 @@ class Intake:
     """The root of the thread that was looked at."""
     at_once: int | None = None
     """So many of the posts that a destination is to get, the newest, have messages of their own there; None: all."""
-    allowance: Allowance = ANY
-    """What a destination takes, where a subscription says nothing of its own."""
-    looks: tuple[timedelta, ...] = ()
-    """How long after a thread grew its source is asked again whether it grew on; empty: never."""
     stream: tuple[str, str] | None = None
     """A stream and its cursor, kept with what it brought: the note of that name, whose owner is :data:`STREAMS`."""
 

@@ -25,7 +25,7 @@ from relay.model import (
 )
 from relay.options import Manner, Mode
 from relay.ports import Resolved
-from relay.records import Claim, Intake, Lease, Settlement, State, Taken, Wanted, Wish
+from relay.records import Claim, Intake, Lease, Policy, Settlement, State, Taken, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON
 
@@ -53,6 +53,11 @@ def said(*events: Event, to: Sequence[Destination] = (), feed: FeedId | None = N
     """An intake of these events, whose posts are wished for at ``to``."""
     wishes = tuple(wish(event.post, place) for event in events if not isinstance(event, Deleted) for place in to)
     return Intake(feed=feed, events=events, wishes=wishes, **fields)  # type: ignore[arg-type]  # named by the test
+
+
+def under(store: Store, policy: Policy) -> Store:
+    """The same store, by another policy."""
+    return Store(store._db, store._token, policy)
 
 
 async def publish(store: Store, *posts: Post, to: Sequence[Destination] = (ROOM,), now: float = 0) -> Taken:

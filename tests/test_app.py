@@ -14,14 +14,14 @@ import pytest
 from aiohttp import ClientSession
 
 from relay import __version__
-from relay.app import App, Parts, build, wanted
+from relay.app import App, Parts, build, policy, wanted
 from relay.config import Config, load
 from relay.http import Http
 from relay.inspect import check
 from relay.model import Destination, Only
 from relay.plugins import Host, Plugin
-from relay.ports import Command, Inbox, Source
-from relay.records import By, Lease, Quota, Wanted
+from relay.ports import Command, Inbox, Limits, Source
+from relay.records import Allowance, By, Lease, Policy, Quota, Wanted
 from relay.settings import Settings
 from relay.sources.rss import plugin as rss
 from relay.store import Store, open_store
@@ -112,6 +112,16 @@ async def running(config: Config, store: Any, adapter: FakeAdapter, *sources: So
             yield one
         finally:
             await one.end()
+
+
+async def test_what_the_store_takes_in_is_held_to_the_configuration_and_to_what_the_plugins_can(tmp_path: Path) -> None:
+    config = config_of(tmp_path, '[outbox]\nbudget = 7\nburst = 2\n[threads]\nlooks = ["1h"]\n[sources.rss]\n')
+    adapters = {"fake": FakeAdapter(), "fixed": FakeAdapter(limits=Limits(edits=False, deletions=False))}
+    async with build(config) as parts:
+        made = policy(replace(parts, sources={**parts.sources, "fake": FakeSource()}, adapters=adapters))
+    kept = frozenset({"fixed"})
+    allowance = Allowance(budget=7, burst=2, unedited=kept, undeleted=kept)
+    assert made == Policy(allowance=allowance, looks=(timedelta(hours=1),), threaded=frozenset({"fake"}))
 
 
 def ask(name: str, **arguments: str) -> Command:

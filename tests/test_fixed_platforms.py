@@ -14,7 +14,7 @@ from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fo
 from relay.options import USUAL, Follow, Manner
 from relay.pipeline.outbox import Outbox
 from relay.ports import Adapter, Limits
-from relay.records import Allowance, Claim, Intake, Wanted, Wish
+from relay.records import Allowance, Claim, Intake, Policy, Wanted, Wish
 from relay.rich import Span
 from relay.store import Store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text
@@ -22,7 +22,7 @@ from relay.text import plain
 from tests.processes import RelayProcess, seeded
 from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.sink import Sink, install_adapter
-from tests.store_cases import ROOM, at, lease, uri
+from tests.store_cases import ROOM, at, lease, under, uri
 from tests.test_outbox import running, store, until
 from tests.test_relay_run import ILLA, database
 from tests.test_store_folds import carry
@@ -54,8 +54,8 @@ async def tell(
 ) -> None:
     posts = [event.post for event in events if isinstance(event, Published)]
     wishes = tuple(Wish(uri=one.uri, by={str(to.destination): to}) for one in posts if to)
-    intake = Intake(feed=None, events=events, wishes=wishes, allowance=allowance)
-    await store.add_intakes([intake], lease(now=minute))
+    intake = Intake(feed=None, events=events, wishes=wishes)
+    await under(store, Policy(allowance=allowance)).add_intakes([intake], lease(now=minute))
 
 
 def published(*posts: Post) -> tuple[Published, ...]:

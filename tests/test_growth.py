@@ -17,7 +17,7 @@ from relay.model import Action, Post, Published
 from relay.pipeline.threads import Growth, Threads
 from relay.pipeline.worker import Tenure
 from relay.ports import Gone, Refused, TryLater
-from relay.records import Intake, Page, Wanted, Wish
+from relay.records import Intake, Page, Policy, Wanted, Wish
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.store_cases import ROOM, at, lease
@@ -47,7 +47,7 @@ class World:
 
     @property
     def threads(self) -> Threads:
-        return Threads(store=self.store, sources={"fake": self.source}, tenure=self.tenure, looks=LOOKS)
+        return Threads(store=self.store, sources={"fake": self.source}, tenure=self.tenure)
 
     async def relay(self, one: Post) -> None:
         """A poll brings it, with the thread with which it goes on, and somebody wants it."""
@@ -55,7 +55,7 @@ class World:
         [here] = await self.store.list_subscriptions()
         wishes = (Wish(uri=one.uri, by={str(ROOM): here}),)
         events = (*(await self.threads.above(one) if one.reply_to else ()), Published(one))
-        intake = Intake(feed=None, events=events, wishes=wishes, looks=LOOKS)
+        intake = Intake(feed=None, events=events, wishes=wishes)
         await self.store.add_intakes([intake], lease(now=self.minute))
 
     async def due(self) -> datetime | None:
@@ -79,7 +79,7 @@ class World:
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    opened = await open_store("sqlite://")
+    opened = await open_store("sqlite://", policy=Policy(looks=LOOKS, threaded=frozenset({"fake"})))
     yield World(opened)
     await opened.close()
 
@@ -212,13 +212,8 @@ async def test_who_cannot_be_asked_for_threads_is_not_looked_at(world: World) ->
     [here] = await world.store.list_subscriptions()
     item = post(50, source="rss")
     intakes = [
-        Intake(
-            feed=None,
-            events=(Published(one),),
-            wishes=(Wish(uri=one.uri, by={str(ROOM): here}),),
-            looks=looks,
-        )
-        for one, looks in ((CHAIN[0], LOOKS), (item, ()))
+        Intake(feed=None, events=(Published(one),), wishes=(Wish(uri=one.uri, by={str(ROOM): here}),))
+        for one in (CHAIN[0], item)
     ]
     await world.store.add_intakes(intakes, lease())
     assert await world.store.get_next_look(["rss"]) is None

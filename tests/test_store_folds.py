@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from relay.model import Action, Delivery, Destination, MessageId, Post, Published, Subscription, Why
 from relay.options import Follow, Manner, Mode
 from relay.ports import Resolved
-from relay.records import ANY, Allowance, Intake, Leaf, State, Wanted, Wish
+from relay.records import Allowance, Intake, Leaf, Policy, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, post
-from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, uri
+from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, under, uri
 
 TIGHT = Allowance(budget=30, burst=3)
 QUIET = Manner(quiet="12:00-14:00")
@@ -43,8 +43,8 @@ async def bring(
     events = tuple(map(Published, (*late, *posts)))
     by = {str(to.destination): to}
     wishes = tuple(Wish(uri=one.uri, by=by, late=one in late) for one in (*late, *posts))
-    intake = Intake(feed=None, events=events, wishes=wishes, allowance=allowance, at_once=at_once)
-    await store.add_intakes([intake], lease(now=minute))
+    intake = Intake(feed=None, events=events, wishes=wishes, at_once=at_once)
+    await under(store, Policy(allowance=allowance)).add_intakes([intake], lease(now=minute))
 
 
 async def carry(store: Store, minute: float = 0) -> list[Delivery]:
@@ -184,7 +184,7 @@ def names(leaf: Leaf | None) -> list[str]:
 
 async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_has_all(store: Store) -> None:
     here = await subscribe(store, Manner())
-    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=ANY, at_once=20)
+    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=Allowance(), at_once=20)
     done = await carry(store)
     assert sends(done) == [uri(number) for number in range(41, 61)]
     assert folds(done) == [(Action.SEND, 40)]
@@ -193,13 +193,13 @@ async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_h
     assert (fold.why, fold.listed) == (Why.MANY, 60)
     assert {card.post.uri for card in fold.best} == {uri(number) for number in range(1, 41)}
     assert names(await store.list_folded(fold.slug, 99)) == [uri(number) for number in range(60, 0, -1)]
-    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=ANY, at_once=20, minute=1)
+    await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=Allowance(), at_once=20, minute=1)
     assert await carry(store, 2) == []
 
 
 async def test_what_came_at_once_and_is_deleted_leaves_the_message_or_the_page_alone(store: Store) -> None:
     here = await subscribe(store, Manner())
-    await bring(store, *(post(number) for number in range(1, 7)), to=here, allowance=ANY, at_once=2)
+    await bring(store, *(post(number) for number in range(1, 7)), to=here, allowance=Allowance(), at_once=2)
     slug = next(one.fold.slug for one in await carry(store) if one.fold)
     await delete(store, uri(6))
     assert [one.action for one in await carry(store)] == [Action.DELETE]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from relay.model import Published
+from relay.records import Policy
 from relay.store import Store, intake, open_store
 from relay.store.rows import insert_rows
 from relay.store.tables import destinations
@@ -28,7 +29,7 @@ async def test_a_post_that_is_read_again_looks_at_its_own_destinations_alone(sto
         insert_rows(connection, destinations, ("name", "adapter"), others)
 
     def again(connection: Connection) -> None:
-        intake.add_intakes(connection, [said(Published(post(1)))], lease(), None, "t")
+        intake.add_intakes(connection, [said(Published(post(1)))], lease(), None, "t", Policy())
 
     await store._db.write(fill)
     assert await store._db.write(cost_of, "destinations", again) < ROWS

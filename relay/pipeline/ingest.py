@@ -27,8 +27,8 @@ from relay.pipeline.batcher import Gather
 from relay.pipeline.streams import Live
 from relay.pipeline.subscribed import Subscribed
 from relay.pipeline.worker import Tenure, end
-from relay.ports import Batch, Gone, RecheckingSource, Source, ThreadedSource, TryLater
-from relay.records import ANY, Allowance, Claim, Intake, StoreError, Subscriber, Taken
+from relay.ports import Batch, Gone, RecheckingSource, Source, TryLater
+from relay.records import Claim, Intake, StoreError, Subscriber, Taken
 from relay.store import Store
 
 log = get_logger(__name__)
@@ -123,9 +123,8 @@ class Ingest:
     claimed: Callable[[Taken], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
     concurrency: int = 64
-    allowance: Allowance = ANY
     looks: tuple[timedelta, ...] = ()
-    """How long after a thread grew it is looked at again (:attr:`Intake.looks`)."""
+    """How long after a thread grew a feed that is one is asked again whether it grew on."""
     above: Callable[[Post], Awaitable[Sequence[Event]]] = _nothing
     """What the thread was until then with which a post goes on; nothing where it is known, or nobody tells."""
     is_request: Is = nothing
@@ -145,8 +144,6 @@ class Ingest:
         self._woken = asyncio.Event()
         self._unstored: Counter[FeedId | None] = Counter()
         """How often in a row a feed's answer could not be written."""
-        # isinstance() of a protocol costs more than the rest of a look at it
-        self._threaded = {name for name, source in self.sources.items() if isinstance(source, ThreadedSource)}
         self._intakes = Gather[Intake](self._write)
         self._live = Live(
             store=self.store,
@@ -305,18 +302,12 @@ class Ingest:
         for intake in intakes if self._unstored else ():
             del self._unstored[intake.feed]
 
-    def _looks_of(self, intake: Intake) -> tuple[timedelta, ...]:
-        """Who cannot be asked for threads is not asked whether they grew."""
-        post = next((event.post for event in intake.events if isinstance(event, Published)), None)
-        return self.looks if post is not None and post.source in self._threaded else ()
-
     async def _give_up(self, intake: Intake) -> None:
         self._unstored[intake.feed] += 1
         instead = _unstorable(intake, self._unstored[intake.feed], self.tenure.clock())
         await self.tenure.persist(lambda: self._take_in([instead]))
 
     async def _take_in(self, intakes: Sequence[Intake]) -> None:
-        intakes = [replace(intake, allowance=self.allowance, looks=self._looks_of(intake)) for intake in intakes]
         taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
         self.claimed(taken)
         for feed in taken.stale:

@@ -18,7 +18,7 @@ from relay.log import get_logger
 from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
 from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Gone, RecheckingSource, Refused, Source, ThreadedSource, TryLater
-from relay.records import ANY, Allowance, Intake, Page, Taken
+from relay.records import Intake, Page, Taken
 from relay.store import Store
 
 log = get_logger(__name__)
@@ -42,8 +42,6 @@ class Threads:
     tenure: Tenure
     patience: timedelta = timedelta(seconds=5)
     """How long a post waits for the thread with which it goes on."""
-    looks: tuple[timedelta, ...] = ()
-    allowance: Allowance = ANY
     written: Callable[[Taken], None] = lambda _: None
     is_request: Is = nothing
     """Which posts speak to a bot: they belong to no thread."""
@@ -130,9 +128,7 @@ class Threads:
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
         """What a look brings may be news for those who follow the thread."""
-        intake = Intake(
-            feed=None, events=(*_events(thread), *more), looked=root, looks=self.looks, allowance=self.allowance
-        )
+        intake = Intake(feed=None, events=(*_events(thread), *more), looked=root)
         # claims nothing on the way: whoever waits for a thread may be cancelled, and what was claimed never be begun
         self.written(await self.store.add_intakes([intake], self.tenure.leased()))
 

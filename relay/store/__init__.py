@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from relay.records import Policy
 from relay.store.engine import connect
 from relay.store.leases import delete_all_leases
 from relay.store.migrations import HEAD, get_version, migrate
@@ -12,7 +13,13 @@ from relay.store.store import Store, get_token
 __all__ = ["Store", "open_store"]
 
 
-async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedelta = timedelta(seconds=5)) -> Store:
+async def open_store(
+    url: str,
+    *,
+    policy: Policy = Policy(),  # noqa: B008 - it cannot be changed
+    exclusive: bool = False,
+    busy_timeout: timedelta = timedelta(seconds=5),
+) -> Store:
     """Open the database that ``url`` names, and make or migrate its tables.
 
     ``sqlite:///relative.sqlite3``, ``sqlite:////absolute.sqlite3``, ``sqlite://`` (in memory) or
@@ -27,7 +34,7 @@ async def open_store(url: str, *, exclusive: bool = False, busy_timeout: timedel
             await database.write(migrate, database.where)
         if database.is_alone:  # whoever held something was killed: nobody needs to wait for its leases
             await database.write(delete_all_leases)
-        return Store(database, await database.look_up(get_token))
+        return Store(database, await database.look_up(get_token), policy)
     except BaseException:
         await database.close(timedelta(0))
         raise

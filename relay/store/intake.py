@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Connection, exists, func, select
 
 from relay.model import PostUri, Published
-from relay.records import STREAMS, Claim, Intake, Lease, Taken
+from relay.records import STREAMS, Claim, Intake, Lease, Policy, Taken
 from relay.store.deliveries import claim_deliveries
 from relay.store.destinations import get_next_due_among
 from relay.store.feeds import save_polled
@@ -28,7 +28,7 @@ _LOOK = Query(select(func.coalesce(_last, 0).label("last"), exists(select(forgot
 
 
 def add_intakes(
-    connection: Connection, intakes: Sequence[Intake], lease: Lease, claim: Claim | None, token: str
+    connection: Connection, intakes: Sequence[Intake], lease: Lease, claim: Claim | None, token: str, policy: Policy
 ) -> Taken:
     """Write posts, deliveries and cursors together, and claim of the destinations that they touch.
 
@@ -39,7 +39,7 @@ def add_intakes(
     polled, stale = save_polled(connection, intakes, lease)
     last, is_out = _look(connection, polled)
     standing = leave_out(connection, polled) if is_out else polled
-    new, awake = _add_events(connection, standing, last, lease)
+    new, awake = _add_events(connection, standing, last, lease, policy)
     for stream, cursor in (intake.stream for intake in standing if intake.stream):
         save_note(connection, STREAMS, stream, cursor, lease.now + _KEPT)
     claimed = claim_deliveries(connection, claim, lease, token, awake) if claim and awake else []
@@ -56,7 +56,9 @@ def _look(connection: Connection, intakes: Sequence[Intake]) -> tuple[int, bool]
     return last, is_out
 
 
-def _add_events(connection: Connection, intakes: Sequence[Intake], last: int, lease: Lease) -> tuple[int, set[str]]:
+def _add_events(
+    connection: Connection, intakes: Sequence[Intake], last: int, lease: Lease, policy: Policy
+) -> tuple[int, set[str]]:
     """Write all but the feeds. Returns how many posts were new, and the destinations with something to do."""
     known = load(connection, intakes, last)
     wanted = frozenset(wish.uri for intake in intakes for wish in intake.wishes)
@@ -64,9 +66,9 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], last: int, le
         for event in intake.events:
             known.apply(event, wanted)
     roots = join_threads(connection, known)
-    awake = add_deliveries(connection, known, intakes, lease.now)
-    grown = _grown(known, intakes, wanted)
-    note_growth(connection, known, grown, lease.now, _looks(intakes))
+    awake = add_deliveries(connection, known, intakes, lease.now, policy.allowance)
+    grown = _grown(known, intakes, wanted, policy)
+    note_growth(connection, known, grown, lease.now, policy.looks)
     insert_new(connection, known, lease.now)
     update_changed(connection, known, lease.now)
     changed = roots | {entry.root or entry.uri for entry in known if entry.touched and not entry.new}
@@ -75,7 +77,9 @@ def _add_events(connection: Connection, intakes: Sequence[Intake], last: int, le
     list_by_tag(connection, tagged - changed)
     forbid_lists(connection, known)
     _save_checks(connection, known, intakes, lease)
-    _save_looks(connection, known, intakes, grown, lease.now)
+    looked = {intake.looked for intake in intakes if intake.looked}
+    there = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
+    note_look(connection, there - grown, lease.now, policy.looks)
     return sum(entry.new and not entry.deleted for entry in known), awake
 
 
@@ -89,21 +93,13 @@ def _save_checks(connection: Connection, known: Known, intakes: Sequence[Intake]
     update_rows(connection, posts, ("looked",), "uri", [(micros(lease.now), root) for root in roots])
 
 
-def _looks(intakes: Sequence[Intake]) -> Sequence[timedelta]:
-    return next((intake.looks for intake in intakes if intake.looks), ())
+def _grown(known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], policy: Policy) -> set[str]:
+    """Threads that grew, and posts that are relayed, which may prove to be threads: they are looked at again.
 
-
-def _grown(known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri]) -> set[str]:
-    """Threads that grew, and posts that are relayed, which may prove to be threads: they are looked at again."""
-    followed = [intake for intake in intakes if intake.looks]
-    told = {event.post.uri for intake in followed for event in intake.events if isinstance(event, Published)}
+    Sources that cannot be asked for threads are not asked whether they grew.
+    """
+    if not policy.looks:
+        return set()
+    published = (event.post for intake in intakes for event in intake.events if isinstance(event, Published))
+    told = {post.uri for post in published if post.source in policy.threaded}
     return {e.root or e.uri for e in known if e.new and e.uri in told and (e.root or e.uri in wanted)}
-
-
-def _save_looks(
-    connection: Connection, known: Known, intakes: Sequence[Intake], grown: Collection[str], now: datetime
-) -> None:
-    """Note which threads were looked at and had not grown."""
-    looked = {intake.looked for intake in intakes if intake.looked}
-    roots = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
-    note_look(connection, roots - set(grown), now, _looks(intakes))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, 
 from relay.core.urls import host_of, page
 from relay.model import Author, Post, PostUri
 from relay.ports import Mention
-from relay.records import Effect, Forgotten, Intake, Stop, StopKind, Undone
+from relay.records import Allowance, Effect, Forgotten, Stop, StopKind, Undone
 from relay.store.content import decode, encode, stub
 from relay.store.counters import count_stop
 from relay.store.forgotten import add_marks, list_taken_out
@@ -169,7 +169,7 @@ def _hide(connection: Connection, found: _Found, now: datetime) -> int:
     known = load_named(connection, {row.uri for row in found})
     for entry in known:
         entry.hide()
-    add_deliveries(connection, known, [Intake(feed=None)], now, release=False)
+    add_deliveries(connection, known, (), now, Allowance(), release=False)
     ids = [row.id for row in found]
     connection.execute(_HIDE, {"ids": ids})
     note_change(connection, {entry.root or entry.uri for entry in known})

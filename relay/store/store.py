@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from relay.model import Delivery, Destination, Subscription, SubscriptionId
 from relay.ports import Resolved
-from relay.records import Claim, Intake, Lease, Linking, Settlement, Taken
+from relay.records import Claim, Intake, Lease, Linking, Policy, Settlement, Taken
 from relay.store import (
     audit,
     changes,
@@ -92,12 +92,14 @@ def scan(act: _Sql[P, T]) -> _Method[P, T]:
 class Store:
     """Posts, subscriptions and the outbox on SQLite or PostgreSQL. All methods raise :class:`relay.records.StoreError`.
 
-    Verbs: add get list claim save delete. ``token`` makes its delivery ids unlike any other database's.
+    Verbs: add get list claim save delete. ``token`` makes its delivery ids unlike any other database's, ``policy`` is
+    what holds for all that it takes in.
     """
 
-    def __init__(self, database: Database, token: str) -> None:
+    def __init__(self, database: Database, token: str, policy: Policy) -> None:
         self._db = database
         self._token = token
+        self._policy = policy
         self._notices = database.notices()
 
     @property
@@ -110,7 +112,7 @@ class Store:
 
         An intake whose feed is no longer leased to ``lease.owner`` is left out whole and named in ``Taken.stale``.
         """
-        return await self._db.write(intake.add_intakes, intakes, lease, claim, self._token)
+        return await self._db.write(intake.add_intakes, intakes, lease, claim, self._token, self._policy)
 
     claim_feeds = transaction(feeds.claim_feeds)
     get_next_poll = look_up(feeds.get_next_poll)

@@ -166,7 +166,13 @@ _ALIKE = "what reads alike is shown there"
 
 
 def add_deliveries(
-    connection: Connection, known: Known, intakes: Sequence[Intake], now: datetime, *, release: bool = True
+    connection: Connection,
+    known: Known,
+    intakes: Sequence[Intake],
+    now: datetime,
+    allowance: Allowance,
+    *,
+    release: bool = True,
 ) -> set[str]:
     """Write what the batch asks of the outbox, and wake the destinations. Returns their names.
 
@@ -181,7 +187,6 @@ def add_deliveries(
     removed = {entry.id for entry in known if entry.removed}
     touched = {e.root for e in known if e.root and (e.new or e.removed or e.uri in wished)}
     heads = read_heads(connection, touched, removed)
-    allowance = intakes[0].allowance if intakes else Allowance()
     told = {row.destination for rows in there.values() for row in rows} if allowance.fixes else set()
     folding = _folding(connection, intakes, heads, told, allowance, now)
     folding.lose(removed)
