@@ -140,8 +140,6 @@ def wanted(config: Config) -> list[Wanted]:
             destination=destination,
             networks=subscription.networks,
             manner=subscription.manner,
-            languages=subscription.language,
-            only=subscription.only,
             sieve=subscription.sieve,
             options=subscription.options_for(destination.adapter),
         )

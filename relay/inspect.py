@@ -13,11 +13,11 @@ from pathlib import Path
 from relay.app import Parts, build, clock, wanted
 from relay.config import Config
 from relay.core.consent import UNDO_FOR
-from relay.core.filter_options import written
+from relay.core.option_types import written
 from relay.core.schedule import is_waiting
 from relay.i18n import words
 from relay.log import hide
-from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Only, Subscription, Thread
+from relay.model import CHAT, Action, Card, Delivery, DeliveryId, Destination, Subscription, Thread
 from relay.pipeline.mentions import UNREACHABLE, accounts_of
 from relay.pipeline.threads import fetch
 from relay.pipeline.topics import Answers, latest, likeliest, refusal, resolve
@@ -155,13 +155,14 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
             return _failed(f"no adapter {destination.adapter!r} is configured")
         asked = next((one for one in wanted(config) if (one.topic, one.destination) == (topic, destination)), None)
         networks = (asked and asked.networks) or parts.sources
-        found = await latest(topic, networks, parts.sources, count=count, wanted=asked, now=clock())
+        wishes = asked.sieve if asked else None
+        found = await latest(topic, networks, parts.sources, count=count, wanted=wishes, now=clock())
         if found.refused:
             return _failed(refusal(topic, {name: Refused(reason) for name, reason in found.refused.items()}))
         for where, reason in found.unread.items():
             _failed(f"{where}: {reason}")
         for why, left_out in found.left_out.items():
-            tell(f"{left_out} left out by `{why.value}`")
+            tell(f"{left_out} left out by `{why}`")
         for card in found.cards:
             await _show(parts, destination, card)
     if not found.cards:
@@ -222,8 +223,6 @@ async def subscriptions(config: Config) -> int:
 def _special(one: Subscription) -> str:
     parts = {
         "networks": ",".join(one.networks),
-        "language": ",".join(one.languages),
-        "only": "" if one.only is Only.ALL else one.only.value,
         **written(one.sieve),
         "options": one.options,
         "paused": one.paused,

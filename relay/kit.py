@@ -14,10 +14,11 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from relay.core.commands import Kind, Parsed, spec
+from relay.core.commands import Parsed, spec
 from relay.i18n import Words
 from relay.log import get_logger
 from relay.model import MessageId
+from relay.options import Kind
 from relay.phrases import code, line
 from relay.ports import Answer, Refused
 from relay.rich import Block, Span, Text

@@ -282,20 +282,6 @@ class Destination:
         return f"{self.adapter}:{self.address}" if self.address else self.adapter
 
 
-class Only(StrEnum):
-    """Which of a topic's posts are wanted."""
-
-    ALL = "all"
-    MEDIA = "media"
-    """Posts with a picture, a video or a sound."""
-    TEXT = "text"
-    """Posts without media of any kind."""
-    LINKS = "links"
-    """Posts that link to something: in their text, or as the preview that the network made of a link."""
-    ORIGINALS = "originals"
-    """Posts that answer nobody else: they start a conversation, or go on with the author's own thread."""
-
-
 CHAT = "chat"
 """The origin of the subscriptions that people make in the chats."""
 
@@ -313,9 +299,6 @@ class Subscription:
     networks: tuple[str, ...] = ()
     """The sources to ask; empty: all that are configured."""
     manner: Manner = USUAL
-    languages: tuple[str, ...] = ()
-    """Language tags; posts in other languages are not wanted, posts whose language nobody said are. Empty: all."""
-    only: Only = Only.ALL
     sieve: Sieve = OPEN
     options: str = ""
     """How it is to be shown: a JSON object that only the destination's adapter can read; empty: as configured."""

@@ -17,7 +17,6 @@ from relay.model import (
     Feed,
     FeedId,
     MessageId,
-    Only,
     Post,
     PostUri,
     Removed,
@@ -238,8 +237,6 @@ class Wanted:
     destination: Destination
     networks: tuple[str, ...] = ()
     manner: Manner = USUAL
-    languages: tuple[str, ...] = ()
-    only: Only = Only.ALL
     sieve: Sieve = OPEN
     options: str = ""
     community: str = ""

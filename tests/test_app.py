@@ -18,7 +18,8 @@ from relay.app import App, Parts, build, policy, wanted
 from relay.config import Config, load
 from relay.http import Http
 from relay.inspect import check
-from relay.model import Destination, Only
+from relay.model import Destination
+from relay.options import Only
 from relay.plugins import Host, Plugin
 from relay.ports import Command, Inbox, Limits, Source
 from relay.records import Allowance, By, Lease, Policy, Quota, Wanted
@@ -237,7 +238,12 @@ async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> 
 async def test_a_configured_subscription_keeps_its_filters(tmp_path: Path) -> None:
     subscription = '[[subscriptions]]\ntopic = "#a"\nto = "console"\nlanguage = ["es", "qu"]\nonly = "media"\n'
     (want,) = wanted(config_of(tmp_path, TABLES + subscription))
-    assert (want.topic, want.languages, want.only, want.manner.mode) == ("#a", ("es", "qu"), Only.MEDIA, "threads")
+    assert (want.topic, want.sieve.language, want.sieve.only, want.manner.mode) == (
+        "#a",
+        ("es", "qu"),
+        Only.MEDIA,
+        "threads",
+    )
 
 
 async def test_plugins_learn_who_we_are_and_adapters_are_closed(

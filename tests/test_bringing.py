@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.delivery_options import at, at_of, budget_of, burst_of, every_of, quiet, quiet_of, written
-from relay.core.filter_options import Wrong
 from relay.core.hours import MORNING
-from relay.options import USUAL, Follow, Manner
+from relay.core.option_types import Wrong, at, at_of, every_of, parse, quiet, quiet_of, written
+from relay.options import DELIVERY, USUAL, Follow, Manner
 
 HOUR = timedelta(hours=1)
 
@@ -55,18 +54,18 @@ def test_quiet_hours_that_are_none_are_told() -> None:
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), (" 30 ", 30), ("10000", 10_000)])
 def test_a_budget_is_a_number(text: str, number: int) -> None:
-    assert budget_of(text) == number
+    assert parse(DELIVERY["budget"], text) == number
 
 
 @pytest.mark.parametrize("text", ["-1", "10001", "many", "", "٣"])
 def test_a_budget_that_is_none_is_told(text: str) -> None:
-    assert isinstance(budget_of(text), Wrong)
-    assert isinstance(burst_of(text), Wrong)
+    assert isinstance(parse(DELIVERY["budget"], text), Wrong)
+    assert isinstance(parse(DELIVERY["burst"], text), Wrong)
 
 
 def test_a_burst_is_at_least_one() -> None:
-    assert burst_of("3") == 3
-    assert "from 1" in str(burst_of("0"))
+    assert parse(DELIVERY["burst"], "3") == 3
+    assert "from 1" in str(parse(DELIVERY["burst"], "0"))
 
 
 def test_what_is_usual_is_not_written() -> None:
@@ -85,6 +84,6 @@ def test_what_is_usual_is_not_written() -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_read_or_told(text: str) -> None:
-    for read in (every_of, at_of, quiet_of, budget_of, burst_of):
-        answer = read(text)
+    for name in ("every", "at", "quiet", "budget", "burst"):
+        answer = parse(DELIVERY[name], text)
         assert not isinstance(answer, Wrong) or str(answer)

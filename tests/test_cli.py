@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from relay import __version__
-from relay.model import Destination, Only
-from relay.options import Sieve
+from relay.model import Destination
+from relay.options import Only, Sieve
 from relay.records import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
@@ -148,9 +148,12 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
     tmp_path: Path, stage: Mastodon
 ) -> None:
     configured(tmp_path, stage)
-    room, held = Destination("console", "room"), Sieve(words=("rope", "river"), per_hour=3)
+    room, held = (
+        Destination("console", "room"),
+        Sieve(language=("es", "qu"), only=Only.MEDIA, words=("rope", "river"), per_hour=3),
+    )
     by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
-    wanted = Wanted(topic="#Qeswachaka", destination=room, languages=("es", "qu"), only=Only.MEDIA, sieve=held)
+    wanted = Wanted(topic="#Qeswachaka", destination=room, sieve=held)
     store = await open_store(database(tmp_path))
     await store.save_subscriptions("config:Chasqui", [Wanted(topic="#bridge", destination=Destination("console"))])
     added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
@@ -168,7 +171,7 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
             "→",
             "console:room",
             "chat",
-            *["language=es,qu", "only=media", "words=rope,", "river", "per_hour=3", "paused=by", "7"],
+            *["language=es,", "qu", "only=media", "words=rope,", "river", "per_hour=3", "paused=by", "7"],
         ],
     ]
     code, out, _ = await relay("subscriptions", "--audit", "-n", "1", folder=tmp_path)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from relay.chat.showing import help_text, usage
 from relay.core.commands import (
     TABLE,
-    Kind,
     Mistake,
     Parsed,
     command_of,
@@ -20,6 +19,7 @@ from relay.core.commands import (
     spec,
 )
 from relay.i18n import words
+from relay.options import Kind
 from relay.text import plain
 
 READ = [

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from relay.config import Config, ConfigError, load
-from relay.model import Destination, Only
-from relay.options import OPEN, Sieve
+from relay.model import Destination
+from relay.options import OPEN, Only, Sieve
 from relay.settings import Settings
 from tests.third_party import MODULE, installed
 
@@ -130,8 +130,8 @@ def test_a_subscription_says_which_posts_it_wants(tmp_path: Path) -> None:
         """,
     )
     first, second = config.subscriptions
-    assert (first.language, first.only) == (("es", "pt-BR"), Only.MEDIA)
-    assert (second.language, second.only) == (("qu",), Only.ALL)
+    assert (first.sieve.language, first.sieve.only) == (("es", "pt-BR"), Only.MEDIA)
+    assert (second.sieve.language, second.sieve.only) == (("qu",), Only.ALL)
 
 
 def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from adapters.discord.asking import links_in, question_in
 from adapters.discord.interactions import bodies, choices, said
 from adapters.discord.look import Look
 from adapters.discord.tree import MENU, OWN, same, tree
-from relay.core.commands import TABLE, Kind
+from relay.core.commands import TABLE
 from relay.i18n import words
 from relay.model import Card
+from relay.options import Kind
 from relay.ports import Answer, Choice, Suggestion
 from relay.testing import post, text
 from tests.servers.discord_schema import spec_path

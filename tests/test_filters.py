@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.filter_options import (
-    Wrong,
-    block_of,
-    min_age_of,
-    pattern_of,
-    per_hour_of,
-    words_of,
-    written,
-)
-from relay.options import OPEN, Sieve
+from relay.core.option_types import Wrong, block_of, min_age_of, parse, pattern_of, words_of, written
+from relay.options import FILTERS, OPEN, Only, Sieve
 
 
 def test_words_are_kept_as_they_were_written_each_once() -> None:
@@ -82,12 +74,12 @@ def test_what_is_no_age_is_told(typed: str) -> None:
 
 @pytest.mark.parametrize(("typed", "read"), [("3", 3), ("0", 0), (" 1000 ", 1000)])
 def test_a_number_an_hour_is_read(typed: str, read: int) -> None:
-    assert per_hour_of(typed) == read
+    assert parse(FILTERS["per_hour"], typed) == read
 
 
 @pytest.mark.parametrize("typed", ["", "many", "-1", "1001", "1.5", "٣"])
 def test_what_is_no_number_is_told(typed: str) -> None:
-    assert "expected a whole number, at most 1000" in str(per_hour_of(typed))
+    assert "expected a whole number, at most 1000" in str(parse(FILTERS["per_hour"], typed))
 
 
 def test_a_pattern_is_read_or_told() -> None:
@@ -99,6 +91,8 @@ def test_a_pattern_is_read_or_told() -> None:
 def test_what_is_set_is_written_as_it_would_be_typed() -> None:
     assert written(OPEN) == {}
     whole = Sieve(
+        language=("es", "qu"),
+        only=Only.MEDIA,
         words=("a", "b c"),
         without=("d",),
         pattern="x|y",
@@ -107,6 +101,8 @@ def test_what_is_set_is_written_as_it_would_be_typed() -> None:
         per_hour=3,
     )
     assert written(whole) == {
+        "language": "es, qu",
+        "only": "media",
         "words": "a, b c",
         "without": "d",
         "pattern": "x|y",

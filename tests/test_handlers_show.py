@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from relay import inspect
 from relay.core.consent import UNDO_FOR
-from relay.model import Destination, Only, Post, Published, Quote
-from relay.options import OPEN, Sieve
+from relay.model import Destination, Post, Published, Quote
+from relay.options import OPEN, Only, Sieve
 from relay.ports import Batch, Gone, Question, Refused, Suggestion, TryLater
 from relay.records import DestinationState, FeedState, Intake, Quota, Wanted
 from relay.store import Store, open_store
@@ -140,7 +140,7 @@ async def test_settings_change_what_is_named_and_leave_the_rest(house: House) ->
     await house.ask("subscribe #bridge language=es only=media", options='{"style": "embed", "crosspost": true}')
     answer = await house.ask("settings #bridge language=all", options='{"style": "card", "crosspost": null}')
     one = await house.only()
-    assert (one.languages, one.only, json.loads(one.options)) == ((), Only.MEDIA, {"style": "card"})
+    assert (one.sieve.language, one.sieve.only, json.loads(one.options)) == ((), Only.MEDIA, {"style": "card"})
     assert "Changed." in plain(answer.text)
     assert "style: card" in plain(answer.text)
     assert house.refreshed == 2

@@ -21,13 +21,12 @@ from relay.model import (
     FeedId,
     Media,
     MediaKind,
-    Only,
     Post,
     Published,
     Subscription,
     SubscriptionId,
 )
-from relay.options import Sieve
+from relay.options import OPEN, Only, Sieve
 from relay.testing import NOON, author, post
 from tests.thorough import examples
 
@@ -119,7 +118,7 @@ def test_only_posts_in_the_languages_that_are_wanted_come(wanted: tuple[str, ...
     """A language wants its varieties; a post whose language nobody said may be in any."""
     said = Published(post(tags=("bridge",), language=language))
     for how in ({"tag": "bridge"}, {"feed": 1}):
-        assert bool(sends(subscription(1, "console", languages=wanted, **how), event=said)) == comes
+        assert bool(sends(subscription(1, "console", sieve=Sieve(language=wanted), **how), event=said)) == comes
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,7 @@ def test_only_posts_in_the_languages_that_are_wanted_come(wanted: tuple[str, ...
 )
 def test_only_posts_of_the_kind_that_is_wanted_come(only: Only, changes: dict[str, Any], comes: bool) -> None:
     said = Published(post(tags=("bridge",), **changes))
-    assert bool(sends(subscription(1, "console", tag="bridge", only=only), event=said)) == comes
+    assert bool(sends(subscription(1, "console", tag="bridge", sieve=Sieve(only=only)), event=said)) == comes
 
 
 def test_a_paused_subscription_wants_nothing() -> None:
@@ -147,19 +146,18 @@ def test_a_paused_subscription_wants_nothing() -> None:
 @pytest.mark.parametrize("same", [True, False], ids=["same hashtag", "another hashtag"])
 def test_of_one_destination_the_first_subscription_that_wants_a_post_counts(same: bool) -> None:
     """Whichever of them is choosy; what the first does not want the second may."""
-    spanish: dict[str, Any] = {"languages": ("es",)}
-    plain: dict[str, Any] = {}
+    spanish, plain = Sieve(language=("es",)), OPEN
     for post_language, first, second, wins in (
         ("en", spanish, plain, "second"),
         ("es", spanish, plain, "first"),
         ("en", plain, spanish, "first"),
         ("es", plain, spanish, "first"),
         ("es", spanish, spanish, "first"),
-        ("qu", spanish, {"languages": ("qu",)}, "second"),
+        ("qu", spanish, Sieve(language=("qu",)), "second"),
     ):
         listeners = (
-            subscription(1, "console", tag="bridge", topic="first", **first),
-            subscription(2, "console", tag="bridge" if same else "rope", topic="second", **second),
+            subscription(1, "console", tag="bridge", topic="first", sieve=first),
+            subscription(2, "console", tag="bridge" if same else "rope", topic="second", sieve=second),
         )
         event = Published(post(tags=("Bridge", "rope"), language=post_language))
         assert sends(*listeners, event=event) == [("console", f"{wins} · ayllu.example")]
@@ -181,7 +179,7 @@ def brought(subscribed: Index, minute: float, *posts: Post) -> list[str]:
 
 
 def rationed(**choices: Any) -> Subscription:
-    return subscription(1, "console", feed=1, sieve=SPARE, **choices)
+    return subscription(1, "console", feed=1, **{"sieve": SPARE, **choices})
 
 
 def test_no_more_than_so_many_of_one_author_come_within_an_hour() -> None:
@@ -214,10 +212,10 @@ def test_the_ration_outlives_an_index() -> None:
 
 def test_what_another_subscription_brings_or_a_filter_holds_back_is_not_counted() -> None:
     everything = subscription(1, "console", tag="rope")
-    choosy = rationed(id=SubscriptionId(2), languages=("es",))
+    choosy = rationed(id=SubscriptionId(2), sieve=replace(SPARE, language=("es",)))
     subscribed = Index([choosy, everything, subscription(3, "console", feed=1)])
     assert brought(subscribed, 0, post(1, language="en"), post(2, language="en")) == ["1", "2"]
-    taken = Index([subscription(1, "console", feed=1, languages=("es",)), rationed(id=SubscriptionId(2))])
+    taken = Index([subscription(1, "console", feed=1, sieve=Sieve(language=("es",))), rationed(id=SubscriptionId(2))])
     assert brought(taken, 0, *(post(n, language="es") for n in range(5))) == ["0", "1", "2", "3", "4"]
     assert brought(taken, 1, *(post(n, language="en") for n in range(5, 9))) == ["5", "6"]
 
@@ -288,7 +286,7 @@ _ONE = st.builds(
     st.sampled_from(["a", "b"]),
     tag=st.sampled_from(["", "bridge", "rope"]),
     feed=st.sampled_from([0, 1]),
-    languages=st.sampled_from([(), ("es",), ("qu",)]),
+    sieve=st.sampled_from([OPEN, Sieve(language=("es",)), Sieve(language=("qu",))]),
     paused=st.sampled_from(["", "", "for now"]),
 )
 

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Destination, SubscriptionId
+from relay.options import Sieve
 from relay.ports import Resolved
 from relay.records import Added, By, Changes, Intake, Linking, Quota, Settlement, State, Wanted
 from relay.store import Store, open_store, versions
@@ -74,7 +75,11 @@ async def test_what_a_configuration_does_not_change_is_no_change(store: Store) -
     assert await version(store) == since
     await store.save_subscriptions(
         "file",
-        [wanted[0], Wanted(topic="#t1", destination=ROOM, languages=("es",)), Wanted(topic="#t3", destination=ROOM)],
+        [
+            wanted[0],
+            Wanted(topic="#t1", destination=ROOM, sieve=Sieve(language=("es",))),
+            Wanted(topic="#t3", destination=ROOM),
+        ],
     )
     there, gone = await changed(store, since)
     assert (there[0], gone) == (second, [third])

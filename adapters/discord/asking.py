@@ -18,9 +18,10 @@ from adapters.discord import tree
 from adapters.discord.card import original_in
 from adapters.discord.look import Style
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, MENTION_EVERYONE, obstacle
-from relay.core.commands import Kind, Mistake, command_of
+from relay.core.commands import Mistake, command_of
 from relay.i18n import Words
 from relay.model import Destination
+from relay.options import Kind
 from relay.ports import Command, Question, Refused
 
 Asking = discord.Interaction[Any]

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.discord.permissions import MANAGE_CHANNELS
-from relay.core.commands import TABLE, Kind, Parameter, Spec
+from relay.core.commands import TABLE, Parameter, Spec
 from relay.i18n import later, words
+from relay.options import Kind
 
 SPECS = {spec.name: spec for spec in TABLE}
 MENU = later("Unroll thread")

@@ -14,9 +14,10 @@ from telegram import Message, MessageEntity, MessageOriginChannel, User
 from adapters.telegram.address import Place
 from adapters.telegram.entities import JOINER
 from adapters.telegram.settings import TelegramOptions
-from relay.core.commands import Kind, Mistake, Parsed, Spec, parse, spec
+from relay.core.commands import Mistake, Parsed, Spec, parse, spec
 from relay.i18n import Words
 from relay.kit import options_in, places_in
+from relay.options import Kind
 from relay.ports import Refused
 
 MOST_LINKS = 4

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from relay.core.commands import label
-from relay.core.filter_options import written
+from relay.core.option_types import text_of
 from relay.i18n import Words
-from relay.model import CHAT, Only, Subscription
-from relay.options import Sieve
+from relay.model import CHAT, Subscription
+from relay.options import Option, Sieve, values
 from relay.ports import Answer, Choice
 from relay.rich import Block
 
@@ -32,10 +32,6 @@ def state(one: Subscription, say: Words) -> str:
     parts = [_pause(one.paused, say)] if one.paused else []
     if one.networks:
         parts.append(say("from {networks}").format(networks=", ".join(one.networks)))
-    if one.languages:
-        parts.append(say("in {languages}").format(languages=", ".join(one.languages)))
-    if one.only is not Only.ALL:
-        parts.append(say(label("only", one.only)))
     parts += _held_back(one.sieve, say)
     if one.origin != CHAT:
         parts.append(say("kept by the relay's configuration"))
@@ -44,15 +40,14 @@ def state(one: Subscription, say: Words) -> str:
 
 def _held_back(sieve: Sieve, say: Words) -> list[str]:
     """What holds posts back, each in few words."""
-    templates = {
-        "words": say("with {value}"),
-        "without": say("without {value}"),
-        "pattern": say("in which {value} is found"),
-        "block": say("not from {value}"),
-        "min_age": say("from accounts at least {value} old"),
-        "per_hour": say("at most {value} an hour of one author"),
-    }
-    return [templates[name].format(value=_short(value)) for name, value in written(sieve).items()]
+    set_ones = ((option, value) for _, option, value in values(sieve) if value != option.default)
+    return [_in_short(option, value, say) for option, value in set_ones]
+
+
+def _in_short(option: Option, value: Any, say: Words) -> str:
+    if option.short:
+        return say(option.short).format(value=_short(text_of(value)))
+    return say(option.labels[value])
 
 
 def _short(text: str) -> str:

@@ -22,7 +22,6 @@ from relay.store import Store
 from relay.text import clean
 
 LONGEST_TOPIC = 500
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _EVERY = {"all", "any", "*"}
 
 
@@ -95,24 +94,8 @@ def networks_in(typed: str, sources: Mapping[str, Source], say: Words) -> tuple[
     return tuple(dict.fromkeys(known[name] for name in names if name in known))
 
 
-def languages_in(typed: str, say: Words) -> tuple[str, ...] | Answer:
-    """The language tags that were typed, or which is none."""
-    tags = _listed(typed)
-    if wrong := next((tag for tag in tags if tag not in _EVERY and not _LANGUAGE.fullmatch(tag)), ""):
-        text = say("{tag} is no language tag. Write them like {example}; {every} is every language.")
-        return failed(line(text, tag=bold(wrong), example=code("es, qu"), every=code("all")))
-    if len(tags) > 20:
-        return failed(line(say("Too many languages: {n} at most."), n=20))
-    return tuple(dict.fromkeys(_canonical(tag) for tag in tags if tag not in _EVERY))
-
-
 def _listed(typed: str) -> list[str]:
     return re.findall(r"[^\s,;]+", typed)
-
-
-def _canonical(tag: str) -> str:
-    language, *rest = tag.split("-")
-    return "-".join([language.lower(), *rest])
 
 
 # --- what is there ---

@@ -35,14 +35,15 @@ async def preview(desk: Desk, command: Command, say: Words) -> Answer:
         return topic
     networks = (one.networks if one else ()) or desk.sources
     now = desk.tenure.clock()
-    found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience, wanted=one, now=now)
+    wanted = one.sieve if one else None
+    found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience, wanted=wanted, now=now)
     if found.refused:
         return meaningless(topic, found.refused, say)
     blocks = [
         item(say("{source} cannot be read: {reason}"), source=name, reason=why) for name, why in found.unread.items()
     ]
     blocks += [
-        item(say("left out by {filter}: {n}"), filter=code(why.value), n=count) for why, count in found.left_out.items()
+        item(say("left out by {filter}: {n}"), filter=code(why), n=count) for why, count in found.left_out.items()
     ]
     cards = await _allowed(desk, found.cards)
     if not cards:

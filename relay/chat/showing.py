@@ -8,10 +8,11 @@ from string import Formatter
 
 from relay.chat.answers import ago, done, state
 from relay.chat.desk import Desk
-from relay.core.commands import LANGUAGES, MANNER, NOTHING, ONLY, SIEVE, TABLE, Spec
+from relay.core.commands import NOTHING, TABLE, Spec
 from relay.core.schedule import is_waiting
 from relay.i18n import ENGLISH, Words
 from relay.model import Subscription
+from relay.options import DELIVERY, FILTERS
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command
 from relay.records import DestinationState, FeedState
@@ -22,7 +23,7 @@ from relay.rich import Block, Form, Mark, Span, Text
 
 def usage(one: Spec, prefix: str = "/") -> str:
     """How the command is written: ``/subscribe topic [mode] [filters]``."""
-    plain = [each for each in one.parameters if not (each.filters or each.manners)]
+    plain = [each for each in one.parameters if not each.brief]
     names = [each.name if each.required else f"[{each.name}]" for each in plain]
     more = ["[…]"] if len(plain) < len(one.parameters) else []
     return " ".join([prefix + one.name, *names, *more])
@@ -42,14 +43,14 @@ def help_text(say: Words = ENGLISH, *, prefix: str = "/") -> Text:
 
 
 def _help_filters(say: Words, prefix: str) -> Block:
-    names = " ".join(f"{one.name}=" for one in (LANGUAGES, ONLY, *SIEVE))
+    names = " ".join(f"{name}=" for name in FILTERS)
     shown = {"names": names, "example": f'{prefix}settings 1 words="bridge, rope" without=sale', "nothing": NOTHING}
     text = say("Where […] stands, say which posts you want: {names}. Like {example}; {nothing} takes one back.")
     return Block(tuple(_with_code(text, shown)))
 
 
 def _help_manners(say: Words, prefix: str) -> Block:
-    names = " ".join(f"{one.name}=" for one in MANNER)
+    names = " ".join(f"{name}=" for name in DELIVERY if name != "mode")
     shown = {"names": names, "example": f'{prefix}settings 1 mode=digest at="08:00 America/Lima"'}
     text = say("And how they come: {names}. Like {example}.")
     return Block(tuple(_with_code(text, shown)))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from relay.chat.answers import BY, done, failed, state
-from relay.chat.desk import Desk, languages_in, meaningless, networks_in, own, topic_in
-from relay.core.commands import NOTHING, SIEVE, Parsed, command_of, label
-from relay.core.delivery_options import at_of, budget_of, burst_of, every_of, quiet_of
-from relay.core.delivery_options import written as written_manner
-from relay.core.filter_options import Wrong, block_of, min_age_of, pattern_of, per_hour_of, words_of, written
+from relay.chat.desk import Desk, meaningless, networks_in, own, topic_in
+from relay.core.commands import NOTHING, Parsed, command_of, label
+from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words
-from relay.model import CHAT, Only, Subscription, SubscriptionId
-from relay.options import OPEN, USUAL, Follow, Manner, Mode, Sieve
+from relay.model import CHAT, Subscription, SubscriptionId
+from relay.options import FILTERS, OPEN, USUAL, Kind, Manner, Option, Sieve, values
 from relay.phrases import bold, code, item, line
 from relay.pipeline.topics import Answers, meanings, readable, resolve
 from relay.ports import Answer, Choice, Command, Refused, Resolved, TryLater
@@ -28,67 +26,31 @@ from relay.rich import Block
 _BACK = {NOTHING, "–", "—"}
 _NOTHING = _BACK | {"*", "none", "all", "any"}
 
-
-def _words(typed: str) -> tuple[str, ...] | Wrong:
-    return words_of(re.split(r"[,;\n]", typed))
+Record = TypeVar("Record", Sieve, Manner)
 
 
-def _block(typed: str) -> tuple[str, ...] | Wrong:
-    return block_of(re.findall(r"[^\s,;]+", typed))
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "words": _words,
-    "without": _words,
-    "pattern": pattern_of,
-    "block": _block,
-    "min_age": min_age_of,
-    "per_hour": per_hour_of,
-}
-
-
-def sieve_in(typed: Mapping[str, str], before: Sieve, say: Words) -> Sieve | Answer:
-    """The sieve with what was typed of it, or the first thing that is wrong with that."""
+def options_in(typed: Mapping[str, str], before: Record, say: Words) -> Record | Answer:
+    """The options with what was typed of them, or the first thing that is wrong with that."""
     changes: dict[str, Any] = {}
-    for one in SIEVE:
-        value = typed.get(one.name, "").strip()
-        if value.casefold() in _NOTHING:
-            changes[one.name] = getattr(OPEN, one.name)
-        elif value:
-            answer = _READERS[one.name](value)
-            if isinstance(answer, Wrong):
-                return _wrong(one.name, answer, say)
-            changes[one.name] = answer
-    return replace(before, **changes)
-
-
-_MANNERS: Mapping[str, Callable[[str], Any]] = {
-    "mode": Mode,
-    "follow": Follow,
-    "every": every_of,
-    "at": at_of,
-    "quiet": quiet_of,
-    "budget": budget_of,
-    "burst": burst_of,
-}
-
-
-def manner_in(typed: Mapping[str, str], before: Manner, say: Words) -> Manner | Answer:
-    """How posts are brought, with what was typed of it, or the first thing that is wrong with that."""
-    changes: dict[str, Any] = {}
-    for name, read in _MANNERS.items():
+    for name, option, _ in values(before):
         value = typed.get(name, "").strip()
-        if value in _BACK:
-            changes[name] = getattr(USUAL, name)
+        if option.kind is not Kind.LANGUAGES and _takes_back(value, option):
+            changes[name] = option.default
         elif value:
-            answer = read(value)
+            answer = parse(option, value)
             if isinstance(answer, Wrong):
                 return _wrong(name, answer, say)
             changes[name] = answer
     return replace(before, **changes)
 
 
+def _takes_back(value: str, option: Option) -> bool:
+    return value.casefold() in (_NOTHING if option in FILTERS.values() else _BACK)
+
+
 def _wrong(name: str, wrong: Wrong, say: Words) -> Answer:
+    if wrong.sentences:
+        return failed(line(say(wrong.text), **{key: code(value) for key, value in wrong.values.items()}))
     return failed(
         line("{name}: {reason}.", name=code(name), reason=say(wrong.text).format(**wrong.values)),
         line(say("Nothing was changed.")),
@@ -126,15 +88,12 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
     given = command.arguments
     topic = topic_in(given["topic"], say)
     networks = networks_in(given.get("networks", ""), desk.sources, say)
-    languages = languages_in(given.get("language", ""), say)
-    sieve = sieve_in(given, OPEN, say)
-    manner = manner_in(given, USUAL, say)
+    sieve = options_in(given, OPEN, say)
+    manner = options_in(given, USUAL, say)
     if isinstance(topic, Answer):
         return topic
     if isinstance(networks, Answer):
         return networks
-    if isinstance(languages, Answer):
-        return languages
     if isinstance(sieve, Answer):
         return sieve
     if isinstance(manner, Answer):
@@ -144,8 +103,6 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
         destination=command.destination,
         networks=networks,
         manner=manner,
-        languages=languages,
-        only=Only(given.get("only", "").strip() or "all"),
         sieve=sieve,
         options=command.options,
         community=command.community,
@@ -245,8 +202,6 @@ def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
         origin=CHAT,
         networks=wanted.networks,
         manner=wanted.manner,
-        languages=wanted.languages,
-        only=wanted.only,
         sieve=wanted.sieve,
     )
 
@@ -416,11 +371,8 @@ async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
 
 def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:
     given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
-    languages = languages_in(given["language"], say) if "language" in given else one.languages
-    sieve = sieve_in(given, one.sieve, say)
-    manner = manner_in(given, one.manner, say)
-    if isinstance(languages, Answer):
-        return languages
+    sieve = options_in(given, one.sieve, say)
+    manner = options_in(given, one.manner, say)
     if isinstance(sieve, Answer):
         return sieve
     if isinstance(manner, Answer):
@@ -428,8 +380,6 @@ def _changed(one: Subscription, command: Command, say: Words) -> Subscription | 
     return replace(
         one,
         manner=manner,
-        languages=languages,
-        only=Only(given.get("only", one.only)),
         sieve=sieve,
         options=_merged(one.options, command.options),
     )
@@ -451,15 +401,19 @@ def _options(text: str) -> Mapping[str, Any]:
 
 def shown(one: Subscription, say: Words) -> Iterable[Block]:
     yield line("{number} {topic}", number=code(one.id), topic=bold(one.topic))
-    yield item("{name}: {value}", name=code("mode"), value=say(label("mode", one.manner.mode)))
-    for name, value in written_manner(one.manner).items():
-        yield item("{name}: {value}", name=code(name), value=say(label(name, value)))
+    yield from _values(one.manner, say)
     yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
-    yield item("{name}: {value}", name=code("language"), value=", ".join(one.languages) or say("every language"))
-    yield item("{name}: {value}", name=code("only"), value=say(label("only", one.only)))
-    for name, value in written(one.sieve).items():
-        yield item("{name}: {value}", name=code(name), value=value)
+    yield from _values(one.sieve, say)
     for name, value in _options(one.options).items():
         yield item("{name}: {value}", name=code(name), value=str(value))
-    if special := state(replace(one, networks=(), languages=(), only=Only.ALL, sieve=OPEN), say):
+    if special := state(replace(one, networks=(), sieve=OPEN), say):
         yield item("{state}", state=special)
+
+
+def _values(record: Sieve | Manner, say: Words) -> Iterable[Block]:
+    for name, option, value in values(record):
+        if option.shown(value):
+            told = say(option.labels[value]) if option.labels else text_of(value)
+            yield item("{name}: {value}", name=code(name), value=told)
+        elif option.unset:
+            yield item("{name}: {value}", name=code(name), value=say(option.unset))

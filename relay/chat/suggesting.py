@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from relay.chat.answers import state
 from relay.chat.desk import Desk, folded
-from relay.core.commands import Kind, Parameter, spec
+from relay.core.commands import Parameter, spec
 from relay.i18n import words
 from relay.model import Destination
+from relay.options import Kind
 from relay.ports import Question, Suggestion
 from relay.text import clean
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    create_model,
+)
 
 from relay import plugins
 from relay.config.errors import nearest
-from relay.core.delivery_options import MOST, at_of, every_of, quiet_of
-from relay.core.filter_options import MOST_PER_HOUR, OLDEST, Wrong, block_of, pattern_of, words_of
-from relay.model import Destination, Only
-from relay.options import USUAL, Follow, Manner, Mode, Sieve
+from relay.core.option_types import OLDEST, Wrong, check
+from relay.model import Destination
+from relay.options import DELIVERY, FILTERS, Manner, Option, Sieve
+from relay.options import Kind as OptionKind
 from relay.plugins import Kind
-from relay.settings import Duration, Settings, duration_text
-
-T = TypeVar("T")
+from relay.settings import Duration, Settings
 
 
 def _language_tag(value: str) -> str:
@@ -49,20 +55,36 @@ def _mirrors(value: object) -> object:
     return " ".join(dict.fromkeys(one.strip() for one in value))
 
 
-def _right(read: Callable[[T], T | Wrong]) -> AfterValidator:
-    """Take a value as ``read`` does."""
+def _annotation(option: Option) -> Any:
+    """What pydantic is to make of an option's key."""
 
-    def check(value: T) -> T:
-        answer = read(value)
+    def kept(value: Any) -> Any:
+        answer = check(option, value)
         if isinstance(answer, Wrong):
             raise ValueError(str(answer))  # noqa: TRY004  # pydantic reports ValueErrors
         return answer
 
-    return AfterValidator(check)
+    by_kind: Mapping[OptionKind, Any] = {
+        OptionKind.CHOICE: type(next(iter(option.labels), None)),
+        OptionKind.LANGUAGES: Annotated[tuple[LanguageTag, ...], BeforeValidator(_listed)],
+        OptionKind.WORDS: Annotated[tuple[str, ...], BeforeValidator(_listed)],
+        OptionKind.BLOCK: Annotated[tuple[str, ...], BeforeValidator(_listed)],
+        OptionKind.AGE: Annotated[Duration, Field(ge=timedelta(0), le=OLDEST)],
+        OptionKind.PERIOD: Duration,
+        OptionKind.NUMBER: Annotated[int, Field(ge=option.least, le=option.most)],
+    }
+    plain = by_kind.get(option.kind, str)
+    return Annotated[plain | None if option.default is None else plain, AfterValidator(kept)]
 
 
-def _every(value: timedelta) -> timedelta | Wrong:
-    return every_of(duration_text(value))
+if TYPE_CHECKING:
+    _Options = Settings
+else:
+    _Options = create_model(
+        "_Options",
+        __base__=Settings,
+        **{name: (_annotation(one), one.default) for name, one in (DELIVERY | FILTERS).items()},
+    )
 
 
 def _destination(value: object) -> object:
@@ -92,8 +114,8 @@ def _known(kind: Kind, name: str, info: ValidationInfo) -> None:
     raise ValueError(not_installed(kind, name))
 
 
-class SubscriptionConfig(Settings):
-    """One of ``[[subscriptions]]``: a topic, and where its posts go.
+class SubscriptionConfig(_Options):
+    """One of ``[[subscriptions]]``: a topic, where its posts go, and the options of :mod:`relay.options`.
 
     Beside these keys may stand what the adapters in ``to`` let a subscription choose for itself (``Plugin.options``).
     """
@@ -106,47 +128,17 @@ class SubscriptionConfig(Settings):
     ]
     networks: Annotated[tuple[Annotated[str, AfterValidator(_read)], ...], BeforeValidator(_listed)] = ()
     """Empty: all sources that are configured."""
-    mode: Mode = Mode.THREADS
-    follow: Follow | None = None
-    every: Annotated[Duration, _right(_every)] = USUAL.every
-    at: Annotated[str, _right(at_of)] = ""
-    quiet: Annotated[str, _right(quiet_of)] = ""
-    budget: Annotated[int, Field(ge=0, le=MOST)] | None = None
-    burst: Annotated[int, Field(ge=1, le=MOST)] | None = None
-    language: Annotated[tuple[LanguageTag, ...], BeforeValidator(_listed)] = ()
-    only: Only = Only.ALL
-    words: Annotated[tuple[str, ...], BeforeValidator(_listed), _right(words_of)] = ()
-    without: Annotated[tuple[str, ...], BeforeValidator(_listed), _right(words_of)] = ()
-    pattern: Annotated[str, _right(pattern_of)] = ""
-    block: Annotated[tuple[str, ...], BeforeValidator(_listed), _right(block_of)] = ()
-    min_age: Annotated[Duration, Field(ge=timedelta(0), le=OLDEST)] = timedelta(0)
-    per_hour: Annotated[int, Field(ge=0, le=MOST_PER_HOUR)] = 0
     _options: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def sieve(self) -> Sieve:
-        """What else holds a post back, beside its language and its kind."""
-        return Sieve(
-            words=self.words,
-            without=self.without,
-            pattern=self.pattern,
-            block=self.block,
-            min_age=self.min_age,
-            per_hour=self.per_hour,
-        )
+        """Which posts it wants."""
+        return Sieve(**{name: getattr(self, name) for name in FILTERS})
 
     @property
     def manner(self) -> Manner:
         """How its posts are brought."""
-        return Manner(
-            mode=self.mode,
-            follow=self.follow,
-            every=self.every,
-            at=self.at,
-            quiet=self.quiet,
-            budget=self.budget,
-            burst=self.burst,
-        )
+        return Manner(**{name: getattr(self, name) for name in DELIVERY})
 
     def options_for(self, adapter: str) -> str:
         """What it chooses for itself at an adapter, as a JSON object; empty: nothing."""

@@ -11,36 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 
-from relay.i18n import ENGLISH, Words
+from relay.i18n import ENGLISH, Words, later
+from relay.options import DELIVERY, FILTERS, Kind, Option
 from relay.text import clean
-
-
-class Kind(StrEnum):
-    """What a parameter takes; decides what a platform offers while a person types."""
-
-    TOPIC = "topic"
-    """A hashtag, an account, a thread's or a feed's address."""
-    OWN = "own"
-    """One of the destination's own subscriptions: its topic, or its number in ``/subscriptions``."""
-    PLACE = "place"
-    """Another destination; the adapter reads it and never hands it on."""
-    NETWORKS = "networks"
-    LANGUAGES = "languages"
-    CHOICE = "choice"
-    LINK = "link"
-    WORDS = "words"
-    """Words and phrases, with commas between them."""
-    PATTERN = "pattern"
-    """A regular expression (RE2)."""
-    BLOCK = "block"
-    """Accounts and servers, with commas or spaces between them."""
-    SPAN = "span"
-    """A span of time, like 30d."""
-    NUMBER = "number"
-    CLOCK = "clock"
-    """A time of day, or from one to another, with a time zone behind it or without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +26,8 @@ class Parameter:
     required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     """Of a CHOICE: (value, label); the label is in English, as above."""
-    filters: bool = False
-    """It says which posts are wanted; help tells of these together."""
-    manners: bool = False
-    """It says how and when they come; help tells of these together, too."""
+    brief: bool = False
+    """Help tells of it together with others of its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,166 +41,70 @@ class Spec:
     """Only for people who may manage the destination."""
 
 
-def said(text: str) -> str:
-    """Mark a text for translation."""
-    return text
-
-
-_CHANNEL = Parameter(name="channel", summary=said("Which channel; this one if you leave it out"), kind=Kind.PLACE)
-_MODE = Parameter(
-    name="mode",
-    summary=said("How posts are put together"),
-    kind=Kind.CHOICE,
-    choices=(
-        ("threads", said("a thread is one message, with a count that grows")),
-        ("posts", said("each post as it comes")),
-        ("digest", said("now and then one message with the best of it")),
-    ),
-)
-LANGUAGES = Parameter(
-    name="language",
-    summary=said("Only posts in these languages, like: es, qu"),
-    kind=Kind.LANGUAGES,
-    filters=True,
-)
-ONLY = Parameter(
-    name="only",
-    summary=said("Which posts"),
-    kind=Kind.CHOICE,
-    choices=(
-        ("all", said("all of them")),
-        ("media", said("with pictures, video or sound")),
-        ("text", said("without pictures, video or sound")),
-        ("links", said("with a link")),
-        ("originals", said("no answers to others")),
-    ),
-    filters=True,
-)
+_CHANNEL = Parameter(name="channel", summary=later("Which channel; this one if you leave it out"), kind=Kind.PLACE)
 NOTHING = "-"
 """What takes a filter back."""
-SIEVE = (
-    Parameter(
-        name="words",
-        summary=said("Only posts with one of these words or phrases, like: bridge, rope bridge"),
-        kind=Kind.WORDS,
-        filters=True,
-    ),
-    Parameter(
-        name="without", summary=said("No posts with one of these words or phrases"), kind=Kind.WORDS, filters=True
-    ),
-    Parameter(
-        name="pattern",
-        summary=said("Only posts in which this regular expression is found"),
-        kind=Kind.PATTERN,
-        filters=True,
-    ),
-    Parameter(
-        name="block",
-        summary=said("No posts of these, like: @who@ayllu.example, ayllu.example"),
-        kind=Kind.BLOCK,
-        filters=True,
-    ),
-    Parameter(
-        name="min_age",
-        summary=said("Only from accounts that are at least so old, like: 30d"),
-        kind=Kind.SPAN,
-        filters=True,
-    ),
-    Parameter(
-        name="per_hour",
-        summary=said("So many posts of one author within an hour, at most"),
-        kind=Kind.NUMBER,
-        filters=True,
-    ),
-)
-"""Which posts are wanted, beside their language and kind (:class:`relay.model.Sieve`)."""
-MANNER = (
-    Parameter(
-        name="follow",
-        summary=said("What becomes of a thread's later posts"),
-        kind=Kind.CHOICE,
-        choices=(
-            ("count", said("they are counted, and stand on the page")),
-            ("replies", said("they are posted under the first one, too")),
-        ),
-        manners=True,
-    ),
-    Parameter(name="every", summary=said("How long a digest gathers, like: 1h, 6h, 1d"), kind=Kind.SPAN, manners=True),
-    Parameter(
-        name="at",
-        summary=said("When a daily digest comes, like: 08:00 America/Lima"),
-        kind=Kind.CLOCK,
-        manners=True,
-    ),
-    Parameter(
-        name="quiet",
-        summary=said("When nothing new comes, like: 22:00-07:00 America/Lima"),
-        kind=Kind.CLOCK,
-        manners=True,
-    ),
-    Parameter(
-        name="budget",
-        summary=said("So many messages an hour at most; the rest is one message. 0: any number"),
-        kind=Kind.NUMBER,
-        manners=True,
-    ),
-    Parameter(name="burst", summary=said("So many of them at once, at most"), kind=Kind.NUMBER, manners=True),
-)
-"""How they come (:class:`relay.model.Manner`)."""
+
+
+def _of(name: str, option: Option) -> Parameter:
+    brief = name != "mode"
+    return Parameter(name=name, summary=option.summary, kind=option.kind, choices=option.choices, brief=brief)
+
+
+_MODE, *_DELIVERY = (_of(name, one) for name, one in DELIVERY.items())
+_FILTERS = [_of(name, one) for name, one in FILTERS.items()]
 LISTED = Parameter(
     name="listed",
-    summary=said("Whether others may see which hashtags this channel follows"),
+    summary=later("Whether others may see which hashtags this channel follows"),
     kind=Kind.CHOICE,
     choices=(
-        ("yes", said("they are on the front page, and suggested to everybody")),
-        ("no", said("only this community knows")),
+        ("yes", later("they are on the front page, and suggested to everybody")),
+        ("no", later("only this community knows")),
     ),
 )
 """Of the channel itself, not of one of its topics."""
-_OWN = Parameter(name="topic", summary=said("Which one; all if you leave it out"), kind=Kind.OWN)
+_OWN = Parameter(name="topic", summary=later("Which one; all if you leave it out"), kind=Kind.OWN)
 
 TABLE: tuple[Spec, ...] = (
     Spec(
         name="subscribe",
-        summary=said("Bring a hashtag, an account, a thread or a feed into a channel"),
+        summary=later("Bring a hashtag, an account, a thread or a feed into a channel"),
         manages=True,
         parameters=(
             Parameter(
                 name="topic",
-                summary=said("#hashtag, @who@server, or the address of a thread or a feed"),
+                summary=later("#hashtag, @who@server, or the address of a thread or a feed"),
                 kind=Kind.TOPIC,
                 required=True,
             ),
             _CHANNEL,
             _MODE,
             Parameter(
-                name="networks", summary=said("Where to look; everywhere if you leave it out"), kind=Kind.NETWORKS
+                name="networks", summary=later("Where to look; everywhere if you leave it out"), kind=Kind.NETWORKS
             ),
-            LANGUAGES,
-            ONLY,
-            *SIEVE,
-            *MANNER,
+            *_FILTERS,
+            *_DELIVERY,
         ),
     ),
     Spec(
         name="unsubscribe",
-        summary=said("Bring a topic no more"),
+        summary=later("Bring a topic no more"),
         manages=True,
         parameters=(
-            Parameter(name="topic", summary=said("Which one"), kind=Kind.OWN, required=True),
+            Parameter(name="topic", summary=later("Which one"), kind=Kind.OWN, required=True),
             _CHANNEL,
         ),
     ),
-    Spec(name="subscriptions", summary=said("What is brought into this channel"), parameters=(_CHANNEL,)),
-    Spec(name="pause", summary=said("Bring nothing for a while"), manages=True, parameters=(_OWN, _CHANNEL)),
-    Spec(name="resume", summary=said("Go on after a pause"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(name="subscriptions", summary=later("What is brought into this channel"), parameters=(_CHANNEL,)),
+    Spec(name="pause", summary=later("Bring nothing for a while"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(name="resume", summary=later("Go on after a pause"), manages=True, parameters=(_OWN, _CHANNEL)),
     Spec(
         name="preview",
-        summary=said("See the latest posts on a topic"),
+        summary=later("See the latest posts on a topic"),
         parameters=(
             Parameter(
                 name="topic",
-                summary=said("#hashtag, @who@server, or the address of a thread or a feed"),
+                summary=later("#hashtag, @who@server, or the address of a thread or a feed"),
                 kind=Kind.TOPIC,
                 required=True,
             ),
@@ -236,28 +112,28 @@ TABLE: tuple[Spec, ...] = (
     ),
     Spec(
         name="unroll",
-        summary=said("Read a whole thread as one text"),
+        summary=later("Read a whole thread as one text"),
         parameters=(
-            Parameter(name="url", summary=said("The address of any post of the thread"), kind=Kind.LINK, required=True),
+            Parameter(
+                name="url", summary=later("The address of any post of the thread"), kind=Kind.LINK, required=True
+            ),
         ),
     ),
     Spec(
         name="settings",
-        summary=said("See or change how a topic is brought, or who may see what the channel follows"),
+        summary=later("See or change how a topic is brought, or who may see what the channel follows"),
         manages=True,
         parameters=(
-            Parameter(name="topic", summary=said("Which one; the channel itself if you leave it out"), kind=Kind.OWN),
+            Parameter(name="topic", summary=later("Which one; the channel itself if you leave it out"), kind=Kind.OWN),
             _CHANNEL,
             LISTED,
             _MODE,
-            LANGUAGES,
-            ONLY,
-            *SIEVE,
-            *MANNER,
+            *_FILTERS,
+            *_DELIVERY,
         ),
     ),
-    Spec(name="status", summary=said("Is everything well here?"), parameters=(_CHANNEL,)),
-    Spec(name="help", summary=said("What this relay does, and how to ask it")),
+    Spec(name="status", summary=later("Is everything well here?"), parameters=(_CHANNEL,)),
+    Spec(name="help", summary=later("What this relay does, and how to ask it")),
 )
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from relay.core.hashtag import fold_text
 from relay.core.urls import host_of, page
-from relay.model import MediaKind, Only, Post, Quote
-from relay.options import OPEN, Sieve
+from relay.model import MediaKind, Post, Quote
+from relay.options import FILTERS, OPEN, Only, Sieve
 from relay.rich import Role, Text
 
 if TYPE_CHECKING:
@@ -33,37 +32,6 @@ _KEPT = 4_096
 
 # Writing without spaces between words: there a word may begin and end anywhere.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-
-
-class Filter(StrEnum):
-    """What keeps a post back: the option that people know."""
-
-    LANGUAGE = "language"
-    ONLY = "only"
-    BLOCK = "block"
-    MIN_AGE = "min_age"
-    WORDS = "words"
-    WITHOUT = "without"
-    PATTERN = "pattern"
-    PER_HOUR = "per_hour"
-
-
-class Filtered(Protocol):
-    """What says which posts are wanted: a subscription, or the wish for one."""
-
-    @property
-    def languages(self) -> tuple[str, ...]: ...
-
-    @property
-    def only(self) -> Only: ...
-
-    @property
-    def sieve(self) -> Sieve: ...
-
-
-def is_filtered(one: Filtered) -> bool:
-    """Whether it wants only some of a topic's posts."""
-    return bool(one.languages) or one.only is not Only.ALL or (one.sieve is not OPEN and one.sieve != OPEN)
 
 
 class Reading:
@@ -101,6 +69,39 @@ class Reading:
             *(above for one in hosts for above in _above(one)),
         }
         return frozenset(names - {""})
+
+    # --- what filters ask ---
+
+    def is_in(self, languages: tuple[str, ...]) -> bool:
+        """``es`` wants ``es`` and ``es-419``; what is in a language that nobody told may be in any."""
+        spoken = [one.replace("_", "-").casefold() for one in (self.post.language, *self.post.other_languages)]
+        starts = tuple(f"{wanted.casefold()}-" for wanted in languages)
+        return any(one in {"", "und"} or f"{one}-".startswith(starts) for one in spoken)
+
+    def is_kind(self, only: Only) -> bool:
+        post = self.post
+        match only:
+            case Only.ALL:
+                return True
+            case Only.MEDIA:
+                return any(media.kind is not MediaKind.FILE for media in post.media)
+            case Only.TEXT:
+                return not post.media
+            case Only.LINKS:
+                return post.link_card is not None or _links(post.body)
+            case Only.ORIGINALS:
+                return not post.reply_to or post.reply_to_author == post.author.uri
+
+    def is_of_account_younger_than(self, least: timedelta) -> bool:
+        created = self.post.author.created
+        return created is not None and self.now - created < least
+
+    def has_one_of(self, words: tuple[str, ...]) -> bool:
+        return any(word in self.folded and found.search(self.folded) for word, found in _searches(words))
+
+    def matches(self, pattern: str) -> bool:
+        """A pattern that cannot be used (its library is gone, or an older relay took it) lets everything through."""
+        return bool(flaw(pattern)) or _compiled(pattern).search(self.beginning) is not None
 
 
 def _words(post: Post) -> Iterator[str]:
@@ -140,51 +141,27 @@ def _above(host: str) -> Iterator[str]:
 
 # --- the reason for each no ---
 
-
-def objection(one: Filtered, reading: Reading) -> Filter | None:
-    """The first filter that keeps the post back; None: it is wanted."""
-    post, sieve = reading.post, one.sieve
-    if not any(_is_in(one.languages, spoken) for spoken in (post.language, *post.other_languages)):
-        return Filter.LANGUAGE
-    if not _is_kind(one.only, post):
-        return Filter.ONLY
-    return None if sieve is OPEN else _held_back(sieve, reading)
+_ASKED = [
+    (name, one.default, one.passes)
+    for name, one in sorted(FILTERS.items(), key=lambda named: named[1].searches)
+    if one.passes
+]
 
 
-def _held_back(sieve: Sieve, reading: Reading) -> Filter | None:
-    if sieve.block and not reading.whose.isdisjoint(sieve.block):
-        return Filter.BLOCK
-    if sieve.min_age and _is_young(reading, sieve.min_age):
-        return Filter.MIN_AGE
-    if sieve.words and not _has_one(sieve.words, reading.folded):
-        return Filter.WORDS
-    if sieve.without and _has_one(sieve.without, reading.folded):
-        return Filter.WITHOUT
-    if sieve.pattern and not _is_found(sieve.pattern, reading.beginning):
-        return Filter.PATTERN
+def is_set(wanted: Sieve) -> bool:
+    """Whether only some of a topic's posts are wanted."""
+    return wanted is not OPEN and wanted != OPEN
+
+
+def objection(wanted: Sieve, reading: Reading) -> str | None:
+    """The name of the first filter that keeps the post back; None: it is wanted."""
+    if wanted is OPEN:
+        return None
+    for name, default, passes in _ASKED:
+        value = getattr(wanted, name)
+        if value != default and not passes(value, reading):
+            return name
     return None
-
-
-def _is_in(languages: tuple[str, ...], language: str) -> bool:
-    """``es`` wants ``es`` and ``es-419``; what is in a language that nobody told may be in any."""
-    spoken = language.replace("_", "-").casefold()
-    if not languages or spoken in {"", "und"}:
-        return True
-    return any(f"{spoken}-".startswith(f"{wanted.casefold()}-") for wanted in languages)
-
-
-def _is_kind(only: Only, post: Post) -> bool:
-    match only:
-        case Only.ALL:
-            return True
-        case Only.MEDIA:
-            return any(media.kind is not MediaKind.FILE for media in post.media)
-        case Only.TEXT:
-            return not post.media
-        case Only.LINKS:
-            return post.link_card is not None or _links(post.body)
-        case Only.ORIGINALS:
-            return not post.reply_to or post.reply_to_author == post.author.uri
 
 
 def _links(body: Text) -> bool:
@@ -193,16 +170,7 @@ def _links(body: Text) -> bool:
     return any(span.link.startswith("http") for span in spans)
 
 
-def _is_young(reading: Reading, least: timedelta) -> bool:
-    created = reading.post.author.created
-    return created is not None and reading.now - created < least
-
-
 # --- words ---
-
-
-def _has_one(words: tuple[str, ...], folded: str) -> bool:
-    return any(word in folded and found.search(folded) for word, found in _searches(words))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -275,8 +243,3 @@ def _compiled(pattern: str) -> Any:
     options.log_errors = False
     options.max_mem = _MEMORY
     return re2.compile(pattern, options)
-
-
-def _is_found(pattern: str, text: bytes) -> bool:
-    """A pattern that cannot be used (its library is gone, or an older relay took it) lets everything through."""
-    return bool(flaw(pattern)) or _compiled(pattern).search(text) is not None

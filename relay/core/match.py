@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from relay.core.filters import Reading, is_filtered, objection
+from relay.core.filters import Reading, is_set, objection
 from relay.core.hashtag import fold
-from relay.model import Event, Feed, FeedId, Only, Post, Published, Subscription, SubscriptionId
+from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
 from relay.options import Manner, Sieve
 from relay.records import Wish
 
@@ -61,8 +61,6 @@ class Choices(msgspec.Struct, frozen=True, gc=False):
     """What a subscription says of how it is to be served; held once for all that say the same."""
 
     manner: Manner
-    languages: tuple[str, ...]
-    only: Only
     sieve: Sieve
 
 
@@ -86,14 +84,6 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     @property
     def manner(self) -> Manner:
         return self.choices.manner
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self.choices.languages
-
-    @property
-    def only(self) -> Only:
-        return self.choices.only
 
     @property
     def sieve(self) -> Sieve:
@@ -162,7 +152,7 @@ class Groups(Set[Key]):
         return next(chain(reversed(self.plain(key).values()), self.choosy.get(key, ())), None)
 
     def add(self, one: Listener, key: Key) -> None:
-        if is_filtered(one):
+        if is_set(one.sieve):
             insort(self.choosy.setdefault(key, []), one, key=_id)
             return
         group = self._plain.setdefault(key, one)
@@ -177,7 +167,7 @@ class Groups(Set[Key]):
 
     def remove(self, one: Listener, key: Key) -> None:
         """``one`` was added for the key."""
-        if is_filtered(one):
+        if is_set(one.sieve):
             _take_out(self.choosy, key, one)
             return
         group = self._plain[key]
@@ -269,7 +259,7 @@ class Index:
             id=new.id,
             topic=like.topic if like and like.topic == new.topic else new.topic,
             name=sys.intern(str(new.destination)),
-            choices=_choices(new.manner, new.languages, new.only, new.sieve),
+            choices=_choices(new.manner, new.sieve),
             links=like.links if like and like.links == links else links,
         )
 
@@ -325,7 +315,7 @@ def _asked(
 
 
 def _wants(one: Listener, reading: Reading, ration: Ration) -> bool:
-    if objection(one, reading) is not None:
+    if objection(one.sieve, reading) is not None:
         return False
     return not one.sieve.per_hour or ration.take(one, reading.post, reading.now)
 

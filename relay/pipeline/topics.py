@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TypeVar
 
-from relay.core.filters import Filter, Filtered, Reading, objection
+from relay.core.filters import Reading, objection
 from relay.core.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
+from relay.options import Sieve
 from relay.pipeline import thread_feeds
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
 from relay.text import brief
@@ -93,7 +94,7 @@ class Latest:
     """Why something could not be read, by the source and the feed's address."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Where no source knows the topic: each source's reason, by its name."""
-    left_out: Mapping[Filter, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     """How many posts each filter of the subscription kept back."""
 
 
@@ -104,7 +105,7 @@ async def latest(
     *,
     count: int,
     within: timedelta | None = None,
-    wanted: Filtered | None = None,
+    wanted: Sieve | None = None,
     now: datetime | None = None,
 ) -> Latest:
     """The last ``count`` posts on a topic, as they would be relayed; of those that are ``wanted``, where that is said.
@@ -137,7 +138,7 @@ async def latest(
     return Latest(cards=tuple(_card(post, topic) for post in shown), unread=unread, left_out=left_out)
 
 
-def _objection(wanted: Filtered | None, post: Post, now: datetime | None) -> Filter | None:
+def _objection(wanted: Sieve | None, post: Post, now: datetime | None) -> str | None:
     return objection(wanted, Reading(post, now or post.published)) if wanted else None
 
 

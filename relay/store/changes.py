@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, union, update
 
-from relay.core.delivery_options import written as written_manner
-from relay.core.filter_options import written
+from relay.core.option_types import changes
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.records import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, serialize
-from relay.store.subscriptions import choices, read_manner, read_names, read_sieve
+from relay.store.subscriptions import choices, read_manner, read_sieve
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded, is_of
 from relay.store.versions import note_changes
@@ -87,7 +85,7 @@ def _insert(connection: Connection, wanted: Wanted) -> SubscriptionId:
 
 
 def save_subscription(connection: Connection, subscription: Subscription, by: By) -> bool:
-    """Write its manner, languages, only, sieve, options and pause, with an audit row; False where it is gone."""
+    """Write its options and pause, with an audit row; False where it is gone."""
     serialize(connection)
     row = connection.execute(_ONE, {"of": subscription.id}).one_or_none()
     if row is None:
@@ -102,17 +100,10 @@ def save_subscription(connection: Connection, subscription: Subscription, by: By
 
 
 def _told(row: Record, changed: dict[str, str], wanted: Subscription) -> str:
-    """``#bridge · languages: es, qu · paused: —``."""
-    shown = {name: ", ".join(read_names(value)) if name == "languages" else value for name, value in changed.items()}
-    if shown.pop("manner", None) is not None:
-        shown |= _changes(written_manner(read_manner("threads", row.manner)), written_manner(wanted.manner))
-    if "sieve" in shown:
-        shown |= _changes(written(read_sieve(row.sieve)), written(read_sieve(shown.pop("sieve"))))
+    """``#bridge · language: es, qu · paused: —``."""
+    shown = changes(read_manner(row), wanted.manner) | changes(read_sieve(row), wanted.sieve)
+    shown |= {name: value for name, value in changed.items() if name in {"options", "paused"}}
     return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
-
-
-def _changes(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    return {name: new.get(name, "") for name in {**old, **new} if old.get(name) != new.get(name)}
 
 
 def delete_subscription(connection: Connection, subscription: SubscriptionId, by: By) -> bool:

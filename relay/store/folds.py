@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
-from relay.core.delivery_options import at, quiet
 from relay.core.hours import next_digest
+from relay.core.option_types import at, quiet
 from relay.core.schedule import spend
 from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
 from relay.options import USUAL, Manner, Mode

@@ -82,7 +82,7 @@ class Heads:
         self._heads: dict[tuple[str, str], Head] = {}
         self._waiting = {(row.post, row.destination) for row in waiting}
         for row in rows:
-            manner = read_manner(row.mode, row.manner)
+            manner = read_manner(row)
             if manner.mode is not Mode.POSTS:
                 self.add(row.root, row.destination, _head(row, manner))
 

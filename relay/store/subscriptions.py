@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
-from relay.model import Destination, FeedId, Only, Subscription, SubscriptionId
-from relay.options import OPEN, USUAL, Manner, Mode, Sieve
+from relay.model import Destination, FeedId, Subscription, SubscriptionId
+from relay.options import OPEN, USUAL, Manner, Mode, Only, Sieve, values
 from relay.records import Changes, Wanted
 from relay.store.rows import Query, Record, among
 from relay.store.tables import subscription_feeds, subscription_tags, subscriptions
@@ -22,9 +23,7 @@ _KINDS = 4_096
 
 read_names: Callable[[str], tuple[str, ...]] = lru_cache(_KINDS)(msgspec.json.Decoder(tuple[str, ...]).decode)
 _read_sieve: Callable[[str], Sieve] = msgspec.json.Decoder(Sieve).decode
-_NOTHING: Mapping[str, object] = msgspec.to_builtins(OPEN)
 _read_manner: Callable[[str], Manner] = msgspec.json.Decoder(Manner).decode
-_USUAL: Mapping[str, object] = msgspec.to_builtins(USUAL)
 
 _PAGE = Query(
     select(subscriptions)
@@ -50,40 +49,43 @@ _AT_ONCE = 1_000
 
 
 def choices(wanted: Wanted | Subscription) -> dict[str, str]:
-    """What a subscription says of how it is to be served, as the table keeps it."""
+    """What a subscription says of how it is to be served, as the table keeps it: some options have their own column."""
+    manner, sieve = _set_ones(wanted.manner), _set_ones(wanted.sieve)
     return {
-        "mode": wanted.manner.mode.value,
-        "manner": write_manner(wanted.manner),
-        "languages": msgspec.json.encode(wanted.languages).decode(),
-        "only": wanted.only.value,
+        "mode": manner.pop("mode", USUAL.mode.value),
+        "manner": _written(manner),
+        "languages": _written(sieve.pop("language", ())) or "[]",
+        "only": sieve.pop("only", OPEN.only.value),
         "options": wanted.options,
-        "sieve": write_sieve(wanted.sieve),
+        "sieve": _written(sieve),
     }
 
 
-def write_sieve(sieve: Sieve) -> str:
-    """What is set in it, as JSON; empty where nothing is."""
-    return _written(sieve, _NOTHING)
+def _set_ones(record: Sieve | Manner) -> dict[str, Any]:
+    return {name: msgspec.to_builtins(value) for name, option, value in values(record) if value != option.default}
 
 
-def write_manner(manner: Manner) -> str:
-    """What is set in it but the mode, as JSON; empty where nothing is."""
-    return _written(replace(manner, mode=USUAL.mode), _USUAL)
+def _written(value: object) -> str:
+    return msgspec.json.encode(value).decode() if value else ""
 
 
-def _written(value: Sieve | Manner, usual: Mapping[str, object]) -> str:
-    said = {name: one for name, one in msgspec.to_builtins(value).items() if one != usual[name]}
-    return msgspec.json.encode(said).decode() if said else ""
+def read_manner(row: Record) -> Manner:
+    return _manner(row.mode, row.manner)
+
+
+def read_sieve(row: Record) -> Sieve:
+    return _sieve(row.languages, row.only, row.sieve)
 
 
 @lru_cache(_KINDS)
-def read_manner(mode: str, text: str) -> Manner:
+def _manner(mode: str, text: str) -> Manner:
     return replace(_read_manner(text or "{}"), mode=Mode(mode))
 
 
 @lru_cache(_KINDS)
-def read_sieve(text: str) -> Sieve:
-    return _read_sieve(text) if text else OPEN
+def _sieve(languages: str, only: str, text: str) -> Sieve:
+    sieve = replace(_read_sieve(text or "{}"), language=read_names(languages), only=Only(only))
+    return OPEN if sieve == OPEN else sieve
 
 
 def list_subscriptions(connection: Connection, destination: Destination | None = None) -> list[Subscription]:
@@ -134,10 +136,8 @@ def _subscription(row: Record, tags: Sequence[tuple[str, str]], links: Sequence[
         destination=Destination.parse(row.destination),
         origin=row.origin,
         networks=read_names(row.networks),
-        manner=read_manner(row.mode, row.manner),
-        languages=read_names(row.languages),
-        only=Only(row.only),
-        sieve=read_sieve(row.sieve),
+        manner=read_manner(row),
+        sieve=read_sieve(row),
         options=row.options,
         community=row.community,
         paused=row.paused,
