@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import NamedTuple
 
-from relay.card import quoted, turnout
+from relay.card import Canvas, Section, SectionKind, name_of, sections
 from relay.i18n import words
-from relay.model import Action, Author, Card, Delivery, LinkCard, Media, MediaKind, Poll, Post, Quote, QuoteState
+from relay.model import Action, Author, Card, Delivery, Post
 from relay.rich import Block, Form, Mark, Role, Span, Text
-from relay.text import cut, isolate, text_content
+from relay.text import cut, directed, text_content
 from relay.text.targets import is_beginning, is_note
 
 _ENGLISH = words("en")
+_BESIDE = {SectionKind.MEDIA, SectionKind.POLL, SectionKind.LINK}
+"""What stands close together."""
+_SIGNS = {"⚠️": "⚠", "🖼️": "🖼", "▶️": "▶", "🔊": "♪", "📎": "▤", "🔗": "↗"}
+"""The signs that terminals and their fonts know."""
 LONGEST = 1500
 """Characters of one post on a card."""
+
+
+_CANVAS = Canvas(say=_ENGLISH, previews=True, alt=LONGEST, option=LONGEST, options=100, lines=100, signs=_SIGNS)
 
 
 class Piece(NamedTuple):
@@ -49,17 +54,39 @@ def render(delivery: Delivery) -> list[Line]:
         return [_edited(card.post)]
     if delivery.action is Action.COUNT:
         return [_counted(card)]
+    shown: list[Line] = []
+    before: Section | None = None
+    for section in sections(card, _CANVAS):
+        near = before is not None and {before.kind, section.kind} <= _BESIDE
+        shown += [*([Line()] if before and not near else []), *_section(section, card)]
+        before = section
+    return shown
+
+
+def _section(section: Section, card: Card) -> Iterator[Line]:
     post = card.post
-    sections = [
-        [Line(tuple(_byline(post.author, post.published)))],
-        [Line((Piece(post.title, "title", post.url),))] if post.title else [],
-        [*_folded(post.warning), *_body(cut(post.body, LONGEST))],
-        [*_media(post.media, sensitive=post.sensitive), *_poll(post.poll), *_link_card(post.link_card)],
-        _quoted(post.quote) if post.quote else [],
-        list(_footer(card)),
-    ]
-    header, *rest = [section for section in sections if section]
-    return [*header, *(line for section in rest for line in (Line(), *section))]
+    if section.kind is SectionKind.BYLINE:
+        yield _byline(section, Piece(f"  {post.published:%Y-%m-%d %H:%M} UTC", "dim"))
+    elif section.kind is SectionKind.QUOTE:
+        yield from _quoted(section)
+    elif section.kind is SectionKind.FOOT:
+        yield from _footer(card)
+    else:
+        yield from _lines(section, sensitive=post.sensitive)
+
+
+def _lines(section: Section, *, sensitive: bool) -> Iterator[Line]:
+    if section.kind is SectionKind.HEADLINE:
+        yield Line(tuple(Piece(span.text, "title", span.link) for block in section.text for span in block.spans))
+        return
+    if section.kind is SectionKind.BODY:
+        yield from _body(cut(section.text, LONGEST))
+        return
+    caution = Piece("sensitive: ", "warning")
+    for block in section.text:
+        shown = _block(block)
+        is_media = section.kind is SectionKind.MEDIA and sensitive
+        yield replace(shown, pieces=(caution, *shown.pieces)) if is_media else shown
 
 
 def _edited(post: Post) -> Line:
@@ -77,21 +104,14 @@ def _unroll(card: Card) -> tuple[Piece, ...]:
     return Piece("  Unroll: ", "dim"), _url(card.unroll)
 
 
-def _byline(author: Author, published: datetime) -> Iterator[Piece]:
-    yield Piece(_name(author), "author", author.url)
-    if author.handle:
-        yield Piece(f"  {author.handle}", "dim")
-    yield Piece(f"  {published:%Y-%m-%d %H:%M} UTC", "dim")
+def _byline(section: Section, *more: Piece) -> Line:
+    name, *rest = section.text[0].spans
+    handle = [Piece(f"  {span.text}", "dim") for span in rest if span.link]
+    return Line((Piece(name.text, "author", name.link), *handle, *more))
 
 
 def _name(author: Author) -> str:
-    name = author.name or author.handle or author.uri
-    # Left-to-right names are left alone: many terminals show the isolates as boxes.
-    return isolate(name) if any(unicodedata.bidirectional(char) in {"R", "AL"} for char in name) else name
-
-
-def _folded(warning: str) -> list[Line]:
-    return [Line((Piece(f"⚠ Content warning: {warning}", "warning"),)), Line()] if warning else []
+    return directed(name_of(author, LONGEST))
 
 
 def _body(text: Text) -> Iterator[Line]:
@@ -109,16 +129,18 @@ def _block(block: Block) -> Line:
         return Line((Piece("─" * 20, "dim"),), lead, lead)
     if block.form is Form.CODE:
         return Line(tuple(Piece(span.text, "code") for span in block.spans), f"{lead}    ", f"{lead}    ")
-    pieces = tuple(piece for span in block.spans for piece in _span(span, heading=block.form is Form.HEADING))
+    look = _FORM_LOOKS.get(block.form, "")
+    pieces = tuple(piece for span in block.spans for piece in _span(span, look))
     bullet = f"{block.bullet or '•'} " if block.form is Form.ITEM else ""
     return Line(pieces, lead + bullet, lead + " " * len(bullet))
 
 
+_FORM_LOOKS = {Form.HEADING: "title", Form.NOTE: "dim"}
 _MARK_LOOKS = {Mark.BOLD: "bold", Mark.ITALIC: "italic", Mark.STRIKE: "strike", Mark.CODE: "code", Mark.SPOILER: "dim"}
 
 
-def _span(span: Span, *, heading: bool) -> Iterator[Piece]:
-    look = "title" if heading else next((_MARK_LOOKS[mark] for mark in span.marks if mark in _MARK_LOOKS), "")
+def _span(span: Span, look: str) -> Iterator[Piece]:
+    look = look or next((_MARK_LOOKS[mark] for mark in span.marks if mark in _MARK_LOOKS), "")
     if not span.link:
         yield Piece(span.text, look)
     elif span.role in {Role.HASHTAG, Role.MENTION} or is_note(span.text, span.link):
@@ -135,53 +157,19 @@ def _url(address: str) -> Piece:
     return Piece(address.removeprefix("mailto:"), "link", address)
 
 
-_MEDIA = {
-    MediaKind.IMAGE: ("🖼", "picture"),
-    MediaKind.VIDEO: ("▶", "video"),
-    MediaKind.ANIMATION: ("▶", "animation"),
-    MediaKind.AUDIO: ("♪", "sound"),
-    MediaKind.FILE: ("▤", "file"),
-}
+def _quoted(section: Section) -> Iterator[Line]:
+    for one in section.inner or [section]:
+        for line in _within(one):
+            yield replace(line, lead=f"┃ {line.lead}", more=f"┃ {line.more}")
 
 
-def _media(all_media: Sequence[Media], *, sensitive: bool) -> Iterator[Line]:
-    for media in all_media:
-        sign, word = _MEDIA[media.kind]
-        caution = "sensitive: " if sensitive else ""
-        yield Line(
-            (Piece(caution, "warning"), Piece(media.alt or f"{word} without description", "media", media.link)),
-            f"{sign}  ",
-            "   ",
-        )
-
-
-def _poll(poll: Poll | None) -> Iterator[Line]:
-    if poll is None:
-        return
-    for option in poll.options:
-        share = poll.share(option)
-        votes = () if share is None else (Piece(f"  {option.votes} ({share} %)", "dim"),)
-        yield Line((Piece(option.text), *votes), "☐ " if poll.multiple else "○ ", "  ")
-    facts = [count] if (count := turnout(poll, _ENGLISH)) else []
-    if poll.closes:
-        facts.append(f"closes {poll.closes:%Y-%m-%d %H:%M} UTC")
-    if facts:
-        yield Line((Piece(" · ".join(facts), "dim"),))
-
-
-def _link_card(card: LinkCard | None) -> Iterator[Line]:
-    if card:
-        yield Line((Piece(f"{card.title}  "), _url(card.url)), "↗ ", "  ")
-
-
-def _quoted(quote: Quote) -> list[Line]:
-    if quote.author is None:
-        label = "quotes" if quote.state is QuoteState.ACCEPTED else quoted(quote, _ENGLISH)
-        return [Line((Piece(f"{label}  ", "dim"), _url(quote.url)), "┃ ", "┃ ")]
-    name = [Piece(_name(quote.author), "author", quote.url), Piece(f"  {quote.author.handle}", "dim")]
-    lines = [Line(tuple(name)), *_folded(quote.warning), *_body(cut(quote.body, LONGEST))]
-    beside = [*_media(quote.media, sensitive=bool(quote.warning)), *_poll(quote.poll), *_link_card(quote.link_card)]
-    return [replace(line, lead=f"┃ {line.lead}", more=f"┃ {line.more}") for line in [*lines, *beside]]
+def _within(section: Section) -> Iterator[Line]:
+    if section.kind is SectionKind.BYLINE:
+        yield _byline(section)
+    else:
+        yield from _lines(section, sensitive=section.folded)
+    if section.kind is SectionKind.WARNING:
+        yield Line()
 
 
 def _footer(card: Card) -> Iterator[Line]:
@@ -203,7 +191,6 @@ LOOKS = {
     "dim": "dim",
     "link": "blue underline",
     "tag": "cyan",
-    "media": "magenta",
     "warning": "bold yellow",
     "place": "bold green",
     "edited": "yellow",
@@ -230,8 +217,7 @@ def to_plain(lines: Iterable[Line]) -> str:
 
 
 def _words(line: Line) -> str:
-    told = (f"{one.text} ({one.link})" if one.look == "media" and one.link else one.text for one in line.pieces)
-    return "".join(told).replace("\n", f"\n{line.more}")
+    return "".join(one.text for one in line.pieces).replace("\n", f"\n{line.more}")
 
 
 def to_terminal(lines: Iterable[Line], action: Action, width: int) -> str:

@@ -98,6 +98,10 @@ class Canvas:
     signs: Mapping[str, str] = field(default_factory=dict)
     """What stands in the place of a sign."""
 
+    def sign(self, sign: str) -> str:
+        """A sign as the place shows it."""
+        return self.signs.get(sign, sign)
+
 
 def sections(card: Card, canvas: Canvas, *, media: Sequence[Media] | None = None, more: int = 0) -> tuple[Section, ...]:
     """What the card says from top to bottom, without what is empty.
@@ -109,7 +113,7 @@ def sections(card: Card, canvas: Canvas, *, media: Sequence[Media] | None = None
     head = [
         Section(kind=SectionKind.BYLINE, text=byline(post.author, post.author.url)),
         Section(kind=SectionKind.HEADLINE, text=headline(post)),
-        Section(kind=SectionKind.WARNING, text=warned(post.warning, say)),
+        Section(kind=SectionKind.WARNING, text=warned(post.warning, canvas)),
         Section(kind=SectionKind.BODY, text=post.body, hidden=post.warning or None),
     ]
     told = post.media if media is None else media
@@ -144,10 +148,12 @@ def headline(post: Post) -> Text:
     return () if is_blank(title) else (Block((Span(title, post.url),), Form.HEADING),)
 
 
-def warned(warning: str, say: Words) -> Text:
+def warned(warning: str, canvas: Canvas) -> Text:
     """A content warning, to be read before what it warns of."""
-    caution = Span(say("Content warning:"), marks=(Mark.BOLD,))
-    return (Block((Span("⚠️ "), caution, Span(f" {short(warning, _MOST_WARNING)}"))),) if warning else ()
+    if not warning:
+        return ()
+    caution = Span(canvas.say("Content warning:"), marks=(Mark.BOLD,))
+    return (Block((Span(f"{canvas.sign('⚠️')} "), caution, Span(f" {short(warning, _MOST_WARNING)}"))),)
 
 
 def onward(card: Card, canvas: Canvas) -> tuple[Span, ...]:
@@ -195,7 +201,7 @@ def _media(media: Media, canvas: Canvas, *, folded: bool) -> Block | None:
 
 
 def _signed(canvas: Canvas, sign: str, spans: Iterable[Span]) -> Block:
-    return Block(tuple(spans), Form.ITEM, bullet=canvas.signs.get(sign, sign))
+    return Block(tuple(spans), Form.ITEM, bullet=canvas.sign(sign))
 
 
 def _hidden(spans: Iterable[Span]) -> list[Span]:
@@ -309,7 +315,7 @@ def quote_section(quote: Quote | None, canvas: Canvas, *, hidden: str | None) ->
     few = replace(canvas, options=_MOST_QUOTED)
     inner = (
         Section(kind=SectionKind.BYLINE, text=byline(quote.author, quote.url)),
-        Section(kind=SectionKind.WARNING, text=warned(quote.warning, canvas.say)),
+        Section(kind=SectionKind.WARNING, text=warned(quote.warning, canvas)),
         Section(kind=SectionKind.BODY, text=quote.body, hidden=hidden),
         media_section(quote.media[:_MOST_QUOTED], few, hidden=hidden),
         poll_section(quote.poll, few, hidden=hidden),
