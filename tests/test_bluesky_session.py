@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from relay.http import Http, HttpSettings
 from relay.ports import Gone, TryLater
-from relay.sources.bluesky.answers import Denied, Missing, Odd, Told
 from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.session import Session, home
+from relay.sources.kit import Denied, Missing, Ok, Unexpected
 from tests.servers.bluesky.xrpc import HANDLE, HTML, PASSWORD, Stage, client, run
 
 ASK = "com.atproto.server.getSession"
@@ -42,7 +42,7 @@ async def test_it_is_made_when_first_needed_and_kept(http: Http, stage: Stage) -
     account = session(http, stage)
     assert stage.asked == []
     for _ in range(3):
-        assert isinstance(await account.ask(ASK), Told)
+        assert isinstance(await account.ask(ASK), Ok)
     assert stage.asked == ["entrance/xrpc/com.atproto.server.createSession", *[f"home/xrpc/{ASK}"] * 3]
     assert account.home == stage.home.partition("//")[2]
 
@@ -51,17 +51,17 @@ async def test_one_that_ran_out_is_renewed_and_the_question_asked_again(http: Ht
     account = session(http, stage)
     await account.ask(ASK)
     stage.expire()
-    assert isinstance(await account.ask(ASK), Told)
+    assert isinstance(await account.ask(ASK), Ok)
     assert (stage.count("createSession"), stage.count("refreshSession")) == (1, 1)
 
 
 async def test_many_who_ask_at_once_make_one_session(http: Http, stage: Stage) -> None:
     account = session(http, stage)
     answers = await asyncio.gather(*(account.ask(ASK) for _ in range(10)))
-    assert all(isinstance(answer, Told) for answer in answers)
+    assert all(isinstance(answer, Ok) for answer in answers)
     stage.expire()
     answers = await asyncio.gather(*(account.ask(ASK) for _ in range(10)))
-    assert all(isinstance(answer, Told) for answer in answers)
+    assert all(isinstance(answer, Ok) for answer in answers)
     assert (stage.count("createSession"), stage.count("refreshSession")) == (1, 1)
 
 
@@ -123,7 +123,7 @@ async def test_trouble_while_renewing_keeps_what_there_is(http: Http, stage: Sta
     stage.expire()
     stage.say("refreshSession", HTML, status=502, times=1)
     assert isinstance(await account.ask(ASK), TryLater)
-    assert isinstance(await account.ask(ASK), Told)
+    assert isinstance(await account.ask(ASK), Ok)
     assert stage.count("createSession") == 1
 
 
@@ -133,7 +133,7 @@ async def test_a_refusal_that_is_not_about_the_session_ends_none(http: Http, sta
     stage.say(ASK, HTML, status=403)
     assert isinstance(await account.ask(ASK), Denied)
     stage.says.clear()
-    assert isinstance(await account.ask("app.bsky.feed.nothing"), Odd)
+    assert isinstance(await account.ask("app.bsky.feed.nothing"), Unexpected)
     assert isinstance(await account.ask("app.bsky.actor.getProfile", [("actor", "x.example")]), Missing)
     assert (stage.count("createSession"), stage.count("refreshSession")) == (1, 0)
 
@@ -143,7 +143,7 @@ async def test_no_token_goes_to_another_place_than_the_accounts(http: Http, stag
     tokens = {"accessJwt": "a", "refreshJwt": "b"}
     place = {"id": "#atproto_pds", "serviceEndpoint": "http://10.0.0.1"}
     stage.say("createSession", tokens | {"didDoc": {"service": [place]}})
-    assert not isinstance(await session(http, stage).ask(ASK), Told)
+    assert not isinstance(await session(http, stage).ask(ASK), Ok)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ async def test_a_server_that_is_not_there_is_a_value(http: Http) -> None:
 
 async def test_the_password_follows_no_redirect(http: Http, stage: Stage) -> None:
     stage.say("createSession", b"", status=307, headers={"Location": stage.home})
-    assert isinstance(await session(http, stage).ask(ASK), Odd)
+    assert isinstance(await session(http, stage).ask(ASK), Unexpected)
     assert stage.count("home") == 0
 
 
@@ -187,9 +187,9 @@ BODY = b'{"repo": "did:plc:chaski234567", "collection": "x.y", "rkey": "self", "
 
 async def test_a_deed_is_done_at_home_and_again_where_the_session_had_run_out(http: Http, stage: Stage) -> None:
     account = session(http, stage)
-    assert isinstance(await account.tell(PUT, BODY), Told)
+    assert isinstance(await account.tell(PUT, BODY), Ok)
     stage.expire()
-    assert isinstance(await account.tell(PUT, BODY), Told)
+    assert isinstance(await account.tell(PUT, BODY), Ok)
     assert [asked for asked in stage.asked if PUT in asked] == [f"home/xrpc/{PUT}"] * 3
     assert (len(stage.put), stage.count("createSession"), stage.count("refreshSession")) == (2, 1, 1)
 
@@ -198,7 +198,7 @@ async def test_a_deed_is_done_at_home_and_again_where_the_session_had_run_out(ht
 async def test_a_deed_follows_no_redirect(http: Http, stage: Stage, status: int) -> None:
     where = {"Location": f"{stage.entrance}/xrpc/{PUT}"}
     stage.say(f"home/xrpc/{PUT}", b"", status=status, headers=where)
-    assert isinstance(await session(http, stage).tell(PUT, BODY), Odd)
+    assert isinstance(await session(http, stage).tell(PUT, BODY), Unexpected)
     assert stage.count(f"entrance/xrpc/{PUT}") == 0
 
 
@@ -222,8 +222,8 @@ def kept(http: Http, stage: Stage, folder: Path) -> Session:
 async def test_it_outlives_a_restart_in_a_file_that_only_its_owner_may_read(
     http: Http, stage: Stage, tmp_path: Path
 ) -> None:
-    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
-    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Ok)
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Ok)
     assert stage.count("createSession") == 1
     _is_for_its_owner_alone(tmp_path)
 
@@ -240,7 +240,7 @@ async def test_what_was_kept_is_renewed_when_it_ran_out_and_the_renewed_is_kept(
     await kept(http, stage, tmp_path).ask(ASK)
     stage.expire()
     for _ in range(2):
-        assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+        assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Ok)
     assert (stage.count("createSession"), stage.count("refreshSession")) == (1, 1)
 
 
@@ -251,9 +251,9 @@ async def test_what_is_no_session_of_this_account_is_none(
     http: Http, stage: Stage, tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "bluesky.session").write_text(content)
-    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Told)
+    assert isinstance(await kept(http, stage, tmp_path).ask(ASK), Ok)
     assert stage.count("createSession") == 1
 
 
 async def test_a_session_that_cannot_be_kept_works_all_the_same(http: Http, stage: Stage, tmp_path: Path) -> None:
-    assert isinstance(await kept(http, stage, tmp_path / "nowhere").ask(ASK), Told)
+    assert isinstance(await kept(http, stage, tmp_path / "nowhere").ask(ASK), Ok)

@@ -213,7 +213,7 @@ async def test_a_page_in_front_of_the_api_ends_nothing(source: MastodonSource, s
     feed = Feed(id=FeedId(1), source="mastodon", address=f"{stage.base}/api/v1/{address}")
     later = await source.poll(feed)
     assert isinstance(later, TryLater)
-    assert "not as a Mastodon server does" in later.reason
+    assert "not as such a server does" in later.reason
 
 
 async def test_an_address_that_may_not_be_fetched_ends_its_feed(source: MastodonSource) -> None:

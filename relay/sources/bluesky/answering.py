@@ -14,10 +14,11 @@ import msgspec
 
 from relay.ports import Answered, Gone, Mention, Refused, TryLater
 from relay.sources.bluesky.address import POSTS, Place
-from relay.sources.bluesky.answers import Missing, Odd, Told, of_account
+from relay.sources.bluesky.answers import of_account
 from relay.sources.bluesky.reply import Below, read_below, record_key, write_record
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Raw, Record, Reply, read
+from relay.sources.kit import Missing, Ok, Unexpected
 
 _NEVER = frozenset({"InvalidRequest", "InvalidRecord"})
 """So a server refuses the record itself: it will do so again."""
@@ -76,7 +77,7 @@ async def _look(session: Session, draft: _Draft) -> Answered | Missing | TryLate
     place = draft.place
     params = [("repo", place.who), ("collection", place.collection), ("rkey", place.rkey)]
     answer = await session.ask("com.atproto.repo.getRecord", params)
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return answer if isinstance(answer, Missing) else of_account(answer)
     kept = read(answer.body, _Kept)
     said = read(kept.value, Record) if kept else None
@@ -90,11 +91,11 @@ async def _closed(session: Session, below: Below) -> TryLater | Refused | Gone |
     """Why the mention may not be answered now; None: it may."""
     uri = below.parent.uri
     answer = await session.ask("app.bsky.feed.getPosts", [("uris", uri)])
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return of_account(answer)
     views = read(answer.body, _Views)
     if views is None:
-        return Odd(answer.host).later()
+        return Unexpected(answer.host).later()
     view = next((view for raw in views.posts if (view := read(raw, _View)) and view.uri == uri), None)
     if view is None:
         return Refused("it was deleted, or its author shows it to the account no more")
@@ -109,16 +110,16 @@ async def _write(session: Session, draft: _Draft, record: dict[str, Any]) -> Ans
     body = {"repo": place.who, "collection": POSTS, "rkey": place.rkey, "swapRecord": None, "record": record}
     answer = await session.tell("com.atproto.repo.putRecord", msgspec.json.encode(body))
     match answer:
-        case Told(wait=wait):
+        case Ok(wait=wait):
             return Answered(str(place), wait or timedelta(0))
-        case Odd(error="InvalidSwap"):  # an earlier try, of which nobody said so
+        case Unexpected(error="InvalidSwap"):  # an earlier try, of which nobody said so
             there = await _look(session, draft)
             return Answered(str(place)) if isinstance(there, Answered) else _unless_missing(there, answer)
-        case Odd(error=name) if name in _NEVER:
+        case Unexpected(error=name) if name in _NEVER:
             return Refused(f"{answer.host} does not take the answer ({name})")
         case _:
             return of_account(answer)
 
 
-def _unless_missing(there: Missing | TryLater | Refused | Gone, answer: Odd) -> TryLater | Refused | Gone:
+def _unless_missing(there: Missing | TryLater | Refused | Gone, answer: Unexpected) -> TryLater | Refused | Gone:
     return answer.later() if isinstance(there, Missing) else there

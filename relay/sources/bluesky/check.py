@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from relay.ports import Check, Gone, TryLater
 from relay.sources.bluesky import ourselves
-from relay.sources.bluesky.answers import Missing, Told, Trouble
+from relay.sources.bluesky.answers import Failure
 from relay.sources.bluesky.ourselves import Us
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.voice import Voice
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.kit import Missing, Ok
 
 _KNOWN = "bsky.app"
 
@@ -27,7 +28,7 @@ async def check(api: Api, voice: Voice) -> list[Check]:
 async def _check_api(api: Api) -> Check:
     """That somebody is not known is as good an answer as any."""
     answer = await api.get(api.url, "app.bsky.actor.getProfile", [("actor", _KNOWN)])
-    ok = isinstance(answer, Told | Missing)
+    ok = isinstance(answer, Ok | Missing)
     closed = "accounts and threads are read, hashtags come from the streams" if api.session is None else ""
     return Check(name=f"{SOURCE} {urlsplit(api.url).netloc}", ok=ok, note=closed if ok else _reason(answer))
 
@@ -48,9 +49,9 @@ async def _check_session(session: Session, voice: Voice) -> Check:
     return Check(name=name, ok=True, note=f"{note}; who mentions it is answered; {mark}")
 
 
-def _reason(answer: Told | Trouble) -> str:
+def _reason(answer: Ok | Failure) -> str:
     match answer:
-        case Told():
+        case Ok():
             return ""
         case Missing(host):
             return f"{host} does not know this question"

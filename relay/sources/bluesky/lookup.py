@@ -5,10 +5,10 @@ from __future__ import annotations
 from relay.core.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
 from relay.sources.bluesky.address import Actor, Place, read_topic, tag_feed
-from relay.sources.bluesky.answers import Missing, Odd, Told
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import SOURCE, read_author
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.kit import Missing, Ok, Unexpected
 from relay.text import graphemes
 
 _LONGEST_TAG = 64
@@ -41,7 +41,7 @@ async def _account(api: Api, actor: Actor) -> Resolved | Refused | TryLater:
     """By DID, which stays when the handle changes."""
     answer = await api.ask("app.bsky.actor.getProfile", [("actor", actor.who)])
     match answer:
-        case Told():
+        case Ok():
             return _told(actor, answer)
         case Missing(host):
             return Refused(f"no such account {actor}: {host} does not know it")
@@ -53,12 +53,12 @@ async def _account(api: Api, actor: Actor) -> Resolved | Refused | TryLater:
             return answer.later()
 
 
-def _told(actor: Actor, answer: Told) -> Resolved | Refused | TryLater:
+def _told(actor: Actor, answer: Ok) -> Resolved | Refused | TryLater:
     match read_author(answer.body):
         case Withheld(reason):
             return Refused(f"{actor} cannot be followed from outside: {reason}")
         case None:
-            return Odd(answer.host).later()
+            return Unexpected(answer.host).later()
         case author:
             return Resolved(feeds=(author.uri,), title=author.handle or author.uri, account=True)
 

@@ -17,12 +17,13 @@ from relay.core.authenticity import is_home
 from relay.ports import Gone, Mention, Mentions, TryLater
 from relay.sources.bluesky import place
 from relay.sources.bluesky.address import POSTS, did_of, read_at
-from relay.sources.bluesky.answers import Odd, Told, Trouble, of_account
+from relay.sources.bluesky.answers import Failure, of_account
 from relay.sources.bluesky.place import Item, Place
 from relay.sources.bluesky.records import read_asker, read_languages, read_time
 from relay.sources.bluesky.reply import Below, stamp
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Embed, Facet, Feature, Raw, Record, Ref, Reply, read, read_all
+from relay.sources.kit import Ok, Unexpected
 from relay.text import scrub
 
 _PAGES = 10
@@ -80,7 +81,9 @@ async def read_on(session: Session, did: str, cursor: str) -> Mentions | TryLate
     """What was said since the cursor; without one, only where the reading stands from now on."""
     kept = place.read_place(cursor)
     reading = await _read(session, kept)
-    if isinstance(reading, Odd) and kept and kept.onward:  # it may not know its own word any more: from the top again
+    if (
+        isinstance(reading, Unexpected) and kept and kept.onward
+    ):  # it may not know its own word any more: from the top again
         return Mentions(cursor=str(place.from_the_top(kept)))
     if not isinstance(reading, _Reading):
         return of_account(reading)
@@ -96,17 +99,17 @@ async def read_on(session: Session, did: str, cursor: str) -> Mentions | TryLate
     )
 
 
-async def _read(session: Session, kept: Place | None) -> _Reading | Trouble:
+async def _read(session: Session, kept: Place | None) -> _Reading | Failure:
     reading = _Reading(onward=kept.onward if kept else "")
     for number in range(_PAGES if kept else 1):
         answer = await _ask(session, reading.onward)
         if isinstance(answer, TryLater) and number:
             break
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return answer
         page = read(answer.body, _Page)
         if page is None:
-            return Odd(answer.host)
+            return Unexpected(answer.host)
         items = reading.take(page)
         reading.wait = answer.wait
         if kept is None or place.reaches(kept, items) or _is_below(page.cursor, kept):
@@ -117,7 +120,7 @@ async def _read(session: Session, kept: Place | None) -> _Reading | Trouble:
     return reading
 
 
-async def _ask(session: Session, cursor: str) -> Told | Trouble:
+async def _ask(session: Session, cursor: str) -> Ok | Failure:
     reasons = [("reasons", reason) for reason in _REASONS]
     more = [("cursor", cursor)] if cursor else []
     return await session.ask("app.bsky.notification.listNotifications", [*reasons, ("limit", str(_LIMIT)), *more])

@@ -8,10 +8,11 @@ import msgspec
 
 from relay.ports import Account, Gone, TryLater
 from relay.sources.bluesky.address import profile_url
-from relay.sources.bluesky.answers import Missing, Odd, Told, Trouble, of_account
+from relay.sources.bluesky.answers import Failure, of_account
 from relay.sources.bluesky.labels import read_self_labels
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Raw, read
+from relay.sources.kit import Missing, Ok, Unexpected
 
 BOT = "bot"
 
@@ -51,10 +52,10 @@ class Us:
 async def who(session: Session) -> Us | TryLater | Gone:
     """As the account's own server says."""
     answer = await session.ask("com.atproto.server.getSession")
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return of_account(answer)
     told = read(answer.body, _Who)
-    return Us(told.did, told.handle) if told else Odd(answer.host).later()
+    return Us(told.did, told.handle) if told else Unexpected(answer.host).later()
 
 
 async def is_marked(session: Session, us: Us) -> bool | TryLater | Gone:
@@ -69,7 +70,7 @@ async def mark(session: Session, us: Us) -> str | TryLater | Gone:
     """Say so in the profile, of which all else stays as it is; what a person has to do where that is not possible."""
     for _ in range(_TRIES):
         answer = await _mark(session, us)
-        if not (isinstance(answer, Odd) and answer.error == "InvalidSwap"):
+        if not (isinstance(answer, Unexpected) and answer.error == "InvalidSwap"):
             break
     match answer:
         case str():
@@ -80,7 +81,7 @@ async def mark(session: Session, us: Us) -> str | TryLater | Gone:
             return _note(us, of_account(answer).reason)
 
 
-async def _mark(session: Session, us: Us) -> str | Trouble:
+async def _mark(session: Session, us: Us) -> str | Failure:
     """One try; why it cannot be."""
     profile = await _profile(session, us)
     if not isinstance(profile, _Kept | Missing):
@@ -91,21 +92,21 @@ async def _mark(session: Session, us: Us) -> str | Trouble:
     if marked is None:
         return "its profile takes no more labels"
     answer = await _put(session, us, marked, profile.cid if isinstance(profile, _Kept) else None)
-    return "" if isinstance(answer, Told) else answer
+    return "" if isinstance(answer, Ok) else answer
 
 
 def _note(us: Us, why: str) -> str:
     return f"the account {us.handle} cannot be marked as a bot's: {why}; it needs the label “{BOT}” on its profile"
 
 
-async def _profile(session: Session, us: Us) -> _Kept | Trouble:
+async def _profile(session: Session, us: Us) -> _Kept | Failure:
     answer = await session.ask(
         "com.atproto.repo.getRecord", [("repo", us.did), ("collection", _PROFILES), ("rkey", "self")]
     )
-    return (read(answer.body, _Kept) or Odd(answer.host)) if isinstance(answer, Told) else answer
+    return (read(answer.body, _Kept) or Unexpected(answer.host)) if isinstance(answer, Ok) else answer
 
 
-async def _put(session: Session, us: Us, record: Fields, cid: str | None) -> Told | Trouble:
+async def _put(session: Session, us: Us, record: Fields, cid: str | None) -> Ok | Failure:
     """In the place of the version that was read, and of no other."""
     body = {"repo": us.did, "collection": _PROFILES, "rkey": "self", "swapRecord": cid, "record": record}
     return await session.tell("com.atproto.repo.putRecord", msgspec.json.encode(body))

@@ -9,11 +9,12 @@ from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.bluesky import repository
 from relay.sources.bluesky.address import read_at
-from relay.sources.bluesky.answers import Missing, settled
+from relay.sources.bluesky.answers import settled
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import read_view
 from relay.sources.bluesky.shapes import Raw
 from relay.sources.bluesky.xrpc import MANY, Api
+from relay.sources.kit import Missing
 from relay.sources.off_loop import off_loop
 
 _LAG = timedelta(hours=1)

@@ -17,13 +17,13 @@ import msgspec
 from relay.core.authenticity import is_home
 from relay.model import Post
 from relay.sources.bluesky.address import POSTS, Place, did_of, read_at
-from relay.sources.bluesky.answers import Told
 from relay.sources.bluesky.embeds import blob_image
 from relay.sources.bluesky.labels import read_self_labels
 from relay.sources.bluesky.records import read_bare, read_record
 from relay.sources.bluesky.session import home
 from relay.sources.bluesky.shapes import Raw, Record, Reply, read, read_all
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.kit import Ok
 from relay.sources.limits import RECORD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
 
@@ -107,13 +107,13 @@ async def _home(api: Api, did: str) -> str:
     kind, _, name = did.removeprefix("did:").partition(":")
     url = f"https://{unquote(name)}/.well-known/did.json" if kind == "web" else f"{api.directory}/{did}"
     answer = await api.fetch(url)
-    return home(answer.body, did) if isinstance(answer, Told) else ""
+    return home(answer.body, did) if isinstance(answer, Ok) else ""
 
 
 async def _get(api: Api, base: str, where: Place) -> _Kept | None:
     params = [("repo", where.who), ("collection", where.collection), ("rkey", where.rkey)]
     answer = await api.get(base, "com.atproto.repo.getRecord", params)
-    kept = read(answer.body, _Kept) if isinstance(answer, Told) else None
+    kept = read(answer.body, _Kept) if isinstance(answer, Ok) else None
     return kept if kept and is_home(kept.uri, where.who) else None
 
 
@@ -128,7 +128,7 @@ async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dic
     for _ in range(_PAGES):
         params = [("repo", where.who), ("collection", POSTS), ("limit", "100"), ("reverse", "true")]
         answer = await api.get(base, "com.atproto.repo.listRecords", [*params, ("cursor", cursor)])
-        body = answer.body if isinstance(answer, Told) else b""
+        body = answer.body if isinstance(answer, Ok) else b""
         listing, records, here = await off_loop(len(body), partial(_listed, body, where.who, root))
         found |= here
         cursor = (listing.cursor or "") if listing else ""

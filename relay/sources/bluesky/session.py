@@ -18,9 +18,10 @@ from pydantic import SecretStr
 
 from relay.http import Http
 from relay.ports import TryLater
-from relay.sources.bluesky.answers import LONG, Denied, Missing, Odd, Stale, Told, Trouble, judge
+from relay.sources.bluesky.answers import Failure, Stale, judge
 from relay.sources.bluesky.kept_session import Kept, SessionFile
 from relay.sources.bluesky.shapes import Raw, read, read_all
+from relay.sources.kit import LONG, Denied, Missing, Ok, Unexpected
 from relay.text import web_address
 
 _PAUSE = timedelta(minutes=5)
@@ -87,16 +88,16 @@ class Session:
         """The host of the server that is asked."""
         return urlsplit(self._open.base if self._open else self._base).netloc
 
-    async def ask(self, method: str, params: Sequence[tuple[str, str]] = ()) -> Told | Trouble:
+    async def ask(self, method: str, params: Sequence[tuple[str, str]] = ()) -> Ok | Failure:
         """One question at the account's own server; asked again once where the session had run out."""
         return await self._try(lambda current: self._get(current, method, params))
 
-    async def tell(self, method: str, body: bytes) -> Told | Trouble:
+    async def tell(self, method: str, body: bytes) -> Ok | Failure:
         """One deed at the account's own server, of JSON; tried again once where the session had run out."""
         return await self._try(lambda current: self._do(current, method, body))
 
-    async def _try(self, attempt: Callable[[_Open], Awaitable[Told | Trouble]]) -> Told | Trouble:
-        answer: Told | Trouble = Stale(self.home)
+    async def _try(self, attempt: Callable[[_Open], Awaitable[Ok | Failure]]) -> Ok | Failure:
+        answer: Ok | Failure = Stale(self.home)
         used: _Open | None = None
         for _ in range(2):
             current = await self._renewed(used)
@@ -108,17 +109,17 @@ class Session:
             used = current
         return answer
 
-    async def _get(self, current: _Open, method: str, params: Sequence[tuple[str, str]]) -> Told | Trouble:
+    async def _get(self, current: _Open, method: str, params: Sequence[tuple[str, str]]) -> Ok | Failure:
         headers = {"accept": _JSON, "authorization": f"Bearer {current.access}"}
         reply = await self._http.get(f"{current.base}/xrpc/{method}", params=params or None, headers=headers)
         return judge(reply, datetime.now(UTC))
 
-    async def _do(self, current: _Open, method: str, body: bytes) -> Told | Trouble:
+    async def _do(self, current: _Open, method: str, body: bytes) -> Ok | Failure:
         url = f"{current.base}/xrpc/{method}"
         headers = {"authorization": f"Bearer {current.access}"}
         return judge(await self._http.write("POST", url, body, headers=headers), datetime.now(UTC))
 
-    async def _renewed(self, used: _Open | None) -> _Open | Trouble:
+    async def _renewed(self, used: _Open | None) -> _Open | Failure:
         """The session; another one than ``used``, which is no good any more. Many who ask make one request."""
         async with self._turn:
             if self._open is None and (kept := await self._kept()):
@@ -139,13 +140,13 @@ class Session:
         kept = await asyncio.to_thread(file.load, self.handle) if file else None
         return _Open(kept.access, kept.renewal, kept.base) if kept else None
 
-    async def _keep(self, opened: _Open | Trouble) -> _Open | Trouble:
+    async def _keep(self, opened: _Open | Failure) -> _Open | Failure:
         if self._file and isinstance(opened, _Open):
             kept = Kept(self.handle, opened.access, opened.renewal, opened.base)
             await asyncio.to_thread(self._file.save, kept)
         return opened
 
-    async def _sign_in(self) -> _Open | Trouble:
+    async def _sign_in(self) -> _Open | Failure:
         now = datetime.now(UTC)
         if self._rest and self._asked <= now < self._rest[0]:  # else the clock was set back
             return TryLater(self._rest[1], self._rest[0] - now)
@@ -163,17 +164,17 @@ class Session:
             return TryLater(f"{answer.host} wants a second factor: sources.bluesky needs an app password", LONG)
         return TryLater(f"{answer.host} does not let {self.handle} in: check handle and app_password", LONG)
 
-    def _opened(self, answer: Told | Trouble) -> _Open | Trouble:
-        if not isinstance(answer, Told):
+    def _opened(self, answer: Ok | Failure) -> _Open | Failure:
+        if not isinstance(answer, Ok):
             return answer
         tokens = read(answer.body, _Tokens)
         if tokens is None:
-            return Odd(answer.host).later()
+            return Unexpected(answer.host).later()
         base = home(tokens.document) or (self._open.base if self._open else self._base)
         self._open = _Open(tokens.access, tokens.renewal, base)
         return self._open
 
-    async def _post(self, method: str, authorization: str, body: bytes) -> Told | Trouble:
+    async def _post(self, method: str, authorization: str, body: bytes) -> Ok | Failure:
         """Sessions are made and renewed where the account signs in, also when it lives elsewhere."""
         url = f"{self._base}/xrpc/{method}"
         headers = {"authorization": authorization} if authorization else {}

@@ -17,12 +17,13 @@ from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.bluesky import repository
 from relay.sources.bluesky.address import Place, did_of, is_did, read_at, read_topic
-from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, settled
+from relay.sources.bluesky.answers import Failure, settled
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import BRIDGE, read_view
 from relay.sources.bluesky.repository import root_of
 from relay.sources.bluesky.shapes import PostView, Raw, Record, Reply, read
 from relay.sources.bluesky.xrpc import Api, portions
+from relay.sources.kit import Denied, Missing, Ok, Unexpected
 from relay.sources.limits import RECORD, THREAD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
 
@@ -180,7 +181,7 @@ async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLate
         return where
     bag = _Bag()
     start = await _look(api, bag, str(where))
-    if isinstance(start, Denied | Odd | TryLater):
+    if isinstance(start, Denied | Unexpected | TryLater):
         return await repository.fetch_thread(api, where) or settled(start, "")
     if not isinstance(start, str):
         return settled(start, f"there is no such post any more: {ref}")
@@ -242,16 +243,16 @@ async def _locate(api: Api, ref: str) -> Place | Refused | TryLater | Gone:
     return Place(did, where.rkey) if isinstance(did, str) else settled(did, "")
 
 
-async def _look(api: Api, bag: _Bag, uri: str) -> str | Trouble:
+async def _look(api: Api, bag: _Bag, uri: str) -> str | Failure:
     """Add what stands around one post; its uri as the AppView has it. What is above it is told once, not each time."""
     known = bag.nodes.get(uri)
     height = 0 if known and known.parent in bag.nodes else _HIGHEST
     params = [("uri", uri), ("depth", "10"), ("parentHeight", str(height))]
     answer = await api.ask("app.bsky.feed.getPostThread", params)
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return answer
     found = await off_loop(len(answer.body), lambda: bag.read(answer.body))
-    return Odd(answer.host) if found is None else found or Missing(answer.host)
+    return Unexpected(answer.host) if found is None else found or Missing(answer.host)
 
 
 def _parent(view: PostView) -> str:

@@ -13,12 +13,13 @@ from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.bluesky import place
 from relay.sources.bluesky.address import did_of, is_did, tag_of
-from relay.sources.bluesky.answers import Asleep, Missing, Odd, Told, Trouble, settled
+from relay.sources.bluesky.answers import Asleep, Failure, settled
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.place import PAGE, Item, Place
 from relay.sources.bluesky.records import answers_others, read_author, read_time, read_view
 from relay.sources.bluesky.shapes import Raw, read
 from relay.sources.bluesky.xrpc import Api
+from relay.sources.kit import Missing, Ok, Unexpected
 from relay.sources.limits import ITEMS, RECORD
 from relay.sources.off_loop import off_loop
 
@@ -97,16 +98,16 @@ async def poll(api: Api, feed: Feed) -> Batch | TryLater | Gone:
     )
 
 
-async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Trouble:
+async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Failure:
     reading = _Reading(onward=kept.onward if kept else "")
     for number in range(_PAGES if kept else 1):
         answer = await _ask(api, address, reading.onward)
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return reading if number and isinstance(answer, TryLater) else answer
         page = await off_loop(len(answer.body), partial(read, answer.body, _Page)) or _Page()
         items = page.posts if tag_of(address) else page.feed
         if items is None:
-            return Odd(answer.host)
+            return Unexpected(answer.host)
         found = await off_loop(len(answer.body), partial(_found, items[:ITEMS], address, reading))
         reading.items += found
         reading.wait = answer.wait
@@ -119,7 +120,7 @@ async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Troubl
     return reading
 
 
-async def _ask(api: Api, address: str, cursor: str) -> Told | Trouble:
+async def _ask(api: Api, address: str, cursor: str) -> Ok | Failure:
     params = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
     tag = tag_of(address)
     if tag and api.session:
@@ -174,8 +175,10 @@ def _post(view: Raw, address: str) -> Post | None:
     return post
 
 
-def _failed(trouble: Trouble, kept: Place | None) -> Batch | TryLater | Gone:
-    if isinstance(trouble, Odd) and kept and kept.onward:  # it may not know its own word any more: from the top again
+def _failed(trouble: Failure, kept: Place | None) -> Batch | TryLater | Gone:
+    if (
+        isinstance(trouble, Unexpected) and kept and kept.onward
+    ):  # it may not know its own word any more: from the top again
         return Batch(cursor=str(place.from_the_top(kept)))
     match trouble:
         case Missing(host):

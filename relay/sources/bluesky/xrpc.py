@@ -10,9 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from relay.http import Http
-from relay.sources.bluesky.answers import Denied, Missing, Odd, Told, Trouble, judge
+from relay.sources.bluesky.answers import Failure, judge
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.shapes import Raw, read
+from relay.sources.kit import Denied, Missing, Ok, Unexpected
 from relay.sources.limits import RECORD
 from relay.sources.off_loop import off_loop
 
@@ -57,41 +58,41 @@ class Api:
     directory: str = "https://plc.directory"
     """Where it is said on which server an account lives."""
 
-    async def get(self, base: str, method: str, params: Params = ()) -> Told | Trouble:
+    async def get(self, base: str, method: str, params: Params = ()) -> Ok | Failure:
         """Ask any server, as a visitor."""
         return await self.fetch(f"{base}/xrpc/{method}", params)
 
-    async def fetch(self, url: str, params: Params = ()) -> Told | Trouble:
+    async def fetch(self, url: str, params: Params = ()) -> Ok | Failure:
         reply = await self.http.get(url, params=params or None, headers={"accept": "application/json"})
         return judge(reply, datetime.now(UTC))
 
-    async def ask(self, method: str, params: Params = ()) -> Told | Trouble:
+    async def ask(self, method: str, params: Params = ()) -> Ok | Failure:
         """Ask the AppView: as a visitor, and by way of the account's server where visitors are turned away."""
         answer = await self.get(self.url, method, params)
         if isinstance(answer, Denied) and self.session:
             return await self.session.ask(method, params)
         return answer
 
-    async def get_posts(self, uris: Sequence[str]) -> dict[str, Raw] | Trouble:
+    async def get_posts(self, uris: Sequence[str]) -> dict[str, Raw] | Failure:
         """Views of up to 25 posts, by uri; those that do not exist are missing."""
         answer = await self.ask("app.bsky.feed.getPosts", [("uris", uri) for uri in uris[:MANY]])
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return answer
         found = await off_loop(len(answer.body), lambda: _named(answer.body))
-        return Odd(answer.host) if found is None else found
+        return Unexpected(answer.host) if found is None else found
 
-    async def get_profiles(self, dids: Sequence[str]) -> dict[str, Raw] | Trouble:
+    async def get_profiles(self, dids: Sequence[str]) -> dict[str, Raw] | Failure:
         """Profiles of up to 25 people, by DID; those that do not exist are missing."""
         answer = await self.ask("app.bsky.actor.getProfiles", [("actors", did) for did in dids[:MANY]])
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return answer
         found = await off_loop(len(answer.body), lambda: _people(answer.body))
-        return Odd(answer.host) if found is None else found
+        return Unexpected(answer.host) if found is None else found
 
-    async def get_did(self, handle: str) -> str | Trouble:
+    async def get_did(self, handle: str) -> str | Failure:
         """Whose handle it is."""
         answer = await self.ask("com.atproto.identity.resolveHandle", [("handle", handle)])
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return answer
         named = read(answer.body, _Named)
         return named.did if named else Missing(answer.host)

@@ -10,7 +10,7 @@ import msgspec
 
 from relay.plugins import Notes
 from relay.ports import Gone, TryLater
-from relay.sources.mastodon.answers import Told, Trouble
+from relay.sources.kit import Failure, Ok
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.kinds import UNKNOWN, Kind, Software, read_index, read_software
 from relay.sources.mastodon.shapes import Configuration, Instance, read
@@ -78,17 +78,17 @@ class About:
 
     async def _ask(self, base: str) -> Software | None:
         index = await self.api.get_text(f"{base}/.well-known/nodeinfo")
-        where = read_index(index.body) if isinstance(index, Told) else ""
+        where = read_index(index.body) if isinstance(index, Ok) else ""
         document = await self.api.get_text(where) if where else None
-        return read_software(document.body) if isinstance(document, Told) else None
+        return read_software(document.body) if isinstance(document, Ok) else None
 
 
 async def instance(api: Api, base: str) -> Instance | TryLater | Gone | None:
     """What a server tells of itself by Mastodon's API; None where it does not."""
-    answer: Told | Trouble = await api.get(f"{base}/api/v2/instance")
+    answer: Ok | Failure = await api.get(f"{base}/api/v2/instance")
     if isinstance(answer, TryLater | Gone):
         return answer
-    return read(answer.body, Instance) if isinstance(answer, Told) else None
+    return read(answer.body, Instance) if isinstance(answer, Ok) else None
 
 
 def streaming_address(told: Instance | None, base: str) -> str:

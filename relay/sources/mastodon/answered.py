@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from relay.model import Post
 from relay.ports import TryLater
 from relay.rich import Role
-from relay.sources.mastodon.answers import Told
+from relay.sources.kit import Ok
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.misskey import asking as misskey
 from relay.sources.mastodon.misskey.notes import read_note
@@ -79,7 +79,7 @@ class _Lookup:
             answer = await self._api.get(name)
         if isinstance(answer, TryLater) and answer.paced:
             return answer
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return None
         return await off_loop(len(answer.body), partial(self._reading.read, answer.body, self._base))
 

@@ -17,8 +17,9 @@ from relay.http import Answer, Http, Reply
 from relay.log import get_logger
 from relay.model import Post
 from relay.ports import TryLater
+from relay.sources.kit import Failure, Ok, Unexpected
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.answers import Odd, Told, Trouble, judge
+from relay.sources.mastodon.answers import judge
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.shapes import Raw, identified, read
 from relay.sources.off_loop import off_loop
@@ -57,24 +58,24 @@ class Api:
     refused: set[str] = field(default_factory=set)
     """The hosts of authors whose posts were refused."""
 
-    async def get(self, url: str, params: Params = ()) -> Told | Trouble:
+    async def get(self, url: str, params: Params = ()) -> Ok | Failure:
         paging = any(name in _PAGING for name, _ in params)
         if wait := self._turn(url, paging=paging):
             return wait
         headers = {"accept": "application/json", **self._authorization(url)}
         answer = self._judge(url, await self.http.get(url, params=params or None, headers=headers))
-        if isinstance(answer, Told) and _path(answer.url) != _path(url):
+        if isinstance(answer, Ok) and _path(answer.url) != _path(url):
             # a file that somebody uploaded to a server is not the server's own word, whoever redirects to it
-            return Odd(host_of(answer.url), "something else than was asked for")
+            return Unexpected(host_of(answer.url), "something else than was asked for")
         return answer
 
-    async def get_text(self, url: str, params: Params = (), *, accept: str = "*/*") -> Told | Trouble:
+    async def get_text(self, url: str, params: Params = (), *, accept: str = "*/*") -> Ok | Failure:
         """A document for everybody, of any kind: no token is shown."""
         if wait := self._turn(url, paging=False):
             return wait
         return self._judge(url, await self.http.get(url, params=params or None, headers={"accept": accept}))
 
-    async def post(self, url: str, body: Mapping[str, object]) -> Told | Trouble:
+    async def post(self, url: str, body: Mapping[str, object]) -> Ok | Failure:
         """A question in JSON, as Misskey wants it; no token is shown."""
         if wait := self._turn(url, paging="sinceId" in body):
             return wait
@@ -82,7 +83,7 @@ class Api:
 
     async def write(
         self, method: Literal["POST", "PATCH"], url: str, body: Mapping[str, object], headers: Mapping[str, str] = _NONE
-    ) -> Told | Trouble:
+    ) -> Ok | Failure:
         """Something to be done, in JSON and with the token."""
         if wait := self._turn(url, paging=False):
             return wait
@@ -103,7 +104,7 @@ class Api:
         wait = self.budgets.of(_origin(url)).take(self.clock(), paging=paging)
         return TryLater(f"{host_of(url)} lets us ask only so often", wait, paced=True) if wait else None
 
-    def _judge(self, url: str, reply: Reply) -> Told | Trouble:
+    def _judge(self, url: str, reply: Reply) -> Ok | Failure:
         now = self.clock()
         if isinstance(reply, Answer):
             self.budgets.of(_origin(url)).heed(reply.status, reply.headers, now)
@@ -132,18 +133,18 @@ class Api:
                 )
         return False
 
-    async def get_list(self, url: str, params: Params = ()) -> Listed | Trouble:
-        """A list of statuses. One with no status at all in it is :class:`Odd`, an empty one is not."""
+    async def get_list(self, url: str, params: Params = ()) -> Listed | Failure:
+        """A list of statuses. One with no status at all in it is :class:`Unexpected`, an empty one is not."""
         return await as_list(await self.get(url, params))
 
 
-async def as_list(answer: Told | Trouble) -> Listed | Trouble:
+async def as_list(answer: Ok | Failure) -> Listed | Failure:
     """The list in an answer."""
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return answer
     items = await off_loop(len(answer.body), lambda: identified(answer.body))
     if not items and await off_loop(len(answer.body), lambda: read(answer.body, list[Raw])) != []:
-        return Odd(host_of(answer.url), "something that is no list of posts")
+        return Unexpected(host_of(answer.url), "something that is no list of posts")
     return Listed(items, answer.wait)
 
 

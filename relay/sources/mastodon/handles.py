@@ -16,8 +16,8 @@ import msgspec
 
 from relay.core.authenticity import is_home
 from relay.model import Author, Deleted, Edited, Event, Post, Published
+from relay.sources.kit import Ok
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.answers import Told
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.shapes import Raw, read, read_all
 
@@ -54,7 +54,7 @@ async def find_actor(api: Api, scheme: str, who: str, domain: str) -> str | None
     """The uri of an account by the word of its domain; empty: that has no such account, None: it does not say."""
     resource = f"acct:{who}@{domain}"
     answer = await api.get_text(f"{scheme}://{domain}/.well-known/webfinger", [("resource", resource)])
-    return actor_of(answer.body, who, domain) if isinstance(answer, Told) else None
+    return actor_of(answer.body, who, domain) if isinstance(answer, Ok) else None
 
 
 @dataclass(slots=True)

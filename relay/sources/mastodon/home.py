@@ -18,9 +18,9 @@ from relay.core.authenticity import Standing, Verdict, counts_unasked, is_home, 
 from relay.log import get_logger
 from relay.model import Deleted, Edited, Event, Post, PostUri
 from relay.ports import Gone, TryLater
+from relay.sources.kit import Failure, Missing, Ok
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import Status, host_of, read_link
-from relay.sources.mastodon.answers import Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import Copies, joined
 from relay.sources.mastodon.handles import Handles, with_post
@@ -174,7 +174,7 @@ class Homes:
                 if not (isinstance(answer, TryLater) and answer.paced):
                     self._fell_silent(base, posts, found)
                 return
-            size = len(answer.body) if isinstance(answer, Told) else 0
+            size = len(answer.body) if isinstance(answer, Ok) else 0
             fate = await off_loop(size, partial(self._fate, base, post, answer, kind.speech))
             found[post.uri] = fate if isinstance(fate, Post) or _is_named(post) else Unknown.SILENT
 
@@ -191,14 +191,14 @@ class Homes:
             found |= {post.uri: post for post in told if post and post.uri in names}
         return found
 
-    async def _one(self, base: str, identifier: str, speech: Speech) -> Told | Trouble:
+    async def _one(self, base: str, identifier: str, speech: Speech) -> Ok | Failure:
         if speech is Speech.MISSKEY:
             return await misskey.show(self.about.api, base, unquote(identifier))
         return await self.about.api.get(alias(base, unquote(identifier)))
 
-    def _fate(self, base: str, post: Post, answer: Told | Trouble, speech: Speech) -> Fate:
+    def _fate(self, base: str, post: Post, answer: Ok | Failure, speech: Speech) -> Fate:
         gone = Missing(host_of(base), 404, sure=True)
-        if isinstance(answer, Told):  # another post, or one that is no longer for everybody, is not this one
+        if isinstance(answer, Ok):  # another post, or one that is no longer for everybody, is not this one
             own = read_note(answer.body, base) if speech is Speech.MISSKEY else self._read(base, answer.body)
             return own if own and own.uri == post.uri and self.about.api.counts(own) else gone
         is_gone = misskey.is_gone(answer) if speech is Speech.MISSKEY else isinstance(answer, Missing) and answer.sure

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from relay.ports import Check, Gone, TryLater
+from relay.sources.kit import Denied, Missing, Unexpected
 from relay.sources.mastodon import tags
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.about import instance as asked
-from relay.sources.mastodon.answers import Closed, Missing, Odd
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.kinds import Speech, refusal
 from relay.sources.mastodon.misskey import asking as misskey
@@ -71,20 +71,20 @@ def _judge(access: Access) -> tuple[bool, str]:
 async def _probe(api: Api, base: str) -> tuple[bool, str]:
     feed = tags.address(base, Tagged(SOURCE))
     answer = await api.get_list(feed, [("limit", "1")])
-    if not isinstance(answer, Closed):
+    if not isinstance(answer, Denied):
         return _judge_page(answer)
     if isinstance(await api.get_list(feed, [("limit", "1"), ("local", "true")]), Listed):
         return True, _OWN
     return (True, _RSS) if isinstance(await read_page(api, base, SOURCE), Listed) else (False, _CLOSED)
 
 
-def _judge_page(answer: Listed | Missing | Closed | Odd | TryLater | Gone) -> tuple[bool, str]:
+def _judge_page(answer: Listed | Missing | Denied | Unexpected | TryLater | Gone) -> tuple[bool, str]:
     match answer:
         case Listed() | Missing(sure=True):
             return True, ""
-        case Missing() | Odd():
+        case Missing() | Unexpected():
             return False, _STRANGER
-        case Closed():
+        case Denied():
             return False, answer.later().reason
         case _:
             return False, answer.reason

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from relay.core.authenticity import Standing, standing
 from relay.core.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
+from relay.sources.kit import Denied, Failure, Ok
 from relay.sources.mastodon import address, tags
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.address import Found, Profile
-from relay.sources.mastodon.answers import Closed, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.handles import find_actor
 from relay.sources.mastodon.kinds import Speech
@@ -53,7 +53,7 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     api = about.api
     asks = {profile.base: profile.who}
     asks |= {instance: f"{profile.who}@{profile.home}" for instance in api.instances if instance != profile.base}
-    answers: list[Told | Trouble] = []
+    answers: list[Ok | Failure] = []
     for base, name in asks.items():
         found = await _find(api, base, name)
         if not isinstance(found, Found) and base == profile.base:
@@ -65,7 +65,7 @@ async def _account(about: About, profile: Profile) -> Resolved | Refused | TryLa
     return await _pointed(about, profile, verdict) if isinstance(verdict, Refused) else verdict
 
 
-async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble) -> Found | Told | Trouble:
+async def _find_elsewhere(about: About, profile: Profile, found: Ok | Failure) -> Found | Ok | Failure:
     """By Misskey's API; or at the server that the domain's WebFinger names, which may have another address."""
     if (await about.kind(profile.base)).speech is Speech.MISSKEY:
         return await misskey.find_account(about.api, profile)
@@ -80,11 +80,11 @@ async def _find_elsewhere(about: About, profile: Profile, found: Told | Trouble)
     return await _find(about.api, base, f"{profile.who}@{profile.home}", uri=uri)
 
 
-async def _find(api: Api, base: str, name: str, *, uri: str = "") -> Found | Told | Trouble:
+async def _find(api: Api, base: str, name: str, *, uri: str = "") -> Found | Ok | Failure:
     """The address of the account's feed, or why there is none; ``uri``: it has to be this account."""
     answer = await api.get(f"{base}/api/v1/accounts/lookup", [("acct", name)])
-    account = read(answer.body, Account) if isinstance(answer, Told) else None
-    if account is None or not isinstance(answer, Told):
+    account = read(answer.body, Account) if isinstance(answer, Ok) else None
+    if account is None or not isinstance(answer, Ok):
         return answer
     there = address.instance_of(answer.url)
     if not account.id or not _is_believed(api, account, there, uri):
@@ -109,13 +109,13 @@ def _is_believed(api: Api, account: Account, base: str, uri: str) -> bool:
     return not uri or who.uri == uri
 
 
-def _verdict(profile: Profile, answers: Sequence[Told | Trouble]) -> Refused | TryLater:
+def _verdict(profile: Profile, answers: Sequence[Ok | Failure]) -> Refused | TryLater:
     """Nobody knows the account; where somebody could not say, it may be known later."""
     for answer in answers:
         match answer:
             case TryLater():
                 return answer
-            case Closed():
+            case Denied():
                 return answer.later()
             case _:
                 continue

@@ -19,10 +19,10 @@ from relay.core.urls import page
 from relay.model import Author
 from relay.ports import Account, Answered, Check, Gone, Mention, Mentions, Refused, TryLater
 from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
 from relay.sources.limits import MENTIONS
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.handles import Handles
 from relay.sources.mastodon.parse import QUOTE_LINE, alias, body_of, read_author, read_time
@@ -41,7 +41,7 @@ MOST = 500
 _ADDRESS = 23
 """What a server counts for an address, however long it is."""
 _BEGINNING = "0"
-_FINAL = frozenset({"HTTP 400", "HTTP 413", "HTTP 422"})
+_FINAL = frozenset({400, 413, 422})
 """Of these the same answer comes again, whenever it is asked."""
 _VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 _SCOPES = (
@@ -82,12 +82,12 @@ class Voice:
 
     async def _who(self, base: str) -> Author | TryLater | Gone:
         answer = await self.api.get(f"{base}/api/v1/accounts/verify_credentials")
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return _closed(answer, base)
         told = read(answer.body, shapes.Account)
         author = read_author(told, base)
         if told is None or author is None or not told.id:
-            return _closed(Odd(host_of(base), "something that is no account"), base)
+            return _closed(Unexpected(host_of(base), "something that is no account"), base)
         self._own[base] = str(told.id)
         return author
 
@@ -95,7 +95,7 @@ class Voice:
         """Say of the account that it is a bot's; False where the token may not."""
         url = f"{base}/api/v1/accounts/update_credentials"
         answer = await self.api.write("PATCH", url, {"bot": True})
-        told = read(answer.body, shapes.Account) if isinstance(answer, Told) else None
+        told = read(answer.body, shapes.Account) if isinstance(answer, Ok) else None
         return bool(told and told.bot)
 
     async def mentions(self, base: str, cursor: str) -> Mentions | TryLater | Gone:
@@ -105,11 +105,11 @@ class Voice:
         bounds = [("min_id", cursor), ("limit", str(PAGE))] if cursor else [("limit", "1")]
         params = [("types[]", "mention"), ("include_filtered", "true"), *bounds]
         answer = await self.api.get(f"{base}/api/v1/notifications", params)
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return _closed(answer, base)
         page = await off_loop(len(answer.body), lambda: identified(answer.body))
         if not page and await off_loop(len(answer.body), lambda: read(answer.body, list[Raw])) != []:
-            return _closed(Odd(host_of(base), "something that is no list of notifications"), base)
+            return _closed(Unexpected(host_of(base), "something that is no list of notifications"), base)
         newest = ordered(page)[-1] if page else cursor or _BEGINNING
         told = (_mention(page[one], base, own) for one in ordered(page)) if cursor else ()
         return Mentions(
@@ -151,7 +151,7 @@ class Voice:
         answer = await self.api.get(f"{alias(base, reply.id)}/context")
         if isinstance(answer, Missing):
             return None
-        if not isinstance(answer, Told):
+        if not isinstance(answer, Ok):
             return _closed(answer, base)
         context = read(answer.body, Context) or Context()
         for status in shapes.read_all(context.descendants, Status):
@@ -172,26 +172,26 @@ class Voice:
         return Check(name=name, ok=True, note=f"answers who mentions {author.handle}{mark}")
 
 
-def _outcome(posted: Told | Trouble, base: str) -> Answered | TryLater | Refused | Gone:
+def _outcome(posted: Ok | Failure, base: str) -> Answered | TryLater | Refused | Gone:
     match posted:
-        case Told(body=body):
+        case Ok(body=body):
             status = read(body, Status)
             if status and (uri := status.uri or status.url):
                 return Answered(uri)
-            return Odd(host_of(base), "something that is no post").later()
+            return Unexpected(host_of(base), "something that is no post").later()
         case Missing(host, sure=True):
             return Refused(f"the post is not there any more, says {host}")
-        case Odd(host, what) if what in _FINAL:
+        case Unexpected(host, what, status) if status in _FINAL:
             return Refused(f"{host} does not take the answer: {what}")
         case _:
             return _closed(posted, base)
 
 
-def _closed(trouble: Trouble, base: str) -> TryLater | Gone:
+def _closed(trouble: Failure, base: str) -> TryLater | Gone:
     match trouble:
-        case Closed() | Missing():
+        case Denied() | Missing():
             return Gone(f"{host_of(base)} does not let the account speak: {_SCOPES}")
-        case Odd():
+        case Unexpected():
             return trouble.later()
         case TryLater(reason) if reason.endswith("(HTTP 403)"):
             return Gone(f"{reason}: {_SCOPES}")

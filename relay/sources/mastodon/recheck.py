@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from relay.core.authenticity import Standing, is_from_home, standing, with_quoted_words
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
+from relay.sources.kit import Denied, Failure, Missing, Ok
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.answers import Closed, Missing, Told, Trouble
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.home import Fate, Homes, Unknown
@@ -68,7 +68,7 @@ async def _ask(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     listed = await api.get_list(f"{instance}/api/v1/statuses", params) if kind.many else Listed({})
     if isinstance(listed, TryLater | Gone):
         return listed
-    if isinstance(listed, Closed):
+    if isinstance(listed, Denied):
         return listed.later()
     found = listed.items if isinstance(listed, Listed) else {}
     events = await off_loop(sum(map(len, found.values())), lambda: _edits(known, found, api.instances))
@@ -76,7 +76,7 @@ async def _ask(about: About, posts: Sequence[Post]) -> Batch | TryLater | Gone:
         answer = await api.get(alias(instance, identifier))
         if isinstance(answer, TryLater | Gone):
             return answer
-        size = len(answer.body) if isinstance(answer, Told) else 0
+        size = len(answer.body) if isinstance(answer, Ok) else 0
         events += await off_loop(size, partial(_fate, known[identifier], answer, api.instances))
     return Batch(events=tuple(events))
 
@@ -95,9 +95,9 @@ def _edit(known: Post, raw: bytes | Raw, configured: Collection[str]) -> list[Ev
     return [Edited(post)] if post and is_news(known, post) else []
 
 
-def _fate(known: Post, answer: Told | Trouble, configured: Collection[str]) -> list[Event]:
+def _fate(known: Post, answer: Ok | Failure, configured: Collection[str]) -> list[Event]:
     match answer:
-        case Told(body):
+        case Ok(body):
             return _edit(known, body, configured)
         case Missing(sure=True):
             return [Deleted(known.uri)]

@@ -20,9 +20,9 @@ import msgspec
 from relay.core.authenticity import own_handle
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.ports import Gone, TryLater
+from relay.sources.kit import Ok
 from relay.sources.limits import MEDIA, STATUS, TAGS
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.answers import Told
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.parse import SOURCE, read_time
 from relay.sources.mastodon.place import PAGE
@@ -59,8 +59,8 @@ async def read_page(api: Api, base: str, tag: str) -> Listed | TryLater | Gone |
     answer = await api.get_text(f"{base}/tags/{quote(tag, safe='')}.rss", [("limit", str(PAGE))])
     if isinstance(answer, TryLater | Gone):
         return answer
-    items = read_items(answer.body) if isinstance(answer, Told) else {}
-    return Listed(items, answer.wait) if items and isinstance(answer, Told) else None
+    items = read_items(answer.body) if isinstance(answer, Ok) else {}
+    return Listed(items, answer.wait) if items and isinstance(answer, Ok) else None
 
 
 def read_items(body: bytes) -> dict[str, Raw]:

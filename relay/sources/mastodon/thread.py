@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from relay.core.authenticity import counts_unasked, is_home
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
+from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
 from relay.sources.limits import THREAD, THREAD_BYTES
 from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import asking as misskey
@@ -231,7 +231,7 @@ async def _place(api: Api, ref: str) -> address.Status | None:
     where = address.read_link(ref, api.instances)
     if isinstance(where, address.Led):
         page = await api.get_text(where.url, accept="text/html")
-        led = address.read_link(page.url, api.instances) if isinstance(page, Told) else None
+        led = address.read_link(page.url, api.instances) if isinstance(page, Ok) else None
         return led if isinstance(led, address.Status) and is_home(led.base, where.base) else None
     return where if isinstance(where, address.Status) else None
 
@@ -264,7 +264,7 @@ async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
 
 async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | Gone:
     answer = await api.get(alias(where.base, where.id))
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return _reason(answer)
     status = read(answer.body, Status)
     boosted = read(status.reblog, Status) if status else None
@@ -277,7 +277,7 @@ async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | 
 
 
 async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
-    """Ask until the thread grows no more. Trouble on the way leaves what was found; at the start it is the answer."""
+    """Ask until the thread grows no more. Failure on the way leaves what was found; at the start it is the answer."""
     asked = Asked()
     for number in range(_CALLS):
         if bag.is_full:
@@ -293,9 +293,9 @@ async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
     return None
 
 
-async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Trouble | None:
+async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Failure | None:
     answer = await api.get(f"{alias(bag.base, anchor)}/context")
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return answer
     asked.around.add(anchor)
     if await off_loop(len(answer.body), lambda: bag.surround(answer.body, anchor)):
@@ -317,13 +317,13 @@ async def _read_after(api: Api, bag: _Bag, anchor: str, asked: Asked) -> None:
     asked.fruitful = isinstance(page, Listed) and length(bag.statuses, bag.start) - before >= WORTH
 
 
-def _reason(trouble: Trouble) -> Refused | TryLater | Gone:
+def _reason(trouble: Failure) -> Refused | TryLater | Gone:
     match trouble:
         case Missing(host, sure=True):
             return Gone(f"{host} has no such post: it was deleted, or is not for everybody to read")
-        case Missing(host) | Odd(host):
+        case Missing(host) | Unexpected(host):
             return Refused(f"{host} does not speak the language of Mastodon servers")
-        case Closed():
+        case Denied():
             return trouble.later()
         case _:
             return trouble

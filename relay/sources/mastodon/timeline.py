@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
+from relay.sources.kit import Denied, Missing, Unexpected
 from relay.sources.mastodon import place, tag_rss, tags
 from relay.sources.mastodon.address import host_of, instance_of, read_notes_feed
 from relay.sources.mastodon.answered import with_answered
-from relay.sources.mastodon.answers import Closed, Missing, Odd
+from relay.sources.mastodon.answers import CLOSED
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.budget import NOTHING
 from relay.sources.mastodon.home import Homes
@@ -103,13 +104,13 @@ async def _read(
         return _judged(feed, await misskey.read_account(api, instance_of(feed), whose, kept), Reading(read=read_note))
     url, params = feed.partition("?")[0], _params(wanted, kept)
     how = kept.how if kept and _is_shut(kept) else How.WHOLE
-    page: Listed | Missing | Closed | Odd | TryLater | Gone = Closed(host_of(feed))
+    page: Listed | Missing | Denied | Unexpected | TryLater | Gone = Denied(host_of(feed), CLOSED)
     if how is How.WHOLE:
         page = await api.get_list(url, params)
-    if isinstance(page, Closed) and wanted and how is not How.RSS and not page.token:
+    if isinstance(page, Denied) and wanted and how is not How.RSS and not page.token:
         how = How.LOCAL
         page = await api.get_list(url, [*params, ("local", "true")])
-    if isinstance(page, Closed) and wanted and not page.token:
+    if isinstance(page, Denied) and wanted and not page.token:
         how = How.RSS
         page = await tag_rss.read_page(api, instance_of(feed), wanted.tag) or page
     read = tag_rss.read_item if how is How.RSS else partial(read_post, configured=api.instances)
@@ -117,7 +118,7 @@ async def _read(
 
 
 def _judged(
-    feed: str, page: Listed | Missing | Closed | Odd | TryLater | Gone, reading: Reading
+    feed: str, page: Listed | Missing | Denied | Unexpected | TryLater | Gone, reading: Reading
 ) -> Reading | TryLater | Gone:
     match page:
         case Listed():
@@ -126,7 +127,7 @@ def _judged(
             return reading.of(Listed({}))
         case Missing(host, status, sure=True):
             return Gone(f"{host} says that this is gone for good (HTTP {status})")
-        case Missing() | Closed() | Odd():
+        case Missing() | Denied() | Unexpected():
             return page.later()
         case _:
             return page

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from relay.http import Answer, Cookies, Forbidden, Http, Manner, Unreachable, retry_after
+from relay.http import Answer, Cookies, Forbidden, Http, Manner, retry_after
 from relay.model import Event
 from relay.ports import Gone, TryLater
 from relay.sources.feed_changes import Change, Changes, Known
@@ -21,6 +21,7 @@ from relay.sources.feed_discovery import Lead, leads
 from relay.sources.feed_encoding import ROOT
 from relay.sources.feed_parse import Document
 from relay.sources.feed_worker import FeedWorker, UnreadError
+from relay.sources.kit import unanswered
 from relay.sources.link_header import links
 from relay.sources.off_loop import off_loop
 from relay.sources.rss.cursor import LOST_AFTER, Cursor, moment, seconds
@@ -107,12 +108,6 @@ _PAGE = re.compile(
     _BESIDE + rb"(?:<html|<!doctype\s+html\b(?:[^>\[]|\[[^\]]*\])*+>" + _BESIDE + rb"(?!<!--|<\?|" + ROOT + rb").)",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-def without_answer(reply: Forbidden | Unreachable) -> TryLater | Gone:
-    if isinstance(reply, Forbidden):
-        return Gone(reply.reason)
-    return TryLater(reply.reason, reply.after, paced=reply.paced)
 
 
 def refused(answer: Answer, lost: timedelta, now: datetime) -> TryLater | Gone:
@@ -264,7 +259,7 @@ class Reader:
         if not isinstance(reply, Answer):
             astray = isinstance(reply, Forbidden) or not reply.paced
             away = not isinstance(reply, Forbidden)
-            return Reading(cursor=visit.cursor, failed=without_answer(reply), astray=astray, away=away)
+            return Reading(cursor=visit.cursor, failed=unanswered(reply), astray=astray, away=away)
         if reply.status == 304 and visit.validators():
             return self._unchanged(visit, reply, now)
         if not 200 <= reply.status <= 300:  # 300 names several choices

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 from relay.core.authenticity import counts_unasked
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
+from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
 from relay.sources.limits import THREAD
 from relay.sources.mastodon.address import Found, Profile, Status, host_of, notes_feed
-from relay.sources.mastodon.answers import Closed, Missing, Odd, Told, Trouble
 from relay.sources.mastodon.api import Api, Listed, as_list
 from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.misskey import shapes
@@ -30,7 +30,7 @@ _MANY = 100
 
 async def read_tag(
     api: Api, base: str, wanted: Tagged, kept: Place | None
-) -> Listed | Missing | Closed | Odd | TryLater | Gone:
+) -> Listed | Missing | Denied | Unexpected | TryLater | Gone:
     """A page of notes with a hashtag: the newest, or those right above the place where a gap begins."""
     question: dict[str, object] = {"tag": wanted.tag, "limit": PAGE}
     if kept and kept.behind:
@@ -40,7 +40,7 @@ async def read_tag(
 
 async def read_account(
     api: Api, base: str, whose: str, kept: Place | None
-) -> Listed | Missing | Closed | Odd | TryLater | Gone:
+) -> Listed | Missing | Denied | Unexpected | TryLater | Gone:
     """A page of somebody's notes, those that answer others too, as above."""
     question = _notes(whose, PAGE)
     if kept and kept.behind:
@@ -49,21 +49,21 @@ async def read_account(
     return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else await as_list(answer)
 
 
-async def find_account(api: Api, profile: Profile) -> Found | Trouble:
+async def find_account(api: Api, profile: Profile) -> Found | Failure:
     """The address of the feed of an account at its own server, as it shows itself to visitors."""
     answer = await api.post(f"{profile.base}/api/users/show", {"username": profile.who})
-    user = read(answer.body, shapes.User) if isinstance(answer, Told) else None
+    user = read(answer.body, shapes.User) if isinstance(answer, Ok) else None
     if user and user.id and not user.host and (user.username or "").lower() == profile.who.lower():
         note = moved_uri(str(profile), user.moved_to or "", profile.base, f"{profile.base}/users/{user.id}")
         return Found(notes_feed(profile.base, user.id), note)
-    return Missing(host_of(profile.base), 404, sure=True) if isinstance(answer, Told) else answer
+    return Missing(host_of(profile.base), 404, sure=True) if isinstance(answer, Ok) else answer
 
 
 def _notes(whose: str, limit: int) -> dict[str, object]:
     return {"userId": whose, "limit": limit, "withReplies": True, "withRenotes": False}
 
 
-async def show(api: Api, base: str, identifier: str) -> Told | Trouble:
+async def show(api: Api, base: str, identifier: str) -> Ok | Failure:
     """One note."""
     return await api.post(f"{base}/api/notes/show", {"noteId": identifier})
 
@@ -82,21 +82,21 @@ async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     return Batch(events=tuple(events))
 
 
-def _fate(known: Post, answer: Told | Trouble) -> list[Event]:
-    if isinstance(answer, Told):
+def _fate(known: Post, answer: Ok | Failure) -> list[Event]:
+    if isinstance(answer, Ok):
         post = read_note(answer.body, known.origin)
         return [Edited(post)] if post and is_news(known, post) else []
     return [Deleted(known.uri)] if is_gone(answer) else []
 
 
-def is_gone(answer: Told | Trouble) -> bool:
+def is_gone(answer: Ok | Failure) -> bool:
     """Whether the server says that there is no such note."""
     return _says(answer, "NO_SUCH_NOTE")
 
 
-def _says(answer: Told | Trouble, code: str) -> bool:
+def _says(answer: Ok | Failure, code: str) -> bool:
     """Whether the server refuses in these words; to some questions it does so with 404, to others with 400."""
-    body = answer.body if isinstance(answer, Odd | Missing) else b""
+    body = answer.body if isinstance(answer, Unexpected | Missing) else b""
     refused = read(body, shapes.Refused)
     return refused is not None and refused.error.code == code
 
@@ -108,7 +108,7 @@ async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | Tr
         return answer
     if is_gone(answer):
         return Gone(f"{host_of(where.base)} has no such post: it was deleted, or is not for everybody to read")
-    if not isinstance(answer, Told):
+    if not isinstance(answer, Ok):
         return answer.later()
     first, note = read_note(answer.body, where.base), read(answer.body, shapes.Note)
     if first is None or note is None:
@@ -157,9 +157,9 @@ def _posts(page: Mapping[str, Raw], base: str) -> dict[str, Post]:
     return {name: post for name, raw in page.items() if (post := read_note(raw, base))}
 
 
-async def _page(answer: Told | Trouble) -> dict[str, Raw]:
+async def _page(answer: Ok | Failure) -> dict[str, Raw]:
     """The notes of an answer by their ids."""
-    return await off_loop(len(answer.body), partial(identified, answer.body)) if isinstance(answer, Told) else {}
+    return await off_loop(len(answer.body), partial(identified, answer.body)) if isinstance(answer, Ok) else {}
 
 
 def _size(page: Mapping[str, Raw]) -> int:
