@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.sources.mastodon.place import PAGE, Place, begin, ordered, read_above, read_newest, read_place, was_hidden
-from tests.servers.fediverse import select
+from tests.servers.fediverse import cut_page
 from tests.thorough import examples
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ class Reader:
         return brought
 
     def _page(self, min_id: str | None) -> list[str]:
-        return [str(i) for i in select(self.timeline, limit=PAGE, min_id=int(min_id) if min_id else None)]
+        return [str(i) for i in cut_page(self.timeline, {"limit": str(PAGE), "min_id": min_id or ""})]
 
 
 def numbers(count: int, *, start: int = 1000) -> list[int]:

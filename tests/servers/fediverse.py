@@ -1,7 +1,7 @@
 """A Mastodon server on loopback that does what the real one does and a mock leaves out.
 
 Hashtags are links, a context is cut at 40 ancestors, 60 descendants and 20 generations, posts arrive late with low ids,
-deleted posts orphan their answers, the server closes, counts requests, streams (``tests.servers.fediverse_stream``) and
+deleted posts orphan their answers, the server closes, counts requests, streams (``tests.servers.mastodon.streams``) and
 breaks off, calls itself by any name, and any path can be made to answer anything.
 """
 
@@ -26,8 +26,9 @@ from relay.sources.mastodon import MastodonSettings, MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.live import Patience
 from tests.servers import fediverse_things as things
-from tests.servers.fediverse_stream import Streams
-from tests.servers.fediverse_things import FIRST_ID, Json, select, stamp
+from tests.servers.fediverse_things import FIRST_ID
+from tests.servers.mastodon.entities import Json, cut_page, stamp
+from tests.servers.mastodon.streams import Streams
 
 Headers = Mapping[str, str]
 _NONE: Headers = MappingProxyType({})
@@ -248,10 +249,8 @@ class Fediverse:
         return self._page(request, [s for s in found if not s["reblog"] or "exclude_reblogs" not in request.query])
 
     def _page(self, request: web.Request, statuses: Iterable[Json]) -> web.Response:
-        limit, min_id = min(int(request.query.get("limit", 20)), 40), request.query.get("min_id")
         found = {int(status["id"]): status for status in statuses}
-        page = select(found, limit=limit, min_id=int(min_id) if min_id else None)
-        return web.json_response([found[i] for i in page])
+        return web.json_response([found[number] for number in cut_page(found, request.query)])
 
     async def _lookup(self, request: web.Request) -> web.Response:
         account = self.accounts.get(request.query.get("acct", "").lower())
@@ -335,4 +334,4 @@ async def asking(
         yield MastodonSource(told, http, notes, patience=patience, budgets=budgets)
 
 
-__all__ = ["FIRST_ID", "Fediverse", "Json", "asking", "run", "select", "stamp"]
+__all__ = ["FIRST_ID", "Fediverse", "Json", "asking", "cut_page", "run", "stamp"]

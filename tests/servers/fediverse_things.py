@@ -1,29 +1,17 @@
-"""What a server of the stage tells: accounts, statuses and their hashtags, in the API's shape."""
+"""What the server tells: accounts, statuses and their hashtags, in the API's shape."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from xml.sax.saxutils import escape
 
-Json = dict[str, Any]
+from tests.servers.mastodon.entities import Json, stamp
 
 _START = datetime.now(UTC)
 FIRST_ID = int(_START.timestamp() * 1000) << 16
 """As the real server makes them: the time in ms, and 16 bits below it."""
-
-
-def stamp(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def select(ids: Iterable[int], *, limit: int, min_id: int | None = None) -> list[int]:
-    """A page of a timeline, newest first: the newest, or what stands immediately above ``min_id``."""
-    if min_id is None:
-        return sorted(ids, reverse=True)[:limit]
-    return sorted(i for i in ids if i > min_id)[:limit][::-1]
 
 
 def account(number: str, who: str, acct: str, home: str) -> Json:

@@ -7,10 +7,11 @@ order, so that this file reads as a short description of that API. Nothing here 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
+from math import inf
 from typing import Any
 from unicodedata import combining, normalize
 from zlib import crc32
@@ -286,3 +287,24 @@ def instance(host: str, title: str) -> Json:
         "contact": {"email": "", "account": None},
         "rules": [],
     }
+
+
+PAGE = 20
+
+
+def cut_page(ids: Iterable[int], query: Mapping[str, str]) -> list[int]:
+    """One page of a timeline, newest first (docs.joinmastodon.org/api/guidelines, pagination).
+
+    ``min_id`` takes the page just above it, so that walking up leaves no gap; ``since_id`` the newest page above it.
+    """
+    limit = min(to_number(query.get("limit", str(PAGE))), 2 * PAGE)
+    low = to_number(query.get("min_id") or query.get("since_id", ""))
+    high = to_number(query.get("max_id", "")) or inf
+    inside = sorted((number for number in ids if low < number < high), reverse=True)
+    first = max(len(inside) - limit, 0) if query.get("min_id") else 0
+    return inside[first : first + limit]
+
+
+def to_number(text: str) -> int:
+    """An id or a limit; 0 of what is none."""
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -7,101 +7,21 @@ what it tells an account with a token is in ``speaking`` and ``streaming``.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
 from typing import Self
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from tests.servers.mastodon import entities, news
-from tests.servers.mastodon.entities import Draft, Json, Person, Status, fold
+from tests.servers.mastodon.entities import PAGE, Draft, Json, Person, Status, cut_page, to_number
 from tests.servers.mastodon.news import Item, Printed
 from tests.servers.mastodon.speaking import Speaking
-
-# --- streaming ---
-
-# The websocket: who listens to a hashtag hears of it at once (docs.joinmastodon.org/methods/streaming).
-
-
-@dataclass(eq=False)
-class _Ear:
-    """One connection, the hashtags that it asked for, and what it has not heard yet."""
-
-    tags: set[str] = field(default_factory=set)
-    waiting: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-
-
-@dataclass(slots=True)
-class Streaming:
-    """Tells what happens now, and remembers nothing."""
-
-    _ears: list[_Ear] = field(default_factory=list)
-
-    def tell(self, event: str, tags: Iterable[str], payload: Json | str) -> None:
-        """``update``, ``status.update`` with the status, ``delete`` with its id; once for each hashtag listened to."""
-        told = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-        for ear in self._ears:
-            for tag in ear.tags.intersection(tags):
-                ear.waiting.put_nowait(json.dumps({"stream": ["hashtag", tag], "event": event, "payload": told}))
-
-    async def listen(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=30)
-        await socket.prepare(request)
-        ear = _Ear({fold(request.query["tag"])} if request.query.get("stream") == "hashtag" else set())
-        self._ears.append(ear)
-        writing = asyncio.create_task(_write(socket, ear))
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    _heed(ear, json.loads(message.data))
-        finally:
-            self._ears.remove(ear)
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-        return socket
-
-
-async def _write(socket: web.WebSocketResponse, ear: _Ear) -> None:
-    while True:
-        await socket.send_str(await ear.waiting.get())
-
-
-def _heed(ear: _Ear, said: Json) -> None:
-    if said.get("stream") == "hashtag":
-        tags = {fold(str(said.get("tag")))}
-        ear.tags = ear.tags | tags if said.get("type") == "subscribe" else ear.tags - tags
-
-
-# --- how timelines are cut into pages ---
-
-PAGE = 20
-
-
-def cut_page(statuses: Sequence[Status], query: Mapping[str, str]) -> list[Status]:
-    """One page, newest first, of posts that are given oldest first (docs.joinmastodon.org/api/guidelines, pagination).
-
-    ``min_id`` takes the page just above it, so that walking up leaves no gap; ``since_id`` the newest page above it.
-    """
-    limit = min(to_number(query.get("limit", str(PAGE))), 2 * PAGE)
-    low = to_number(query.get("min_id") or query.get("since_id", ""))
-    high = to_number(query.get("max_id", "")) or inf
-    inside = [status for status in reversed(statuses) if low < status.id < high]
-    first = max(len(inside) - limit, 0) if query.get("min_id") else 0
-    return inside[first : first + limit]
-
-
-def to_number(text: str) -> int:
-    """An id or a limit; 0 of what is none."""
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-# --- server ---
+from tests.servers.mastodon.streams import Streams
 
 TITLE = "The Mastodon"
 NEWSPAPER = "Mastodon Gazette"
@@ -136,7 +56,7 @@ class Mastodon:
         self._news: list[Printed] = []
         self.speaking = Speaking(self._people, self._statuses, self.post, self._entity, self._account)
         """What programs do that have an account here."""
-        self._streaming = Streaming()
+        self._streaming = Streams()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -216,11 +136,10 @@ class Mastodon:
         for child in self._children(status):
             self._statuses[child.id] = replace(child, parent=None)
         self.deleted[entities.uri(status, self.url)] = datetime.now(UTC)
-        self._streaming.tell("delete", status.folded_tags, str(status.id))
+        self._streaming.tell("delete", self._entity(status))
 
     def _tell(self, event: str, status: Status) -> None:
-        if status.draft.visibility == "public":
-            self._streaming.tell(event, status.folded_tags, self._entity(status))
+        self._streaming.tell(event, self._entity(status))
 
     def publish_item(self, item: Item) -> str:
         """Put an item into the feed; its guid."""
@@ -307,9 +226,7 @@ class Mastodon:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """Since 4.2 only with a token."""
-        if not self.speaking.who(request):
-            return _answer({"error": "Missing access token"}, status=401)
-        return await self._streaming.listen(request)
+        return await self._streaming.connect(request, self.speaking.tokens)
 
     async def _get_instance(self, _: web.Request) -> web.Response:
         return _answer(entities.instance(self.host, TITLE))
@@ -384,7 +301,8 @@ class Mastodon:
         """One page and the ``Link`` to its neighbours, which repeats only some of the query; no link without posts."""
         if _asked(request.query, "only_media"):
             statuses = [status for status in statuses if status.draft.picture]
-        page = cut_page(statuses, request.query)
+        there = {status.id: status for status in statuses}
+        page = [there[number] for number in cut_page(there, request.query)]
         if not page:
             return _answer([])
         here = request.url.with_query({key: request.query[key] for key in keep if key in request.query})

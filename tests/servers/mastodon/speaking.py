@@ -49,6 +49,10 @@ class Speaking:
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
     _notices: list[Notice] = field(default_factory=list)
 
+    @property
+    def tokens(self) -> set[str]:
+        return set(self._tokens)
+
     def grant(self, username: str) -> str:
         """A token of the account."""
         token = secrets.token_urlsafe(16)

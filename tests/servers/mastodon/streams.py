@@ -1,4 +1,4 @@
-"""The streaming half of the stage: one websocket, many hashtags, and no memory of what nobody heard."""
+"""The streaming half of a Mastodon server: one websocket, many hashtags, and no memory of what nobody heard."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from tests.servers.fediverse_things import Json
 from tests.servers.floods import pour
+from tests.servers.mastodon.entities import Json, fold
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class Streams:
     async def listening(self, *tags: str) -> None:
         """Until somebody listens for exactly these hashtags."""
         async with self.news, asyncio.timeout(10):
-            await self.news.wait_for(lambda: any(ear.tags == set(tags) for ear in self.ears))
+            await self.news.wait_for(lambda: any(ear.tags == {*map(fold, tags)} for ear in self.ears))
 
     async def connect(self, request: web.Request, allowed: set[str]) -> web.StreamResponse:
         protocol = request.headers.get("Sec-WebSocket-Protocol", "")
@@ -79,7 +79,7 @@ class Streams:
         await socket.prepare(request)
         if self.flood:
             return await pour(request, socket, self.flood)
-        ear = Ear(request, {request.query["tag"].casefold()} if request.query.get("stream") == "hashtag" else set())
+        ear = Ear(request, {fold(request.query["tag"])} if request.query.get("stream") == "hashtag" else set())
         self.ears.append(ear)
         await self._changed()
         writing = asyncio.create_task(_write(socket, ear.waiting))
@@ -102,7 +102,7 @@ class Streams:
             ear.waiting.put_nowait(json.dumps({"error": self.complaint, "status": 400}))
         elif self.multiplexed and said.get("stream") == "hashtag":
             change = {"subscribe": ear.tags.add, "unsubscribe": ear.tags.discard}[said["type"]]
-            change(said["tag"].casefold())
+            change(fold(said["tag"]))
 
     async def _changed(self) -> None:
         async with self.news:
@@ -115,4 +115,4 @@ async def _write(socket: web.WebSocketResponse, waiting: asyncio.Queue[str]) -> 
 
 
 def _tags(status: Json) -> set[str]:
-    return {tag["name"].casefold() for tag in status["tags"]} if status["visibility"] == "public" else set()
+    return {fold(tag["name"]) for tag in status["tags"]} if status["visibility"] == "public" else set()
