@@ -100,6 +100,14 @@ class Only(StrEnum):
     """Posts that answer nobody else: they start a conversation, or go on with the author's own thread."""
 
 
+class Sensitive(StrEnum):
+    """Which posts are wanted of those that their authors marked as sensitive, or put behind a content warning."""
+
+    ALL = "all"
+    HIDE = "hide"
+    ONLY = "only"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sieve:
     """Which posts a subscription wants. An empty one lets everything through."""
@@ -125,6 +133,19 @@ class Sieve:
             Only.ORIGINALS: later("no answers to others"),
         },
         passes=lambda only, reading: reading.is_kind(only),
+    )
+    sensitive: Sensitive = _option(
+        Sensitive.ALL,
+        Kind.CHOICE,
+        later("Sensitive posts, and posts with a content warning"),
+        labels={
+            Sensitive.ALL: later("all of them"),
+            Sensitive.HIDE: later("no sensitive posts, and none with a content warning"),
+            Sensitive.ONLY: later("only sensitive posts, and posts with a content warning"),
+        },
+        passes=lambda wanted, reading: (
+            bool(reading.post.sensitive or reading.post.warning) is (wanted is Sensitive.ONLY)
+        ),
     )
     words: tuple[str, ...] = _option(
         (),

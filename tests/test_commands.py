@@ -158,7 +158,7 @@ def test_help_tells_of_the_filters_together() -> None:
     """Behind each command they would be longer than the rest."""
     shown = plain(help_text(prefix="!"))
     assert "!subscribe topic [channel] [mode] [networks] […] ★" in shown
-    assert "language= only= words= without= pattern= block= min_age= per_hour=" in shown
+    assert "language= only= sensitive= words= without= pattern= block= min_age= per_hour=" in shown
     assert command_of('settings 1 words="bridge, rope" without=sale') == Parsed(
         "settings", {"topic": "1", "words": "bridge, rope", "without": "sale"}
     )

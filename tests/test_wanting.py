@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.core.filters import LONGEST_PATTERN, Reading, flaw, is_set, objection
 from relay.core.hashtag import fold_text
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
-from relay.options import Only, Sieve
+from relay.options import Only, Sensitive, Sieve
 from relay.rich import Block, Role, Span
 from relay.testing import NOON, author, post, text
 from tests.thorough import examples
@@ -292,6 +292,20 @@ def test_the_first_no_is_the_one_that_is_told() -> None:
     shown = (Media(url="x", kind=MediaKind.IMAGE),)
     assert why_not(post(language="qu", media=shown), **wanted) == "words"
     assert why_not(saying("rope", language="qu", media=shown), **wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("marked", "comes"),
+    [
+        ({}, {"all", "hide"}),
+        ({"sensitive": True}, {"all", "only"}),
+        ({"warning": "heights"}, {"all", "only"}),
+        ({"sensitive": True, "warning": "heights"}, {"all", "only"}),
+    ],
+)
+def test_what_its_author_marked_as_sensitive_comes_as_it_is_wanted(marked: dict[str, Any], comes: set[str]) -> None:
+    answers = {wanted.value: why_not(post(**marked), sensitive=wanted) for wanted in Sensitive}
+    assert answers == {wanted.value: None if wanted.value in comes else "sensitive" for wanted in Sensitive}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ LINES = (
     "settings #harvest mode=threads quiet=-",
     "settings 1 only=links language=-",
     "settings 1 only=cats",
+    "settings #bridge sensitive=hide",
+    "settings #harvest sensitive=only",
     "settings listed=yes",
     "settings 99",
     "pause #bridge",
