@@ -287,7 +287,7 @@ async def _growth(database: str, url: str, spent: Callable[[], float]) -> list[F
 
 async def _settle(store: Store, url: str) -> None:
     """What either database does by itself after a while."""
-    await store.save_checkpoint()
+    await store._db.checkpoint()
     if url.startswith("postgresql"):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")

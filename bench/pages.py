@@ -33,7 +33,7 @@ from relay.pipeline.outbox import Outbox
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
 from relay.ports import Batch, Outcome, Resolved, Sent
-from relay.records import Intake, Lease, Wanted, Wish
+from relay.records import Intake, Lease, Linking, Wanted, Wish
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web
@@ -69,7 +69,8 @@ async def _filled(folder: str) -> Store:
     await store.add_intakes([Intake(feed=None, events=tuple(map(Published, _thread(999, LONG))))], lease)
     await store.save_subscriptions("config", [Wanted(topic="#rope", destination=Destination("quiet", "room"))])
     [one] = await store.list_subscriptions()
-    await store.save_resolved(one.id, {"fake": Resolved(feeds=("#rope",), tag="rope")}, now)
+    linking = Linking((one.id,), {"fake": Resolved(feeds=("#rope",), tag="rope")}, complete=False)
+    await store.save_links([linking], "", now)
     for start in range(0, TAGGED, 500):
         some = [post(number, tags=("rope",)) for number in range(start, start + 500)]
         wishes = tuple(Wish(uri=each.uri, by={str(one.destination): one}) for each in some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from relay.model import (
 )
 from relay.options import Manner, Mode
 from relay.ports import Resolved
-from relay.records import Claim, Intake, Lease, Policy, Settlement, State, Taken, Wanted, Wish
+from relay.records import Claim, Intake, Lease, Linking, Policy, Settlement, State, Taken, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON
 
@@ -99,10 +99,15 @@ async def carry(store: Store, state: State = State.SENT) -> list[Delivery]:
     return done
 
 
+async def link(store: Store, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime) -> None:
+    """What sources answered to one subscription; more is to be asked for it."""
+    await store.save_links([Linking((subscription,), resolved, complete=False)], "", now)
+
+
 async def feed(store: Store, address: str = "a", *, source: str = "fake", claimed: bool = True) -> FeedId:
     """A feed that is due, or claimed by "one", linked to a subscription of its own."""
     [subscription] = await store.save_subscriptions(address, [Wanted(topic=address, destination=ROOM)])
-    await store.save_resolved(subscription, {source: Resolved(feeds=(address,))}, NOON)
+    await link(store, subscription, {source: Resolved(feeds=(address,))}, NOON)
     if claimed:
         [mine] = await store.claim_feeds([source], lease(), 1)
         return mine.id

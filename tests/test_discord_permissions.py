@@ -179,7 +179,6 @@ def test_the_invitation_of_a_relay_with_webhooks_asks_for_them() -> None:
         ("EMBED", "embed_links"),
         ("HISTORY", "read_message_history"),
         ("MANAGE_CHANNELS", "manage_channels"),
-        ("MANAGE_MESSAGES", "manage_messages"),
         ("MANAGE_THREADS", "manage_threads"),
         ("MANAGE_WEBHOOKS", "manage_webhooks"),
         ("MENTION_EVERYONE", "mention_everyone"),

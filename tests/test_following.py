@@ -16,7 +16,7 @@ from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.records import Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
-from tests.store_cases import ROOM, at, lease
+from tests.store_cases import ROOM, at, lease, link
 from tests.test_store_folds import carry
 
 LOOKS = (timedelta(minutes=10), timedelta(hours=1))
@@ -74,7 +74,7 @@ class Reader:
     async def subscribe(self, manner: Manner) -> None:
         await self.store.save_subscriptions("a", [Wanted(topic=CHAIN[0].url, destination=ROOM, manner=manner)])
         [one] = await self.store.list_subscriptions()
-        await self.store.save_resolved(one.id, {"fake": Resolved(feeds=(ADDRESS,))}, NOON)
+        await link(self.store, one.id, {"fake": Resolved(feeds=(ADDRESS,))}, NOON)
 
     async def read(self, source: FakeSource) -> Batch | TryLater | Gone:
         [feed] = await self.store.claim_feeds(("fake",), lease(now=self.minute), 1)

@@ -18,7 +18,22 @@ from relay.records import Added, Audit, By, Claim, Full, Quota, State, Wanted
 from relay.store import Store, open_store
 from relay.store.subscriptions import choices, read_sieve
 from relay.testing import NOON, post
-from tests.store_cases import CLAIM, HALL, ROOM, at, carry, claim, delete, lease, publish, said, settled, states, wish
+from tests.store_cases import (
+    CLAIM,
+    HALL,
+    ROOM,
+    at,
+    carry,
+    claim,
+    delete,
+    lease,
+    link,
+    publish,
+    said,
+    settled,
+    states,
+    wish,
+)
 from tests.thorough import examples
 
 PLENTY = Quota(destination=25, community=100)
@@ -205,7 +220,7 @@ async def test_a_restart_with_the_configuration_keeps_a_pause_and_renews_the_res
 async def test_a_deleted_subscription_takes_its_feeds_along_unless_others_read_them(store: Store) -> None:
     first, second = await subscribe(store), await subscribe(store, "#rope")
     for one in (first, second):
-        await store.save_resolved(one, {"fake": Resolved(feeds=("shared", f"own {one}"), tag="t")}, NOON)
+        await link(store, one, {"fake": Resolved(feeds=("shared", f"own {one}"), tag="t")}, NOON)
     assert await store.delete_subscription(first, by("unsubscribe"))
     assert [state.feed.address for state in await store.list_feeds()] == [f"own {second}", "shared"]
     assert (await only(store)).id == second

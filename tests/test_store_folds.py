@@ -15,7 +15,7 @@ from relay.ports import Resolved
 from relay.records import Allowance, Intake, Leaf, Policy, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, post
-from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, settled, under, uri
+from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, link, settled, under, uri
 
 TIGHT = Allowance(budget=30, burst=3)
 QUIET = Manner(quiet="12:00-14:00")
@@ -27,7 +27,7 @@ async def subscribe(
 ) -> Subscription:
     await store.save_subscriptions(name, [Wanted(topic=topic, destination=to, manner=manner)])
     one = next(one for one in await store.list_subscriptions(to) if one.origin == name)
-    await store.save_resolved(one.id, {"fake": Resolved(feeds=(topic,), tag=topic.strip("#"))}, NOON)
+    await link(store, one.id, {"fake": Resolved(feeds=(topic,), tag=topic.strip("#"))}, NOON)
     return one
 
 

@@ -89,10 +89,10 @@ async def _fill_and_forget(store: Store, path: Path) -> int:
     """How large the file was in between."""
     await _fill(store)
     await publish(store, post(MANY), to=(), now=60)
-    await store.save_checkpoint()
+    await store._db.checkpoint()
     size = path.stat().st_size  # noqa: ASYNC240 - a test may wait for its disk
     assert await store.delete_old(at(30)) == MANY
-    await store.save_checkpoint()
+    await store._db.checkpoint()
     return size
 
 
@@ -105,7 +105,7 @@ async def test_a_file_of_an_older_relay_can_shrink_once_it_was_written_anew(tmp_
     assert _kind(path) == 0
     size = await _fill_and_forget(store, path)
     assert path.stat().st_size >= size
-    await store.save_checkpoint(compact=True)
+    await store._db.checkpoint(compact=True)
     assert _kind(path) == 2
     assert path.stat().st_size < size / 2
     await store.close()

@@ -14,7 +14,7 @@ from relay.ports import Resolved
 from relay.records import Added, Allowance, By, Intake, Quota, Wanted, Wish
 from relay.store import Store
 from relay.testing import NOON, author, post
-from tests.store_cases import HALL, ROOM, at, carry, delete, lease, publish, uri
+from tests.store_cases import HALL, ROOM, at, carry, delete, lease, link, publish, uri
 from tests.test_store_folds import bring, subscribe
 
 CHAIN = tuple(
@@ -118,7 +118,7 @@ async def test_what_a_chat_follows_is_listed_once_it_says_that_it_is_public(stor
     quota = Quota(destination=9, community=9)
     added = await store.add_subscription(Wanted(topic="#secret", destination=HALL, community="one"), quota, by)
     assert isinstance(added, Added)
-    await store.save_resolved(added.id, {"fake": Resolved(feeds=("#secret",), tag="secret")}, NOON)
+    await link(store, added.id, {"fake": Resolved(feeds=("#secret",), tag="secret")}, NOON)
     one = next(one for one in await store.list_subscriptions(HALL))
     posts = [tagged(number, "secret") for number in range(1, 9)]
     await bring(store, *posts, to=one, allowance=Allowance(30, 2))
@@ -139,7 +139,7 @@ async def test_hashtags_that_are_followed_are_listed_once(store: Store) -> None:
         resolved = {
             name: Resolved(feeds=(one.topic,), tag="bridge" if one.topic[0] == "#" else "") for name in ("a", "b")
         }
-        await store.save_resolved(one.id, resolved, NOON)
+        await link(store, one.id, resolved, NOON)
     assert await store.list_followed() == ["bridge", "harvest", "rope"]
 
 

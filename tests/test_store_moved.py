@@ -23,6 +23,7 @@ from tests.store_cases import (
     delete,
     edit,
     lease,
+    link,
     publish,
     settled,
     states,
@@ -163,7 +164,7 @@ async def test_of_two_subscriptions_to_the_same_the_older_stays_with_its_choices
     young = [Wanted(topic="#bridge", destination=ROOM), Wanted(topic="#rope", destination=HALL)]
     *_, mine, _ = await store.save_subscriptions("config:home", [bridge, rope, *young])
     await store.save_subscriptions("config:other", [Wanted(topic="#rope", destination=HALL)])
-    await store.save_resolved(mine, {"fake": Resolved(feeds=("nobody else's",))}, NOON)
+    await link(store, mine, {"fake": Resolved(feeds=("nobody else's",))}, NOON)
     intake = Intake(feed=None, events=(Published(post(1)),), wishes=(wish(post(1), ROOM, subscription=mine),))
     await store.add_intakes([intake], lease())
     [first] = await claim(store)

@@ -13,7 +13,7 @@ from relay.ports import Resolved
 from relay.records import Claim, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, post
-from tests.store_cases import CLAIM, ROOM, at, claim, lease, publish, said, settled, states, uri
+from tests.store_cases import CLAIM, ROOM, at, claim, lease, link, publish, said, settled, states, uri
 
 MANY = Claim(adapters=("fake",), limit=50)
 
@@ -99,7 +99,7 @@ async def test_an_edit_or_deletion_that_meets_a_claim_is_not_lost(pair: tuple[St
 
 async def test_feeds_are_shared_out(pair: tuple[Store, Store]) -> None:
     [mine] = await pair[0].save_subscriptions("file", [Wanted(topic="all", destination=ROOM)])
-    await pair[0].save_resolved(mine, {"fake": Resolved(feeds=tuple(map(str, range(60))))}, NOON)
+    await link(pair[0], mine, {"fake": Resolved(feeds=tuple(map(str, range(60))))}, NOON)
     claims = await asyncio.gather(*(store.claim_feeds(["fake"], lease(), 5) for store in pair * 6))
     assert max(Counter(feed.id for feeds in claims for feed in feeds).values()) == 1
     assert sum(map(len, claims)) == 60
@@ -110,7 +110,7 @@ async def test_two_relays_with_one_configuration_start_at_once(pair: tuple[Store
     first, second = await asyncio.gather(*(store.save_subscriptions("file", wanted) for store in pair))
     assert first == second
     resolved = {"fake": Resolved(feeds=("a", "b"), tag="t")}
-    await asyncio.gather(*(store.save_resolved(one, resolved, NOON) for store in pair for one in first))
+    await asyncio.gather(*(link(store, one, resolved, NOON) for store in pair for one in first))
     assert len(await pair[0].list_feeds()) == 2
     assert {subscription.tags for subscription in await pair[0].list_subscriptions()} == {(("fake", "t"),)}
 

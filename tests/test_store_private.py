@@ -183,15 +183,15 @@ async def test_a_checkpoint_that_a_reader_keeps_from_its_end_says_so(tmp_path: P
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM posts").fetchone()
     await publish(store, marked(2, 10), to=())
-    assert not await store.save_checkpoint()
+    assert not await store._db.checkpoint()
     reader.close()
-    assert await store.save_checkpoint()
+    assert await store._db.checkpoint()
     await store.close()
 
 
 async def test_postgresql_looks_after_its_own_log(postgres_url: str) -> None:
     store = await open_store(postgres_url)
-    assert await store.save_checkpoint()
+    assert await store._db.checkpoint()
     await store.close()
 
 
@@ -199,4 +199,4 @@ async def test_a_closed_store_makes_no_checkpoint(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path}/relay.sqlite3")
     await store.close()
     with pytest.raises(StoreError, match="is closed"):
-        await store.save_checkpoint()
+        await store._db.checkpoint()

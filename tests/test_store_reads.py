@@ -288,7 +288,7 @@ async def test_what_was_written_as_the_store_closed_is_no_error_and_a_long_log_n
     await store.close()
     await writing
     with pytest.raises(StoreError, match="is closed"):
-        await store.save_checkpoint()
+        await store._db.checkpoint()
     with pytest.raises(StoreError, match="is closed"):
         await store.get_counts()
     store = await open_store(sqlite_url)

@@ -7,7 +7,7 @@ from relay.ports import Resolved
 from relay.records import Intake, Wanted
 from relay.store import Store
 from relay.testing import NOON
-from tests.store_cases import HALL, ROOM, at, feed, lease
+from tests.store_cases import HALL, ROOM, at, feed, lease, link
 
 BRIDGE = Wanted(topic="#bridge", destination=ROOM)
 HARVEST = Wanted(topic="#harvest", destination=ROOM)
@@ -42,7 +42,7 @@ async def test_a_wish_that_is_written_twice_is_one_subscription(store: Store) ->
 async def test_a_resolved_topic_has_its_tags_and_feeds_by_source(store: Store) -> None:
     [mine] = await store.save_subscriptions("file", [BRIDGE])
     resolved = {"a": Resolved(feeds=("x", "y"), tag="bridge"), "b": Resolved(feeds=("x",))}
-    await store.save_resolved(mine, resolved, NOON)
+    await link(store, mine, resolved, NOON)
     [subscription] = await store.list_subscriptions()
     feeds = {state.feed.id: (state.feed.source, state.feed.address) for state in await store.list_feeds()}
     assert subscription.tags == (("a", "bridge"),)
@@ -51,7 +51,7 @@ async def test_a_resolved_topic_has_its_tags_and_feeds_by_source(store: Store) -
 
 async def test_links_outlive_a_restart_with_the_same_wishes(store: Store) -> None:
     [mine] = await store.save_subscriptions("file", [BRIDGE])
-    await store.save_resolved(mine, {"a": Resolved(feeds=("x",), tag="bridge")}, NOON)
+    await link(store, mine, {"a": Resolved(feeds=("x",), tag="bridge")}, NOON)
     before = await store.list_subscriptions()
     await store.save_subscriptions("file", [BRIDGE])
     assert await store.list_subscriptions() == before
@@ -59,8 +59,8 @@ async def test_links_outlive_a_restart_with_the_same_wishes(store: Store) -> Non
 
 async def test_resolving_again_replaces_the_links_of_the_sources_that_answered(store: Store) -> None:
     [mine] = await store.save_subscriptions("file", [BRIDGE])
-    await store.save_resolved(mine, {"a": Resolved(feeds=("x",), tag="t"), "b": Resolved(feeds=("y",), tag="t")}, NOON)
-    await store.save_resolved(mine, {"a": Resolved(feeds=("z",))}, NOON)
+    await link(store, mine, {"a": Resolved(feeds=("x",), tag="t"), "b": Resolved(feeds=("y",), tag="t")}, NOON)
+    await link(store, mine, {"a": Resolved(feeds=("z",))}, NOON)
     [subscription] = await store.list_subscriptions()
     assert subscription.tags == (("b", "t"),)
     assert await addresses(store) == ["z", "y"]
@@ -68,7 +68,7 @@ async def test_resolving_again_replaces_the_links_of_the_sources_that_answered(s
 
 async def test_networks_that_are_wanted_no_more_are_cut_off(store: Store) -> None:
     [mine] = await store.save_subscriptions("file", [BRIDGE])
-    await store.save_resolved(mine, {"a": Resolved(feeds=("x",), tag="t"), "b": Resolved(feeds=("y",), tag="t")}, NOON)
+    await link(store, mine, {"a": Resolved(feeds=("x",), tag="t"), "b": Resolved(feeds=("y",), tag="t")}, NOON)
     await store.save_subscriptions("file", [Wanted(topic="#bridge", destination=ROOM, networks=("b",))])
     [subscription] = await store.list_subscriptions()
     assert subscription.tags == (("b", "t"),)
@@ -78,7 +78,7 @@ async def test_networks_that_are_wanted_no_more_are_cut_off(store: Store) -> Non
 async def test_a_feed_that_another_subscription_needs_stays(store: Store) -> None:
     first, second = await store.save_subscriptions("file", [BRIDGE, HARVEST])
     for one in (first, second):
-        await store.save_resolved(one, {"a": Resolved(feeds=("x",))}, NOON)
+        await link(store, one, {"a": Resolved(feeds=("x",))}, NOON)
     await store.save_subscriptions("file", [HARVEST])
     assert await addresses(store) == ["x"]
     await store.save_subscriptions("file", [])
@@ -90,13 +90,13 @@ async def test_a_feed_that_is_there_keeps_its_cursor(store: Store) -> None:
     mine = await feed(store, "x")
     await store.add_intakes([Intake(feed=mine, cursor="7", next_poll=at(9))], lease())
     [other] = await store.save_subscriptions("chat", [BRIDGE])
-    await store.save_resolved(other, {"fake": Resolved(feeds=("x",))}, at(3))
+    await link(store, other, {"fake": Resolved(feeds=("x",))}, at(3))
     [state] = await store.list_feeds()
     assert (state.feed.id, state.feed.cursor, state.next_poll) == (mine, "7", at(9))
 
 
 async def test_a_subscription_that_went_while_it_was_resolved_makes_no_feeds(store: Store) -> None:
-    await store.save_resolved(SubscriptionId(99), {"a": Resolved(feeds=("x",), tag="t")}, NOON)
+    await link(store, SubscriptionId(99), {"a": Resolved(feeds=("x",), tag="t")}, NOON)
     assert await addresses(store) == []
 
 
@@ -107,8 +107,8 @@ async def test_feeds_are_claimed_longest_overdue_first_and_by_source(store: Stor
     [mine] = await store.save_subscriptions("file", [BRIDGE])
     for minute, address in ((3, "late"), (1, "early"), (2, "middle")):
         [one] = await store.save_subscriptions(address, [BRIDGE])
-        await store.save_resolved(one, {"fake": Resolved(feeds=(address,))}, at(minute))
-    await store.save_resolved(mine, {"other": Resolved(feeds=("elsewhere",))}, at(0))
+        await link(store, one, {"fake": Resolved(feeds=(address,))}, at(minute))
+    await link(store, mine, {"other": Resolved(feeds=("elsewhere",))}, at(0))
     claimed = await store.claim_feeds(["fake", "nobody"], lease(now=2), 5)
     assert [(one.address, one.cursor, one.seeded) for one in claimed] == [("early", "", False), ("middle", "", False)]
     assert await store.claim_feeds(["fake"], lease("two", now=2), 5) == []
@@ -120,7 +120,7 @@ async def test_the_next_poll_is_the_next_due_feed_or_lapsing_lease(store: Store)
     await feed(store, "claimed")
     assert await store.get_next_poll(["fake"]) == at(5)
     [one] = await store.save_subscriptions("file", [BRIDGE])
-    await store.save_resolved(one, {"fake": Resolved(feeds=("free",))}, at(2))
+    await link(store, one, {"fake": Resolved(feeds=("free",))}, at(2))
     assert await store.get_next_poll(["fake", "other"]) == at(2)
     assert await store.get_next_poll(["other"]) is None
 
@@ -137,7 +137,7 @@ async def test_feeds_can_be_made_due_but_for_those_that_are_being_read(store: St
     """A stream may have missed something in them."""
     read = await feed(store, "being read")
     [other] = await store.save_subscriptions("other", [BRIDGE])
-    await store.save_resolved(other, {"fake": Resolved(feeds=("later",))}, at(9))
+    await link(store, other, {"fake": Resolved(feeds=("later",))}, at(9))
     [state] = [one for one in await store.list_feeds() if one.feed.address == "later"]
     assert await store.save_due([read, state.feed.id], at(3)) == [read]
     assert await store.get_next_poll(["fake"]) == at(3)
@@ -164,10 +164,10 @@ async def test_a_late_intake_of_a_feed_that_was_removed_is_stale(store: Store) -
 async def test_a_feed_that_was_stopped_is_tried_again_when_somebody_subscribes(store: Store) -> None:
     (mine,) = await store.save_subscriptions("t", [Wanted(topic="x", destination=ROOM)])
     resolved = {"fake": Resolved(feeds=("x",))}
-    await store.save_resolved(mine, resolved, NOON)
+    await link(store, mine, resolved, NOON)
     (feed,) = await store.claim_feeds(["fake"], lease(), 1)
     await store.add_intakes([Intake(feed=feed.id, cursor="7", stopped="410", note="410")], lease())
     assert await store.get_next_poll(["fake"]) is None
-    await store.save_resolved(mine, resolved, at(5))
+    await link(store, mine, resolved, at(5))
     (state,) = await store.list_feeds()
     assert (state.stopped, state.next_poll, state.feed.cursor) == ("", at(5), "7")

@@ -10,7 +10,7 @@ V2 = 1 << 15
 """The flag of a message that is made of components."""
 CONTENT = 2000
 DESCRIPTION = 4096
-EMBED_TITLE, EMBED_AUTHOR, EMBED_FOOTER, FIELD_NAME, FIELD_VALUE = 256, 256, 2048, 256, 1024
+EMBED_TITLE, EMBED_AUTHOR, EMBED_FOOTER, FIELD_VALUE = 256, 256, 2048, 1024
 EMBEDS = 6000
 """The texts of all embeds of a message together."""
 GALLERY = 10

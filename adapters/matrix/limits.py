@@ -8,10 +8,9 @@ from html import escape
 from adapters.matrix.mentions import leads_to_matrix
 from relay.text import web_address
 
-EVENT = 65_536
-"""Bytes of a whole event as canonical JSON, with the server's signatures ("Size limits")."""
 TEXT = 24_000
-"""What both forms of one message take together, by :func:`size`: an edit carries both twice."""
+"""What both forms of one message take together, by :func:`size`: an edit carries both twice, and a whole event may take
+65,536 bytes ("Size limits")."""
 PICTURES = 8
 URL, SHORT_URL = 2000, 1000
 """By :func:`size`: of an address in a text, and of one in the frame around it."""

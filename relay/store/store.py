@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
-from relay.model import Delivery, Destination, Subscription, SubscriptionId
-from relay.ports import Resolved
-from relay.records import Claim, Intake, Lease, Linking, Policy, Settlement, Taken
+from relay.model import Delivery, Destination, Subscription
+from relay.records import Claim, Intake, Lease, Policy, Settlement, Taken
 from relay.store import (
     audit,
     changes,
@@ -141,13 +140,6 @@ class Store:
     delete_leases = transaction(leases.delete_leases)
     save_subscriptions = transaction(origins.save_subscriptions)
 
-    async def save_resolved(
-        self, subscription: SubscriptionId, resolved: Mapping[str, Resolved], now: datetime
-    ) -> None:
-        """Link one subscription to its feeds and hashtags, as :meth:`save_links` does; more is to be asked for it."""
-        link = Linking((subscription,), resolved, complete=False)
-        await self._db.write(links.save_links, [link], "", now)
-
     save_links = transaction(links.save_links)
     list_unlinked = read(links.list_unlinked)
     save_unlinked = transaction(links.save_unlinked)
@@ -266,14 +258,6 @@ class Store:
         await self._db.write(notes.delete_notes, before)
         await self._db.write(requests.delete_requests, before)
         return total
-
-    async def save_checkpoint(self, *, compact: bool = False) -> bool:
-        """Leave nothing of what was deleted in the database's log; False where that has to be tried again later.
-
-        ``compact``, for after words were erased: leave nothing of it in unused parts of the file either. That takes
-        some seconds for each gigabyte.
-        """
-        return await self._db.checkpoint(compact=compact)
 
     async def close(self, within: timedelta = timedelta(seconds=5)) -> None:
         """Let go of the database. What is under way has so long to end, then it is undone and raises."""

@@ -106,11 +106,6 @@ def pages(post: Post) -> Iterator[str]:
 # --- what reads alike ---
 
 
-def are_alike(one: Post, other: Post) -> bool:
-    """Whether a reader sees the same at one address; neither is a copy, or of a host that is not concerned."""
-    return _look(one) == _look(other) and _may_be_alike(one, other) and _speaks(one) == _speaks(other)
-
-
 def _look(post: Post) -> Hashable:
     return _place(post), content(post), post.quote, post.link_card and post.link_card.url
 

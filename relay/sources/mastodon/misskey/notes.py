@@ -29,12 +29,6 @@ def read_note(raw: bytes | Raw, instance: str) -> Post | None:
     return _post(note, instance) if note else None
 
 
-def note_id(raw: bytes | Raw) -> str:
-    """The note's id at its server; empty where it has none."""
-    note = read(raw, Note)
-    return (note.id or "") if note else ""
-
-
 def _post(note: Note, instance: str) -> Post | None:
     author, published = _author(note.user, instance), read_time(note.created_at)
     uri = _uri(note, instance)
