@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
+from contextlib import aclosing
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +15,22 @@ import pytest
 
 from relay import demo
 from relay.demo.drawings import drawing
-from relay.demo.script import AUTHOR, HASHTAG, SCENE, SCRIPT, Correction, Draft, Withdrawal
+from relay.demo.script import (
+    AUTHOR,
+    FAREWELL,
+    HASHTAG,
+    POSTSCRIPT,
+    RELAY,
+    REQUEST,
+    SCENE,
+    SCRIPT,
+    Correction,
+    Draft,
+    Withdrawal,
+)
 from relay.demo.source import FEED, ScriptedSource, uri_of
 from relay.model import Deleted, Edited, Feed, FeedId, Published
+from relay.pipeline.streams import Watch
 from relay.ports import Batch, Refused, Resolved, Source
 from relay.testing import SourceContract
 
@@ -118,6 +133,36 @@ async def test_a_thread_holds_its_conversation_without_what_was_deleted(source: 
     assert {post.uri for post in told if post.author.uri == told[0].author.uri} == set(demo.thread())
     assert {post.author.name for post in told} == {"Killa Quispe", "Tomás Ccori", "Haruka Minato 港はるか"}
     assert isinstance(await source.fetch_thread(uri_of(POSTS["anger"])), Refused)
+
+
+async def test_what_happens_is_streamed_at_once() -> None:
+    source = ScriptedSource(BASE)
+    await source.play(*SCENE)
+    async with aclosing(source.stream(source.name, Watch(), "")) as stream, asyncio.timeout(5):
+        heard = asyncio.create_task(anext(stream))
+        async with source.changed:
+            await source.changed.wait_for(lambda: "stream" in source.listening)
+        await source.play(POSTS["opening"])
+        [(address, event)] = (await heard).events
+    assert isinstance(event, Published)
+    assert (address, event.post.uri) == (f"tag:{HASHTAG.lower()}", uri_of(POSTS["opening"]))
+
+
+async def test_a_mention_is_told_once_and_its_answer_names_who_asked(source: ScriptedSource) -> None:
+    since = await source.mentions(RELAY, "")
+    await source.play(POSTSCRIPT, REQUEST)
+    told = await source.mentions(RELAY, since.cursor or "")
+    [mention] = told.mentions
+    assert (mention.about, mention.asker) == (uri_of(POSTSCRIPT), source.author("haruka"))
+    assert (await source.mentions(RELAY, told.cursor or "")).mentions == ()
+    await source.answer(RELAY, mention, "Here.", key="1", again=False)
+    assert source.answers == ["@haruka Here."]
+
+
+async def test_what_is_said_in_private_is_no_post(source: ScriptedSource) -> None:
+    await source.play(FAREWELL)
+    assert FAREWELL.name not in source.posts
+    assert isinstance(await source.fetch_thread(uri_of(FAREWELL)), Refused)
 
 
 async def test_people_posts_and_drawings_can_be_looked_at(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from tests.servers.mastodon.news import Item, Printed
 from tests.servers.mastodon.speaking import Speaking
 from tests.servers.mastodon.streams import Streams
 
-TITLE = "The Mastodon"
-NEWSPAPER = "Mastodon Gazette"
+TITLE = "The loopback"
+NEWSPAPER = "Loopback Gazette"
 READABLE = frozenset({"public", "unlisted"})
 """The visibilities that an anonymous reader sees; timelines of hashtags show the first only."""
 ANCESTORS, DESCENDANTS, DEPTH = 40, 60, 20
