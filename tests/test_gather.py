@@ -29,6 +29,25 @@ async def test_what_is_asked_for_during_a_write_is_written_together() -> None:
     assert batches == [[0], [1, 2, 3], [4, 5]]
 
 
+async def test_a_patient_one_writes_what_comes_meanwhile_with_the_first() -> None:
+    batches: list[list[int]] = []
+    asked: list[int] = []
+
+    async def write(items: Sequence[int]) -> None:
+        batches.append(list(items))
+
+    def patience(waiting: int) -> float:
+        asked.append(waiting)
+        return 0.05
+
+    gather = Gather[int](write, patience=patience)
+    first = asyncio.create_task(gather.add(0))
+    while not asked:
+        await asyncio.sleep(0)
+    await asyncio.gather(first, gather.add(1))
+    assert (batches, asked) == ([[0, 1]], [1])
+
+
 async def test_a_failed_write_is_told_to_those_who_waited_for_it_and_the_next_goes_on() -> None:
     async def write(items: Sequence[int]) -> None:
         if 1 in items:

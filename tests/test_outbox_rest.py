@@ -14,7 +14,7 @@ import pytest
 
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
-from relay.pipeline.outbox import Outbox
+from relay.pipeline.outbox import Outbox, patience
 from relay.pipeline.worker import Tenure
 from relay.ports import Adapter, Outcome, Sent
 from relay.records import Claim, Intake, Settlement, State, Taken, Wish
@@ -311,3 +311,22 @@ async def test_two_who_claim_for_the_same_free_hands_have_no_more_of_them(store:
         adapter.hold.set()
         await counted.wait_for(4)
     assert adapter.most == 2
+
+
+@pytest.mark.parametrize(
+    ("takes", "under_way", "gathered", "seconds"),
+    [
+        (0.2, 1, 1, 0),  # a post alone
+        (0.2, 15, 1, 0),
+        (0.2, 16, 1, 0.02),
+        (0.2, 32, 3, 0.02),
+        (0.2, 32, 4, 0),
+        (0.05, 32, 1, 0.005),
+        (10, 32, 1, 0.025),  # not for long, however slow a platform is
+        (0.001, 32, 1, 0),  # an adapter that answers at once
+    ],
+)
+def test_outcomes_wait_for_others_only_while_many_wait_for_a_slow_platform(
+    takes: float, under_way: int, gathered: int, seconds: float
+) -> None:
+    assert patience(takes, under_way, gathered) == pytest.approx(seconds)

@@ -10,15 +10,23 @@ T = TypeVar("T")
 
 
 class Gather(Generic[T]):
-    """Collects items and hands them on in batches, in their order; adds no delay of its own.
+    """Collects items and hands them on in batches, in their order.
 
-    ``write`` is called with at most ``limit`` items, never twice at a time. Does not know what it writes, and does
-    not retry: ``write`` returns when its items are safe.
+    It adds no delay of its own but the seconds that ``patience`` says for so many as wait. ``write`` is called with at
+    most ``limit`` items, never twice at a time. Does not know what it writes, and does not retry: ``write`` returns
+    when its items are safe.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], *, limit: int = 200) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Awaitable[None]],
+        *,
+        limit: int = 200,
+        patience: Callable[[int], float] = lambda _waiting: 0,
+    ) -> None:
         self._write = write
         self._limit = limit
+        self._patience = patience
         self._waiting: list[tuple[T, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -33,6 +41,8 @@ class Gather(Generic[T]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
+                if seconds := self._patience(len(self._waiting)):
+                    await asyncio.sleep(seconds)
                 batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 await self._hand_on(batch)
         finally:

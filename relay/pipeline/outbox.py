@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,19 @@ _THREAD = 200
 """Posts of a thread of which one message may be made; a longer thread is on its page, and not even read."""
 _BREATH = timedelta(milliseconds=5)
 """Between two looks for what is due and cannot be claimed."""
+_PATIENCE, _LEAST, _MOST = 0.1, 0.001, 0.025
+"""Outcomes wait for more to be written with them for so much of the time that an attempt takes; seconds, if at all."""
+_TOGETHER = 8
+"""Of so many under way one outcome is enough to be written; a transaction costs as much as a dozen rows in it."""
+
+
+def patience(takes: float, under_way: int, gathered: int) -> float:
+    """For how many seconds outcomes wait for more to be written with them; ``takes``: seconds of an attempt.
+
+    Not at all where few deliveries are under way, or the platforms answer at once.
+    """
+    seconds = min(takes * _PATIENCE, _MOST)
+    return seconds if gathered < under_way // _TOGETHER and seconds >= _LEAST else 0
 
 
 @dataclass(kw_only=True)
@@ -72,7 +86,11 @@ class Outbox:
         self._stopping = False
         self.unknown = 0
         """Attempts of this run of which nobody knows whether they arrived."""
-        self._settlements = Gather[Settlement](self._write)
+        self._settlements = Gather[Settlement](
+            self._write, patience=lambda some: patience(self._takes, len(self._flights), some)
+        )
+        self._takes = 0.0
+        """Seconds of an attempt, on average of the latest."""
         self._hands = asyncio.Semaphore(self.concurrency)
         """Two who write at once may claim for the same free hands: what was claimed beyond them waits its turn here."""
 
@@ -244,6 +262,7 @@ class Outbox:
         left = min(self.timeout, until - self.tenure.clock())
         if left < self.timeout / 2:  # something stood still; cut short, nobody would know what came of it
             return TryLater("its lease was as good as over before it was tried", paced=True)
+        begun = time.monotonic()
         try:
             async with asyncio.timeout(left.total_seconds()):
                 return await adapter.deliver(delivery)
@@ -252,6 +271,8 @@ class Outbox:
         except Exception as error:
             log.exception("an adapter failed in a way that it should have answered with a value", delivery=delivery.id)
             return Unknown(f"a bug in the adapter: {type(error).__name__}")
+        finally:
+            self._takes += (time.monotonic() - begun - self._takes) / self.concurrency
 
     def _tell(self, delivery: Delivery, outcome: Outcome) -> None:
         destination = str(delivery.destination)
