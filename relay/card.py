@@ -86,6 +86,8 @@ class Canvas:
     """The address as a link there; "" where it cannot be one."""
     previews: bool = False
     """The place shows previews of links by itself."""
+    hosts: bool = False
+    """The host of a linked page is told: the place does not show where a link leads."""
     media_last: bool = False
     """The media are told of below everything else."""
     count: bool = True
@@ -290,7 +292,7 @@ def _link(card: LinkCard, url: str, canvas: Canvas, *, folded: bool) -> Text:
     named = _signed(canvas, "🔗", hide([Span(host if is_blank(title) else title, url, marks=(Mark.BOLD,))]))
     about = short(card.description, _MOST_ABOUT)
     notes = [hide([Span(about)])] if about else []
-    notes += [[Span(host)]] if host and not folded else []
+    notes += [[Span(host)]] if host and canvas.hosts and not folded else []
     return (named, *(Block(tuple(note), Form.NOTE) for note in notes))
 
 

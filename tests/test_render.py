@@ -222,11 +222,12 @@ def test_plain_text_reads_from_top_to_bottom() -> None:
     assert plain_text(THREAD) == (
         "Illa (@illa@ayllu.example)\n3 posts, 1 July 2026\nhttps://ayllu.example/@illa/1\n\n"
         "A bridge of grass.\n\nWoven anew each year.\n\n(1 July 2026, 12:01 UTC, https://ayllu.example/@illa/1)\n\n"
-        "[Content warning: heights]\n\nThe bridge holds.\n\nread more (https://ayllu.example/more)\n\n"
-        "[Picture: A rope bridge over a river https://ayllu.example/1.png]\n\n"
-        "> Sami (@sami@ayllu.example), https://ayllu.example/@sami/9\n>\n> Bring rope.\n\n"
+        "⚠️ Content warning: heights\n\nThe bridge holds.\n\nread more (https://ayllu.example/more)\n\n"
+        "🖼️ Picture (https://ayllu.example/1.png): A rope bridge over a river\n\n"
+        "> Sami (https://ayllu.example/@sami/9) @sami@ayllu.example\n>\n> Bring rope.\n\n"
         "(1 July 2026, 12:02 UTC, https://ayllu.example/@illa/2)\n\n[post removed]\n\n"
-        "Post number 4.\n\n- Rope: 3 (75 %)\n- Steel: 1 (25 %)\n\n[The bridge: https://ayllu.example/card]\n\n"
+        "Post number 4.\n\n▰▰▰▰▰▰▰▰▱▱ 75 % Rope\n▰▰▱▱▱▱▱▱▱▱ 25 % Steel\n\n4 votes\n\n"
+        "🔗 The bridge (https://ayllu.example/card)\n\n"
         "(1 July 2026, 12:04 UTC, https://ayllu.example/@illa/4)"
     )
 
@@ -234,7 +235,7 @@ def test_plain_text_reads_from_top_to_bottom() -> None:
 def test_markdown_shows_no_picture_that_its_author_folded() -> None:
     folded = "[Picture: A rope bridge over a river](<https://ayllu.example/1.png>)"
     shown = replace(rich_post(2), warning="", sensitive=False)
-    assert "> **Content warning:** heights\n\n" in markdown(THREAD)
+    assert "> ⚠️ **Content warning:** heights\n\n" in markdown(THREAD)
     assert f"\n{folded}" in markdown(THREAD)
     assert "![A rope bridge over a river](<https://ayllu.example/1.png>)" in markdown(reading(shown))
 

@@ -48,7 +48,7 @@ class Room:
 
 def canvas(say: Words) -> Canvas:
     """What Discord shows of a card."""
-    return Canvas(say=say, address=partial(address, limit=_LONGEST_LINK))
+    return Canvas(say=say, address=partial(address, limit=_LONGEST_LINK), hosts=True)
 
 
 def written(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
-from relay.card import quoted
+from relay.card import Section, SectionKind
 from relay.i18n import Words
-from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
+from relay.model import Media, Post, Quote, Removed
 from relay.rich import Block, Form, Mark, Span, Text
-from relay.text import clean, honest, safe_url
+from relay.text import clean, honest, safe_url, text_content
 from relay.web.markup import DEEPEST
 from relay.web.reading import Reading, byline
-from relay.web.saying import day, kind, moment, nameless, posts
+from relay.web.saying import day, kind, moment, nameless, posts, told
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&~|]|!$")
 _LINE_START = re.compile(r"^(?=[#+\-=:])|^([0-9]{1,9})(?=[.)])", re.MULTILINE)
@@ -56,51 +57,44 @@ def _post(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
         yield rf"*\[{line(say('post removed'))}\]*"
         return
-    yield f"## {line(post.title)}" if post.title else ""
-    yield f"> {_warned(post.warning, say)}" if post.warning else ""
-    yield text_markdown(post.body)
-    yield from (_media(media, say, folded=bool(post.sensitive or post.warning)) for media in post.media)
-    yield _quote(post.quote, say) if post.quote else ""
-    yield _poll(post.poll) if post.poll else ""
-    yield _link_card(post.link_card) if post.link_card else ""
+    for section in told(post, say):
+        yield _section(section, post, say)
     yield link(moment(say, post.published), post.url)
 
 
-def _warned(warning: str, say: Words) -> str:
-    return say("**Content warning:** {warning}").format(warning=line(warning))
+def _section(section: Section, of: Post | Quote, say: Words) -> str:
+    match section.kind:
+        case SectionKind.HEADLINE:
+            return f"## {line(text_content(section.text))}"
+        case SectionKind.WARNING if isinstance(of, Post):
+            return f"> {text_markdown(section.text)}"
+        case SectionKind.BYLINE if of.author:
+            return link(byline(of.author), of.url)
+        case SectionKind.MEDIA:
+            return "\n\n".join(_media(media, say, folded=section.folded) for media in of.media)
+        case SectionKind.QUOTE if isinstance(of, Post):
+            return _quoted(section, of, say)
+    return text_markdown(tuple(replace(block, spans=_honest(block.spans)) for block in section.text))
+
+
+def _quoted(section: Section, post: Post, say: Words) -> str:
+    parts = [_section(one, post.quote, say) for one in section.inner] if post.quote else []
+    text = "\n\n".join(part for part in parts if part) or text_markdown(section.text)
+    return "\n".join(f"> {each}".rstrip() for each in text.split("\n"))
+
+
+def _honest(spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(replace(one, text=honest(one.text, one.link)) if one.link else one for one in spans)
 
 
 def _media(media: Media, say: Words, *, folded: bool) -> str:
     """A picture, or a link where the author asked to fold it or it is none."""
     name = kind(say, media.kind)
-    told = link(f"{name}: {media.alt}" if media.alt else name, media.link)
+    told_of = link(f"{name}: {media.alt}" if media.alt else name, media.link)
     if not media.picture or folded:
-        return told
+        return told_of
     picture = link(media.alt or nameless(say, media.kind), media.picture, sign="!")
-    return picture if media.is_picture else f"{picture}\n\n{told}"
-
-
-def _quote(quote: Quote, say: Words) -> str:
-    if quote.author is None:
-        words = quoted(quote, say)
-        return "> " + (link(words, quote.url) if quote.url else words)
-    warning = _warned(quote.warning, say) if quote.warning else ""
-    media = [_media(media, say, folded=bool(quote.warning)) for media in quote.media]
-    beside = [_poll(quote.poll) if quote.poll else "", _link_card(quote.link_card) if quote.link_card else ""]
-    parts = [link(byline(quote.author), quote.url), warning, text_markdown(quote.body), *media, *beside]
-    text = "\n\n".join(part for part in parts if part)
-    return "\n".join(f"> {each}".rstrip() for each in text.split("\n"))
-
-
-def _link_card(card: LinkCard) -> str:
-    return link(card.title, card.url)
-
-
-def _poll(poll: Poll) -> str:
-    votes = (
-        f": {option.votes} ({poll.share(option)} %)" if option.votes is not None else "" for option in poll.options
-    )
-    return "\n".join(f"- {line(option.text)}{count}" for option, count in zip(poll.options, votes, strict=True))
+    return picture if media.is_picture else f"{picture}\n\n{told_of}"
 
 
 def text_markdown(text: Text) -> str:

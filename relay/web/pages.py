@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from relay.card import quoted, turnout
+from relay.card import link_section, poll_facts, poll_section, quoted, time_of
 from relay.i18n import Words, words
+from relay.model import Poll, Post, Quote
 from relay.text import clean, safe_url, text_content
 from relay.web.listing import Listing, feeds_of
 from relay.web.markup import REL, html
 from relay.web.reading import Reading, byline
-from relay.web.saying import day, kind, moment, nameless, posts, warned
+from relay.web.saying import canvas, day, kind, moment, nameless, posts, warned
 from relay.web.site import Site
 
 _SOURCES = "default-src 'none'; img-src https: http: data:; media-src https: http:; base-uri 'none'; form-action 'none'"
@@ -128,7 +129,11 @@ def _environment(language: str) -> Environment:
         "warned": warned,
     }
     environment.filters |= {name: partial(shown, say) for name, shown in of_language.items()}
-    environment.filters |= {"quoted": partial(quoted, say=say), "turnout": partial(turnout, say=say)}
+    environment.filters |= {
+        "quoted": partial(quoted, say=say),
+        "facts": partial(_facts, say),
+        "beside": partial(_beside, say),
+    }
     environment.globals |= {"rel": REL, "tongue": say.tag, "say": say, "many": say.many, "told": partial(_told, say)}
     return environment
 
@@ -136,6 +141,23 @@ def _environment(language: str) -> Environment:
 def _told(say: Words, text: str, **values: object) -> Markup:
     """A text with values put in; what is no markup of ours is escaped."""
     return Markup(escape(say(text))).format(**values)  # noqa: S704 - it is escaped
+
+
+def _facts(say: Words, poll: Poll) -> Markup:
+    """What there is to know of a poll, its times for programs as well."""
+    parts = []
+    for span in poll_facts(poll, say):
+        time = time_of(span)
+        form = Markup('<time datetime="{}">{}</time>')
+        parts.append(form.format(iso(time), moment(say, time)) if time else escape(span.text))
+    return Markup().join(parts)
+
+
+def _beside(say: Words, of: Post | Quote) -> Markup:
+    """What stands beside a text and its media, in words alone."""
+    place = canvas(say)
+    found = (poll_section(of.poll, place, hidden=None), link_section(of, place, hidden=None))
+    return Markup().join(html(section.text) for section in found)
 
 
 def host(address: str) -> str:

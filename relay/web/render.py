@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from relay.card import quoted
+from relay.card import Section, SectionKind
 from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
-from relay.text import clean, plain
+from relay.text import plain, text_content
 from relay.web.markdown import markdown
 from relay.web.markup import html
 from relay.web.pages import page_html
 from relay.web.reading import Reading, byline
-from relay.web.saying import day, kind, moment, posts, warned
+from relay.web.saying import day, moment, posts, told
 
 __all__ = ["Format", "Reading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
 
@@ -58,43 +58,18 @@ def _post_text(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
         yield f"[{say('post removed')}]"
         return
-    yield clean(post.title)
-    if post.warning:
-        yield f"[{warned(say, clean(post.warning))}]"
-    yield plain(post.body)
-    yield "\n".join(_media_text(media, say) for media in post.media)
-    yield _quote_text(post.quote, say) if post.quote else ""
-    yield _poll_text(post.poll) if post.poll else ""
-    yield _link_text(post.link_card) if post.link_card else ""
+    for section in told(post, say):
+        yield _section_text(section)
     yield f"({moment(say, post.published)}, {post.url})"
 
 
-def _media_text(media: Media, say: Words) -> str:
-    return f"[{kind(say, media.kind)}: {clean(media.alt, limit=2000) or say('no description')} {media.link}]"
-
-
-def _link_text(card: LinkCard) -> str:
-    return f"[{clean(card.title)}: {card.url}]"
-
-
-def _quote_text(quote: Quote, say: Words) -> str:
-    if quote.author is None:
-        return f"> {quoted(quote, say)}: {quote.url}" if quote.url else f"> {quoted(quote, say)}"
-    warning = f"[{warned(say, clean(quote.warning))}]\n\n" if quote.warning else ""
-    beside = [*(_media_text(media, say) for media in quote.media)]
-    beside += [_poll_text(quote.poll)] if quote.poll else []
-    beside += [_link_text(quote.link_card)] if quote.link_card else []
-    parts = [f"{byline(quote.author)}, {quote.url}", f"{warning}{plain(quote.body)}", "\n".join(beside)]
-    text = "\n\n".join(part for part in parts if part)
+def _section_text(section: Section) -> str:
+    if section.kind is SectionKind.HEADLINE:
+        return text_content(section.text)
+    if section.kind is not SectionKind.QUOTE:
+        return plain(section.text)
+    text = "\n\n".join(map(_section_text, section.inner)) or plain(section.text)
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-
-
-def _poll_text(poll: Poll) -> str:
-    options = (
-        f"- {clean(option.text)}" + (f": {option.votes} ({poll.share(option)} %)" if option.votes is not None else "")
-        for option in poll.options
-    )
-    return "\n".join(options)
 
 
 # --- JSON ---

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from relay.card import Canvas, Section, SectionKind, sections
 from relay.i18n import Words, later
-from relay.model import MediaKind
+from relay.model import Card, MediaKind, Post
 
 _MONTHS = (
     *(later("January"), later("February"), later("March"), later("April"), later("May"), later("June"), later("July")),
@@ -51,3 +52,17 @@ def moment(say: Words, time: datetime) -> str:
 
 def warned(say: Words, warning: str) -> str:
     return say("Content warning: {warning}").format(warning=warning)
+
+
+_FRAME = frozenset({SectionKind.BYLINE, SectionKind.FOOT})
+
+
+def canvas(say: Words) -> Canvas:
+    """What a page shows of a post: all of it."""
+    return Canvas(say=say, alt=2000, option=2000, options=1000, lines=1000)
+
+
+def told(post: Post, say: Words) -> tuple[Section, ...]:
+    """What a post says, section by section; who wrote it and where it is from stand beside the thread."""
+    found = sections(Card(post=post, reason=""), canvas(say))
+    return tuple(section for section in found if section.kind not in _FRAME)
