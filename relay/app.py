@@ -139,8 +139,8 @@ def wanted(config: Config) -> list[Wanted]:
             topic=subscription.topic,
             destination=destination,
             networks=subscription.networks,
-            manner=subscription.manner,
-            sieve=subscription.sieve,
+            delivery_options=subscription.delivery_options,
+            filters=subscription.filters,
             options=subscription.options_for(destination.adapter),
         )
         for subscription in config.subscriptions

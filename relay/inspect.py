@@ -155,7 +155,7 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
             return _failed(f"no adapter {destination.adapter!r} is configured")
         asked = next((one for one in wanted(config) if (one.topic, one.destination) == (topic, destination)), None)
         networks = (asked and asked.networks) or parts.sources
-        wishes = asked.sieve if asked else None
+        wishes = asked.filters if asked else None
         found = await latest(topic, networks, parts.sources, count=count, wanted=wishes, now=clock())
         if found.refused:
             return _failed(refusal(topic, {name: Refused(reason) for name, reason in found.refused.items()}))
@@ -223,7 +223,7 @@ async def subscriptions(config: Config) -> int:
 def _special(one: Subscription) -> str:
     parts = {
         "networks": ",".join(one.networks),
-        **written(one.sieve),
+        **written(one.filters),
         "options": one.options,
         "paused": one.paused,
     }

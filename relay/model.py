@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from relay.options import OPEN, USUAL, Manner, Sieve
+from relay.options import NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters
 from relay.rich import Text
 
 # --- the parts of a post: who wrote it, its pictures, its poll, what it quotes and links to ---
@@ -298,8 +298,8 @@ class Subscription:
     """Who keeps it: a configuration (``config:NAME``), or the people in the chats (:data:`CHAT`)."""
     networks: tuple[str, ...] = ()
     """The sources to ask; empty: all that are configured."""
-    manner: Manner = USUAL
-    sieve: Sieve = OPEN
+    delivery_options: DeliveryOptions = USUAL_DELIVERY
+    filters: Filters = NO_FILTERS
     options: str = ""
     """How it is to be shown: a JSON object that only the destination's adapter can read; empty: as configured."""
     community: str = ""

@@ -1,8 +1,9 @@
 """The options of a subscription, each declared once: its filters (which posts), and how and when they come.
 
-A field of :class:`Sieve` or :class:`Manner` is a whole option: its name, its default, what it takes, what people are
-told of it, and, of a filter, which posts pass. The configuration's keys, the commands' parameters and answers, the
-JSON in the store and the audit are made of the tables at the end; ``relay.core.option_types`` reads and writes values.
+A field of :class:`Filters` or :class:`DeliveryOptions` is a whole option: its name, its default, what it takes, what
+people are told of it, and, of a filter, which posts pass. The configuration's keys, the commands' parameters and
+answers, the JSON in the store and the audit are made of the tables at the end; ``relay.core.option_types`` reads and
+writes values.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Sensitive(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sieve:
+class Filters:
     """Which posts a subscription wants. An empty one lets everything through."""
 
     language: tuple[str, ...] = _option(
@@ -203,8 +204,8 @@ class Sieve:
     """
 
 
-OPEN = Sieve()
-"""The sieve that lets everything through."""
+NO_FILTERS = Filters()
+"""What lets everything through."""
 
 
 class Mode(StrEnum):
@@ -228,8 +229,8 @@ class Follow(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How a subscription's posts are brought."""
+class DeliveryOptions:
+    """How and when a subscription's posts come."""
 
     mode: Mode = _option(
         Mode.THREADS,
@@ -268,21 +269,21 @@ class Manner:
     """How many of them may come at once. None: as the outbox says."""
 
 
-USUAL = Manner()
+USUAL_DELIVERY = DeliveryOptions()
 
 
 # --- the tables ---
 
 
-def _table(record: type[Sieve | Manner]) -> Mapping[str, Option]:
+def _table(record: type[Filters | DeliveryOptions]) -> Mapping[str, Option]:
     return {one.name: one.metadata["option"] for one in fields(record)}
 
 
-FILTERS = _table(Sieve)
-DELIVERY = _table(Manner)
+FILTERS = _table(Filters)
+DELIVERY_OPTIONS = _table(DeliveryOptions)
 
 
-def values(record: Sieve | Manner) -> Iterator[tuple[str, Option, Any]]:
+def values(record: Filters | DeliveryOptions) -> Iterator[tuple[str, Option, Any]]:
     """Each option with its name and its value in ``record``."""
-    table = FILTERS if isinstance(record, Sieve) else DELIVERY
+    table = FILTERS if isinstance(record, Filters) else DELIVERY_OPTIONS
     return ((name, option, getattr(record, name)) for name, option in table.items())

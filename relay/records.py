@@ -23,7 +23,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.options import OPEN, USUAL, Manner, Sieve
+from relay.options import NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters
 from relay.ports import Mention, Resolved
 
 STREAMS = "stream"
@@ -56,7 +56,7 @@ class Subscriber(Protocol):
     def topic(self) -> str: ...
 
     @property
-    def manner(self) -> Manner: ...
+    def delivery_options(self) -> DeliveryOptions: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +236,8 @@ class Wanted:
     topic: str
     destination: Destination
     networks: tuple[str, ...] = ()
-    manner: Manner = USUAL
-    sieve: Sieve = OPEN
+    delivery_options: DeliveryOptions = USUAL_DELIVERY
+    filters: Filters = NO_FILTERS
     options: str = ""
     community: str = ""
 

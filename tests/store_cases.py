@@ -23,7 +23,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.options import Manner, Mode
+from relay.options import DeliveryOptions, Mode
 from relay.ports import Resolved
 from relay.records import Claim, Intake, Lease, Linking, Policy, Settlement, State, Taken, Wanted, Wish
 from relay.store import Store
@@ -31,7 +31,7 @@ from relay.testing import NOON
 
 ROOM = Destination("fake", "room")
 HALL = Destination("fake", "hall")
-EACH = Manner(mode=Mode.POSTS)
+EACH = DeliveryOptions(mode=Mode.POSTS)
 CLAIM = Claim(adapters=("fake",), limit=10)
 
 
@@ -45,7 +45,7 @@ def lease(owner: str = "one", *, now: float = 0, minutes: float = 5) -> Lease:
 
 
 def wish(post: Post, to: Destination = ROOM, reason: str = "#bridge", subscription: int = 1) -> Wish:
-    wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to, manner=EACH)
+    wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to, delivery_options=EACH)
     return Wish(uri=post.uri, by={str(to): wanted})
 
 

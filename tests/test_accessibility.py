@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.model import Poll, PollOption, Quote
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.testing import author, post, rich_post, text
 from relay.web.pages import style
 from relay.web.site import Join
@@ -29,7 +29,7 @@ PAGES = ("/", "/tag/bridge", "thread", "author", "/privacy", "/privacy?lang=es",
 @pytest.mark.timeout(120)
 async def test_axe_finds_nothing(axe: str, path: str, dark: bool, width: int) -> None:
     async with visiting(joins=(JOIN,), contact="you@example.org") as visitor:
-        await subscribe(visitor.store, Manner())
+        await subscribe(visitor.store, DeliveryOptions())
         quote = Quote(url=post(90).url, author=author("Sami"), body=text("Older."))
         whole = (
             *thread(1, media=(PICTURE, replace(PICTURE, alt="")), language="es"),

@@ -238,7 +238,7 @@ async def test_the_quota_is_the_configured_one(tmp_path: Path, store: Store) -> 
 async def test_a_configured_subscription_keeps_its_filters(tmp_path: Path) -> None:
     subscription = '[[subscriptions]]\ntopic = "#a"\nto = "console"\nlanguage = ["es", "qu"]\nonly = "media"\n'
     (want,) = wanted(config_of(tmp_path, TABLES + subscription))
-    assert (want.topic, want.sieve.language, want.sieve.only, want.manner.mode) == (
+    assert (want.topic, want.filters.language, want.filters.only, want.delivery_options.mode) == (
         "#a",
         ("es", "qu"),
         Only.MEDIA,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.bot_words import UNROLL, Asking, Deed, Request, sifted, without
+from relay.core.bot_words import UNROLL, Asking, Deed, Request, without, without_bot_requests
 from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Post, Published
 from relay.records import Intake
@@ -325,7 +325,7 @@ def test_requests_that_answer_each_other_end_in_nothing() -> None:
 def test_requests_are_no_news() -> None:
     events = (Published(post(1)), Published(ask(2, 1)), Edited(ask(3, 1)), Deleted(uri(2)))
     intake = Intake(feed=None, events=events, wishes=(wish(post(1)), wish(post(2))))
-    kept = sifted(intake, is_request)
+    kept = without_bot_requests(intake, is_request)
     assert kept.events == (Published(post(1)), Deleted(uri(2)))
     assert [one.uri for one in kept.wishes] == [uri(1)]
-    assert sifted(kept, is_request) is kept
+    assert without_bot_requests(kept, is_request) is kept

@@ -17,7 +17,7 @@ import pytest
 
 from relay import __version__
 from relay.model import Destination
-from relay.options import Only, Sieve
+from relay.options import Filters, Only
 from relay.records import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
@@ -150,10 +150,10 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
     configured(tmp_path, stage)
     room, held = (
         Destination("console", "room"),
-        Sieve(language=("es", "qu"), only=Only.MEDIA, words=("rope", "river"), per_hour=3),
+        Filters(language=("es", "qu"), only=Only.MEDIA, words=("rope", "river"), per_hour=3),
     )
     by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
-    wanted = Wanted(topic="#Qeswachaka", destination=room, sieve=held)
+    wanted = Wanted(topic="#Qeswachaka", destination=room, filters=held)
     store = await open_store(database(tmp_path))
     await store.save_subscriptions("config:Chasqui", [Wanted(topic="#bridge", destination=Destination("console"))])
     added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from relay.config import Config, ConfigError, load
 from relay.model import Destination
-from relay.options import OPEN, Only, Sieve
+from relay.options import NO_FILTERS, Filters, Only
 from relay.settings import Settings
 from tests.third_party import MODULE, installed
 
@@ -130,8 +130,8 @@ def test_a_subscription_says_which_posts_it_wants(tmp_path: Path) -> None:
         """,
     )
     first, second = config.subscriptions
-    assert (first.sieve.language, first.sieve.only) == (("es", "pt-BR"), Only.MEDIA)
-    assert (second.sieve.language, second.sieve.only) == (("qu",), Only.ALL)
+    assert (first.filters.language, first.filters.only) == (("es", "pt-BR"), Only.MEDIA)
+    assert (second.filters.language, second.filters.only) == (("qu",), Only.ALL)
 
 
 def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
         """,
     )
     first, second = config.subscriptions
-    assert first.sieve == Sieve(
+    assert first.filters == Filters(
         words=("rope, or what holds",),
         without=("Sale",),
         pattern=r"qeswa\w+",
@@ -161,7 +161,7 @@ def test_a_subscription_says_what_holds_posts_back(tmp_path: Path) -> None:
         min_age=timedelta(days=30),
         per_hour=3,
     )
-    assert second.sieve == OPEN
+    assert second.filters == NO_FILTERS
 
 
 def test_a_pattern_needs_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import pytest
 from relay import testing
 from relay.core.match import Index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
-from relay.options import Manner, Mode
+from relay.options import DeliveryOptions, Mode
 from relay.pipeline.ingest import digest
 from relay.sources.feed_former import marks
 from relay.sources.feed_posts import Item, read_items, setting_of
@@ -120,7 +120,11 @@ def old_url(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: 
 
 
 LISTENER = Subscription(
-    id=SubscriptionId(1), topic="bell", destination=ROOM, feeds=(FeedId(1),), manner=Manner(mode=Mode.POSTS)
+    id=SubscriptionId(1),
+    topic="bell",
+    destination=ROOM,
+    feeds=(FeedId(1),),
+    delivery_options=DeliveryOptions(mode=Mode.POSTS),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from relay.changes import change_card
 from relay.i18n import words
 from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fold, Post, Published, Subscription, Why
-from relay.options import USUAL, Follow, Manner
+from relay.options import USUAL_DELIVERY, DeliveryOptions, Follow
 from relay.pipeline.outbox import Outbox
 from relay.ports import Adapter, Limits
 from relay.records import Allowance, Claim, Intake, Policy, Wanted, Wish
@@ -39,8 +39,10 @@ class TestFixed(AdapterContract):
         return FakeAdapter(limits=FIXED)
 
 
-async def subscribe(store: Store, manner: Manner = USUAL, to: Destination = ROOM) -> Subscription:
-    await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=to, manner=manner)])
+async def subscribe(
+    store: Store, delivery_options: DeliveryOptions = USUAL_DELIVERY, to: Destination = ROOM
+) -> Subscription:
+    await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=to, delivery_options=delivery_options)])
     [made] = await store.list_subscriptions(to)
     return made
 
@@ -82,7 +84,7 @@ def better(number: int, version: int = 1) -> Edited:
 async def test_a_thread_goes_on_below_its_first_post_unless_it_is_only_to_be_counted(
     store: Store, follow: Follow | None, allowance: Allowance, expected: list[tuple[Action, int]]
 ) -> None:
-    here = await subscribe(store, Manner(follow=follow))
+    here = await subscribe(store, DeliveryOptions(follow=follow))
     await tell(store, *published(CHAIN[0]), to=here, allowance=allowance)
     first = await carry(store)
     await tell(store, *published(*CHAIN[1:3]), to=here, allowance=allowance)

@@ -147,7 +147,7 @@ def test_a_post_without_words_is_named_all_the_same() -> None:
 
 async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
     store = await open_store("sqlite://")
-    await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM, manner=QUIET)])
+    await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM, delivery_options=QUIET)])
     [here] = await store.list_subscriptions()
     wishes = tuple(Wish(uri=post(n).uri, by={str(ROOM): here}) for n in (1, 2))
     events = tuple(Published(post(n)) for n in (1, 2))

@@ -9,7 +9,7 @@ import pytest
 
 from relay.core.match import Index
 from relay.model import Action, Feed, FeedId, PostUri, Published
-from relay.options import Follow, Manner, Mode
+from relay.options import DeliveryOptions, Follow, Mode
 from relay.pipeline.ingest import digest
 from relay.pipeline.thread_feeds import poll, resolve
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
@@ -71,8 +71,10 @@ class Reader:
         self.store, self.minute = store, 0.0
         self.told: list[tuple[Action, PostUri, int]] = []
 
-    async def subscribe(self, manner: Manner) -> None:
-        await self.store.save_subscriptions("a", [Wanted(topic=CHAIN[0].url, destination=ROOM, manner=manner)])
+    async def subscribe(self, delivery_options: DeliveryOptions) -> None:
+        await self.store.save_subscriptions(
+            "a", [Wanted(topic=CHAIN[0].url, destination=ROOM, delivery_options=delivery_options)]
+        )
         [one] = await self.store.list_subscriptions()
         await link(self.store, one.id, {"fake": Resolved(feeds=(ADDRESS,))}, NOON)
 
@@ -98,7 +100,7 @@ class Reader:
 
 async def test_what_is_there_is_one_message_and_what_comes_after_counts(store: Store) -> None:
     reader = Reader(store)
-    await reader.subscribe(Manner())
+    await reader.subscribe(DeliveryOptions())
     for length in (2, 2, 2, 4, 4, 4):
         assert await reader.due()
         await reader.read(telling(length))
@@ -108,7 +110,7 @@ async def test_what_is_there_is_one_message_and_what_comes_after_counts(store: S
 
 async def test_it_ends_when_it_has_not_grown_for_long(store: Store) -> None:
     reader = Reader(store)
-    await reader.subscribe(Manner())
+    await reader.subscribe(DeliveryOptions())
     answers = []
     while await reader.due():
         answers.append(await reader.read(telling(2)))
@@ -119,12 +121,14 @@ async def test_it_ends_when_it_has_not_grown_for_long(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manner", "sent"),
-    [(Manner(follow=Follow.REPLIES), [1, 3, 4]), (Manner(mode=Mode.POSTS), [1, 3, 4])],
+    ("delivery_options", "sent"),
+    [(DeliveryOptions(follow=Follow.REPLIES), [1, 3, 4]), (DeliveryOptions(mode=Mode.POSTS), [1, 3, 4])],
 )
-async def test_later_posts_come_where_they_are_wanted(store: Store, manner: Manner, sent: list[int]) -> None:
+async def test_later_posts_come_where_they_are_wanted(
+    store: Store, delivery_options: DeliveryOptions, sent: list[int]
+) -> None:
     reader = Reader(store)
-    await reader.subscribe(manner)
+    await reader.subscribe(delivery_options)
     for length in (2, 2, 4):
         await reader.due()
         await reader.read(telling(length))
@@ -133,7 +137,7 @@ async def test_later_posts_come_where_they_are_wanted(store: Store, manner: Mann
 
 async def test_a_post_that_comes_as_another_is_deleted_is_not_missed(store: Store) -> None:
     reader = Reader(store)
-    await reader.subscribe(Manner(mode=Mode.POSTS))
+    await reader.subscribe(DeliveryOptions(mode=Mode.POSTS))
     for length in (2, 2, 3):
         await reader.due()
         await reader.read(telling(length))

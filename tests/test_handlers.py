@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from relay.chat import HANDLERS
 from relay.core.commands import TABLE, Parsed, command_of
 from relay.model import Destination, Published
-from relay.options import Only, Sieve
+from relay.options import Filters, Only
 from relay.ports import Batch, Refused, Resolved, TryLater
 from relay.records import Quota
 from relay.store import Store, open_store
@@ -117,7 +117,7 @@ async def test_subscribing_says_what_it_understood_and_links_at_once(house: Hous
     assert "in es, qu · with pictures, video or sound" in told
     assert "Only new posts come" in told
     assert (one.topic, one.destination, one.origin, one.community) == ("#Qeswachaka", ROOM, "chat", "guild")
-    assert (one.sieve.language, one.sieve.only) == (("es", "qu"), Only.MEDIA)
+    assert (one.filters.language, one.filters.only) == (("es", "qu"), Only.MEDIA)
     assert one.tags == (("fake", "qeswachaka"),)
     assert len(one.feeds) == 2
     assert house.refreshed == 1
@@ -198,7 +198,7 @@ async def test_what_is_no_language_is_told(house: House) -> None:
 
 async def test_languages_are_written_one_way(house: House) -> None:
     await house.ask("subscribe #bridge language='ES; pt-BR, es'".replace("'", '"'))
-    assert (await house.only()).sieve.language == ("es", "pt-BR")
+    assert (await house.only()).filters.language == ("es", "pt-BR")
 
 
 async def test_filters_are_understood_and_told(house: House) -> None:
@@ -207,7 +207,7 @@ async def test_filters_are_understood_and_told(house: House) -> None:
         'block="@Sami@Ayllu.example spam.example" min_age=30 per_hour=3'
     )
     told = await house.told(line)
-    assert (await house.only()).sieve == Sieve(
+    assert (await house.only()).filters == Filters(
         words=("Rope", "rope bridge"),
         without=("sale",),
         pattern="qeswa|soga",
@@ -274,7 +274,7 @@ async def test_the_answer_can_be_pressed(house: House, pressed: int, feeds: list
     ]
     assert all(len(choice.line.encode()) <= 60 for choice in choices)
     assert not (await house.ask(choices[pressed].line)).failed
-    assert (await house.only()).sieve.only is Only.MEDIA
+    assert (await house.only()).filters.only is Only.MEDIA
     assert sorted(state.feed.address for state in await house.store.list_feeds()) == feeds
 
 
@@ -319,7 +319,7 @@ async def test_a_second_time_changes_nothing_and_says_so(house: House) -> None:
     answer = await house.ask("subscribe #Bridge")
     assert "#bridge is brought there already" in plain(answer.text)
     assert "only: with pictures" in plain(answer.text)
-    assert (await house.only()).sieve.only is Only.MEDIA
+    assert (await house.only()).filters.only is Only.MEDIA
     assert await house.audit() == [("7", "subscribe")]
 
 

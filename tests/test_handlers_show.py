@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from relay import inspect
 from relay.core.consent import UNDO_FOR
 from relay.model import Destination, Post, Published, Quote
-from relay.options import OPEN, Only, Sieve
+from relay.options import NO_FILTERS, Filters, Only
 from relay.ports import Batch, Gone, Question, Refused, Suggestion, TryLater
 from relay.records import DestinationState, FeedState, Intake, Quota, Wanted
 from relay.store import Store, open_store
@@ -140,7 +140,7 @@ async def test_settings_change_what_is_named_and_leave_the_rest(house: House) ->
     await house.ask("subscribe #bridge language=es only=media", options='{"style": "embed", "crosspost": true}')
     answer = await house.ask("settings #bridge language=all", options='{"style": "card", "crosspost": null}')
     one = await house.only()
-    assert (one.sieve.language, one.sieve.only, json.loads(one.options)) == ((), Only.MEDIA, {"style": "card"})
+    assert (one.filters.language, one.filters.only, json.loads(one.options)) == ((), Only.MEDIA, {"style": "card"})
     assert "Changed." in plain(answer.text)
     assert "style: card" in plain(answer.text)
     assert house.refreshed == 2
@@ -158,10 +158,10 @@ async def test_a_filter_is_changed_and_taken_back(house: House) -> None:
     assert "words: rope, river" in told
     assert "min_age: 30d" in told
     assert "per_hour" not in told
-    assert (await house.only()).sieve == Sieve(words=("rope", "river"), min_age=timedelta(days=30))
+    assert (await house.only()).filters == Filters(words=("rope", "river"), min_age=timedelta(days=30))
     for nothing in ("words=-", "min_age=none", "block=all", "pattern=*"):
         assert not (await house.ask(f"settings #bridge {nothing}")).failed
-    assert (await house.only()).sieve == OPEN
+    assert (await house.only()).filters == NO_FILTERS
     last = (await house.store.list_audit(1))[0]
     assert last.detail == "#bridge · min_age: —"
 

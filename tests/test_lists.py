@@ -18,7 +18,7 @@ from hypothesis import given
 from selectolax.lexbor import LexborHTMLParser
 
 from relay.model import Author, Post
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.records import Allowance
 from relay.rich import Text
 from relay.store import Store, open_store
@@ -80,7 +80,7 @@ class Visitor:
 @asynccontextmanager
 async def visiting(**said: object) -> AsyncIterator[Visitor]:
     store = await open_store("sqlite://")
-    await subscribe(store, Manner())  # of a configuration, and so no secret
+    await subscribe(store, DeliveryOptions())  # of a configuration, and so no secret
     visitor = Visitor(store)
     site = Site(name="Chaski Wasi", clock=lambda: NOON + timedelta(days=visitor.day), **said)  # type: ignore[arg-type]  # named by the test
     visitor.web = Web(store, None, site)
@@ -102,7 +102,7 @@ def headlines(tree: LexborHTMLParser) -> Sequence[str]:
 
 async def test_the_front_page_shows_where_to_join_what_is_followed_and_whose_threads_may_be_listed() -> None:
     async with visiting(joins=(JOIN,)) as visitor:
-        await subscribe(visitor.store, Manner())
+        await subscribe(visitor.store, DeliveryOptions())
         await publish(visitor.store, *thread(1), *thread(3, by=SHY), *thread(5, by=REFUSING), *thread(7))
         tree = await visitor.tree("/")
     assert headlines(tree) == ["Thread 7", "Thread 1"]
@@ -147,7 +147,7 @@ async def test_an_author_s_list_is_there_only_where_the_author_allows_lists() ->
 
 async def test_a_fold_s_page_shows_all_that_shared_the_message() -> None:
     async with visiting() as visitor:
-        here = await subscribe(visitor.store, Manner())
+        here = await subscribe(visitor.store, DeliveryOptions())
         posts = [post(n, body=text(f"Post {n}")) for n in range(1, 7)]
         await bring(visitor.store, *posts, to=here, allowance=Allowance(30, 2))
         [*_, fold] = await carry(visitor.store)
@@ -158,7 +158,7 @@ async def test_a_fold_s_page_shows_all_that_shared_the_message() -> None:
 
 async def test_a_fold_s_page_leads_to_the_originals_of_those_who_allow_no_lists() -> None:
     async with visiting() as visitor:
-        here = await subscribe(visitor.store, Manner())
+        here = await subscribe(visitor.store, DeliveryOptions())
         some = [post(1), post(2), post(3), post(4, author=SHY, body=text("Hush")), post(5, author=REFUSING), post(6)]
         await bring(visitor.store, *some, to=here, allowance=Allowance(30, 2))
         [*_, fold] = await carry(visitor.store)

@@ -26,7 +26,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.options import OPEN, Only, Sieve
+from relay.options import NO_FILTERS, Filters, Only
 from relay.testing import NOON, author, post
 from tests.thorough import examples
 
@@ -118,7 +118,7 @@ def test_only_posts_in_the_languages_that_are_wanted_come(wanted: tuple[str, ...
     """A language wants its varieties; a post whose language nobody said may be in any."""
     said = Published(post(tags=("bridge",), language=language))
     for how in ({"tag": "bridge"}, {"feed": 1}):
-        assert bool(sends(subscription(1, "console", sieve=Sieve(language=wanted), **how), event=said)) == comes
+        assert bool(sends(subscription(1, "console", filters=Filters(language=wanted), **how), event=said)) == comes
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_only_posts_in_the_languages_that_are_wanted_come(wanted: tuple[str, ...
 )
 def test_only_posts_of_the_kind_that_is_wanted_come(only: Only, changes: dict[str, Any], comes: bool) -> None:
     said = Published(post(tags=("bridge",), **changes))
-    assert bool(sends(subscription(1, "console", tag="bridge", sieve=Sieve(only=only)), event=said)) == comes
+    assert bool(sends(subscription(1, "console", tag="bridge", filters=Filters(only=only)), event=said)) == comes
 
 
 def test_a_paused_subscription_wants_nothing() -> None:
@@ -146,18 +146,18 @@ def test_a_paused_subscription_wants_nothing() -> None:
 @pytest.mark.parametrize("same", [True, False], ids=["same hashtag", "another hashtag"])
 def test_of_one_destination_the_first_subscription_that_wants_a_post_counts(same: bool) -> None:
     """Whichever of them is choosy; what the first does not want the second may."""
-    spanish, plain = Sieve(language=("es",)), OPEN
+    spanish, plain = Filters(language=("es",)), NO_FILTERS
     for post_language, first, second, wins in (
         ("en", spanish, plain, "second"),
         ("es", spanish, plain, "first"),
         ("en", plain, spanish, "first"),
         ("es", plain, spanish, "first"),
         ("es", spanish, spanish, "first"),
-        ("qu", spanish, Sieve(language=("qu",)), "second"),
+        ("qu", spanish, Filters(language=("qu",)), "second"),
     ):
         listeners = (
-            subscription(1, "console", tag="bridge", topic="first", sieve=first),
-            subscription(2, "console", tag="bridge" if same else "rope", topic="second", sieve=second),
+            subscription(1, "console", tag="bridge", topic="first", filters=first),
+            subscription(2, "console", tag="bridge" if same else "rope", topic="second", filters=second),
         )
         event = Published(post(tags=("Bridge", "rope"), language=post_language))
         assert sends(*listeners, event=event) == [("console", f"{wins} · ayllu.example")]
@@ -165,7 +165,7 @@ def test_of_one_destination_the_first_subscription_that_wants_a_post_counts(same
 
 # --- so many of one author within an hour ---
 
-SPARE = Sieve(per_hour=2)
+SPARE = Filters(per_hour=2)
 
 
 def at(minutes: float) -> datetime:
@@ -179,7 +179,7 @@ def brought(subscribed: Index, minute: float, *posts: Post) -> list[str]:
 
 
 def rationed(**choices: Any) -> Subscription:
-    return subscription(1, "console", feed=1, **{"sieve": SPARE, **choices})
+    return subscription(1, "console", feed=1, **{"filters": SPARE, **choices})
 
 
 def test_no_more_than_so_many_of_one_author_come_within_an_hour() -> None:
@@ -212,16 +212,18 @@ def test_the_ration_outlives_an_index() -> None:
 
 def test_what_another_subscription_brings_or_a_filter_holds_back_is_not_counted() -> None:
     everything = subscription(1, "console", tag="rope")
-    choosy = rationed(id=SubscriptionId(2), sieve=replace(SPARE, language=("es",)))
+    choosy = rationed(id=SubscriptionId(2), filters=replace(SPARE, language=("es",)))
     subscribed = Index([choosy, everything, subscription(3, "console", feed=1)])
     assert brought(subscribed, 0, post(1, language="en"), post(2, language="en")) == ["1", "2"]
-    taken = Index([subscription(1, "console", feed=1, sieve=Sieve(language=("es",))), rationed(id=SubscriptionId(2))])
+    taken = Index(
+        [subscription(1, "console", feed=1, filters=Filters(language=("es",))), rationed(id=SubscriptionId(2))]
+    )
     assert brought(taken, 0, *(post(n, language="es") for n in range(5))) == ["0", "1", "2", "3", "4"]
     assert brought(taken, 1, *(post(n, language="en") for n in range(5, 9))) == ["5", "6"]
 
 
 def test_what_a_feed_brings_to_a_place_is_not_counted_for_its_hashtag() -> None:
-    hashtag = subscription(2, "console", tag="rope", sieve=SPARE)
+    hashtag = subscription(2, "console", tag="rope", filters=SPARE)
     subscribed = Index([subscription(1, "console", feed=1), hashtag])
     said = [Published(post(n, tags=("rope",))) for n in range(6)]
     assert len(match(said[:3], FEED, subscribed, at(0))) == 3
@@ -249,7 +251,7 @@ def test_the_ration_of_many_authors_is_bounded() -> None:
 @settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.integers(0, 300), st.sampled_from(["Illa", "Sami"])), max_size=60), st.integers(1, 5))
 def test_in_no_hour_there_are_more_than_so_many_of_one_author(said: list[tuple[int, str]], most: int) -> None:
-    subscribed = Index([subscription(1, "console", feed=1, sieve=Sieve(per_hour=most))])
+    subscribed = Index([subscription(1, "console", feed=1, filters=Filters(per_hour=most))])
     times: dict[str, list[int]] = {"Illa": [], "Sami": []}
     for number, (minute, who) in enumerate(sorted(said)):
         if brought(subscribed, minute, post(number, author=author(who))):
@@ -271,8 +273,8 @@ def test_a_hashtag_is_wanted_of_every_network() -> None:
 
 
 @pytest.mark.parametrize("how", [{"tag": "bridge"}, {"feed": 1}])
-def test_a_sieve_holds_posts_back_whatever_brings_them(how: dict[str, Any]) -> None:
-    held = subscription(1, "console", sieve=Sieve(words=("river",)), **how)
+def test_filters_hold_posts_back_whatever_brings_them(how: dict[str, Any]) -> None:
+    held = subscription(1, "console", filters=Filters(words=("river",)), **how)
     plain = subscription(2, "x:y", **how)
     event = Published(post(tags=("bridge",)))
     assert [to for to, _ in sends(held, plain, event=event)] == ["x:y"]
@@ -286,7 +288,7 @@ _ONE = st.builds(
     st.sampled_from(["a", "b"]),
     tag=st.sampled_from(["", "bridge", "rope"]),
     feed=st.sampled_from([0, 1]),
-    sieve=st.sampled_from([OPEN, Sieve(language=("es",)), Sieve(language=("qu",))]),
+    filters=st.sampled_from([NO_FILTERS, Filters(language=("es",)), Filters(language=("qu",))]),
     paused=st.sampled_from(["", "", "for now"]),
 )
 

@@ -15,10 +15,10 @@ from relay.core.commands import spec
 from relay.core.option_types import changes, parse, text_of
 from relay.i18n import words
 from relay.model import Destination
-from relay.options import DELIVERY, FILTERS, OPEN, USUAL, Kind, Manner, Option, Sieve
+from relay.options import DELIVERY_OPTIONS, FILTERS, NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters, Kind, Option
 from relay.ports import Answer
 from relay.records import Wanted
-from relay.store.subscriptions import choices, read_manner, read_sieve
+from relay.store.subscriptions import choices, read_delivery_options, read_filters
 
 TYPED = {
     Kind.LANGUAGES: "es, qu",
@@ -31,7 +31,7 @@ TYPED = {
     Kind.TIME: "08:00 America/Lima",
     Kind.HOURS: "22:00-07:00 America/Lima",
 }
-ALL = [*FILTERS.items(), *DELIVERY.items()]
+ALL = [*FILTERS.items(), *DELIVERY_OPTIONS.items()]
 each = pytest.mark.parametrize(("name", "option"), ALL, ids=[name for name, _ in ALL])
 
 
@@ -41,8 +41,8 @@ def typed(option: Option) -> str:
     return next(others) if option.kind is Kind.CHOICE else TYPED[option.kind]
 
 
-def usual(name: str) -> Sieve | Manner:
-    return OPEN if name in FILTERS else USUAL
+def usual(name: str) -> Filters | DeliveryOptions:
+    return NO_FILTERS if name in FILTERS else USUAL_DELIVERY
 
 
 def changed(name: str, option: Option) -> Any:
@@ -74,15 +74,17 @@ def test_a_file_says_the_same(name: str, option: Option) -> None:
     if option.kind in {Kind.LANGUAGES, Kind.WORDS, Kind.BLOCK}:
         value = typed(option).split(", ")  # type: ignore[assignment]  # a list, as in TOML
     one = SubscriptionConfig.model_validate({"topic": "#a", "to": "x", name: value})
-    assert (one.sieve if name in FILTERS else one.manner) == changed(name, option)
+    assert (one.filters if name in FILTERS else one.delivery_options) == changed(name, option)
 
 
 @each
 def test_the_store_keeps_it(name: str, option: Option) -> None:
     record = changed(name, option)
-    wanted = Wanted(topic="#a", destination=Destination("x"), **{"sieve" if name in FILTERS else "manner": record})
+    wanted = Wanted(
+        topic="#a", destination=Destination("x"), **{"filters" if name in FILTERS else "delivery_options": record}
+    )
     row: Any = SimpleNamespace(**choices(wanted))
-    assert (read_sieve(row) if name in FILTERS else read_manner(row)) == record
+    assert (read_filters(row) if name in FILTERS else read_delivery_options(row)) == record
 
 
 @each

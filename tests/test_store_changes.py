@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import Action, Destination, Edited, Published, Subscription, SubscriptionId
-from relay.options import OPEN, Manner, Mode, Only, Sieve
+from relay.options import NO_FILTERS, DeliveryOptions, Filters, Mode, Only
 from relay.ports import Resolved
 from relay.records import Added, Audit, By, Claim, Full, Quota, State, Wanted
 from relay.store import Store, open_store
-from relay.store.subscriptions import choices, read_sieve
+from relay.store.subscriptions import choices, read_filters
 from relay.testing import NOON, post
 from tests.store_cases import (
     CLAIM,
@@ -38,7 +38,7 @@ from tests.thorough import examples
 
 PLENTY = Quota(destination=25, community=100)
 BRIDGE = Wanted(topic="#bridge", destination=ROOM)
-SIEVE = Sieve(
+FILTERED = Filters(
     language=("es", "qu"),
     only=Only.MEDIA,
     words=("rope", "“river”, bank"),
@@ -49,7 +49,9 @@ SIEVE = Sieve(
     per_hour=3,
 )
 
-DIGEST = Manner(mode=Mode.DIGEST, every=timedelta(hours=6), quiet="22:00-07:00 America/Lima", budget=0, burst=3)
+DIGEST = DeliveryOptions(
+    mode=Mode.DIGEST, every=timedelta(hours=6), quiet="22:00-07:00 America/Lima", budget=0, burst=3
+)
 
 
 def by(deed: str = "subscribe", *, user: str = "illa", minute: float = 0) -> By:
@@ -75,8 +77,8 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         topic="#Qeswachaka",
         destination=ROOM,
         networks=("fake", "other"),
-        manner=DIGEST,
-        sieve=SIEVE,
+        delivery_options=DIGEST,
+        filters=FILTERED,
         options='{"style":"embed"}',
         community="ayllu",
     )
@@ -89,8 +91,8 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         destination=ROOM,
         origin="chat",
         networks=("fake", "other"),
-        manner=DIGEST,
-        sieve=SIEVE,
+        delivery_options=DIGEST,
+        filters=FILTERED,
         options='{"style":"embed"}',
         community="ayllu",
     )
@@ -173,7 +175,7 @@ async def test_a_change_is_kept_and_told(store: Store) -> None:
     before = await only(store)
     changed = replace(
         before,
-        sieve=Sieve(language=("es", "qu"), only=Only.ORIGINALS),
+        filters=Filters(language=("es", "qu"), only=Only.ORIGINALS),
         options='{"style":"card"}',
         paused="paused by Illa",
     )
@@ -204,12 +206,14 @@ async def test_what_is_gone_cannot_be_changed_or_deleted(store: Store) -> None:
 
 
 async def test_a_restart_with_the_configuration_keeps_a_pause_and_renews_the_rest(store: Store) -> None:
-    await store.save_subscriptions("config:home", [replace(BRIDGE, sieve=Sieve(language=("es",)), networks=("fake",))])
+    await store.save_subscriptions(
+        "config:home", [replace(BRIDGE, filters=Filters(language=("es",)), networks=("fake",))]
+    )
     await store.save_subscription(replace(await only(store), paused="paused by Illa"), by("pause"))
-    wanted = replace(BRIDGE, sieve=Sieve(language=("qu",), only=Only.MEDIA), options="{}", networks=("other",))
+    wanted = replace(BRIDGE, filters=Filters(language=("qu",), only=Only.MEDIA), options="{}", networks=("other",))
     await store.save_subscriptions("config:home", [wanted])
     now = await only(store)
-    assert (now.sieve, now.options, now.networks) == (wanted.sieve, "{}", ("other",))
+    assert (now.filters, now.options, now.networks) == (wanted.filters, "{}", ("other",))
     assert now.paused == "paused by Illa"
     assert now.origin == "config:home"
 
@@ -405,19 +409,21 @@ async def test_lost_places_are_paused_if_something_is_relayed_there_and_nobody_p
 
 
 async def test_filters_of_a_configuration_are_written_anew_with_each_start(store: Store) -> None:
-    await store.save_subscriptions("file", [replace(BRIDGE, sieve=SIEVE)])
-    assert (await only(store)).sieve == SIEVE
+    await store.save_subscriptions("file", [replace(BRIDGE, filters=FILTERED)])
+    assert (await only(store)).filters == FILTERED
     await store.save_subscriptions("file", [BRIDGE])
-    assert (await only(store)).sieve is OPEN
+    assert (await only(store)).filters is NO_FILTERS
 
 
 async def test_what_became_of_a_filter_is_noted_as_people_write_it(store: Store) -> None:
     await subscribe(store)
     one = await only(store)
-    assert await store.save_subscription(replace(one, sieve=Sieve(words=("rope", "river"), per_hour=3)), by("settings"))
+    assert await store.save_subscription(
+        replace(one, filters=Filters(words=("rope", "river"), per_hour=3)), by("settings")
+    )
     one = await only(store)
-    assert await store.save_subscription(replace(one, sieve=Sieve(words=("rope",))), by("settings"))
-    assert (await only(store)).sieve == Sieve(words=("rope",))
+    assert await store.save_subscription(replace(one, filters=Filters(words=("rope",))), by("settings"))
+    assert (await only(store)).filters == Filters(words=("rope",))
     last, first, _ = await store.list_audit(9)
     assert first.detail == "#bridge · words: rope, river · per_hour: 3"
     assert last.detail == "#bridge · words: rope · per_hour: —"
@@ -426,7 +432,7 @@ async def test_what_became_of_a_filter_is_noted_as_people_write_it(store: Store)
 @settings(max_examples=examples(60))
 @given(
     st.builds(
-        Sieve,
+        Filters,
         only=st.sampled_from(Only),
         words=st.lists(st.text(st.characters(exclude_categories=["Cs"]))).map(tuple),
         pattern=st.text(st.characters(exclude_categories=["Cs"])),
@@ -434,5 +440,5 @@ async def test_what_became_of_a_filter_is_noted_as_people_write_it(store: Store)
         per_hour=st.integers(0, 1000),
     )
 )
-def test_a_sieve_is_read_as_it_was_written(sieve: Sieve) -> None:
-    assert read_sieve(SimpleNamespace(**choices(replace(BRIDGE, sieve=sieve)))) == sieve
+def test_filters_are_read_as_they_were_written(filters: Filters) -> None:
+    assert read_filters(SimpleNamespace(**choices(replace(BRIDGE, filters=filters)))) == filters

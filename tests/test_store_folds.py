@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Action, Delivery, Destination, MessageId, Post, Published, Subscription, Why
-from relay.options import Follow, Manner, Mode
+from relay.options import DeliveryOptions, Follow, Mode
 from relay.ports import Resolved
 from relay.records import Allowance, Intake, Leaf, Policy, State, Wanted, Wish
 from relay.store import Store
@@ -18,14 +18,14 @@ from relay.testing import NOON, post
 from tests.store_cases import CLAIM, HALL, ROOM, at, delete, lease, link, settled, under, uri
 
 TIGHT = Allowance(budget=30, burst=3)
-QUIET = Manner(quiet="12:00-14:00")
-DIGEST = Manner(mode=Mode.DIGEST, every=timedelta(hours=1))
+QUIET = DeliveryOptions(quiet="12:00-14:00")
+DIGEST = DeliveryOptions(mode=Mode.DIGEST, every=timedelta(hours=1))
 
 
 async def subscribe(
-    store: Store, manner: Manner, to: Destination = ROOM, topic: str = "#bridge", name: str = "a"
+    store: Store, delivery_options: DeliveryOptions, to: Destination = ROOM, topic: str = "#bridge", name: str = "a"
 ) -> Subscription:
-    await store.save_subscriptions(name, [Wanted(topic=topic, destination=to, manner=manner)])
+    await store.save_subscriptions(name, [Wanted(topic=topic, destination=to, delivery_options=delivery_options)])
     one = next(one for one in await store.list_subscriptions(to) if one.origin == name)
     await link(store, one.id, {"fake": Resolved(feeds=(topic,), tag=topic.strip("#"))}, NOON)
     return one
@@ -68,7 +68,7 @@ def folds(done: list[Delivery]) -> list[tuple[Action, int]]:
 
 
 async def test_what_exceeds_the_budget_is_one_message_that_grows(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 11)), to=here)
     done = await carry(store)
     assert sends(done) == [uri(1), uri(2), uri(3)]
@@ -85,7 +85,7 @@ async def test_what_exceeds_the_budget_is_one_message_that_grows(store: Store) -
 
 
 async def test_the_budget_comes_back_with_time(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 5)), to=here)
     assert len(sends(await carry(store))) == 3
     await bring(store, post(5), to=here, minute=2.1)
@@ -93,7 +93,7 @@ async def test_the_budget_comes_back_with_time(store: Store) -> None:
 
 
 async def test_after_an_hour_there_is_a_new_message(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 5)), to=here)
     await carry(store)
     await bring(store, *(post(number) for number in range(11, 16)), to=here, minute=61)
@@ -104,8 +104,8 @@ async def test_after_an_hour_there_is_a_new_message(store: Store) -> None:
 
 async def test_a_budget_of_its_own_counts_for_itself(store: Store) -> None:
     free, tight = (
-        await subscribe(store, Manner(budget=0)),
-        await subscribe(store, Manner(budget=1, burst=1), HALL, name="b"),
+        await subscribe(store, DeliveryOptions(budget=0)),
+        await subscribe(store, DeliveryOptions(budget=1, burst=1), HALL, name="b"),
     )
     await bring(store, *(post(number) for number in range(1, 9)), to=free)
     await bring(store, *(post(number) for number in range(1, 9)), to=tight)
@@ -115,7 +115,7 @@ async def test_a_budget_of_its_own_counts_for_itself(store: Store) -> None:
 
 
 async def test_edits_and_counts_need_no_budget(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 4)), to=here)
     await carry(store)
     await bring(store, post(9, reply_to=uri(1)), to=here)
@@ -123,7 +123,7 @@ async def test_edits_and_counts_need_no_budget(store: Store) -> None:
 
 
 async def test_posts_under_a_thread_are_messages_like_others(store: Store) -> None:
-    here = await subscribe(store, Manner(follow=Follow.REPLIES))
+    here = await subscribe(store, DeliveryOptions(follow=Follow.REPLIES))
     chain = [post(number, reply_to=uri(number - 1) if number > 1 else "") for number in range(1, 7)]
     await bring(store, *chain, to=here)
     done = await carry(store)
@@ -132,7 +132,7 @@ async def test_posts_under_a_thread_are_messages_like_others(store: Store) -> No
 
 
 async def test_a_post_that_was_folded_is_not_brought_again(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     posts = [post(number) for number in range(1, 6)]
     await bring(store, *posts, to=here)
     await carry(store)
@@ -141,7 +141,7 @@ async def test_a_post_that_was_folded_is_not_brought_again(store: Store) -> None
 
 
 async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 7)), to=here)
     await carry(store)
     await delete(store, uri(5))
@@ -152,7 +152,7 @@ async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
 
 
 async def test_a_digest_s_edit_may_leave_other_messages_and_the_next_one_is_about_those(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 6)), to=here)
     await carry(store)
     await bring(store, post(6), to=here)
@@ -163,7 +163,7 @@ async def test_a_digest_s_edit_may_leave_other_messages_and_the_next_one_is_abou
 
 
 async def test_a_digest_that_never_arrived_is_not_edited(store: Store) -> None:
-    here = await subscribe(store, Manner(budget=30, burst=1))
+    here = await subscribe(store, DeliveryOptions(budget=30, burst=1))
     await bring(store, post(1), to=here)
     await carry(store)
     await bring(store, post(2), post(3), to=here)
@@ -183,7 +183,7 @@ def names(leaf: Leaf | None) -> list[str]:
 
 
 async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_has_all(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=Allowance(), at_once=20)
     done = await carry(store)
     assert sends(done) == [uri(number) for number in range(41, 61)]
@@ -198,7 +198,7 @@ async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_h
 
 
 async def test_what_came_at_once_and_is_deleted_leaves_the_message_or_the_page_alone(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 7)), to=here, allowance=Allowance(), at_once=2)
     slug = next(one.fold.slug for one in await carry(store) if one.fold)
     await delete(store, uri(6))
@@ -209,7 +209,7 @@ async def test_what_came_at_once_and_is_deleted_leaves_the_message_or_the_page_a
 
 
 async def test_what_the_budget_does_not_take_joins_what_came_at_once(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 21)), to=here, at_once=5)
     done = await carry(store)
     assert (sends(done), folds(done)) == ([uri(16), uri(17), uri(18)], [(Action.SEND, 17)])
@@ -219,7 +219,7 @@ async def test_what_the_budget_does_not_take_joins_what_came_at_once(store: Stor
 
 async def test_each_destination_has_its_newest(store: Store) -> None:
     """What its filters leave counts, not what the source brought."""
-    one, other = await subscribe(store, Manner()), await subscribe(store, Manner(), HALL, name="b")
+    one, other = await subscribe(store, DeliveryOptions()), await subscribe(store, DeliveryOptions(), HALL, name="b")
     posts = [post(number) for number in range(1, 9)]
     both = {str(ROOM): one, str(HALL): other}
     wishes = tuple(Wish(uri=each.uri, by=both if n % 4 == 0 else {str(ROOM): one}) for n, each in enumerate(posts))
@@ -232,7 +232,7 @@ async def test_each_destination_has_its_newest(store: Store) -> None:
 
 
 async def test_what_comes_late_shares_a_message_that_grows(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, post(9), to=here, late=[post(1), post(2)])
     done = await carry(store)
     assert (sends(done), folds(done)) == ([uri(9)], [(Action.SEND, 2)])
@@ -244,9 +244,11 @@ async def test_what_comes_late_shares_a_message_that_grows(store: Store) -> None
     assert folds(await carry(store, 71)) == [(Action.SEND, 1)]
 
 
-@pytest.mark.parametrize("manner", [QUIET, DIGEST], ids=["quiet", "digest"])
-async def test_many_and_late_ones_wait_with_the_others_for_their_hour(store: Store, manner: Manner) -> None:
-    here = await subscribe(store, manner)
+@pytest.mark.parametrize("delivery_options", [QUIET, DIGEST], ids=["quiet", "digest"])
+async def test_many_and_late_ones_wait_with_the_others_for_their_hour(
+    store: Store, delivery_options: DeliveryOptions
+) -> None:
+    here = await subscribe(store, delivery_options)
     await bring(store, *(post(number) for number in range(4, 9)), to=here, late=[post(1), post(2)], at_once=2)
     assert await carry(store) == []
     due = await store.save_due_folds(at(0))
@@ -314,13 +316,15 @@ async def test_a_digest_comes_on_the_hour_and_a_new_one_begins(store: Store) -> 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batches=st.lists(st.tuples(st.integers(0, 300), st.integers(1, 9), st.booleans()), min_size=1, max_size=8),
-    manner=st.sampled_from([Manner(), Manner(budget=5, burst=2), QUIET, DIGEST, Manner(mode=Mode.POSTS)]),
+    delivery_options=st.sampled_from(
+        [DeliveryOptions(), DeliveryOptions(budget=5, burst=2), QUIET, DIGEST, DeliveryOptions(mode=Mode.POSTS)]
+    ),
 )
 async def test_every_post_is_a_message_or_in_one(
-    store: Store, batches: list[tuple[int, int, bool]], manner: Manner
+    store: Store, batches: list[tuple[int, int, bool]], delivery_options: DeliveryOptions
 ) -> None:
     world = next(_worlds) * 1_000
-    here = await subscribe(store, manner, Destination("fake", f"room {world}"), name=f"s{world}")
+    here = await subscribe(store, delivery_options, Destination("fake", f"room {world}"), name=f"s{world}")
     number, done = world, list[Delivery]()
     for minute, count, cut_off in sorted(batches):
         await bring(store, *(post(number + one) for one in range(count)), to=here, minute=minute)
@@ -342,7 +346,7 @@ _worlds = iter(range(1, 10**6))
 
 
 async def test_five_hundred_posts_in_a_minute_are_a_few_messages_and_all_on_the_tag_s_page(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     done: list[Delivery] = []
     for start in range(0, 500, 20):
         posts = [post(number, tags=("Bridge",)) for number in range(start + 1, start + 21)]

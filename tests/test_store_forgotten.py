@@ -22,7 +22,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.options import Manner, Mode
+from relay.options import DeliveryOptions, Mode
 from relay.ports import Mention
 from relay.records import Forgotten, Heard, Intake, Stop, StopKind, Undone, Wanted, Wish
 from relay.store import Store
@@ -209,9 +209,13 @@ async def test_within_its_time_it_can_be_undone_and_pages_are_as_before(store: S
 
 async def test_a_thread_goes_on_in_a_new_message_after_an_undoing(store: Store) -> None:
     """The message that it had is deleted: nothing can be counted or edited there."""
-    manner = Manner(mode=Mode.THREADS)
-    [number] = await store.save_subscriptions("x", [Wanted(topic="#bridge", destination=ROOM, manner=manner)])
-    wanted = Subscription(id=SubscriptionId(number), topic="#bridge", destination=ROOM, manner=manner)
+    delivery_options = DeliveryOptions(mode=Mode.THREADS)
+    [number] = await store.save_subscriptions(
+        "x", [Wanted(topic="#bridge", destination=ROOM, delivery_options=delivery_options)]
+    )
+    wanted = Subscription(
+        id=SubscriptionId(number), topic="#bridge", destination=ROOM, delivery_options=delivery_options
+    )
 
     async def relay(one: Post) -> None:
         wishes = (Wish(uri=one.uri, by={str(ROOM): wanted}),)
@@ -230,7 +234,7 @@ async def test_a_thread_goes_on_in_a_new_message_after_an_undoing(store: Store) 
 
 
 async def test_a_message_of_many_posts_loses_them_each_time_their_author_stops(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     sami = [post(number, author=author("Sami")) for number in range(50, 54)]
     await bring(store, *sami, *CHAIN, to=here)
     assert folds(await carry_all(store)) == [(Action.SEND, 3)]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription
-from relay.options import USUAL, Follow, Manner, Mode
+from relay.options import USUAL_DELIVERY, DeliveryOptions, Follow, Mode
 from relay.records import Intake, State, Wanted, Wish
 from relay.store import Store
 from relay.testing import author, post
@@ -19,11 +19,13 @@ from tests.store_cases import CLAIM, HALL, ROOM, carry, claim, delete, edit, lea
 from tests.thorough import examples
 
 CHAIN = tuple(post(number, reply_to=uri(number - 1) if number > 1 else "") for number in range(1, 5))
-REPLIES = Manner(follow=Follow.REPLIES)
+REPLIES = DeliveryOptions(follow=Follow.REPLIES)
 
 
-async def subscribe(store: Store, manner: Manner = USUAL, to: Destination = ROOM, name: str = "a") -> Subscription:
-    await store.save_subscriptions(name, [Wanted(topic="#bridge", destination=to, manner=manner)])
+async def subscribe(
+    store: Store, delivery_options: DeliveryOptions = USUAL_DELIVERY, to: Destination = ROOM, name: str = "a"
+) -> Subscription:
+    await store.save_subscriptions(name, [Wanted(topic="#bridge", destination=to, delivery_options=delivery_options)])
     return next(one for one in await store.list_subscriptions(to) if one.origin == name)
 
 
@@ -112,7 +114,7 @@ async def test_what_is_older_than_the_message_is_not_posted_under_it(store: Stor
 
 
 async def test_each_post_is_a_message_where_that_is_wanted(store: Store) -> None:
-    here = await subscribe(store, Manner(mode=Mode.POSTS))
+    here = await subscribe(store, DeliveryOptions(mode=Mode.POSTS))
     await bring(store, *CHAIN[:2], to=here)
     await bring(store, *CHAIN[2:], to=here)
     assert [one[:2] for one in told(await carry(store))] == [(Action.SEND, number) for number in (1, 2, 3, 4)]
@@ -217,7 +219,7 @@ async def test_a_thread_ends_as_one_message_with_all_under_it(
     chain = {
         n: post(world + n, reply_to=uri(world + n - 1) if n > 1 else "", author=author("Illa")) for n in range(1, 8)
     }
-    here = await subscribe(store, Manner(follow=follow), Destination("fake", f"room {world}"), f"s{world}")
+    here = await subscribe(store, DeliveryOptions(follow=follow), Destination("fake", f"room {world}"), f"s{world}")
     gone: set[int] = set()
     done: list[Delivery] = []
     for deed, number in deeds:

@@ -9,7 +9,7 @@ import pytest
 
 from relay.core.consent import Audience, Showing, showing
 from relay.model import Author, Post, Published
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.ports import Resolved
 from relay.records import Added, Allowance, By, Intake, Quota, Wanted, Wish
 from relay.store import Store
@@ -34,7 +34,7 @@ def roots(pages: object) -> list[int]:
 async def followed(store: Store) -> None:
     """Hashtags that a configuration follows."""
     for tag in ("bridge", "rope", "harvest"):
-        await subscribe(store, Manner(), topic=f"#{tag}", name=f"config:{tag}")
+        await subscribe(store, DeliveryOptions(), topic=f"#{tag}", name=f"config:{tag}")
 
 
 async def test_a_hashtag_lists_what_was_relayed_the_latest_first_and_threads_once(store: Store) -> None:
@@ -95,7 +95,7 @@ async def test_what_is_deleted_is_listed_no_more(store: Store) -> None:
 
 
 async def test_what_was_folded_was_relayed_too(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     await bring(store, *(tagged(number) for number in range(1, 9)), to=here, allowance=Allowance(30, 2))
     [*_, fold] = await carry(store)
     assert roots(await store.list_tagged("bridge", 10)) == [8, 7, 6, 5, 4, 3, 2, 1]
@@ -205,7 +205,7 @@ async def test_of_a_long_thread_a_list_reads_the_beginning_and_tells_how_long_it
 
 
 async def test_a_no_to_lists_at_the_end_of_a_long_thread_counts_in_a_digest(store: Store) -> None:
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     chain = thread(50, replace(author(), discoverable=None))
     await bring(store, tagged(100), tagged(101), *chain, to=here, allowance=Allowance(30, 2))
     [*_, fold] = await carry(store)
@@ -218,7 +218,7 @@ async def test_a_no_to_lists_at_the_end_of_a_long_thread_counts_in_a_digest(stor
 
 async def test_a_digest_goes_on_at_a_mark_that_is_no_page_s_name(store: Store) -> None:
     """Its address may be passed on, and not all of its threads have pages that were meant for whoever has it."""
-    here = await subscribe(store, Manner())
+    here = await subscribe(store, DeliveryOptions())
     shy = replace(author(), discoverable=None)
     await bring(store, *(post(n, author=shy) for n in range(1, 9)), to=here, allowance=Allowance(30, 2))
     [*_, fold] = await carry(store)

@@ -22,7 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from relay.model import Action, FeedId, Post, Subscription, SubscriptionId
-from relay.options import OPEN, Manner, Mode
+from relay.options import NO_FILTERS, DeliveryOptions, Mode
 from relay.records import StopKind, StoreError, Wanted
 from relay.store import open_store
 from relay.store.engine import connect
@@ -121,7 +121,7 @@ async def test_a_database_of_the_first_release_keeps_its_subscriptions_and_what_
             assert bridge == Subscription(
                 id=SubscriptionId(3),
                 topic="#bridge",
-                manner=Manner(mode=Mode.POSTS),
+                delivery_options=DeliveryOptions(mode=Mode.POSTS),
                 destination=ROOM,
                 origin="config:home",
                 networks=("fake",),
@@ -155,7 +155,7 @@ async def test_a_database_of_the_second_schema_keeps_all_and_can_count(
             await upgrade_to(url, "0002", *old, *CHAT)
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
-            assert (bridge.manner.mode, bridge.options, bridge.community, bridge.feeds) == (
+            assert (bridge.delivery_options.mode, bridge.options, bridge.community, bridge.feeds) == (
                 "threads",
                 "{}",
                 "ayllu",
@@ -176,7 +176,7 @@ async def test_a_database_of_the_third_schema_keeps_all_and_can_note(postgres: P
             await upgrade_to(url, "0003", *old, *CHAT, "INSERT INTO counters (name, count) VALUES ('unknown', 7)")
             store = await open_store(url)
             bridge, rope = await store.list_subscriptions()
-            assert (bridge.manner.mode, bridge.feeds, rope.id, len(await store.list_audit(9))) == (
+            assert (bridge.delivery_options.mode, bridge.feeds, rope.id, len(await store.list_audit(9))) == (
                 "threads",
                 (4,),
                 5,
@@ -208,7 +208,7 @@ async def test_a_database_of_the_fourth_schema_finds_its_posts_by_their_pages(
             page = await store.get_page_of("http://ayllu.example/@illa/1")
             assert page is not None
             assert page.root == shown.uri
-            assert [one.sieve for one in await store.list_subscriptions()] == [OPEN, OPEN]
+            assert [one.filters for one in await store.list_subscriptions()] == [NO_FILTERS, NO_FILTERS]
             assert await store.get_note("adapter:fake", "a", at(1)) == "1"
             copy = post(uri="sky://1", url="https://sky.example/1", source="sky", origin="x", aliases=(shown.url,))
             await publish(store, copy, to=(ROOM,))

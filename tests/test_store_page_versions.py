@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.records import ListKind, ListPart
 from relay.store import Store, page_versions
 from relay.store.rows import Query
@@ -88,7 +88,7 @@ async def test_a_single_post_has_another_version_after_an_edit(store: Store) -> 
 
 
 async def test_a_list_s_version_changes_with_what_it_shows_and_with_nothing_else(store: Store) -> None:
-    await subscribe(store, Manner())
+    await subscribe(store, DeliveryOptions())
     await publish(store, *CHAIN, tagged(7), tagged(8))
     parts = [
         ListPart(kind=ListKind.TAG, name="bridge", limit=2),
@@ -107,7 +107,7 @@ async def test_a_list_s_version_changes_with_what_it_shows_and_with_nothing_else
 
 
 async def test_a_thread_stands_once_on_a_hashtag_where_its_latest_post_stands(store: Store) -> None:
-    await subscribe(store, Manner())
+    await subscribe(store, DeliveryOptions())
     await publish(store, post(1, tags=("bridge",)))
     await publish(store, tagged(50))
     await publish(store, post(2, reply_to=uri(1), tags=("bridge",)))

@@ -25,7 +25,7 @@ from relay.model import (
     Subscription,
     SubscriptionId,
 )
-from relay.options import Manner, Mode
+from relay.options import DeliveryOptions, Mode
 from relay.records import Intake, Wanted, Wish
 from relay.store import Store, open_store
 from relay.store.twins import claims, find_kin, is_copy
@@ -335,13 +335,15 @@ async def test_what_was_held_back_does_not_come_where_nobody_listens_any_more(st
     assert await carry(store) == []
 
 
-@pytest.mark.parametrize("manner", [Manner(mode=Mode.THREADS), Manner(mode=Mode.DIGEST)])
+@pytest.mark.parametrize("delivery_options", [DeliveryOptions(mode=Mode.THREADS), DeliveryOptions(mode=Mode.DIGEST)])
 @pytest.mark.parametrize("together", [True, False])
-async def test_what_has_no_message_of_its_own_holds_nothing_back(store: Store, manner: Manner, together: bool) -> None:
+async def test_what_has_no_message_of_its_own_holds_nothing_back(
+    store: Store, delivery_options: DeliveryOptions, together: bool
+) -> None:
     """It goes on with an earlier one, and so is only counted; or it waits for the next digest."""
     begun = replace(NEWS, uri=PostUri(f"feed:{FEED}:0"), url="https://news.example/0", title="To be continued.")
     more = replace(NEWS, reply_to=begun.uri, reply_to_author=FEED)
-    wanted = Subscription(id=SubscriptionId(2), topic=FEED, destination=ROOM, manner=manner)
+    wanted = Subscription(id=SubscriptionId(2), topic=FEED, destination=ROOM, delivery_options=delivery_options)
     wishes = tuple(Wish(uri=one.uri, by={str(ROOM): wanted}) for one in (begun, more))
     await store.save_subscriptions("test", [Wanted(topic="1", destination=ROOM), Wanted(topic=FEED, destination=ROOM)])
     first = Intake(feed=None, events=(Published(begun), Published(more)), wishes=wishes)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from relay.model import Destination, SubscriptionId
-from relay.options import Sieve
+from relay.options import Filters
 from relay.ports import Resolved
 from relay.records import Added, By, Changes, Intake, Linking, Quota, Settlement, State, Wanted
 from relay.store import Store, open_store, versions
@@ -77,7 +77,7 @@ async def test_what_a_configuration_does_not_change_is_no_change(store: Store) -
         "file",
         [
             wanted[0],
-            Wanted(topic="#t1", destination=ROOM, sieve=Sieve(language=("es",))),
+            Wanted(topic="#t1", destination=ROOM, filters=Filters(language=("es",))),
             Wanted(topic="#t3", destination=ROOM),
         ],
     )

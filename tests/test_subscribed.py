@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.core.match import Groups, Index, Key, Tag
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
-from relay.options import OPEN, Sieve
+from relay.options import NO_FILTERS, Filters
 from relay.pipeline import subscribed
 from relay.pipeline.subscribed import Subscribed
 from relay.pipeline.subscriptions import Subscriptions
@@ -197,7 +197,7 @@ async def test_changes_of_others_are_looked_for_without_being_asked(
 
 # --- whatever is done, in whatever order ---
 
-LANGUAGES = (OPEN, Sieve(language=("es",)))
+LANGUAGES = (NO_FILTERS, Filters(language=("es",)))
 PLACES = tuple(Destination("fake", name) for name in "ab")
 _DEEDS = ("subscribe", "subscribe", "configure", "change", "pause", "delete", "link", "link", "move")
 _STEP = st.tuples(st.sampled_from(_DEEDS), st.integers(0, 7), st.integers(0, 7), st.booleans())
@@ -209,13 +209,13 @@ async def _do(store: Store, deed: str, one: int, other: int) -> None:
     some = there[one % len(there)] if there else None
     match deed, some:
         case "subscribe", _:
-            wanted = Wanted(topic=f"#t{one % 3}", destination=PLACES[other % 2], sieve=LANGUAGES[one % 2])
+            wanted = Wanted(topic=f"#t{one % 3}", destination=PLACES[other % 2], filters=LANGUAGES[one % 2])
             await store.add_subscription(wanted, QUOTA, BY)
         case "configure", _:
             file = [Wanted(topic=f"#t{number}", destination=PLACES[other % 2]) for number in range(one % 4)]
             await store.save_subscriptions("file", file)
         case "change", Subscription():
-            await store.save_subscription(replace(some, sieve=LANGUAGES[other % 2]), BY)
+            await store.save_subscription(replace(some, filters=LANGUAGES[other % 2]), BY)
         case "pause", Subscription():
             await store.save_subscription(replace(some, paused="for now" if other % 2 else ""), BY)
         case "delete", Subscription():

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from relay.model import Feed, Published
-from relay.options import Sieve
+from relay.options import Filters
 from relay.pipeline.topics import Answers, latest, likeliest, meanings, refusal, resolve
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.testing import NOON, FakeSource, post
@@ -123,7 +123,7 @@ async def test_the_latest_are_those_that_a_subscription_wants() -> None:
     source = FakeSource()
     posts = [post(n, language="es" if n % 2 else "en", tags=("rope",) if n > 2 else ()) for n in range(6)]
     source.answers["#bridge"] = [Batch(events=tuple(map(Published, posts)))]
-    wanted = Sieve(language=("es",), words=("rope",), per_hour=1)
+    wanted = Filters(language=("es",), words=("rope",), per_hour=1)
     found = await latest("#bridge", ["fake"], {"fake": source}, count=9, wanted=wanted, now=NOON)
     assert [card.post.uri for card in found.cards] == [post(n).uri for n in (3, 5)]
     assert found.left_out == {"language": 3, "words": 1}

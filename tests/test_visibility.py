@@ -15,7 +15,7 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from relay.core.consent import UNDO_FOR, Showing
 from relay.model import Author, Post, PostUri
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.plugins import Preview
 from relay.records import Allowance
 from relay.store import Store, open_store
@@ -81,7 +81,7 @@ class Person:
         return one, replace(two, reply_to=one.uri, reply_to_author=who.uri)
 
 
-OPEN = Person("Ukuku", Showing.THREAD, discoverable=True)
+NO_FILTERS = Person("Ukuku", Showing.THREAD, discoverable=True)
 SILENT = Person("Sallqa", Showing.HEADLINE)
 DENYING = Person("Yuraq", Showing.LINK, discoverable=False)
 INDEXED = Person("Waman", Showing.HEADLINE, indexable=True)
@@ -92,7 +92,7 @@ REFUSING = Person("Tuta", Showing.COUNTED, discoverable=True, refuses=True)
 DELETED = Person("Puyu", Showing.NOTHING, discoverable=True)
 FORGOTTEN = Person("Qasa", Showing.NOTHING, discoverable=True)
 HIDDEN = (SILENT, DENYING, INDEXED, ASKED, UNLISTED, CHANGED, REFUSING, DELETED, FORGOTTEN)
-EVERYBODY = (OPEN, *HIDDEN)
+EVERYBODY = (NO_FILTERS, *HIDDEN)
 
 
 def threads() -> list[Post]:
@@ -151,8 +151,8 @@ async def world(day: float) -> AsyncIterator[World]:
 
 
 async def _relay(here: World) -> None:
-    subscription = await subscribe(here.store, Manner())
-    await subscribe(here.store, Manner(), topic="#rope", name="b")
+    subscription = await subscribe(here.store, DeliveryOptions())
+    await subscribe(here.store, DeliveryOptions(), topic="#rope", name="b")
     posts = threads()
     first = post(999, author=replace(author("Pampa"), discoverable=True))
     await bring(here.store, first, *posts, to=subscription, allowance=Allowance(30, 1))
@@ -187,11 +187,11 @@ async def test_what_anybody_can_open_tells_of_nobody_who_is_not_to_be_listed(day
     """After a hundred days that nobody read the pages, those that may run out have run out."""
     async with world(day) as here:
         shown = set()
-        for path in await here.paths(LISTS | OTHERS, here.slugs[OPEN.mark]):
+        for path in await here.paths(LISTS | OTHERS, here.slugs[NO_FILTERS.mark]):
             answer = await here.get(path, **{"Accept-Language": language})
             found = {person.mark: some for person in HIDDEN if (some := traces(answer, here, person))}
             assert not found, path
-            shown |= {path} if traces(answer, here, OPEN) else set()
+            shown |= {path} if traces(answer, here, NO_FILTERS) else set()
         assert {"/", "/latest.atom", "/tag/bridge", "/tag/rope.json"} <= shown
         for person in HIDDEN:  # nor does anything lead on from the slug of their page
             for path in await here.paths({one for one in LISTS if "{slug}" in one}, here.slugs[person.mark]):
@@ -241,10 +241,10 @@ async def test_a_digest_leads_to_originals_without_words_or_pages(day: int) -> N
 async def test_lists_are_as_if_those_who_are_not_to_be_listed_were_not_there() -> None:
     """Neither a count nor a link to older threads tells that somebody was left out."""
     async with world(day=0) as here:
-        before = [await here.get(path) for path in await here.paths(LISTS, here.slugs[OPEN.mark])]
+        before = [await here.get(path) for path in await here.paths(LISTS, here.slugs[NO_FILTERS.mark])]
         shy = [post(n, author=SILENT.author, tags=("bridge",), aliases=()) for n in range(1000, 1040)]
         await publish(here.store, *shy)
-        after = [await here.get(path) for path in await here.paths(LISTS, here.slugs[OPEN.mark])]
+        after = [await here.get(path) for path in await here.paths(LISTS, here.slugs[NO_FILTERS.mark])]
         assert [_undated(one) for one in after] == [_undated(one) for one in before]
 
 

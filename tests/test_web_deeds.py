@@ -14,7 +14,7 @@ from aiohttp import ClientSession, DummyCookieJar
 from structlog.testing import capture_logs
 
 from relay.model import Author, Post, Quote, Subscription
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.records import Allowance
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
@@ -128,7 +128,7 @@ async def _read(session: ClientSession, web: Web, path: str) -> tuple[int, str]:
 @pytest.mark.parametrize("seed", range(3))
 async def test_readers_are_always_shown_what_is_there(store_url: str, seed: int) -> None:
     store, elsewhere = await open_store(store_url), await open_store(store_url)
-    life = Life(elsewhere, await subscribe(store, Manner()), seed)
+    life = Life(elsewhere, await subscribe(store, DeliveryOptions()), seed)
     paths: list[str] = []
     async with ClientSession(cookie_jar=DummyCookieJar()) as session, served(store) as web:
 

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, DummyCookieJar
 
 from relay.core.consent import UNDO_FOR
 from relay.model import Quote
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.plugins import Preview
 from relay.records import Allowance, By, Leaf
 from relay.store import Store, open_store
@@ -80,7 +80,7 @@ THREAD = (
 
 async def fill(reader: Reader) -> None:
     """A thread that is on every list, and was read in each form."""
-    here = await subscribe(reader.store, Manner())
+    here = await subscribe(reader.store, DeliveryOptions())
     first = post(900, author=OTHER, tags=("bridge",))
     await bring(reader.store, first, *THREAD, post(901, author=OTHER), to=here, allowance=Allowance(30, 1))
     [*_, fold] = await carry(reader.store)
@@ -170,7 +170,7 @@ class Interrupted:
 async def test_what_came_while_a_list_was_made_and_went_again_is_shown_no_more(sqlite_url: str) -> None:
     """Then the list is the same as before it came, but what was made of it meanwhile is not."""
     store = await open_store(sqlite_url)
-    await subscribe(store, Manner())
+    await subscribe(store, DeliveryOptions())
     await publish(store, post(9, author=OTHER, tags=("bridge",)))
     web = Web(cast(Store, Interrupted(store, lambda: publish(store, THREAD[0]))), None, Site())
     await web.start("127.0.0.1", 0)
@@ -230,7 +230,7 @@ async def test_a_quote_of_who_was_taken_out_goes_with_them_and_comes_back_with_t
 
 async def test_what_a_channel_follows_is_hidden_at_once_when_it_says_so(store_url: str) -> None:
     async with reading(store_url) as reader:
-        await subscribe(reader.store, Manner(), name="chat")
+        await subscribe(reader.store, DeliveryOptions(), name="chat")
         await publish(reader.store, *THREAD)
         by, other = By(user="7", deed="settings", now=NOON), await open_store(store_url)
         assert SECRET.encode() not in await reader.get("/tag/bridge")

@@ -8,7 +8,7 @@ from typing import Any
 from relay.core.option_types import text_of
 from relay.i18n import Words
 from relay.model import CHAT, Subscription
-from relay.options import Option, Sieve, values
+from relay.options import Filters, Option, values
 from relay.ports import Answer, Choice
 from relay.rich import Block
 
@@ -32,15 +32,15 @@ def state(one: Subscription, say: Words) -> str:
     parts = [_pause(one.paused, say)] if one.paused else []
     if one.networks:
         parts.append(say("from {networks}").format(networks=", ".join(one.networks)))
-    parts += _held_back(one.sieve, say)
+    parts += _held_back(one.filters, say)
     if one.origin != CHAT:
         parts.append(say("kept by the relay's configuration"))
     return " · ".join(parts)
 
 
-def _held_back(sieve: Sieve, say: Words) -> list[str]:
+def _held_back(filters: Filters, say: Words) -> list[str]:
     """What holds posts back, each in few words."""
-    set_ones = ((option, value) for _, option, value in values(sieve) if value != option.default)
+    set_ones = ((option, value) for _, option, value in values(filters) if value != option.default)
     return [_in_short(option, value, say) for option, value in set_ones]
 
 

@@ -35,7 +35,7 @@ async def preview(desk: Desk, command: Command, say: Words) -> Answer:
         return topic
     networks = (one.networks if one else ()) or desk.sources
     now = desk.tenure.clock()
-    wanted = one.sieve if one else None
+    wanted = one.filters if one else None
     found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience, wanted=wanted, now=now)
     if found.refused:
         return meaningless(topic, found.refused, say)

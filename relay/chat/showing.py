@@ -12,7 +12,7 @@ from relay.core.commands import NOTHING, TABLE, Spec
 from relay.core.schedule import is_waiting
 from relay.i18n import ENGLISH, Words
 from relay.model import Subscription
-from relay.options import DELIVERY, FILTERS
+from relay.options import DELIVERY_OPTIONS, FILTERS
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command
 from relay.records import DestinationState, FeedState
@@ -38,7 +38,7 @@ def help_text(say: Words = ENGLISH, *, prefix: str = "/") -> Text:
         *(_help_line(one, say, prefix) for one in TABLE),
         Block((Span(say("The commands with a ★ are for people who may manage the channel.")),)),
         _help_filters(say, prefix),
-        _help_manners(say, prefix),
+        _help_delivery(say, prefix),
     )
 
 
@@ -49,8 +49,8 @@ def _help_filters(say: Words, prefix: str) -> Block:
     return Block(tuple(_with_code(text, shown)))
 
 
-def _help_manners(say: Words, prefix: str) -> Block:
-    names = " ".join(f"{name}=" for name in DELIVERY if name != "mode")
+def _help_delivery(say: Words, prefix: str) -> Block:
+    names = " ".join(f"{name}=" for name in DELIVERY_OPTIONS if name != "mode")
     shown = {"names": names, "example": f'{prefix}settings 1 mode=digest at="08:00 America/Lima"'}
     text = say("And how they come: {names}. Like {example}.")
     return Block(tuple(_with_code(text, shown)))

@@ -14,7 +14,7 @@ from relay.core.commands import NOTHING, Parsed, command_of, label
 from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words
 from relay.model import CHAT, Subscription, SubscriptionId
-from relay.options import FILTERS, OPEN, USUAL, Kind, Manner, Option, Sieve, values
+from relay.options import FILTERS, NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters, Kind, Option, values
 from relay.phrases import bold, code, item, line
 from relay.pipeline.topics import Answers, meanings, readable, resolve
 from relay.ports import Answer, Choice, Command, Refused, Resolved, TryLater
@@ -26,7 +26,7 @@ from relay.rich import Block
 _BACK = {NOTHING, "–", "—"}
 _NOTHING = _BACK | {"*", "none", "all", "any"}
 
-Record = TypeVar("Record", Sieve, Manner)
+Record = TypeVar("Record", Filters, DeliveryOptions)
 
 
 def options_in(typed: Mapping[str, str], before: Record, say: Words) -> Record | Answer:
@@ -88,22 +88,22 @@ def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
     given = command.arguments
     topic = topic_in(given["topic"], say)
     networks = networks_in(given.get("networks", ""), desk.sources, say)
-    sieve = options_in(given, OPEN, say)
-    manner = options_in(given, USUAL, say)
+    filters = options_in(given, NO_FILTERS, say)
+    delivery_options = options_in(given, USUAL_DELIVERY, say)
     if isinstance(topic, Answer):
         return topic
     if isinstance(networks, Answer):
         return networks
-    if isinstance(sieve, Answer):
-        return sieve
-    if isinstance(manner, Answer):
-        return manner
+    if isinstance(filters, Answer):
+        return filters
+    if isinstance(delivery_options, Answer):
+        return delivery_options
     return Wanted(
         topic=topic,
         destination=command.destination,
         networks=networks,
-        manner=manner,
-        sieve=sieve,
+        delivery_options=delivery_options,
+        filters=filters,
         options=command.options,
         community=command.community,
     )
@@ -201,8 +201,8 @@ def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
         destination=wanted.destination,
         origin=CHAT,
         networks=wanted.networks,
-        manner=wanted.manner,
-        sieve=wanted.sieve,
+        delivery_options=wanted.delivery_options,
+        filters=wanted.filters,
     )
 
 
@@ -371,16 +371,16 @@ async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
 
 def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:
     given = {name: value.strip() for name, value in command.arguments.items() if value.strip()}
-    sieve = options_in(given, one.sieve, say)
-    manner = options_in(given, one.manner, say)
-    if isinstance(sieve, Answer):
-        return sieve
-    if isinstance(manner, Answer):
-        return manner
+    filters = options_in(given, one.filters, say)
+    delivery_options = options_in(given, one.delivery_options, say)
+    if isinstance(filters, Answer):
+        return filters
+    if isinstance(delivery_options, Answer):
+        return delivery_options
     return replace(
         one,
-        manner=manner,
-        sieve=sieve,
+        delivery_options=delivery_options,
+        filters=filters,
         options=_merged(one.options, command.options),
     )
 
@@ -401,16 +401,16 @@ def _options(text: str) -> Mapping[str, Any]:
 
 def shown(one: Subscription, say: Words) -> Iterable[Block]:
     yield line("{number} {topic}", number=code(one.id), topic=bold(one.topic))
-    yield from _values(one.manner, say)
+    yield from _values(one.delivery_options, say)
     yield item("{name}: {value}", name=code("networks"), value=", ".join(one.networks) or say("everywhere"))
-    yield from _values(one.sieve, say)
+    yield from _values(one.filters, say)
     for name, value in _options(one.options).items():
         yield item("{name}: {value}", name=code(name), value=str(value))
-    if special := state(replace(one, networks=(), sieve=OPEN), say):
+    if special := state(replace(one, networks=(), filters=NO_FILTERS), say):
         yield item("{state}", state=special)
 
 
-def _values(record: Sieve | Manner, say: Words) -> Iterable[Block]:
+def _values(record: Filters | DeliveryOptions, say: Words) -> Iterable[Block]:
     for name, option, value in values(record):
         if option.shown(value):
             told = say(option.labels[value]) if option.labels else text_of(value)

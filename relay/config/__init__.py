@@ -34,7 +34,7 @@ from relay.config.subscriptions import LanguageTag, SubscriptionConfig, not_inst
 from relay.core.bot_words import COURTESIES, STOP, UNDO, UNROLL, Asking
 from relay.http import HttpSettings
 from relay.http.guard import LOCAL, Network
-from relay.options import DELIVERY
+from relay.options import DELIVERY_OPTIONS
 from relay.plugins import Kind, Plugin, PluginError
 from relay.private_files import exposure
 from relay.settings import Duration, Settings, duration_text
@@ -123,8 +123,8 @@ class OutboxSettings(Settings):
     concurrency: Annotated[int, Field(ge=1)] = 32
     on_unknown: Literal["resend", "skip"] = "resend"
     grace: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(seconds=4)
-    budget: Annotated[int, Field(ge=0, le=DELIVERY["budget"].most)] = 30
-    burst: Annotated[int, Field(ge=1, le=DELIVERY["burst"].most)] = 10
+    budget: Annotated[int, Field(ge=0, le=DELIVERY_OPTIONS["budget"].most)] = 30
+    burst: Annotated[int, Field(ge=1, le=DELIVERY_OPTIONS["burst"].most)] = 10
 
     @field_validator("timeout")
     @classmethod

@@ -22,7 +22,7 @@ from relay import plugins
 from relay.config.errors import nearest
 from relay.core.option_types import OLDEST, Wrong, check
 from relay.model import Destination
-from relay.options import DELIVERY, FILTERS, Manner, Option, Sieve
+from relay.options import DELIVERY_OPTIONS, FILTERS, DeliveryOptions, Filters, Option
 from relay.options import Kind as OptionKind
 from relay.plugins import Kind
 from relay.settings import Duration, Settings
@@ -83,7 +83,7 @@ else:
     _Options = create_model(
         "_Options",
         __base__=Settings,
-        **{name: (_annotation(one), one.default) for name, one in (DELIVERY | FILTERS).items()},
+        **{name: (_annotation(one), one.default) for name, one in (DELIVERY_OPTIONS | FILTERS).items()},
     )
 
 
@@ -131,14 +131,14 @@ class SubscriptionConfig(_Options):
     _options: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @property
-    def sieve(self) -> Sieve:
+    def filters(self) -> Filters:
         """Which posts it wants."""
-        return Sieve(**{name: getattr(self, name) for name in FILTERS})
+        return Filters(**{name: getattr(self, name) for name in FILTERS})
 
     @property
-    def manner(self) -> Manner:
+    def delivery_options(self) -> DeliveryOptions:
         """How its posts are brought."""
-        return Manner(**{name: getattr(self, name) for name in DELIVERY})
+        return DeliveryOptions(**{name: getattr(self, name) for name in DELIVERY_OPTIONS})
 
     def options_for(self, adapter: str) -> str:
         """What it chooses for itself at an adapter, as a JSON object; empty: nothing."""

@@ -236,7 +236,7 @@ def _lifted(post: Post, above: Mapping[str, str]) -> Post:
     return post if parent == post.reply_to else replace(post, reply_to=parent)
 
 
-def sifted(intake: Intake, is_request: Is) -> Intake:
+def without_bot_requests(intake: Intake, is_request: Is) -> Intake:
     """An intake without requests: they are no news, and nobody's text."""
     told = (event.post for event in intake.events if isinstance(event, Published | Edited))
     asked = {post.uri for post in told if is_request(post)}

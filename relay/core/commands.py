@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from relay.i18n import ENGLISH, Words, later
-from relay.options import DELIVERY, FILTERS, Kind, Option
+from relay.options import DELIVERY_OPTIONS, FILTERS, Kind, Option
 from relay.text import clean
 
 
@@ -51,7 +51,7 @@ def _of(name: str, option: Option) -> Parameter:
     return Parameter(name=name, summary=option.summary, kind=option.kind, choices=option.choices, brief=brief)
 
 
-_MODE, *_DELIVERY = (_of(name, one) for name, one in DELIVERY.items())
+_MODE, *_DELIVERY = (_of(name, one) for name, one in DELIVERY_OPTIONS.items())
 _FILTERS = [_of(name, one) for name, one in FILTERS.items()]
 LISTED = Parameter(
     name="listed",

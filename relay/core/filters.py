@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from relay.core.hashtag import fold_text
 from relay.core.urls import host_of, page
 from relay.model import MediaKind, Post, Quote
-from relay.options import FILTERS, OPEN, Only, Sieve
+from relay.options import FILTERS, NO_FILTERS, Filters, Only
 from relay.rich import Role, Text
 
 if TYPE_CHECKING:
@@ -148,14 +148,14 @@ _ASKED = [
 ]
 
 
-def is_set(wanted: Sieve) -> bool:
+def is_set(wanted: Filters) -> bool:
     """Whether only some of a topic's posts are wanted."""
-    return wanted is not OPEN and wanted != OPEN
+    return wanted is not NO_FILTERS and wanted != NO_FILTERS
 
 
-def objection(wanted: Sieve, reading: Reading) -> str | None:
+def objection(wanted: Filters, reading: Reading) -> str | None:
     """The name of the first filter that keeps the post back; None: it is wanted."""
-    if wanted is OPEN:
+    if wanted is NO_FILTERS:
         return None
     for name, default, passes in _ASKED:
         value = getattr(wanted, name)

@@ -22,7 +22,7 @@ import msgspec
 from relay.core.filters import Reading, is_set, objection
 from relay.core.hashtag import fold
 from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
-from relay.options import Manner, Sieve
+from relay.options import DeliveryOptions, Filters
 from relay.records import Wish
 
 _HOUR = timedelta(hours=1)
@@ -42,7 +42,7 @@ class Ration:
 
     def take(self, one: Subscription | Listener, post: Post, now: datetime) -> bool:
         """Whether one more post of its author is wanted, which is then noted. The same post again is not one more."""
-        most, key = one.sieve.per_hour, (one.id, post.author.uri)
+        most, key = one.filters.per_hour, (one.id, post.author.uri)
         brought = self._brought.setdefault(key, deque())
         self._brought.move_to_end(key)
         while len(self._brought) > _AUTHORS:
@@ -60,8 +60,8 @@ class Ration:
 class Choices(msgspec.Struct, frozen=True, gc=False):
     """What a subscription says of how it is to be served; held once for all that say the same."""
 
-    manner: Manner
-    sieve: Sieve
+    delivery_options: DeliveryOptions
+    filters: Filters
 
 
 _choices = lru_cache(4_096)(Choices)
@@ -82,12 +82,12 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
     """Of each hashtag the source and the folded word, then the feeds: one tuple takes less than one for each."""
 
     @property
-    def manner(self) -> Manner:
-        return self.choices.manner
+    def delivery_options(self) -> DeliveryOptions:
+        return self.choices.delivery_options
 
     @property
-    def sieve(self) -> Sieve:
-        return self.choices.sieve
+    def filters(self) -> Filters:
+        return self.choices.filters
 
     @property
     def tags(self) -> list[Tag]:
@@ -152,7 +152,7 @@ class Groups(Set[Key]):
         return next(chain(reversed(self.plain(key).values()), self.choosy.get(key, ())), None)
 
     def add(self, one: Listener, key: Key) -> None:
-        if is_set(one.sieve):
+        if is_set(one.filters):
             insort(self.choosy.setdefault(key, []), one, key=_id)
             return
         group = self._plain.setdefault(key, one)
@@ -167,7 +167,7 @@ class Groups(Set[Key]):
 
     def remove(self, one: Listener, key: Key) -> None:
         """``one`` was added for the key."""
-        if is_set(one.sieve):
+        if is_set(one.filters):
             _take_out(self.choosy, key, one)
             return
         group = self._plain[key]
@@ -259,7 +259,7 @@ class Index:
             id=new.id,
             topic=like.topic if like and like.topic == new.topic else new.topic,
             name=sys.intern(str(new.destination)),
-            choices=_choices(new.manner, new.sieve),
+            choices=_choices(new.delivery_options, new.filters),
             links=like.links if like and like.links == links else links,
         )
 
@@ -315,9 +315,9 @@ def _asked(
 
 
 def _wants(one: Listener, reading: Reading, ration: Ration) -> bool:
-    if objection(one.sieve, reading) is not None:
+    if objection(one.filters, reading) is not None:
         return False
-    return not one.sieve.per_hour or ration.take(one, reading.post, reading.now)
+    return not one.filters.per_hour or ration.take(one, reading.post, reading.now)
 
 
 def place(post: Post) -> str:

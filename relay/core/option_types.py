@@ -14,7 +14,7 @@ from relay.core.hashtag import fold_text
 from relay.core.hours import MORNING, At, NoZoneError, Quiet, read_at, read_quiet, zones
 from relay.core.urls import host_of, page
 from relay.i18n import later
-from relay.options import Kind, Manner, Option, Sieve, values
+from relay.options import DeliveryOptions, Filters, Kind, Option, values
 from relay.settings import duration, duration_text
 from relay.text import clean
 
@@ -84,12 +84,12 @@ def text_of(value: Any) -> str:
     return duration_text(value) if isinstance(value, timedelta) else str(value)
 
 
-def written(record: Sieve | Manner) -> dict[str, str]:
+def written(record: Filters | DeliveryOptions) -> dict[str, str]:
     """What is set, by the option's name, as it would be typed."""
     return {name: text_of(value) for name, option, value in values(record) if value != option.default}
 
 
-def changes(old: Sieve | Manner, new: Sieve | Manner) -> dict[str, str]:
+def changes(old: Filters | DeliveryOptions, new: Filters | DeliveryOptions) -> dict[str, str]:
     """What became of the options that differ, by name; empty where it was taken back."""
     before = {name: value for name, _, value in values(old)}
     return {
@@ -247,13 +247,13 @@ def _no_zone(name: str) -> Wrong:
     return Wrong(later("there is no time zone “{name}”; write it like America/Lima"), shown)
 
 
-def at(manner: Manner) -> At:
+def at(options: DeliveryOptions) -> At:
     """When its daily digest comes."""
-    return (read_at(manner.at) if manner.at else None) or MORNING
+    return (read_at(options.at) if options.at else None) or MORNING
 
 
-def quiet(manner: Manner) -> Quiet | None:
-    return read_quiet(manner.quiet) if manner.quiet else None
+def quiet(options: DeliveryOptions) -> Quiet | None:
+    return read_quiet(options.quiet) if options.quiet else None
 
 
 _READERS: Mapping[Kind, Callable[[str], Any]] = {

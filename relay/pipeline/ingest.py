@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import assert_never
 
-from relay.core.bot_words import Is, nothing, sifted
+from relay.core.bot_words import Is, nothing, without_bot_requests
 from relay.core.match import Index, Tag, match
 from relay.core.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
 from relay.core.unroll import told_in_order
@@ -106,7 +106,7 @@ def going_on(intake: Intake) -> list[Post]:
 
 
 def _is_threaded(one: Subscriber) -> bool:
-    return one.manner.mode is Mode.THREADS
+    return one.delivery_options.mode is Mode.THREADS
 
 
 def _phase(feed: Feed) -> float:
@@ -282,7 +282,7 @@ class Ingest:
 
     async def _take(self, intake: Intake) -> None:
         """Keep an intake. What goes on with a thread that nobody knows brings it along, or it would be another one."""
-        intake = sifted(intake, self.is_request)
+        intake = without_bot_requests(intake, self.is_request)
         if loose := going_on(intake)[:MOST_LOOSE]:
             above = await asyncio.gather(*(self.above(post) for post in loose))
             intake = replace(intake, events=(*chain.from_iterable(above), *intake.events))

@@ -13,7 +13,7 @@ from typing import TypeVar
 from relay.core.filters import Reading, objection
 from relay.core.match import place
 from relay.model import Card, Feed, FeedId, Post, Published
-from relay.options import Sieve
+from relay.options import Filters
 from relay.pipeline import thread_feeds
 from relay.ports import Batch, Gone, Refused, Resolved, Source, TryLater
 from relay.text import brief
@@ -105,7 +105,7 @@ async def latest(
     *,
     count: int,
     within: timedelta | None = None,
-    wanted: Sieve | None = None,
+    wanted: Filters | None = None,
     now: datetime | None = None,
 ) -> Latest:
     """The last ``count`` posts on a topic, as they would be relayed; of those that are ``wanted``, where that is said.
@@ -138,7 +138,7 @@ async def latest(
     return Latest(cards=tuple(_card(post, topic) for post in shown), unread=unread, left_out=left_out)
 
 
-def _objection(wanted: Sieve | None, post: Post, now: datetime | None) -> str | None:
+def _objection(wanted: Filters | None, post: Post, now: datetime | None) -> str | None:
     return objection(wanted, Reading(post, now or post.published)) if wanted else None
 
 

@@ -13,7 +13,7 @@ from relay.records import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.links import delete_orphans, list_linked
 from relay.store.rows import Record, serialize
-from relay.store.subscriptions import choices, read_manner, read_sieve
+from relay.store.subscriptions import choices, read_delivery_options, read_filters
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded, is_of
 from relay.store.versions import note_changes
@@ -101,7 +101,7 @@ def save_subscription(connection: Connection, subscription: Subscription, by: By
 
 def _told(row: Record, changed: dict[str, str], wanted: Subscription) -> str:
     """``#bridge · language: es, qu · paused: —``."""
-    shown = changes(read_manner(row), wanted.manner) | changes(read_sieve(row), wanted.sieve)
+    shown = changes(read_delivery_options(row), wanted.delivery_options) | changes(read_filters(row), wanted.filters)
     shown |= {name: value for name, value in changed.items() if name in {"options", "paused"}}
     return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
 

@@ -20,7 +20,7 @@ from relay.core.hours import next_digest
 from relay.core.option_types import at, quiet
 from relay.core.schedule import spend
 from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
-from relay.options import USUAL, Manner, Mode
+from relay.options import USUAL_DELIVERY, DeliveryOptions, Mode
 from relay.records import Allowance, State
 from relay.store.content import decode
 from relay.store.rows import Query, Record, among, insert_rows, serialize
@@ -126,7 +126,14 @@ class Folding:
         """What folds ask of the outbox: destination, fold, action, version, reason, subscription."""
 
     def hold(
-        self, name: str, post: int, subscription: int, topic: str, manner: Manner, *, shared: Why | None = None
+        self,
+        name: str,
+        post: int,
+        subscription: int,
+        topic: str,
+        delivery_options: DeliveryOptions,
+        *,
+        shared: Why | None = None,
     ) -> bool:
         """Whether the post goes into a fold instead of a message of its own; it is kept there then.
 
@@ -134,11 +141,11 @@ class Folding:
         """
         if not self._read:
             self._look()
-        why = self._why(name, subscription, manner, shared)
+        why = self._why(name, subscription, delivery_options, shared)
         if why is None:
             self._own[subscription, name].append(post)
             return False
-        fold = self._fold(name, subscription, topic, manner, why)
+        fold = self._fold(name, subscription, topic, delivery_options, why)
         self._members[fold.id, post] = False
         if why in _AT_ONCE and not fold.waits and not self._gathers(name):
             fold.waits = True
@@ -146,12 +153,12 @@ class Folding:
             self.orders.append((name, fold.id, action, version, topic, subscription))
         return True
 
-    def _why(self, name: str, subscription: int, manner: Manner, shared: Why | None) -> Why | None:
-        if manner.mode is Mode.DIGEST:
+    def _why(self, name: str, subscription: int, delivery_options: DeliveryOptions, shared: Why | None) -> Why | None:
+        if delivery_options.mode is Mode.DIGEST:
             return Why.DIGEST
-        if manner.quiet and (hours := quiet(manner)) and hours.until(self._now):
+        if delivery_options.quiet and (hours := quiet(delivery_options)) and hours.until(self._now):
             return Why.QUIET
-        if shared or self._may_spend(name, subscription, manner):
+        if shared or self._may_spend(name, subscription, delivery_options):
             return shared
         many = self._open.get((subscription, name, Why.MANY))
         return Why.MANY if many and many.new else Why.BUDGET
@@ -160,15 +167,15 @@ class Folding:
         """Whether there is room for one more message of the relay's own at a destination; it is counted then."""
         if not self._read:
             self._look()
-        return self._may_spend(name, 0, USUAL)
+        return self._may_spend(name, 0, USUAL_DELIVERY)
 
-    def _may_spend(self, name: str, subscription: int, manner: Manner) -> bool:
-        own = manner.budget is not None
-        budget = manner.budget if manner.budget is not None else self._allowance.budget
+    def _may_spend(self, name: str, subscription: int, delivery_options: DeliveryOptions) -> bool:
+        own = delivery_options.budget is not None
+        budget = delivery_options.budget if delivery_options.budget is not None else self._allowance.budget
         if not budget:
             return True
         key = f"subscription {subscription}" if own else name
-        until = spend(self._until.get(key), self._now, budget, manner.burst or self._allowance.burst)
+        until = spend(self._until.get(key), self._now, budget, delivery_options.burst or self._allowance.burst)
         if until is None:
             return False
         self._until[key] = until
@@ -189,7 +196,7 @@ class Folding:
         for row in there:
             self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=row.id in waiting)
 
-    def _fold(self, name: str, subscription: int, topic: str, manner: Manner, why: Why) -> _Open:
+    def _fold(self, name: str, subscription: int, topic: str, delivery_options: DeliveryOptions, why: Why) -> _Open:
         key = (subscription, name, why.value)
         if key not in self._open:
             row = self._connection.execute(_TOPIC, {"of": subscription}).one_or_none()
@@ -201,7 +208,7 @@ class Folding:
                 "tag": (row.tag or "") if row else "",
                 "why": why.value,
                 "opened": self._now,
-                "due": self._due(name, manner, why),
+                "due": self._due(name, delivery_options, why),
             }
             made = self._connection.execute(insert(folds).values(values)).inserted_primary_key
             assert made is not None  # noqa: S101 - mypy cannot know that one row has one key
@@ -212,12 +219,12 @@ class Folding:
         """Whether such a message is sent when it is whole, because it could not grow there."""
         return Destination.parse(name).adapter in self._allowance.unedited
 
-    def _due(self, name: str, manner: Manner, why: Why) -> datetime | None:
+    def _due(self, name: str, delivery_options: DeliveryOptions, why: Why) -> datetime | None:
         if why in _AT_ONCE and self._gathers(name):
             return self._now + OPEN_FOR
         if why is Why.DIGEST:
-            return next_digest(self._now, manner.every, at(manner))
-        hours = quiet(manner) if why is Why.QUIET else None
+            return next_digest(self._now, delivery_options.every, at(delivery_options))
+        hours = quiet(delivery_options) if why is Why.QUIET else None
         return hours.until(self._now) if hours else None
 
     def lose(self, ids: Collection[int]) -> None:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from relay.model import Action
-from relay.options import Follow, Manner, Mode
+from relay.options import DeliveryOptions, Follow, Mode
 from relay.records import State
 from relay.store.rows import Query, Record, among
-from relay.store.subscriptions import read_manner
+from relay.store.subscriptions import read_delivery_options
 from relay.store.tables import deliveries, posts, subscriptions
 
 
@@ -72,7 +72,7 @@ class Head:
     """When it was published, and its number: what is older was written before it."""
     reason: str
     subscription: int
-    manner: Manner
+    delivery_options: DeliveryOptions
 
 
 class Heads:
@@ -82,9 +82,9 @@ class Heads:
         self._heads: dict[tuple[str, str], Head] = {}
         self._waiting = {(row.post, row.destination) for row in waiting}
         for row in rows:
-            manner = read_manner(row)
-            if manner.mode is not Mode.POSTS:
-                self.add(row.root, row.destination, _head(row, manner))
+            delivery_options = read_delivery_options(row)
+            if delivery_options.mode is not Mode.POSTS:
+                self.add(row.root, row.destination, _head(row, delivery_options))
 
     def add(self, root: str, destination: str, head: Head) -> None:
         self._heads.setdefault((root, destination), head)
@@ -121,8 +121,8 @@ class Heads:
         self._waiting.add((post, destination))
 
 
-def _head(row: Record, manner: Manner) -> Head:
-    return Head(row.id, (row.published, row.id), row.reason, row.subscription, manner)
+def _head(row: Record, delivery_options: DeliveryOptions) -> Head:
+    return Head(row.id, (row.published, row.id), row.reason, row.subscription, delivery_options)
 
 
 def read_heads(connection: Connection, roots: Collection[str], gone: Collection[int]) -> Heads:
@@ -136,4 +136,4 @@ def read_heads(connection: Connection, roots: Collection[str], gone: Collection[
 
 def follows(head: Head, *, fixed: bool) -> bool:
     """Whether the thread's later posts are posted under it: by default where it cannot count them (``fixed``)."""
-    return (head.manner.follow or (Follow.REPLIES if fixed else Follow.COUNT)) is Follow.REPLIES
+    return (head.delivery_options.follow or (Follow.REPLIES if fixed else Follow.COUNT)) is Follow.REPLIES

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
-from relay.options import OPEN, USUAL, Manner, Mode, Only, Sieve, values
+from relay.options import NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters, Mode, Only, values
 from relay.records import Changes, Wanted
 from relay.store.rows import Query, Record, among
 from relay.store.tables import subscription_feeds, subscription_tags, subscriptions
@@ -22,8 +22,8 @@ _KINDS = 4_096
 """So many different filters, ways to bring posts, … are held in common by the subscriptions that say the same."""
 
 read_names: Callable[[str], tuple[str, ...]] = lru_cache(_KINDS)(msgspec.json.Decoder(tuple[str, ...]).decode)
-_read_sieve: Callable[[str], Sieve] = msgspec.json.Decoder(Sieve).decode
-_read_manner: Callable[[str], Manner] = msgspec.json.Decoder(Manner).decode
+_read_filters: Callable[[str], Filters] = msgspec.json.Decoder(Filters).decode
+_read_delivery_options: Callable[[str], DeliveryOptions] = msgspec.json.Decoder(DeliveryOptions).decode
 
 _PAGE = Query(
     select(subscriptions)
@@ -50,18 +50,18 @@ _AT_ONCE = 1_000
 
 def choices(wanted: Wanted | Subscription) -> dict[str, str]:
     """What a subscription says of how it is to be served, as the table keeps it: some options have their own column."""
-    manner, sieve = _set_ones(wanted.manner), _set_ones(wanted.sieve)
+    delivery_options, filters = _set_ones(wanted.delivery_options), _set_ones(wanted.filters)
     return {
-        "mode": manner.pop("mode", USUAL.mode.value),
-        "manner": _written(manner),
-        "languages": _written(sieve.pop("language", ())) or "[]",
-        "only": sieve.pop("only", OPEN.only.value),
+        "mode": delivery_options.pop("mode", USUAL_DELIVERY.mode.value),
+        "manner": _written(delivery_options),
+        "languages": _written(filters.pop("language", ())) or "[]",
+        "only": filters.pop("only", NO_FILTERS.only.value),
         "options": wanted.options,
-        "sieve": _written(sieve),
+        "sieve": _written(filters),
     }
 
 
-def _set_ones(record: Sieve | Manner) -> dict[str, Any]:
+def _set_ones(record: Filters | DeliveryOptions) -> dict[str, Any]:
     return {name: msgspec.to_builtins(value) for name, option, value in values(record) if value != option.default}
 
 
@@ -69,23 +69,23 @@ def _written(value: object) -> str:
     return msgspec.json.encode(value).decode() if value else ""
 
 
-def read_manner(row: Record) -> Manner:
-    return _manner(row.mode, row.manner)
+def read_delivery_options(row: Record) -> DeliveryOptions:
+    return _delivery_options(row.mode, row.manner)
 
 
-def read_sieve(row: Record) -> Sieve:
-    return _sieve(row.languages, row.only, row.sieve)
-
-
-@lru_cache(_KINDS)
-def _manner(mode: str, text: str) -> Manner:
-    return replace(_read_manner(text or "{}"), mode=Mode(mode))
+def read_filters(row: Record) -> Filters:
+    return _filters(row.languages, row.only, row.sieve)
 
 
 @lru_cache(_KINDS)
-def _sieve(languages: str, only: str, text: str) -> Sieve:
-    sieve = replace(_read_sieve(text or "{}"), language=read_names(languages), only=Only(only))
-    return OPEN if sieve == OPEN else sieve
+def _delivery_options(mode: str, text: str) -> DeliveryOptions:
+    return replace(_read_delivery_options(text or "{}"), mode=Mode(mode))
+
+
+@lru_cache(_KINDS)
+def _filters(languages: str, only: str, text: str) -> Filters:
+    filters = replace(_read_filters(text or "{}"), language=read_names(languages), only=Only(only))
+    return NO_FILTERS if filters == NO_FILTERS else filters
 
 
 def list_subscriptions(connection: Connection, destination: Destination | None = None) -> list[Subscription]:
@@ -136,8 +136,8 @@ def _subscription(row: Record, tags: Sequence[tuple[str, str]], links: Sequence[
         destination=Destination.parse(row.destination),
         origin=row.origin,
         networks=read_names(row.networks),
-        manner=read_manner(row),
-        sieve=read_sieve(row),
+        delivery_options=read_delivery_options(row),
+        filters=read_filters(row),
         options=row.options,
         community=row.community,
         paused=row.paused,

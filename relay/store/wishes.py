@@ -342,18 +342,18 @@ class _Orders:
 
     def _bring(self, entry: Entry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
-        manner = subscription.manner
-        threaded = entry.root is not None and manner.mode is Mode.THREADS
+        delivery_options = subscription.delivery_options
+        threaded = entry.root is not None and delivery_options.mode is Mode.THREADS
         head = self._heads.at(entry.root, name) if threaded else None
         if head is None:
-            if self._folding.hold(name, entry.id, subscription.id, subscription.topic, manner, shared=shared):
+            if self._folding.hold(name, entry.id, subscription.id, subscription.topic, delivery_options, shared=shared):
                 return
             self._order(name, entry.id, Action.SEND, "", reason, subscription.id)
             self._places.show(entry, name)
             self._heads.will_show(name, entry.id)
             if entry.root and threaded:
                 age = (entry.published, entry.id)
-                self._heads.add(entry.root, name, Head(entry.id, age, reason, subscription.id, manner))
+                self._heads.add(entry.root, name, Head(entry.id, age, reason, subscription.id, delivery_options))
         else:
             self._follow_up(entry, name, head)
 
@@ -373,7 +373,7 @@ class _Orders:
             self._later.append((entry, name, head))
 
     def _post_under(self, entry: Entry, name: str, head: Head) -> None:
-        if not self._folding.hold(name, entry.id, head.subscription, head.reason, head.manner):
+        if not self._folding.hold(name, entry.id, head.subscription, head.reason, head.delivery_options):
             self._order(name, entry.id, Action.SEND, "", head.reason, head.subscription, under=head.post)
 
     def _count(self, name: str, head: Head, version: str) -> None:

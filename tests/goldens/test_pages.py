@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from relay.model import Removed
-from relay.options import Manner
+from relay.options import DeliveryOptions
 from relay.testing import author, post, text
 from tests.goldens.golden import Names, same, sections
 from tests.goldens.kinds import POSTS
@@ -50,7 +50,7 @@ async def test_a_thread_reads_as_it_did_in_spanish() -> None:
 async def test_lists_read_as_they_did() -> None:
     found = []
     async with visiting(joins=(JOIN,)) as visitor:
-        await subscribe(visitor.store, Manner())
+        await subscribe(visitor.store, DeliveryOptions())
         await publish(visitor.store, *thread(1), *thread(3, by=replace(author("Sami"))), *thread(5))
         for path in (
             "/",
