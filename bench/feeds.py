@@ -41,7 +41,7 @@ from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
 from relay.ports import Batch
 from relay.records import Intake, Lease, Wanted
-from relay.sources.feed_changes import Change, Changes, Known
+from relay.sources.feed_document import Change, Changes, Known
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
 from relay.store import open_store

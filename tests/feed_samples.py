@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.model import Post
-from relay.sources.feed_parse import Document
+from relay.sources.feed_document import Document
 from relay.sources.feed_posts import Item, read_items, setting_of
 from relay.sources.feed_read import read
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import MediaKind, Post
+from relay.sources.feed_document import Document
 from relay.sources.feed_json import is_json, parse_json
-from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import read_items, setting_of
 from relay.text import plain
 from tests.feed_samples import NOW, URL

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.sources.feed_parse import MANY, Document
+from relay.sources.feed_document import Document
+from relay.sources.feed_parse import MANY
 from relay.sources.feed_posts import note
 from tests.feed_samples import FEEDS, NOW, document, posts, rss
 from tests.thorough import examples

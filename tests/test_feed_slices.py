@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sources.feed_parse import Document
+from relay.sources.feed_document import Document
 from relay.sources.feed_read import Slices, cut, read
 from tests.feed_samples import FEEDS, atom, rss
 

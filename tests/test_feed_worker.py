@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from relay.sources import feed_process
-from relay.sources.feed_changes import Changes, Known, find_changes
-from relay.sources.feed_parse import MANY, Document
+from relay.sources.feed_changes import find_changes
+from relay.sources.feed_document import Changes, Document, Known
+from relay.sources.feed_parse import MANY
 from relay.sources.feed_process import Answer
 from relay.sources.feed_worker import LARGE, MANY_SLOW, TURN, FeedWorker, UnreadError, _taken_up
 from tests.feed_samples import FEEDS, NOW, URL, rss

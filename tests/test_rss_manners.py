@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sources.feed_parse import Document
+from relay.sources.feed_document import Document
 from relay.sources.rss.manners import DAY, FEEDS, SLOWEST, after_skips, asked, habit, is_stale, patience, pause
 from relay.sources.rss.reading import Hints, hints
 

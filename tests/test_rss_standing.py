@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from relay.http import Answer, Http
 from relay.model import Edited, Published
-from relay.sources.feed_changes import NOTHING, Change, Changes, Known, find_changes
-from relay.sources.feed_parse import MANY, Document
+from relay.sources.feed_changes import find_changes
+from relay.sources.feed_document import NOTHING, Change, Changes, Document, Known
+from relay.sources.feed_parse import MANY
 from relay.sources.feed_read import read
 from relay.sources.feed_standing import Slices
 from relay.sources.feed_worker import FeedWorker

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from relay.config.errors import Report, secret_fields, submodels
 from relay.config.lines import Key
@@ -47,24 +46,26 @@ def variables(env: Mapping[str, str]) -> dict[Key, str]:
 
 def from_environment(fields: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     """What the environment says of a model's fields, as nested tables; not checked yet."""
-    source = _Variables(create_model("Environment", __base__=_Environment, **fields))
+    if not env:
+        return {}
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict  # 2 MB with what it imports
+
+    class Environment(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
+
+    class Variables(EnvSettingsSource):
+        """A list may be written as JSON or with commas; what cannot be read is left for the model to complain of."""
+
+        def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+            del field_name
+            try:
+                return json.loads(value)
+            except ValueError:
+                return [part.strip() for part in value.split(",")] if _is_plain_list(field) else value
+
+    source = Variables(create_model("Environment", __base__=Environment, **fields))
     source.env_vars = {name.lower(): value for name, value in env.items()}
     return source()
-
-
-class _Environment(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
-
-
-class _Variables(EnvSettingsSource):
-    """A list may be written as JSON or with commas; what cannot be read is left for the model to complain of."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        del field_name
-        try:
-            return json.loads(value)
-        except ValueError:
-            return [part.strip() for part in value.split(",")] if _is_plain_list(field) else value
 
 
 def _is_plain_list(field: FieldInfo | None) -> bool:

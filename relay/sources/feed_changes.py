@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import msgspec
 
-from relay.model import Edited, Post, Published
+from relay.model import Edited, Published
 from relay.sources import feed_former, feed_identity, feed_standing
+from relay.sources.feed_document import Change, Changes, Document, Known
 from relay.sources.feed_identity import Mark, mark
-from relay.sources.feed_parse import Document
 from relay.sources.feed_posts import Item, note, read_items, setting_of
 from relay.sources.feed_read import read
 from relay.sources.feed_standing import Slices
@@ -128,56 +128,6 @@ def _forget(present: Collection[str], names: Sequence[str], *, new: int) -> list
 # --- feed changes ---
 
 T = TypeVar("T")
-NOTHING = msgspec.Raw(b"null")
-
-
-class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A feed, where it was read, and what the last polls left behind (:class:`relay.sources.rss.cursor.Cursor`)."""
-
-    name: str
-    """The first of its addresses: what is compared between polls is named after it."""
-    feed: str
-    """All that is subscribed to."""
-    url: str
-    """Where the document was read."""
-    now: datetime
-    content_type: str = ""
-    newest: int = 0
-    """The newest date that any document had, seconds of Unix time; 0 where there is none to compare with."""
-    stood: bool = False
-    items: msgspec.Raw = NOTHING
-    """By name the marks of entries (:class:`relay.sources.feed_identity.Mark`), as JSON."""
-    gone: str = ""
-    slices: msgspec.Raw = NOTHING
-    """A :class:`relay.sources.feed_standing.Slices`, as JSON."""
-
-
-class Change(msgspec.Struct, frozen=True, array_like=True):
-    """One entry that is new, or reads differently."""
-
-    post: Post
-    edited: bool = False
-    late: bool = False
-    """It is new here and was published long ago."""
-
-    def event(self) -> Published | Edited:
-        return Edited(self.post) if self.edited else Published(self.post)
-
-
-class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a document says of itself, and what is to be remembered of its entries."""
-
-    document: Document
-    """Without its entries. Without a version and entries that were found it was no feed."""
-    note: str = ""
-    dates: list[int] = []
-    """When its entries were published, as far as they say so: seconds of Unix time."""
-    items: msgspec.Raw = NOTHING
-    gone: str = ""
-    slices: msgspec.Raw = NOTHING
-    """These three for the next time (:class:`Known`)."""
-
-
 Read = Callable[[bytes, str, str, Collection[str]], Document]
 
 

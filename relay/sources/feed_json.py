@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from relay.sources.feed_dates import moment
+from relay.sources.feed_document import Document, Enclosure, Entry, Words
 from relay.sources.feed_encoding import to_utf8
 from relay.sources.feed_media import chosen
-from relay.sources.feed_parse import BODY, LINE, MANY, Document, Enclosure, Entry, Words, as_written
+from relay.sources.feed_parse import BODY, LINE, MANY, as_written
 
 _NAMES = 5
 """Authors of one entry that are named."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.sources.feed_dates import moment
+from relay.sources.feed_document import Document, Enclosure, Entry, Words
 from relay.sources.feed_media import chosen, number, widest
 
 MANY = 1000
@@ -39,81 +40,6 @@ _PICTURES = ("picture", "googleplay_image", "webfeeds_featuredimage", "thumbnail
 BODY = 200_000
 LINE = 2_000
 """Characters that are kept of a text, and of anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text and how it is written."""
-
-    text: str = ""
-    html: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosure:
-    """A file that belongs to an entry; ``type`` is a media type or one of Media RSS's words (image, video, audio)."""
-
-    url: str
-    type: str = ""
-    alt: str = ""
-    width: int | None = None
-    height: int | None = None
-    preview: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry as the document has it: nothing is resolved, cleaned or trusted."""
-
-    guid: str = ""
-    link: str = ""
-    original: str = ""
-    """The page that ``link`` only leads on to, where the feed goes through a counting service."""
-    title: Words = Words()
-    body: Words = Words()
-    base: str = ""
-    """``xml:base`` of the body, absolute or not."""
-    author: str = ""
-    language: str = ""
-    published: datetime | None = None
-    updated: datetime | None = None
-    tags: tuple[str, ...] = ()
-    enclosures: tuple[Enclosure, ...] = ()
-    thumbnail: str = ""
-    adult: bool = False
-    reply_to: str = ""
-    """The id of the entry that this one answers (RFC 4685)."""
-    slice: str = ""
-    """A digest of its bytes; empty where it is not known which are its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A whole feed. Without ``version`` and entries it was none."""
-
-    version: str = ""
-    title: Words = Words()
-    link: str = ""
-    ttl: int = 0
-    """Minutes for which the publisher says the document holds."""
-    truncated: bool = False
-    """The document breaks off; its last, partial entry is not among ``entries``."""
-    hubs: tuple[str, ...] = ()
-    """Where news can be had at once (WebSub), and ``topic``, the name that the feed has there."""
-    topic: str = ""
-    skip_hours: frozenset[int] = frozenset()
-    """Hours of the day, in UTC, and days of the week (Monday is 0) at which the publisher wants nobody to ask."""
-    skip_days: frozenset[int] = frozenset()
-    language: str = ""
-    pictures: tuple[str, ...] = ()
-    """What the feed shows for all of its entries, by address."""
-    found: int = 0
-    """Entries in the document, which may be more than ``entries``."""
-    slices: tuple[str, ...] | None = None
-    """Digests of all entries' bytes, in their order, also of those that were not read; None where it was not cut."""
-    around: str = ""
-    """A digest of what the entries' meaning depends on beside their own bytes."""
-    entries: tuple[Entry, ...] = ()
 
 
 def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from relay.core.authenticity import has_handle, is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Text
+from relay.sources.feed_document import Document, Entry, Words
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_media import WIDE
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
-from relay.sources.feed_parse import MANY, Document, Entry, Words
+from relay.sources.feed_parse import MANY
 from relay.sources.feed_threads import Told, in_threads, links
 from relay.text import Content, clean, from_html, from_plain, read_html, safe_url, text_content, with_shown
 from relay.text.pictures import kind_of, same_picture

@@ -10,9 +10,10 @@ from xml.parsers import expat
 
 import msgspec
 
+from relay.sources.feed_document import Document
 from relay.sources.feed_encoding import document_of
 from relay.sources.feed_json import is_json, parse_json
-from relay.sources.feed_parse import Document, parse
+from relay.sources.feed_parse import parse
 
 # --- a feed is cut into its entries, so that those that stand there as before need not be read again ---
 

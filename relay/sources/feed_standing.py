@@ -12,7 +12,8 @@ from hashlib import blake2b
 import msgspec
 
 from relay.core.urls import page
-from relay.sources.feed_parse import MANY, Document
+from relay.sources.feed_document import Document
+from relay.sources.feed_parse import MANY
 from relay.sources.feed_posts import Item
 
 _REMEMBERED = 2 * MANY

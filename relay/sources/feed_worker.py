@@ -24,7 +24,7 @@ import msgspec
 
 from relay.http.lanes import Places
 from relay.sources import feed_process
-from relay.sources.feed_changes import Change, Changes, Known
+from relay.sources.feed_document import Change, Changes, Known
 from relay.sources.feed_process import Answer, Question
 
 LIMIT, LIMIT_PER_MB = timedelta(seconds=10), timedelta(seconds=2)

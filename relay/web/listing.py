@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from xml.etree import ElementTree as ET
 
 from relay.core.consent import Showing
 from relay.i18n import Words, words
@@ -14,8 +13,6 @@ from relay.model import Post
 from relay.records import Page
 from relay.text import clean
 from relay.web.reading import Reading, byline
-
-_ATOM = "http://www.w3.org/2005/Atom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,47 +77,6 @@ def _entry(page: Page, shown: Showing, reading: Callable[[Page], Reading]) -> En
 # --- feeds ---
 
 
-def atom(listing: Listing) -> str:
-    """The list as an Atom feed (RFC 4287)."""
-    ET.register_namespace("", _ATOM)
-    feed = ET.Element(_name("feed"))
-    _text(feed, "id", listing.address)
-    _text(feed, "title", f"{listing.title} — {listing.site}")
-    _text(feed, "updated", _time(listing.updated))
-    _link(feed, "self", f"{listing.address}.atom" if listing.feed != "latest" else f"{listing.address}latest.atom")
-    _link(feed, "alternate", listing.address)
-    for reading in listing.readings:
-        _atom_entry(feed, reading)
-    return ET.tostring(feed, encoding="unicode", xml_declaration=False)
-
-
-def _atom_entry(feed: ET.Element, reading: Reading) -> None:
-    entry = ET.SubElement(feed, _name("entry"))
-    _text(entry, "id", reading.address)
-    _text(entry, "title", reading.headline)
-    _text(entry, "updated", _time(reading.updated or reading.first.published))
-    _text(entry, "published", _time(reading.first.published))
-    _link(entry, "alternate", reading.address)
-    _link(entry, "via", reading.first.url)
-    author = ET.SubElement(entry, _name("author"))
-    _text(author, "name", byline(reading.author))
-    if reading.author.url:
-        _text(author, "uri", reading.author.url)
-    _text(entry, "summary", reading.summary)
-
-
-def _name(tag: str) -> str:
-    return f"{{{_ATOM}}}{tag}"
-
-
-def _text(parent: ET.Element, tag: str, words: str) -> None:
-    ET.SubElement(parent, _name(tag)).text = clean(words, limit=2_000)
-
-
-def _link(parent: ET.Element, rel: str, href: str) -> None:
-    ET.SubElement(parent, _name("link"), {"rel": rel, "href": href})
-
-
 def json_feed(listing: Listing) -> str:
     """The list as a JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
     told = {
@@ -140,14 +96,14 @@ def _json_item(reading: Reading) -> dict[str, object]:
         "external_url": reading.first.url,
         "title": reading.headline,
         "content_text": reading.summary,
-        "date_published": _time(reading.first.published),
-        "date_modified": _time(reading.updated or reading.first.published),
+        "date_published": iso(reading.first.published),
+        "date_modified": iso(reading.updated or reading.first.published),
         "authors": [{name: value for name, value in author.items() if value}],
         "language": reading.first.language or reading.language,
     }
 
 
-def _time(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 

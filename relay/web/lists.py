@@ -16,7 +16,7 @@ from relay.core.hashtag import fold
 from relay.i18n import Words, preferred, tongues
 from relay.records import Leaf, ListKind, ListPart, ListVersion, Page
 from relay.web.answers import NOTHING, Body, body, root_of, send
-from relay.web.listing import Entry, Listing, atom, entries, json_feed
+from relay.web.listing import Entry, Listing, entries, json_feed
 from relay.web.lookups import Rounds
 from relay.web.pages import index_page, list_page, privacy_page
 from relay.web.serving import Serving
@@ -170,7 +170,7 @@ class Lists:
         def make() -> Body:
             if not way.form:
                 return body(page(), "text/html", until=until, keep=keep)
-            feed = atom(listing) if way.form == "atom" else json_feed(listing)
+            feed = _atom(listing) if way.form == "atom" else json_feed(listing)
             return body(feed, _KINDS[way.form], until=until, keep=keep)
 
         return await self._layouts.make(len(listing.entries), make)
@@ -202,3 +202,9 @@ def _part(request: web.Request, kind: ListKind, name: str, limit: int = LATEST) 
     if not _MARK.fullmatch(after):
         raise web.HTTPNotFound
     return ListPart(kind=kind, name=name, after=after, limit=limit)
+
+
+def _atom(listing: Listing) -> str:
+    from relay.web.atom import atom  # writes XML, which an idle relay never needs
+
+    return atom(listing)

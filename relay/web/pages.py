@@ -8,20 +8,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, partial
 from importlib import resources
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relay.card import link_section, poll_facts, poll_section, quoted, time_of
 from relay.i18n import Words, words
 from relay.model import Poll, Post, Quote
 from relay.text import clean, safe_url, text_content
-from relay.web.listing import Listing, feeds_of
+from relay.web.listing import Listing, feeds_of, iso
 from relay.web.markup import REL, html
 from relay.web.reading import Reading, byline
 from relay.web.saying import canvas, day, kind, moment, nameless, posts, warned
 from relay.web.site import Site
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _SOURCES = "default-src 'none'; img-src https: http: data:; media-src https: http:; base-uri 'none'; form-action 'none'"
 POLICY = f"{_SOURCES}; style-src 'self'; frame-ancestors 'none'"
@@ -100,6 +103,8 @@ def _served(root: str, robots: str = NOBODY) -> dict[str, str]:
 @cache
 def _environment(language: str) -> Environment:
     """The templates in one language: ``say``, ``many`` and ``told`` are its words, the latter with links in them."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # 2 MB, and only who shows pages needs it
+
     say = words(language)
     environment = Environment(
         loader=PackageLoader("relay.web"),
@@ -166,10 +171,6 @@ def host(address: str) -> str:
         return (urlsplit(address).hostname or "").removeprefix("www.")
     except ValueError:
         return ""
-
-
-def iso(time: datetime) -> str:
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def clock(time: datetime) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from relay.sources.feed_changes import NOTHING
+from relay.sources.feed_document import NOTHING
 
 MOVED_AFTER = timedelta(days=1)
 MOVED_POLLS = 3

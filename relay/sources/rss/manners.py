@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
-from statistics import median
 
 from relay.http import Manner, retry_after
 
@@ -110,8 +109,9 @@ def habit(dates: Sequence[datetime]) -> timedelta | None:
     ordered = sorted(dates)
     if len(ordered) < _HABIT:
         return None
-    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(ordered)]
-    return timedelta(seconds=median(gaps))
+    gaps = sorted(later - earlier for earlier, later in pairwise(ordered))
+    middle = len(gaps) // 2
+    return (gaps[middle] + gaps[~middle]) / 2
 
 
 def is_stale(latest: datetime, gap: timedelta, now: datetime) -> bool:

@@ -16,10 +16,9 @@ import msgspec
 from relay.http import Answer, Cookies, Forbidden, Http, Manner, retry_after
 from relay.model import Event
 from relay.ports import Gone, TryLater
-from relay.sources.feed_changes import Change, Changes, Known
 from relay.sources.feed_discovery import Lead, leads
+from relay.sources.feed_document import Change, Changes, Document, Known
 from relay.sources.feed_encoding import ROOT
-from relay.sources.feed_parse import Document
 from relay.sources.feed_worker import FeedWorker, UnreadError
 from relay.sources.kit import unanswered
 from relay.sources.link_header import links
