@@ -73,6 +73,14 @@ def test_a_quoted_post_is_shown_with_all_that_it_has(shown: Callable[[Post], str
         assert part in told, part
 
 
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_poll_tells_everywhere_when_it_closes_as_a_time_that_stays_true(name: str) -> None:
+    poll = Poll(options=(PollOption(text="Dig deeper"), PollOption(text="Leave")), closes=NOON)
+    forms = ("2026-07-01 12:00 UTC", "<t:1782907200:f>", "1 July 2026, 12:00 UTC", NOON.isoformat())
+    for whose in (post(poll=poll), post(quote=Quote(url=LINK, author=author("Sami"), poll=poll))):
+        assert any(form in SHOWN[name](whose) for form in forms)
+
+
 @pytest.mark.parametrize("url", ["", LINK])
 @pytest.mark.parametrize("state", [state for state in QuoteState if state is not QuoteState.ACCEPTED])
 @pytest.mark.parametrize("name", SHOWN)
