@@ -239,7 +239,7 @@ def poll_facts(poll: Poll, say: Words) -> tuple[Span, ...]:
     """What there is to know of a poll beside its options."""
     facts: list[tuple[Span, ...]] = [(Span(count),)] if (count := turnout(poll, say)) else []
     if poll.closes:
-        facts.append(line(say("closing time {when}"), when=moment(poll.closes)).spans)
+        facts.append(line(say("closes {when}"), when=moment(poll.closes)).spans)
     return tuple(_between(facts, Span(" · ")))
 
 

@@ -91,7 +91,7 @@ def test_a_card_piped_is_plain_text() -> None:
         "▶ Video (https://ayllu.example/1.mp4)\n"
         "▰▰▰▰▰▰▰▰▱▱ 80 % Cross\n"
         "○ Look\n"
-        "15 votes · closing time 2026-07-02 12:00 UTC\n"
+        "15 votes · closes 2026-07-02 12:00 UTC\n"
         "↗ The story (https://valley.example/story)\n"
         "\n"
         "┃ Sami  @sami@ayllu.example\n"

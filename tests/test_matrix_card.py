@@ -178,8 +178,8 @@ def test_of_media_without_number_it_says_how_many_there_are() -> None:
 def test_a_poll_is_a_list_with_shares_and_says_when_it_closes() -> None:
     written, read = one(POSTS["poll"])
     assert read.all("li") == ["75 % Grass", "25 % Rope"]
-    assert "\n\n• 75 % Grass\n• 25 % Rope\n4 votes · closing time 2026-07-02 12:00 UTC\n\n" in written.body
-    assert "4 votes · closing time 2026-07-02 12:00 UTC" in read.all("sub")
+    assert "\n\n• 75 % Grass\n• 25 % Rope\n4 votes · closes 2026-07-02 12:00 UTC\n\n" in written.body
+    assert "4 votes · closes 2026-07-02 12:00 UTC" in read.all("sub")
     written, read = one(POSTS["poll without votes"])
     assert read.all("li") == ["Grass", "Rope"]
     assert "\n\n☐ Grass\n☐ Rope\n\n" in written.body

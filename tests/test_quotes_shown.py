@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -75,8 +76,10 @@ def test_a_quoted_post_is_shown_with_all_that_it_has(shown: Callable[[Post], str
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_poll_tells_everywhere_when_it_closes_as_a_time_that_stays_true(name: str) -> None:
-    poll = Poll(options=(PollOption(text="Dig deeper"), PollOption(text="Leave")), closes=NOON)
-    forms = ("2026-07-01 12:00 UTC", "<t:1782907200:f>", "1 July 2026, 12:00 UTC", NOON.isoformat())
+    closes = NOON + timedelta(days=30)
+    poll = Poll(options=(PollOption(text="Dig deeper"), PollOption(text="Leave")), closes=closes)
+    unix = f"<t:{int(closes.timestamp())}:f>"
+    forms = ("closes 2026-07-31 12:00 UTC", f"closes {unix}", "31 July 2026, 12:00 UTC", closes.isoformat())
     for whose in (post(poll=poll), post(quote=Quote(url=LINK, author=author("Sami"), poll=poll))):
         assert any(form in SHOWN[name](whose) for form in forms)
 

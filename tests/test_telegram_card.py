@@ -211,7 +211,7 @@ def test_what_is_too_long_ends_with_a_link_to_the_rest(kind: str) -> None:
 def test_a_poll_shows_shares_and_when_it_closes() -> None:
     words = one(POSTS["poll"]).words
     assert "▰▰▰▰▰▰▰▰▱▱ 75 % Grass\n▰▰▱▱▱▱▱▱▱▱ 25 % Rope\n" in words.text
-    assert "4 votes · closing time 2026-07-02 12:00 UTC" in all_of(words, "italic")
+    assert "4 votes · closes 2026-07-02 12:00 UTC" in all_of(words, "italic")
     assert "☐ Grass\n☐ Rope" in one(POSTS["poll without votes"]).words.text
 
 
