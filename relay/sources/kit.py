@@ -1,14 +1,18 @@
-"""What the networks' packages share: what a server's answer means, as one of a few values."""
+"""What the networks' packages share: what an answer means, and what stands between a socket and the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from relay.http import Answer, Forbidden, Reply, Unreachable, retry_after
+import aiohttp
+
+from relay.http import Answer, BarredError, FloodError, Forbidden, Reply, Unreachable, retry_after
 from relay.ports import Gone, TryLater
 
 LONG = timedelta(minutes=15)
@@ -103,3 +107,147 @@ def unanswered(reply: Forbidden | Unreachable) -> TryLater | Gone:
 def trouble_at(host: str, status: int, wait: timedelta | None) -> TryLater:
     """An answer with a status of 5xx."""
     return TryLater(f"{host} has trouble (HTTP {status})", wait)
+
+
+# --- between a socket and the store ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken(Generic[T]):
+    """What came since the last one, in its order."""
+
+    items: tuple[T, ...]
+    missed: tuple[str, ...]
+    """The feeds that have to be polled: of them something may have been lost."""
+    note: str
+    """What does not work; empty: all is well."""
+    read_to: int
+    """Everything up to there is in this or an earlier one, as its source counts; 0: nobody says."""
+
+
+class Buffer(Generic[T]):
+    """Filled by whoever reads a socket, and emptied by whoever writes the store.
+
+    Whoever fills it looks whether it :attr:`is_full`, and then waits for :meth:`room` or leaves something out, which
+    it says (:meth:`miss`). ``feeds`` are all that it is filled for. At most ``at_once`` items are taken together; they
+    may gather for ``linger`` seconds. Where there are none it is told after ``rest`` seconds how far was read.
+    """
+
+    def __init__(
+        self,
+        feeds: Callable[[], Iterable[str]],
+        *,
+        capacity: int,
+        at_once: int | None = None,
+        linger: float = 0.0,
+        rest: float | None = None,
+        read_to: int = 0,
+    ) -> None:
+        self._feeds, self._capacity, self._at_once = feeds, capacity, at_once
+        self._linger, self._rest = linger, rest
+        self._items: list[T] = []
+        self._missed, self._missed_all = set[str](), False
+        self._read_to = self._known_to = read_to
+        self._note = self._known_note = ""
+        self._ended = False
+        self._error: BaseException | None = None
+        self._news, self._full, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room.set()
+
+    # --- filling it ---
+
+    @property
+    def is_full(self) -> bool:
+        return not self._room.is_set()
+
+    async def room(self) -> None:
+        """Wait until there is some."""
+        await self._room.wait()
+
+    def put(self, items: Iterable[T]) -> None:
+        self._items += items
+        if len(self._items) >= self._capacity:
+            self._room.clear()
+            self._full.set()
+        self._news.set()
+
+    def reach(self, position: int) -> None:
+        """Everything up to there was put in."""
+        self._read_to = position
+
+    def miss(self, feeds: Iterable[str] | None = None) -> None:
+        """Of these feeds something may have been lost; None: of all. It is told even where there is no such feed."""
+        self._missed.update(feeds or ())
+        self._missed_all = self._missed_all or feeds is None
+        self._news.set()
+
+    def remark(self, note: str) -> None:
+        """What does not work; empty: all is well."""
+        self._note = note
+        if note != self._known_note:
+            self._news.set()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Nothing more will come; what is there is still given out, and then the error is raised."""
+        self._ended, self._error = True, error
+        self._news.set()
+        self._full.set()
+
+    # --- emptying it ---
+
+    async def take(self) -> Taken[T] | None:
+        """Wait for news, or for a while where there is none but how far was read; None: it has ended."""
+        while not (await self._has_news() or self._read_to != self._known_to):
+            pass
+        if self._items and self._linger:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._linger):
+                    await self._full.wait()
+        if self._ended and not (self._items or self._missed or self._missed_all):
+            if self._error is not None:
+                raise self._error
+            return None
+        return self._taken()
+
+    async def _has_news(self) -> bool:
+        try:
+            async with asyncio.timeout(self._rest):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _taken(self) -> Taken[T]:
+        count = self._at_once or len(self._items)
+        items, self._items = self._items[:count], self._items[count:]
+        missed = {*self._missed, *(self._feeds() if self._missed_all else ())}
+        self._missed, self._missed_all = set(), False
+        self._known_to, self._known_note = self._known_to if self._items else self._read_to, self._note
+        if not self._ended:
+            self._full.clear()
+        if not (self._items or self._ended):
+            self._news.clear()
+        if len(self._items) < self._capacity:
+            self._room.set()
+        return Taken(items=tuple(items), missed=tuple(sorted(missed)), note=self._note, read_to=self._known_to)
+
+
+_BROKEN = (
+    (TimeoutError, "did not answer in time"),
+    (aiohttp.ClientConnectorCertificateError, "shows a certificate that cannot be trusted"),
+    (aiohttp.ClientConnectorError, "cannot be reached"),
+)
+
+
+def trouble_of(error: Exception) -> str:
+    """Why a websocket could not be opened or broke, as the rest of a sentence that begins with the host.
+
+    An error's own words may hold more than is to be told.
+    """
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"answered {error.status}"
+    if isinstance(error, BarredError):
+        return f"may not be reached: {error}"
+    if isinstance(error, FloodError):
+        return str(error)
+    return next((words for kind, words in _BROKEN if isinstance(error, kind)), "broke the connection")

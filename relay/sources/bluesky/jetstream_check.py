@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from relay.http import BarredError, Http
+from relay.http import FloodError, Http
 from relay.ports import Check
 from relay.sources.bluesky.firehose_event import read_event
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked
 from relay.sources.bluesky.jetstream_socket import address
 from relay.sources.bluesky.records import SOURCE
+from relay.sources.kit import trouble_of
 
 WITHIN = timedelta(seconds=10)
 
@@ -39,13 +40,9 @@ async def _trouble(session: aiohttp.ClientSession, host: str, within: timedelta)
             ) as socket,
         ):
             message = await socket.receive()
-    except aiohttp.WSServerHandshakeError as error:
-        return f"answered {error.status}"
-    except BarredError as error:
-        return str(error)
     except TimeoutError:
         return f"told nothing within {within.total_seconds():g} s"
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return f"cannot be reached ({type(error).__name__})"
+    except (aiohttp.ClientError, FloodError, OSError, ValueError) as error:
+        return trouble_of(error)
     sound = isinstance(message.data, bytes) and read_event(message.data) is not None
     return "" if sound else "sends what is no event of a Jetstream"

@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from relay.http import BarredError, FloodError
+from relay.http import FloodError
 from relay.ports import Watched
 from relay.retrying import Retrying
-from relay.sources.bluesky.firehose import Firehose
+from relay.sources.bluesky.firehose import Change, Firehose
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
-from relay.sources.bluesky.stream_basin import Basin
+from relay.sources.kit import Buffer, trouble_of
 
 _Socket = aiohttp.ClientWebSocketResponse[bool]
 
-_STRANGE = 100
+_UNEXPECTED = 100
 """So many messages in a row that are no events: this is no Jetstream."""
 _CLOSING = 2.0
 _DATA = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
@@ -57,12 +57,12 @@ class Ended:
 
 
 class Course:
-    """How far was read, over all connections; what is wanted goes into the basin."""
+    """How far was read, over all connections; what is wanted goes into the buffer."""
 
-    def __init__(self, firehose: Firehose, basin: Basin, place: int) -> None:
+    def __init__(self, firehose: Firehose, buffer: Buffer[Change], place: int) -> None:
         self.place = place
-        self.basin = basin
-        self.strange = 0
+        self.buffer = buffer
+        self.unexpected = 0
         """How many messages in a row were no events."""
         self._firehose = firehose
         self._asked: Asked | None = None
@@ -70,21 +70,21 @@ class Course:
     def begin(self, asked: Asked) -> None:
         """The next event is the first one of a connection."""
         self._asked = asked
-        self.strange = 0
+        self.unexpected = 0
 
     def take(self, message: bytes) -> None:
         told = self._firehose.read(message)
         at = self._firehose.time
         if not at:
-            self.strange += 1
+            self.unexpected += 1
             return
-        self.strange = 0
+        self.unexpected = 0
         if self._asked is not None:
             self._start(self._asked, at)
         self.place = max(self.place, at)
         if told:
-            self.basin.pour(told)
-        self.basin.reach(self.place)
+            self.buffer.put(told)
+        self.buffer.reach(self.place)
 
     def _start(self, asked: Asked, first: int) -> None:
         self._asked = None
@@ -92,8 +92,8 @@ class Course:
         if start is Start.AHEAD:
             self.place = 0
         if start is not Start.SMOOTH:
-            self.basin.miss()
-        self.basin.remark("")
+            self.buffer.miss()
+        self.buffer.remark("")
 
 
 async def changed(watched: Watched, enough: Callable[[], bool]) -> None:
@@ -136,14 +136,8 @@ class Connection:
         try:
             async with self._connected() as socket, self._kept_current(socket):
                 return await self._read(socket)
-        except aiohttp.WSServerHandshakeError as error:
-            return Ended(f"answered {error.status}")
-        except BarredError as error:
-            return Ended(f"may not be reached: {error}")
-        except TimeoutError:
-            return Ended("did not answer in time")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Ended(f"cannot be reached ({type(error).__name__})")
+        except (aiohttp.ClientError, FloodError, OSError, ValueError) as error:
+            return Ended(trouble_of(error))
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Socket]:
@@ -160,7 +154,7 @@ class Connection:
         try:
             if hello := self.asked.hello():
                 await socket.send_str(json.dumps(hello))
-                self.course.basin.remark("")
+                self.course.buffer.remark("")
             yield socket
         finally:
             with suppress(TimeoutError):
@@ -196,15 +190,15 @@ class Connection:
             return Ended("tells nothing any more")
 
     async def _read_on(self, socket: _Socket, limit: asyncio.Timeout, idle: float | None) -> Ended:
-        course, basin = self.course, self.course.basin
+        course, buffer = self.course, self.course.buffer
         now, set_at = asyncio.get_running_loop().time, 0.0
         while (message := await socket.receive()).type in _DATA:
             course.take(message.data)
-            if course.strange >= _STRANGE:
+            if course.unexpected >= _UNEXPECTED:
                 return Ended("sends what is no event of a Jetstream")
-            if basin.is_full:
+            if buffer.is_full:
                 limit.reschedule(None)  # the server is not at fault
-                await basin.room()
+                await buffer.room()
                 set_at = 0.0
             if idle and now() - set_at > 1.0:  # not with each message: timers are dear
                 set_at = now()

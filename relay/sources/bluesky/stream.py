@@ -17,11 +17,11 @@ import aiohttp
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
 from relay.sources.bluesky.address import is_did
-from relay.sources.bluesky.firehose import Firehose, Told, Withdrawn, Written
+from relay.sources.bluesky.firehose import Change, Firehose, Withdrawn, Written
 from relay.sources.bluesky.jetstream_place import Asked, read_cursor, resume, wanted_accounts, write_cursor
 from relay.sources.bluesky.jetstream_socket import Connection, Course, Timing, changed
 from relay.sources.bluesky.records import Draft, answers_others, read_record
-from relay.sources.bluesky.stream_basin import Basin
+from relay.sources.kit import Buffer
 from relay.sources.off_loop import off_loop
 
 # --- jetstream ---
@@ -51,7 +51,7 @@ class Listener:
         tries, poisoned = self.timing.retrying(each=len(self.hosts)), 0
         for host in cycle(self.hosts):
             asked = await self._ask()
-            await self.course.basin.room()
+            await self.course.buffer.room()
             connection = Connection(
                 session=session,
                 host=host,
@@ -65,7 +65,7 @@ class Listener:
             if ended.served:
                 tries.works()
             else:
-                self.course.basin.remark(ended.reason)
+                self.course.buffer.remark(ended.reason)
             if poisoned >= _POISONED:
                 poisoned = self.course.place = 0
             await tries.wait()
@@ -74,8 +74,8 @@ class Listener:
         """What to ask for; waits while nobody wants anything, and what is told meanwhile is nobody's loss."""
         while not self._is_wanted():
             self.course.place = 0
-            self.course.basin.reach(0)
-            self.course.basin.remark("")
+            self.course.buffer.reach(0)
+            self.course.buffer.remark("")
             await changed(self.watched, self._is_wanted)
         return Asked(wanted_accounts(self.watched), resume(self.course.place))
 
@@ -86,6 +86,9 @@ class Listener:
 # --- stream ---
 
 _HELD = "Bluesky's API does not say who wrote what the Jetstream tells; posts are held back until it does"
+
+_CAPACITY = 200
+"""Changes that wait to be told; the server waits while it is full."""
 
 Hydrated = Mapping[PostUri, Post | None]
 """By uri; None: not for everybody's eyes, or gone. What is missing nobody could tell now."""
@@ -118,10 +121,9 @@ class Stream:
         What is remembered of what was told lives as long as this: whoever begins anew from an older cursor is told all
         of it again.
         """
-        async with self._listening(watched, read_cursor(cursor)) as basin:
-            while True:
-                haul = await basin.take()
-                told = _still_true(haul.told)
+        async with self._listening(watched, read_cursor(cursor)) as buffer:
+            while (taken := await buffer.take()) is not None:
+                told = _still_true(taken.items)
                 size = sum(len(one.record) for one in told if isinstance(one, Written))
                 drafts = await off_loop(size, partial(_drafts, told))
                 found = dict[PostUri, Post | None]()
@@ -131,20 +133,22 @@ class Stream:
                 lost = any(draft.uri not in found for draft in drafts)
                 yield Streamed(
                     events=tuple((one.feed, event) for one in told if (event := _event(one, found)) is not None),
-                    cursor=write_cursor(haul.read_to),
-                    missed=tuple(watched.feeds) if haul.missed or lost else (),
-                    note=haul.note,
+                    cursor=write_cursor(taken.read_to),
+                    missed=tuple(watched.feeds) if lost else taken.missed,
+                    note=taken.note,
                 )
 
     @asynccontextmanager
-    async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Basin]:
-        basin = Basin(place, linger=self.linger, rest=self.rest)
-        course = Course(Firehose(watched), basin, place)
+    async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Buffer[Change]]:
+        buffer: Buffer[Change] = Buffer(
+            lambda: watched.feeds, capacity=_CAPACITY, linger=self.linger, rest=self.rest, read_to=place
+        )
+        course = Course(Firehose(watched), buffer, place)
         listener = Listener(hosts=self.hosts, sockets=self.sockets, watched=watched, course=course, timing=self.timing)
         task = asyncio.create_task(listener.run(), name="jetstream")
-        task.add_done_callback(lambda done: basin.end(None if done.cancelled() else done.exception()))
+        task.add_done_callback(lambda done: buffer.end(None if done.cancelled() else done.exception()))
         try:
-            yield basin
+            yield buffer
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -161,10 +165,10 @@ class Stream:
             await tries.wait()
 
 
-def _still_true(told: Sequence[Told]) -> Sequence[Told]:
+def _still_true(told: Sequence[Change]) -> Sequence[Change]:
     """All but the posts that were withdrawn in the same breath."""
     withdrawn: set[str] = set()
-    kept: list[Told] = []
+    kept: list[Change] = []
     for one in reversed(told):
         if isinstance(one, Withdrawn):
             withdrawn.add(one.uri)
@@ -173,14 +177,14 @@ def _still_true(told: Sequence[Told]) -> Sequence[Told]:
     return kept[::-1]
 
 
-def _drafts(told: Sequence[Told]) -> Sequence[Draft]:
+def _drafts(told: Sequence[Change]) -> Sequence[Draft]:
     """One for each post: of its versions the newest."""
     written = (one for one in told if isinstance(one, Written))
     drafts = (read_record(one.did, one.rkey, one.cid, one.record, one.told) for one in written)
     return list({draft.uri: draft for draft in drafts if draft is not None}.values())
 
 
-def _event(told: Told, found: Hydrated) -> Event | None:
+def _event(told: Change, found: Hydrated) -> Event | None:
     if isinstance(told, Withdrawn):
         return Deleted(told.uri)
     post = found.get(PostUri(told.uri))

@@ -12,7 +12,7 @@ from relay.ports import TryLater
 from relay.rich import Role
 from relay.sources.kit import Ok
 from relay.sources.mastodon.api import Api
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import local_id
 from relay.sources.mastodon.reading import Reading

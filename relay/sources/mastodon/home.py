@@ -25,7 +25,7 @@ from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import Copies, joined
 from relay.sources.mastodon.handles import Handles, with_post
 from relay.sources.mastodon.kinds import Speech
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.shapes import Raw

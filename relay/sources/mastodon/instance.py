@@ -9,7 +9,7 @@ from relay.sources.mastodon.about import About
 from relay.sources.mastodon.about import instance as asked
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.kinds import Speech, refusal
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.shapes import Access, Configuration, Instance, read
 from relay.sources.mastodon.tag_rss import read_page

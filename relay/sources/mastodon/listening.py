@@ -12,7 +12,7 @@ from relay.sources.mastodon.address import instance_of
 from relay.sources.mastodon.parse import SOURCE, alias
 from relay.sources.mastodon.tags import Tagged
 
-Told = tuple[str, Event]
+FeedEvent = tuple[str, Event]
 """A feed's address, or an empty one, and what happened."""
 
 
@@ -35,14 +35,14 @@ class Wanted:
         """The addresses of the feeds of these hashtags."""
         return frozenset(address for tag in folded for address in self.by_tag.get(tag, ()))
 
-    def published(self, tag: str, post: Post) -> tuple[Told, ...]:
+    def published(self, tag: str, post: Post) -> tuple[FeedEvent, ...]:
         """For each feed that the post is in."""
         return tuple((address, Published(post)) for address in self._meant(tag, post))
 
-    def edited(self, tag: str, post: Post) -> tuple[Told, ...]:
+    def edited(self, tag: str, post: Post) -> tuple[FeedEvent, ...]:
         return tuple((address, Edited(post)) for address in self._meant(tag, post))
 
-    def deleted(self, identifier: str) -> tuple[Told, ...]:
+    def deleted(self, identifier: str) -> tuple[FeedEvent, ...]:
         return (("", Deleted(alias(self.base, identifier))),)
 
     def _meant(self, tag: str, post: Post) -> Iterator[str]:

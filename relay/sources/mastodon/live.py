@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
 
 import aiohttp
 
-from relay.http import BarredError, FloodError, Rate
+from relay.http import FloodError, Rate
 from relay.ports import Gone, Streamed, TryLater, Watched
 from relay.retrying import Retrying
+from relay.sources.kit import Buffer, trouble_of
 from relay.sources.mastodon import frames
 from relay.sources.mastodon.about import About, instance, streaming_address
 from relay.sources.mastodon.address import host_of
 from relay.sources.mastodon.frames import Changed, Complaint, New, Removed
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import Speech, refusal
-from relay.sources.mastodon.listening import Told, Wanted, wanted_at
-from relay.sources.mastodon.mailbox import Mailbox
+from relay.sources.mastodon.listening import FeedEvent, Wanted, wanted_at
 from relay.sources.mastodon.misskey import channel
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import read_post
@@ -38,15 +38,15 @@ from relay.sources.off_loop import off_loop
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class Protocol:
     """What is sent to begin and to end with a hashtag, and what a frame means, by the servers in the settings."""
 
     subscribe: Callable[[str], str]
     unsubscribe: Callable[[str], str]
-    hear: Callable[[str, Wanted, Collection[str]], Sequence[Told] | Complaint]
+    hear: Callable[[str, Wanted, Collection[str]], Sequence[FeedEvent] | Complaint]
 
 
-def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[Told] | Complaint:
+def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
     said = frames.read_frame(text)
     match said:
         case New(tag, status):
@@ -63,7 +63,7 @@ def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequenc
             return ()
 
 
-def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[Told] | Complaint:
+def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
     """It tells of new notes only: edits and deletions are found by re-checks."""
     del configured  # of a quote there is the link alone
     if (found := channel.read_frame(text)) is None:
@@ -73,19 +73,19 @@ def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence
     return wanted.published(tag, post) if post else ()
 
 
-MASTODON = Tongue(frames.subscribe, frames.unsubscribe, _mastodon)
-MISSKEY = Tongue(channel.connect, channel.disconnect, _misskey)
+MASTODON = Protocol(frames.subscribe, frames.unsubscribe, _mastodon)
+MISSKEY = Protocol(channel.connect, channel.disconnect, _misskey)
 
 
-# --- line ---
+# --- endpoints ---
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Endpoint:
     """A websocket that could be opened. The token is in none of what is shown or logged of it."""
 
     url: str
-    tongue: Tongue
+    protocol: Protocol
     first: bool = False
     """The first hashtag is named in the address: the only one that servers of all kinds understand."""
     multiplexed: bool = True
@@ -101,35 +101,39 @@ class Line:
         return f"{self.url}?{urlencode({'stream': 'hashtag', 'tag': tag})}" if self.first else self.url
 
 
-async def find_line(about: About, base: str) -> Line | str | None:
+async def find_endpoint(about: About, base: str) -> Endpoint | str | None:
     """A reason where it cannot be said now; None where this instance streams to nobody like us."""
     kind, token = await about.kind(base), about.api.token(base)
     if kind.speech is Speech.MISSKEY:
-        return _allowed(about, Line(url=f"ws{base.removeprefix('http')}/streaming", tongue=MISSKEY))
+        return _allowed(about, Endpoint(url=f"ws{base.removeprefix('http')}/streaming", protocol=MISSKEY))
     if not token or not kind.streams or refusal(kind, base, token=True):
         return None
     told = await instance(about.api, base)
     if isinstance(told, TryLater | Gone):
         return told.reason
-    line = Line(
+    endpoint = Endpoint(
         url=streaming_address(told, base),
-        tongue=MASTODON,
+        protocol=MASTODON,
         first=True,
         multiplexed=kind.multiplexed,
         headers={} if kind.protocol else {"Authorization": f"Bearer {token}"},
         protocols=(token,) if kind.protocol else (),
     )
-    return _allowed(about, line)
+    return _allowed(about, endpoint)
 
 
-def _allowed(about: About, line: Line) -> Line | str:
+def _allowed(about: About, endpoint: Endpoint) -> Endpoint | str:
     """An instance may name another host; the guard has its say about that as about any."""
-    return about.api.http.refusal(f"http{line.url.removeprefix('ws')}") or line
+    return about.api.http.refusal(f"http{endpoint.url.removeprefix('ws')}") or endpoint
 
 
 # --- live ---
 
+Socket = aiohttp.ClientWebSocketResponse
+
 _LARGEST = 2**20
+_CAPACITY, _AT_ONCE = 2_000, 100
+"""Events that wait to be told, and that are told at a time."""
 _MOST = 1_000
 """Frames within a second; the whole federated network tells a tenth of it."""
 _LONGEST = timedelta(minutes=5)
@@ -166,7 +170,7 @@ class Listener:
     def __post_init__(self) -> None:
         self._wanted = Wanted(self.base)
         self._trouble = ""
-        self._line: Line | None = None
+        self._endpoint: Endpoint | None = None
         """Where a connection stood last."""
 
     async def listen(self) -> AsyncGenerator[Streamed]:
@@ -174,18 +178,18 @@ class Listener:
         tries = Retrying(first=self.patience.first, longest=_LONGEST, steady=self.patience.steady)
         while True:
             wanted = await self._somebody_asks()
-            line = self._line or await find_line(self.homes.about, self.base)
-            if line is None:
+            endpoint = self._endpoint or await find_endpoint(self.homes.about, self.base)
+            if endpoint is None:
                 known = await self.homes.about.software(self.base)
                 await asyncio.sleep((_KNOWN if known else _UNKNOWN).total_seconds())
                 continue
             tries.begin()
-            if isinstance(line, Line):
-                async with aclosing(self._connected(line, wanted)) as told:
+            if isinstance(endpoint, Endpoint):
+                async with aclosing(self._connected(endpoint, wanted)) as told:
                     async for streamed in told:
                         yield streamed
             else:
-                self._trouble = line
+                self._trouble = endpoint
             yield Streamed(missed=tuple(sorted(self._fallen())), note=self._trouble)
             await tries.wait()
 
@@ -216,47 +220,44 @@ class Listener:
 
     # --- one connection ---
 
-    async def _connected(self, line: Line, wanted: Wanted) -> AsyncGenerator[Streamed]:
+    async def _connected(self, endpoint: Endpoint, wanted: Wanted) -> AsyncGenerator[Streamed]:
         """What comes over one connection, until it closes; ``_trouble`` is then why."""
-        box = Mailbox(lambda: self._wanted.feeds)
-        talk = asyncio.create_task(self._talk(line, wanted, box), name=f"stream {self.base}")
+        buffer: Buffer[FeedEvent] = Buffer(lambda: self._wanted.feeds, capacity=_CAPACITY, at_once=_AT_ONCE)
+        talk = asyncio.create_task(self._talk(endpoint, wanted, buffer), name=f"stream {self.base}")
         try:
-            while (streamed := await box.take()) is not None:
-                yield replace(streamed, events=(await self.homes.confirm(streamed.events)).events)
+            while (taken := await buffer.take()) is not None:
+                confirmed = await self.homes.confirm(taken.items)
+                yield Streamed(events=confirmed.events, missed=taken.missed, note=taken.note)
             await talk
         finally:
             talk.cancel()
             await asyncio.gather(talk, return_exceptions=True)
             self.live.difference_update(self._wanted.feeds)
 
-    async def _talk(self, line: Line, wanted: Wanted, box: Mailbox) -> None:
-        self._line, first = None, next(iter(wanted.names))
+    async def _talk(self, endpoint: Endpoint, wanted: Wanted, buffer: Buffer[FeedEvent]) -> None:
+        self._endpoint, first = None, next(iter(wanted.names))
         try:
             async with self.homes.about.api.http.sockets() as session:
                 async with asyncio.timeout(self.patience.answer):
                     socket = await session.ws_connect(
-                        line.address(wanted.names[first]),
-                        headers=line.headers,
-                        protocols=line.protocols,
+                        endpoint.address(wanted.names[first]),
+                        headers=endpoint.headers,
+                        protocols=endpoint.protocols,
                         heartbeat=self.patience.beat,
                         max_msg_size=_LARGEST,
                         timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
                     )
-                self._line = line
+                self._endpoint = endpoint
                 async with socket:
-                    await self._converse(socket, line, first, box)
-            self._trouble = f"{line.host} closed the stream"
-        except BarredError as error:
-            self._trouble = f"{line.host} may not be reached: {error}"
-        except FloodError as error:
-            self._trouble = f"{line.host} {error}"
-        except (aiohttp.ClientError, OSError) as error:
-            self._trouble = f"{line.host} {_reason(error)}"
+                    await self._converse(socket, endpoint, first, buffer)
+            self._trouble = f"{endpoint.host} closed the stream"
+        except (aiohttp.ClientError, FloodError, OSError) as error:
+            self._trouble = f"{endpoint.host} {_reason(error)}"
         finally:
-            box.close()
+            buffer.end()
 
-    async def _converse(self, socket: aiohttp.ClientWebSocketResponse, line: Line, first: str, box: Mailbox) -> None:
-        asking = asyncio.create_task(self._ask(socket, line, first, box), name=f"subscriptions {self.base}")
+    async def _converse(self, socket: Socket, endpoint: Endpoint, first: str, buffer: Buffer[FeedEvent]) -> None:
+        asking = asyncio.create_task(self._ask(socket, endpoint, first, buffer), name=f"subscriptions {self.base}")
         now, rate = asyncio.get_running_loop().time, Rate(_MOST)
         try:
             async for message in socket:
@@ -267,61 +268,57 @@ class Listener:
                 if rate.exceeded(now()):
                     raise FloodError(f"tells more than {_MOST} things a second")
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    await self._hear(message.data, line, box)
+                    await self._hear(message.data, endpoint, buffer)
         finally:
             asking.cancel()
             with suppress(asyncio.CancelledError, aiohttp.ClientError, OSError):
                 await asking
 
-    async def _ask(self, socket: aiohttp.ClientWebSocketResponse, line: Line, first: str, box: Mailbox) -> None:
+    async def _ask(self, socket: Socket, endpoint: Endpoint, first: str, buffer: Buffer[FeedEvent]) -> None:
         """Keep the subscriptions as they are wanted; a feed is polled when it is asked for, and once more a bit later.
 
         No server says when it has understood.
         """
-        names = {first: first} if line.first else {}
+        names = {first: first} if endpoint.first else {}
         while True:
             changed = await self._watching()
             try:
                 wanted = wanted_at(self.base, self.watched.feeds)
                 for folded, name in wanted.names.items():
                     if folded not in names:
-                        await socket.send_str(line.tongue.subscribe(name))
+                        await socket.send_str(endpoint.protocol.subscribe(name))
                 for folded in names.keys() - wanted.names.keys():
-                    await socket.send_str(line.tongue.unsubscribe(names[folded]))
+                    await socket.send_str(endpoint.protocol.unsubscribe(names[folded]))
                 new = wanted.feeds.keys() - self._wanted.feeds.keys()
                 self.live.difference_update(self._wanted.feeds)
-                self.live.update(wanted.feeds if line.multiplexed else wanted.of_tags([first]))
+                self.live.update(wanted.feeds if endpoint.multiplexed else wanted.of_tags([first]))
                 self._wanted, names = wanted, wanted.names
                 if new:
-                    box.missed(new)
+                    buffer.miss(new)
                     if not (await asyncio.wait([changed], timeout=self.patience.settle))[0]:
-                        box.missed(new)
+                        buffer.miss(new)
                 await changed
             finally:
                 changed.cancel()
 
-    async def _hear(self, text: str, line: Line, box: Mailbox) -> None:
-        hear = partial(line.tongue.hear, text, self._wanted, self.homes.about.api.instances)
+    async def _hear(self, text: str, endpoint: Endpoint, buffer: Buffer[FeedEvent]) -> None:
+        hear = partial(endpoint.protocol.hear, text, self._wanted, self.homes.about.api.instances)
         heard = await off_loop(len(text), hear)
         if isinstance(heard, Complaint):
             self.live.difference_update(self._wanted.feeds)  # polls are as frequent as without a stream
-            box.complain(f"{line.host} does not stream all that was asked for: {heard.reason}")
+            buffer.remark(f"{endpoint.host} does not stream all that was asked for: {heard.reason}")
+        elif buffer.is_full:
+            buffer.miss()  # polls will bring the posts, and re-checks what became of them
         elif heard:
-            box.put(heard)
+            buffer.put(heard)
 
 
 def _reason(error: Exception) -> str:
-    """The rest of a sentence that begins with the host; an error's own words may hold more than is to be told."""
+    """The rest of a sentence that begins with the host."""
     match error:
         case aiohttp.WSServerHandshakeError(status=401 | 403):
             return f"does not accept the access token under [sources.mastodon.tokens] (HTTP {error.status})"
         case aiohttp.WSServerHandshakeError():
             return f"does not stream (HTTP {error.status})"
-        case TimeoutError():
-            return "did not answer in time"
-        case aiohttp.ClientConnectorCertificateError():
-            return "shows a certificate that cannot be trusted"
-        case aiohttp.ClientConnectorError():
-            return "cannot be reached"
         case _:
-            return "broke the connection"
+            return trouble_of(error)

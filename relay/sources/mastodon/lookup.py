@@ -14,7 +14,7 @@ from relay.sources.mastodon.address import Found, Profile
 from relay.sources.mastodon.api import Api
 from relay.sources.mastodon.handles import find_actor
 from relay.sources.mastodon.kinds import Speech
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.moved import moved
 from relay.sources.mastodon.parse import SOURCE, read_author
 from relay.sources.mastodon.shapes import Account, read

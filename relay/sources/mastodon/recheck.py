@@ -15,7 +15,7 @@ from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.home import Fate, Homes, Unknown
 from relay.sources.mastodon.kinds import Speech
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
 from relay.sources.mastodon.shapes import Raw
 from relay.sources.off_loop import off_loop

@@ -14,7 +14,7 @@ from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.kinds import Speech
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import alias, read_post
 from relay.sources.mastodon.place import PAGE, WHOLE, age, ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read

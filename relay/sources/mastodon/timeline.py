@@ -20,7 +20,7 @@ from relay.sources.mastodon.api import Api, Listed
 from relay.sources.mastodon.budget import NOTHING
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import UNKNOWN, Kind, Speech, refusal
-from relay.sources.mastodon.misskey import asking as misskey
+from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.moved import moved
 from relay.sources.mastodon.parse import read_post
