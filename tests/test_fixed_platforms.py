@@ -121,9 +121,9 @@ async def test_a_message_that_could_not_grow_is_sent_when_it_is_whole(store: Sto
     assert [one.fold for one in await carry(store)] == [None, None]
     await tell(store, *published(*(post(number) for number in range(5, 8))), to=here, allowance=tight, minute=1)
     assert await carry(store, 1) == []
-    assert await store.save_due_folds(at(59)) == at(60)
+    assert await store.save_due_digests(at(59)) == at(60)
     await tell(store, *published(post(8)), to=here, allowance=tight, minute=61)
-    await store.save_due_folds(at(61))
+    await store.save_due_digests(at(61))
     [whole] = [one for one in await carry(store, 61) if one.fold]
     assert whole.fold
     assert whole.fold.count >= 5
@@ -182,7 +182,7 @@ async def test_a_post_that_is_taken_out_of_a_message_of_several_is_told(store: S
     here = await subscribe(store)
     tight = Allowance(budget=30, burst=1, unedited=HERE.unedited, undeleted=HERE.undeleted)
     await tell(store, *published(*(post(number) for number in range(1, 4))), to=here, allowance=tight)
-    await store.save_due_folds(at(61))
+    await store.save_due_digests(at(61))
     async with running(store, adapter):
         await until(store, sent=2)
         await tell(store, Deleted(uri(3)), minute=1)

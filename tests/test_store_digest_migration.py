@@ -98,7 +98,7 @@ async def after(store: Store) -> list[list[Any]]:
     await carry(66)
     await bring(store, post(17), to=by["fake:attic"], minute=67)
     for minute in (120, 180):
-        await store.save_due_folds(at(minute))
+        await store.save_due_digests(at(minute))
         await carry(minute)
     return done
 

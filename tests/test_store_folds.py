@@ -251,9 +251,9 @@ async def test_many_and_late_ones_wait_with_the_others_for_their_hour(
     here = await subscribe(store, delivery_options)
     await bring(store, *(post(number) for number in range(4, 9)), to=here, late=[post(1), post(2)], at_once=2)
     assert await carry(store) == []
-    due = await store.save_due_folds(at(0))
+    due = await store.save_due_digests(at(0))
     assert due
-    await store.save_due_folds(due)
+    await store.save_due_digests(due)
     assert folds(await carry(store, 999)) == [(Action.SEND, 7)]
 
 
@@ -265,8 +265,8 @@ async def test_while_it_is_quiet_nothing_comes_and_afterwards_one_message(store:
     await bring(store, post(1), post(2), to=here)
     await bring(store, post(3), to=here, minute=60)
     assert await carry(store, 60) == []
-    assert await store.save_due_folds(at(60)) == at(120)
-    assert await store.save_due_folds(at(120)) is None
+    assert await store.save_due_digests(at(60)) == at(120)
+    assert await store.save_due_digests(at(120)) is None
     done = await carry(store, 120)
     assert folds(done) == [(Action.SEND, 3)]
     assert done[0].fold
@@ -279,7 +279,7 @@ async def test_a_single_post_comes_as_what_it_is(store: Store) -> None:
     here = await subscribe(store, QUIET)
     await bring(store, post(1), post(2), to=here)
     await delete(store, uri(1))
-    await store.save_due_folds(at(120))
+    await store.save_due_digests(at(120))
     assert sends(await carry(store, 120)) == [uri(2)]
 
 
@@ -287,7 +287,7 @@ async def test_a_fold_whose_posts_are_all_gone_never_comes(store: Store) -> None
     here = await subscribe(store, QUIET)
     await bring(store, post(1), to=here)
     await delete(store, uri(1))
-    assert await store.save_due_folds(at(120)) is None
+    assert await store.save_due_digests(at(120)) is None
     assert await carry(store, 120) == []
 
 
@@ -295,18 +295,18 @@ async def test_a_fold_of_a_subscription_that_is_gone_never_comes(store: Store) -
     here = await subscribe(store, QUIET)
     await bring(store, post(1), post(2), to=here)
     await store.save_subscriptions("a", [])
-    await store.save_due_folds(at(120))
+    await store.save_due_digests(at(120))
     assert await carry(store, 120) == []
 
 
 async def test_a_digest_comes_on_the_hour_and_a_new_one_begins(store: Store) -> None:
     here = await subscribe(store, DIGEST)
     await bring(store, post(1), post(2), to=here, minute=10)
-    assert await store.save_due_folds(at(10)) == at(60)
-    await store.save_due_folds(at(60))
+    assert await store.save_due_digests(at(10)) == at(60)
+    await store.save_due_digests(at(60))
     await bring(store, post(3), post(4), post(5), to=here, minute=61)
     assert folds(await carry(store, 61)) == [(Action.SEND, 2)]
-    assert await store.save_due_folds(at(120)) is None
+    assert await store.save_due_digests(at(120)) is None
     assert folds(await carry(store, 120)) == [(Action.SEND, 3)]
 
 
@@ -329,12 +329,12 @@ async def test_every_post_is_a_message_or_in_one(
     for minute, count, cut_off in sorted(batches):
         await bring(store, *(post(number + one) for one in range(count)), to=here, minute=minute)
         number += count
-        await store.save_due_folds(at(minute))
+        await store.save_due_digests(at(minute))
         if cut_off:  # a crash between the claim and its end
             await store.claim_deliveries(CLAIM, lease(now=minute))
             await store.delete_leases("one")
         done += await carry(store, minute)
-    await store.save_due_folds(at(10_000))
+    await store.save_due_digests(at(10_000))
     done += await carry(store, 10_000)
     alone = sends(done)
     shared = {one.fold.slug: one.fold.count for one in done if one.fold}

@@ -120,7 +120,7 @@ def _kind(path: Path) -> int:
 async def test_digests_are_forgotten_with_the_last_of_their_posts(store: Store) -> None:
     here = await subscribe(store, DIGEST)
     await bring(store, post(1), post(2), to=here)
-    await store.save_due_folds(at(60))
+    await store.save_due_digests(at(60))
     [sent] = await carry(store, 60)
     assert sent.fold is not None
     await bring(store, post(3), to=here, minute=90)
@@ -128,7 +128,7 @@ async def test_digests_are_forgotten_with_the_last_of_their_posts(store: Store) 
     assert await store.list_folded(sent.fold.slug, 9) is not None, "it was sent no earlier"
     assert await store.delete_old(at(61)) == 0
     assert await store.list_folded(sent.fold.slug, 9) is None
-    await store.save_due_folds(at(120))
+    await store.save_due_digests(at(120))
     assert [one.uri for one in await carry(store, 120)] == [uri(3)], "what waits goes on"
 
 

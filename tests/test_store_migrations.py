@@ -26,8 +26,8 @@ from relay.options import NO_FILTERS, DeliveryOptions, Mode
 from relay.records import StopKind, StoreError, Wanted
 from relay.store import open_store
 from relay.store.engine import connect
+from relay.store.hashes import keyed_hash
 from relay.store.indexes import metadata
-from relay.store.keyed import digest
 from relay.store.migrations import HEAD, VERSION_TABLE, migrate
 from relay.testing import NOON, author, post
 from tests.databases import PostgresServer
@@ -226,7 +226,7 @@ async def test_who_was_forgotten_for_good_stays_so_and_names_are_found_for_the_p
             await upgrade_to(url, "0001", *old)
             gone = author("Sami")
             key = "0" * 64
-            marks = [f"('{digest(key, name)}', 'author abc', 7)" for name in (gone.uri, "@sami@ayllu.example")]
+            marks = [f"('{keyed_hash(key, name)}', 'author abc', 7)" for name in (gone.uri, "@sami@ayllu.example")]
             kept = f"INSERT INTO meta (key, value) VALUES ('forgetting', '{key}')"  # noqa: S608 - a test's own
             forgotten = f"INSERT INTO forgotten (digest, kind, at) VALUES {', '.join(marks)}"  # noqa: S608 - likewise
             await upgrade_to(url, "0007", kept, forgotten)
@@ -279,7 +279,7 @@ async def test_posts_deliveries_and_digests_that_are_under_way_outlive_that_thei
                 assert found is not None
                 assert found.posts == (second,)
             assert (await publish(store, second)).posts == 0, "it is known"
-            await store.save_due_folds(NOON)
+            await store.save_due_digests(NOON)
             done = await carry(store)
             assert [(one.action, one.uri, one.messages, one.interrupted) for one in done] == [
                 (Action.SEND, second.uri, (), False),

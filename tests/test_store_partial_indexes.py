@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection
 
-from relay.store import Store, known, pages, stops
+from relay.store import Store, batch, pages, stops
 from relay.testing import post
 from tests.store_cases import cost_of, publish
 
 ROWS = 300
 ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
-    "posts that have a page": ("posts", lambda open_: known._PAGES(open_, pages=["none"])),
+    "posts that have a page": ("posts", lambda open_: batch._PAGES(open_, pages=["none"])),
     "the thread that is to be stopped": (
         "posts",
         lambda open_: open_.execute(stops._OF_POST, {"keys": ["none"], "refs": ["none"]}).all(),

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from relay.model import CHAT, SubscriptionId
-from relay.store import Store, changes, folds, links, page_versions, tables, tags
+from relay.store import Store, changes, digests, links, page_versions, tables, tags
 from relay.store.rows import insert_rows
 from relay.store.tables import feeds, subscription_feeds, subscription_tags, subscriptions
 from tests.store_cases import cost_of
@@ -30,10 +30,10 @@ ASKED: dict[str, tuple[str, Callable[[Connection], object]]] = {
     "those of feeds that were stopped": ("subscriptions", lambda open_: links.save_unlinked(open_, ["fake"])),
     "whether a digest's hashtag is followed in public": (
         "subscription_tags",
-        lambda open_: folds._FOLDS(open_, ids=[1]),
+        lambda open_: digests._DIGESTS(open_, ids=[1]),
     ),
     "what is followed in public": ("subscriptions", page_versions._FOLLOWED),
-    "the digests of a post": ("folds", lambda open_: open_.execute(folds._DROP, {"member": 7, "name": "fake:3"})),
+    "the digests of a post": ("folds", lambda open_: open_.execute(digests._DROP, {"member": 7, "name": "fake:3"})),
     "feeds that were stopped": ("feeds", lambda open_: links.save_unlinked(open_, ["fake"])),
 }
 

@@ -28,7 +28,7 @@ from relay.model import (
 from relay.options import DeliveryOptions, Mode
 from relay.records import Intake, Wanted, Wish
 from relay.store import Store, open_store
-from relay.store.twins import claims, find_kin, is_copy
+from relay.store.duplicates import claims, find_kin, is_copy
 from relay.testing import post, text
 from tests.store_cases import HALL, ROOM, carry, claim, delete, edit, lease, publish, said, settled
 from tests.thorough import examples

@@ -146,7 +146,7 @@ class Folding:
 
     async def run(self) -> None:
         while True:
-            following = await self.tenure.persist(lambda: self.store.save_due_folds(self.tenure.clock()))
+            following = await self.tenure.persist(lambda: self.store.save_due_digests(self.tenure.clock()))
             self.sent()
             wait = self.idle
             if following is not None:

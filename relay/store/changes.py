@@ -1,7 +1,10 @@
-"""Subscriptions as people in the chats change them: within a quota, and each change beside its audit row."""
+"""Changes of subscriptions: what people in the chats change, within a quota and each beside its audit row; and what a
+configuration names, which is exactly that.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,8 +14,8 @@ from relay.core.option_types import changes
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
 from relay.records import Added, By, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
-from relay.store.links import delete_orphans, list_linked
-from relay.store.rows import Record, serialize
+from relay.store.links import cut, delete_orphans, list_linked
+from relay.store.rows import Query, Record, among, insert_rows, serialize
 from relay.store.subscriptions import choices, read_delivery_options, read_filters
 from relay.store.tables import deliveries, destinations, subscriptions
 from relay.store.tags import folded, is_of
@@ -129,3 +132,72 @@ def delete_subscription(connection: Connection, subscription: SubscriptionId, by
 def _cancel_waiting(connection: Connection, name: str, now: datetime) -> None:
     connection.execute(_LOCK, {"name": name})
     connection.execute(_CANCEL, {"name": name, "now": now})
+
+
+# --- what a configuration names ---
+
+_OURS = Query(select(subscriptions).where(subscriptions.c.origin == bindparam("name")))
+_FORGET = delete(subscriptions).where(among(subscriptions.c.id, "ids"))
+_CHANGE = update(subscriptions).where(subscriptions.c.id == bindparam("of"))
+
+Key = tuple[str, str]
+"""A topic and a destination as it is written."""
+
+
+def save_subscriptions(connection: Connection, origin: str, wanted: Sequence[Wanted]) -> list[SubscriptionId]:
+    """Make the subscriptions of this origin be exactly these; ids in the order of ``wanted``.
+
+    Links and people's pauses stay with what stays; feeds that nothing links to any more go, cursors and all.
+    """
+    serialize(connection)
+    by_key = {_key(want): want for want in wanted}
+    there = _there(connection, origin)
+    gone = [SubscriptionId(row.id) for key, row in there.items() if key not in by_key]
+    changed = _change(connection, [(there[key], want) for key, want in by_key.items() if key in there])
+    new = [{"origin": origin, **_columns(want)} for key, want in by_key.items() if key not in there]
+    if gone:
+        orphans = list_linked(connection, gone)
+        connection.execute(_FORGET, {"ids": gone})
+        delete_orphans(connection, orphans)
+    if new:
+        insert_rows(connection, subscriptions, tuple(new[0]), [tuple(row.values()) for row in new])
+        ids = {key: SubscriptionId(row.id) for key, row in _there(connection, origin).items()}
+    else:
+        ids = {key: SubscriptionId(row.id) for key, row in there.items()}
+    note_changes(connection, [*gone, *changed, *(ids[key] for key in by_key if key not in there)])
+    return [ids[_key(want)] for want in wanted]
+
+
+def _key(want: Wanted) -> Key:
+    return want.topic, str(want.destination)
+
+
+def _there(connection: Connection, origin: str) -> dict[Key, Record]:
+    return {(row.topic, row.destination): row for row in _OURS(connection, name=origin)}
+
+
+def _columns(want: Wanted) -> dict[str, str]:
+    topic, destination = _key(want)
+    return {"topic": topic, "destination": destination, "community": want.community, **_settings(want)}
+
+
+def _settings(want: Wanted) -> dict[str, str]:
+    return {"networks": msgspec.json.encode(want.networks).decode(), **choices(want)}
+
+
+def _change(connection: Connection, pairs: Sequence[tuple[Record, Wanted]]) -> list[SubscriptionId]:
+    """Write what differs; who wants other networks is cut off from the rest, and linked anew."""
+    elsewhere: dict[SubscriptionId, tuple[str, ...]] = {}
+    changed: list[SubscriptionId] = []
+    for row, want in pairs:
+        settings = _settings(want)
+        if new := {name: value for name, value in settings.items() if getattr(row, name) != value}:
+            changed.append(SubscriptionId(row.id))
+            if "networks" in new:
+                new["linked"] = ""
+                if want.networks:
+                    elsewhere[SubscriptionId(row.id)] = want.networks
+            connection.execute(_CHANGE.values(new), {"of": row.id})
+    if elsewhere:
+        cut(connection, elsewhere)
+    return changed

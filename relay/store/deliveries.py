@@ -28,7 +28,7 @@ from relay.model import Action, Card, Delivery, DeliveryId, Destination, Fold, M
 from relay.records import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.counters import count_unknown
-from relay.store.folds import read_folds
+from relay.store.digests import read_digests
 from relay.store.forgotten import without_quotes
 from relay.store.moves import lock_moving, move
 from relay.store.rows import Query, Record, among, pipelined, update_rows
@@ -83,7 +83,7 @@ _SHARED = (
     deliveries.c.attempts,
     func.coalesce(subscriptions.c.options, "").label("options"),
 )
-"""What is read of the head of a queue, whether it is of a post or of a fold."""
+"""What is read of the head of a queue, whether it is of a post or of a digest."""
 _is_later = deliveries.c.version != ""
 _oldest = (
     select(_head.c.id)
@@ -116,7 +116,7 @@ _HEADS = Query(
     )
     .where(among(destinations.c.name, "names"))
 )
-_FOLD_HEADS = Query(
+_DIGEST_HEADS = Query(
     select(*_SHARED, _messages_of(_send.c.digest == deliveries.c.digest, _is_later).label("messages"))
     .select_from(_queues)
     .where(among(destinations.c.name, "names"), deliveries.c.digest.is_not(None))
@@ -153,9 +153,9 @@ def claim_deliveries(
 def _begun(connection: Connection, heads: Sequence[Record], token: str) -> list[Delivery]:
     digests = [row.digest for row in heads if row.digest is not None]
     read = _read(connection, [row for row in heads if row.digest is None])
-    folds = read_folds(connection, digests) if digests else {}
+    folds = read_digests(connection, digests) if digests else {}
     return [
-        _delivery(row, token, read) if row.digest is None else _fold_delivery(row, token, folds[row.digest])
+        _delivery(row, token, read) if row.digest is None else _digest_delivery(row, token, folds[row.digest])
         for row in heads
     ]
 
@@ -169,7 +169,7 @@ def _begin(connection: Connection, claim: Claim, lease: Lease, among_names: Coll
         return []
     heads = {row.destination: row for row in _HEADS(connection, names=due)}
     if others := set(due) - heads.keys():
-        heads |= {row.destination: row for row in _FOLD_HEADS(connection, names=others)}
+        heads |= {row.destination: row for row in _DIGEST_HEADS(connection, names=others)}
     if heads:
         _BEGIN(connection, ids=[row.id for row in heads.values()])
         _LEASE(connection, names=heads, owner=lease.owner, until=lease.until)
@@ -182,7 +182,7 @@ def _messages(kept: str) -> tuple[MessageId, ...]:
     return _decode(kept) if kept != "[]" else ()  # a send has none
 
 
-def _fold_delivery(row: Record, token: str, fold: Fold) -> Delivery:
+def _digest_delivery(row: Record, token: str, fold: Fold) -> Delivery:
     return Delivery(
         id=DeliveryId(f"{token}-{row.id}"),
         action=Action(row.action),

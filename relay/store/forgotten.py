@@ -1,4 +1,4 @@
-"""What tells that an author or a post is taken out: keyed hashes, which name nobody (:mod:`relay.store.keyed`).
+"""What tells that an author or a post is taken out: keyed hashes, which name nobody (:mod:`relay.store.hashes`).
 
 Each belongs to a stop (:mod:`relay.store.stops`); as long as it stands, nothing that it marks is kept.
 """
@@ -12,11 +12,11 @@ from sqlalchemy import Connection, select
 
 from relay.model import Author, Deleted, Edited, Event, Post, PostUri, Published
 from relay.records import Intake, StopKind
-from relay.store.keyed import digest, get_key
+from relay.store.duplicates import claims
+from relay.store.hashes import get_key, keyed_hash
 from relay.store.names import names_of
 from relay.store.rows import Query, among, insert_rows
 from relay.store.tables import forgotten, stops
-from relay.store.twins import claims
 
 _LEVELS = 3
 """So far above a post's address its author's may stand: ``/users/illa/statuses/1``."""
@@ -51,7 +51,7 @@ def list_taken_out(connection: Connection, posts: Collection[Post]) -> set[PostU
     if not posts or not _SOME(connection):
         return set()
     key = get_key(connection)
-    marks = {post.uri: (digest(key, post.uri), _author_marks(key, post)) for post in posts}
+    marks = {post.uri: (keyed_hash(key, post.uri), _author_marks(key, post)) for post in posts}
     asked = {mark for own, of_author in marks.values() for mark in (own, *of_author)}
     there = [(row.digest, row.kind == StopKind.POST) for row in connection.execute(_THERE, {"digests": asked})]
     of_posts, of_authors = ({mark for mark, of_post in there if of_post is kind} for kind in (True, False))
@@ -64,7 +64,7 @@ def _taken_out_quoted(connection: Connection, posts: Collection[Post]) -> set[Au
     if not quoted or not _SOME(connection):
         return set()
     key = get_key(connection)
-    marks = {author: {digest(key, name) for name in (author.uri, *names_of(author))} for author in quoted}
+    marks = {author: {keyed_hash(key, name) for name in (author.uri, *names_of(author))} for author in quoted}
     rows = connection.execute(_THERE, {"digests": set().union(*marks.values())})
     there = {row.digest for row in rows if row.kind != StopKind.POST}
     return {author for author, of_author in marks.items() if not there.isdisjoint(of_author)}
@@ -72,11 +72,11 @@ def _taken_out_quoted(connection: Connection, posts: Collection[Post]) -> set[Au
 
 def add_marks(connection: Connection, stop: str, names: Iterable[str]) -> None:
     key = get_key(connection)
-    insert_rows(connection, forgotten, ("digest", "stop"), [(digest(key, name), stop) for name in sorted(names)])
+    insert_rows(connection, forgotten, ("digest", "stop"), [(keyed_hash(key, name), stop) for name in sorted(names)])
 
 
 def _author_marks(key: str, post: Post) -> set[str]:
-    return {digest(key, name) for name in (post.author.uri, *names_of(post.author), *_copied(post)) if name}
+    return {keyed_hash(key, name) for name in (post.author.uri, *names_of(post.author), *_copied(post)) if name}
 
 
 def _copied(post: Post) -> Iterator[str]:

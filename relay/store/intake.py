@@ -9,17 +9,17 @@ from sqlalchemy import Connection, exists, func, select
 
 from relay.model import PostUri, Published
 from relay.records import STREAMS, Claim, Intake, Lease, Policy, Taken
+from relay.store.batch import PostBatch, insert_new, load, update_changed
 from relay.store.deliveries import claim_deliveries
 from relay.store.destinations import get_next_due_among
+from relay.store.enqueue import add_deliveries
 from relay.store.feeds import save_polled
 from relay.store.forgotten import leave_out
-from relay.store.known import Known, insert_new, load, update_changed
 from relay.store.looks import note_growth, note_look
 from relay.store.notes import save_note
 from relay.store.rows import Query, serialize, update_rows
 from relay.store.tables import forgotten, micros, posts
 from relay.store.threads import forbid_lists, join_threads, list_by_tag, note_change
-from relay.store.wishes import add_deliveries
 
 _KEPT = timedelta(days=3650)
 """The cursor of a stream; a stream says itself when that is too old for it."""
@@ -60,40 +60,40 @@ def _add_events(
     connection: Connection, intakes: Sequence[Intake], last: int, lease: Lease, policy: Policy
 ) -> tuple[int, set[str]]:
     """Write all but the feeds. Returns how many posts were new, and the destinations with something to do."""
-    known = load(connection, intakes, last)
+    batch = load(connection, intakes, last)
     wanted = frozenset(wish.uri for intake in intakes for wish in intake.wishes)
     for intake in intakes:
         for event in intake.events:
-            known.apply(event, wanted)
-    roots = join_threads(connection, known)
-    awake = add_deliveries(connection, known, intakes, lease.now, policy.allowance)
-    grown = _grown(known, intakes, wanted, policy)
-    note_growth(connection, known, grown, lease.now, policy.looks)
-    insert_new(connection, known, lease.now)
-    update_changed(connection, known, lease.now)
-    changed = roots | {entry.root or entry.uri for entry in known if entry.touched and not entry.new}
+            batch.apply(event, wanted)
+    roots = join_threads(connection, batch)
+    awake = add_deliveries(connection, batch, intakes, lease.now, policy.allowance)
+    grown = _grown(batch, intakes, wanted, policy)
+    note_growth(connection, batch, grown, lease.now, policy.looks)
+    insert_new(connection, batch, lease.now)
+    update_changed(connection, batch, lease.now)
+    changed = roots | {entry.root or entry.uri for entry in batch if entry.touched and not entry.new}
     note_change(connection, changed)
-    tagged = {entry.root or entry.uri for entry in known if entry.tagged and (entry.root or not entry.new)}
+    tagged = {entry.root or entry.uri for entry in batch if entry.tagged and (entry.root or not entry.new)}
     list_by_tag(connection, tagged - changed)
-    forbid_lists(connection, known)
-    _save_checks(connection, known, intakes, lease)
+    forbid_lists(connection, batch)
+    _save_checks(connection, batch, intakes, lease)
     looked = {intake.looked for intake in intakes if intake.looked}
-    there = {entry.root or entry.uri for ref in looked if (entry := known.find(ref))}
+    there = {entry.root or entry.uri for ref in looked if (entry := batch.find(ref))}
     note_look(connection, there - grown, lease.now, policy.looks)
-    return sum(entry.new and not entry.deleted for entry in known), awake
+    return sum(entry.new and not entry.deleted for entry in batch), awake
 
 
-def _save_checks(connection: Connection, known: Known, intakes: Sequence[Intake], lease: Lease) -> None:
+def _save_checks(connection: Connection, batch: PostBatch, intakes: Sequence[Intake], lease: Lease) -> None:
     """Note what was re-checked, and which threads were looked at."""
     checks = {uri: then for intake in intakes for uri, then in intake.rechecked}
     rows = [(micros(then) if then else None, uri) for uri, then in checks.items()]
     update_rows(connection, posts, ("next_check",), "uri", rows, where="NOT deleted")
-    looked = [known.find(intake.looked) for intake in intakes if intake.looked]
+    looked = [batch.find(intake.looked) for intake in intakes if intake.looked]
     roots = {entry.root or entry.uri for entry in looked if entry}
     update_rows(connection, posts, ("looked",), "uri", [(micros(lease.now), root) for root in roots])
 
 
-def _grown(known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], policy: Policy) -> set[str]:
+def _grown(batch: PostBatch, intakes: Sequence[Intake], wanted: frozenset[PostUri], policy: Policy) -> set[str]:
     """Threads that grew, and posts that are relayed, which may prove to be threads: they are looked at again.
 
     Sources that cannot be asked for threads are not asked whether they grew.
@@ -102,4 +102,4 @@ def _grown(known: Known, intakes: Sequence[Intake], wanted: frozenset[PostUri], 
         return set()
     published = (event.post for intake in intakes for event in intake.events if isinstance(event, Published))
     told = {post.uri for post in published if post.source in policy.threaded}
-    return {e.root or e.uri for e in known if e.new and e.uri in told and (e.root or e.uri in wanted)}
+    return {e.root or e.uri for e in batch if e.new and e.uri in told and (e.root or e.uri in wanted)}

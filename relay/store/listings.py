@@ -1,4 +1,4 @@
-"""Lists of threads for the pages: on a hashtag, by an author, in a fold; and the visits that keep a page alive."""
+"""Lists of threads for the pages: on a hashtag, by an author, in a digest; and the visits that keep a page alive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_by_author(connection: Connection, slug: str, limit: int, after: str = "
 
 
 def list_folded(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf | None:
-    """The threads whose posts share the message of a fold, the latest first; None where there is no such fold.
+    """The threads whose posts share the message of a digest, the latest first; None where there is no such digest.
 
     Whether they may be listed makes no difference here: :func:`relay.core.consent.showing` says what is shown of each.
     """

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
 from relay.core.schedule import next_look
 from relay.records import Lease, Page
-from relay.store.known import Known
+from relay.store.batch import PostBatch
 from relay.store.pages import pages_of
 from relay.store.rows import Query, among, update_rows
 from relay.store.tables import micros, posts
@@ -53,7 +53,7 @@ def save_look(connection: Connection, root: str, then: datetime | None) -> None:
 
 
 def note_growth(
-    connection: Connection, known: Known, grown: Collection[str], now: datetime, looks: Sequence[timedelta]
+    connection: Connection, batch: PostBatch, grown: Collection[str], now: datetime, looks: Sequence[timedelta]
 ) -> None:
     """These threads have just grown, or been relayed for the first time: the looks begin anew.
 
@@ -62,7 +62,7 @@ def note_growth(
     if not looks:
         return
     due = now + looks[0]
-    new = [entry for root in grown if (entry := known.entries.get(root)) and entry.new]
+    new = [entry for root in grown if (entry := batch.entries.get(root)) and entry.new]
     for entry in new:
         entry.grew, entry.next_look = now, due
     rows = [(micros(now), micros(due), root) for root in sorted(set(grown).difference(entry.uri for entry in new))]

@@ -1,7 +1,7 @@
 """What pages and lists are by now, without what they show: a look that is made for every visitor, so it reads little.
 
 The threads of a list are found here for its page, too. Each query walks one index from where the page begins and stops
-where it ends. The place where a list goes on is named by the page that is shown there; in a fold, which shows of some
+where it ends. The place where a list goes on is named by the page that is shown there; in a digest, which shows of some
 threads no page, by a hash of it: a post's number would tell how many were kept and not shown.
 """
 
@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, BindParameter, Connection, Text, and_, bindpa
 
 from relay.records import ListKind, ListPart, ListVersion, PageVersion
 from relay.store.counters import get_stops
-from relay.store.keyed import short
+from relay.store.hashes import short
 from relay.store.rows import Query, Record, among
 from relay.store.tables import folded, folds, posts, subscription_tags, subscriptions, tagged
 from relay.store.tags import PUBLIC, PUBLIC_TAGS
@@ -183,7 +183,7 @@ def _mark(part: ListPart, slug: str) -> str:
 
 
 def get_topic(connection: Connection, fold: str) -> str:
-    """What a fold is about."""
+    """What a digest is about."""
     [found] = _FOLD(connection, slug=fold)
     return str(found.topic)
 

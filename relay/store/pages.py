@@ -14,11 +14,11 @@ from relay.core.unroll import unroll
 from relay.model import Post, PostUri, Removed
 from relay.records import Page
 from relay.store.content import decode
+from relay.store.duplicates import foreign_names
 from relay.store.forgotten import without_quotes
-from relay.store.keyed import short, short_page
+from relay.store.hashes import short, short_page
 from relay.store.rows import Record, among
 from relay.store.tables import EMPTY, aliases, posts
-from relay.store.twins import foreign_names
 
 _thread = func.coalesce(posts.c.root, posts.c.uri)
 _ref = bindparam("ref", type_=Text)

@@ -131,8 +131,8 @@ _PAST = Query(
 )
 
 
-def delete_past_folds(connection: Connection, before: datetime) -> int:
-    """Forget some folds of which all posts are forgotten, with their deliveries; 0 once there are no more."""
+def delete_past_digests(connection: Connection, before: datetime) -> int:
+    """Forget some digests of which all posts are forgotten, with their deliveries; 0 once there are no more."""
     ids = [row.id for row in _PAST(connection, before=before)]
     if ids:
         serialize(connection)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from relay.model import PostUri
 from relay.ports import Mention
 from relay.records import STREAMS, Asked, Effect, Heard, RequestState, Share
-from relay.store.keyed import digest, get_key
+from relay.store.hashes import get_key, keyed_hash
 from relay.store.notes import save_note
 from relay.store.rows import Record, insert_rows, serialize
 from relay.store.tables import micros, notes, requests
@@ -115,14 +115,14 @@ def add_mentions(
     rows = [
         (
             source,
-            digest(key, one.mention.uri),
+            keyed_hash(key, one.mention.uri),
             account,
-            digest(key, one.mention.asker.uri),
+            keyed_hash(key, one.mention.asker.uri),
             _encode(one.mention).decode(),
             RequestState.NEW,
             at,
             due,
-            digest(key, one.host) if one.host else "",
+            keyed_hash(key, one.host) if one.host else "",
             one.urgent,
         )
         for due, one in enumerate(mentions, at - len(mentions))  # in their order
@@ -174,7 +174,7 @@ def save_effect(connection: Connection, source: str, uri: str, effect: Effect) -
 def claim_answer(connection: Connection, source: str, uri: str, root: PostUri, now: datetime) -> bool:
     """Note that a mention begins to be answered; False: the same person has an answer about that thread."""
     serialize(connection)
-    one, about = _named(connection, source, uri), digest(get_key(connection), root)
+    one, about = _named(connection, source, uri), keyed_hash(get_key(connection), root)
     asker = connection.scalar(_ASKER, one)
     if connection.scalar(_TWIN, {**one, "root": about, "asker": asker}) is not None:
         return False
@@ -200,7 +200,7 @@ def save_request(
 
 
 def _named(connection: Connection, source: str, uri: str) -> dict[str, object]:
-    return {"by": source, "mention": digest(get_key(connection), uri)}
+    return {"by": source, "mention": keyed_hash(get_key(connection), uri)}
 
 
 def list_answers(connection: Connection, source: str, account: str, since: datetime) -> list[datetime]:

@@ -18,17 +18,17 @@ from relay.core.urls import host_of, page
 from relay.model import Author, Post, PostUri
 from relay.ports import Mention
 from relay.records import Allowance, Effect, Forgotten, Stop, StopKind, Undone
+from relay.store.batch import load_named
 from relay.store.content import decode, encode, stub
 from relay.store.counters import count_stop
+from relay.store.enqueue import add_deliveries
 from relay.store.forgotten import add_marks, list_taken_out
-from relay.store.keyed import digest, get_key, short
-from relay.store.known import load_named
+from relay.store.hashes import get_key, keyed_hash, short
 from relay.store.names import as_author, authors_called, delete_names, names_called, names_of
 from relay.store.requests import save_effect
 from relay.store.rows import Record, among, insert_rows, serialize, update_rows
 from relay.store.tables import EMPTY, aliases, author_names, deliveries, forgotten, meta, posts, stops
 from relay.store.threads import note_change
-from relay.store.wishes import add_deliveries
 
 _NOBODY = Author(uri="", name="")
 _COMPACT = "compact"
@@ -149,7 +149,7 @@ def _text(names: Collection[str]) -> str:
 
 def _marked(connection: Connection, names: Collection[str]) -> Sequence[Record]:
     key = get_key(connection)
-    return connection.execute(_MARKED, {"of": {digest(key, name) for name in names}}).all()
+    return connection.execute(_MARKED, {"of": {keyed_hash(key, name) for name in names}}).all()
 
 
 def _found(connection: Connection, kind: StopKind, names: Collection[str]) -> _Found:
@@ -166,13 +166,13 @@ def _thread_of(connection: Connection, ref: str) -> _Found:
 
 def _hide(connection: Connection, found: _Found, now: datetime) -> int:
     """As if the author had deleted them, but for the text, which stays: their messages go. How many."""
-    known = load_named(connection, {row.uri for row in found})
-    for entry in known:
+    batch = load_named(connection, {row.uri for row in found})
+    for entry in batch:
         entry.hide()
-    add_deliveries(connection, known, (), now, Allowance(), release=False)
+    add_deliveries(connection, batch, (), now, Allowance(), release=False)
     ids = [row.id for row in found]
     connection.execute(_HIDE, {"ids": ids})
-    note_change(connection, {entry.root or entry.uri for entry in known})
+    note_change(connection, {entry.root or entry.uri for entry in batch})
     return connection.scalar(_MESSAGES, {"ids": ids}) or 0
 
 
@@ -236,7 +236,7 @@ def save_erased(connection: Connection, now: datetime) -> int | None:
 def _scrub(connection: Connection, found: Sequence[tuple[int, Post]]) -> None:
     """Take text and names out of what has to stay until the messages are gone."""
     key = get_key(connection)
-    renamed = {post.uri: PostUri(f"forgotten:{digest(key, post.uri)[:40]}") for _, post in found}
+    renamed = {post.uri: PostUri(f"forgotten:{keyed_hash(key, post.uri)[:40]}") for _, post in found}
     rows = []
     for number, post in found:
         uri = renamed[post.uri]

@@ -18,8 +18,8 @@ from relay.store import (
     counters,
     deliveries,
     destinations,
+    digests,
     feeds,
-    folds,
     forgotten,
     intake,
     jumps,
@@ -28,7 +28,6 @@ from relay.store import (
     listings,
     looks,
     notes,
-    origins,
     page_versions,
     pages,
     posts,
@@ -124,7 +123,7 @@ class Store:
     claim_looks = transaction(looks.claim_looks)
     get_next_look = look_up(looks.get_next_look)
     save_look = transaction(looks.save_look)
-    save_due_folds = transaction(folds.save_due_folds)
+    save_due_digests = transaction(digests.save_due_digests)
 
     async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:
         """The head of the queue of each due, unpaused, unleased destination; at most one delivery per destination."""
@@ -138,7 +137,7 @@ class Store:
 
     get_next_due = look_up(destinations.get_next_due)
     delete_leases = transaction(leases.delete_leases)
-    save_subscriptions = transaction(origins.save_subscriptions)
+    save_subscriptions = transaction(changes.save_subscriptions)
 
     save_links = transaction(links.save_links)
     list_unlinked = read(links.list_unlinked)
@@ -249,7 +248,7 @@ class Store:
             await asyncio.sleep(_PAUSE)
             done = await self._db.write(posts.delete_old, before, done.place)
             total += done.posts
-        while await self._db.write(posts.delete_past_folds, before):  # noqa: ASYNC110 - a pause, no waiting
+        while await self._db.write(posts.delete_past_digests, before):  # noqa: ASYNC110 - a pause, no waiting
             await asyncio.sleep(_PAUSE)
         await self._db.write(counters.gather_counts)
         await self._db.shrink(_PAUSE)

@@ -208,7 +208,7 @@ folded = Table(
     Column("own", Boolean, nullable=False, server_default=false()),  # it has a message of its own as well
     sqlite_with_rowid=False,
 )
-"""Which posts share the message of a fold, and which others came along: those stand on its page alone."""
+"""Which posts share the message of a digest, and which others came along: those stand on its page alone."""
 
 budgets = Table(
     "budgets",
@@ -271,7 +271,7 @@ requests = Table(
 aliases = Table(
     "aliases",
     metadata,
-    Column("alias", Key, primary_key=True),  # a hash of it (relay.store.keyed)
+    Column("alias", Key, primary_key=True),  # a hash of it (relay.store.hashes)
     Column("post", Number, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, bindparam, case, false, func, or_, select, update
 
 from relay.core.consent import forbids_lists
-from relay.store.known import Known
+from relay.store.batch import PostBatch
 from relay.store.rows import Query, among, update_rows
 from relay.store.tables import posts, tagged
 
@@ -77,47 +77,47 @@ class _Member(NamedTuple):
     root: str | None
 
 
-def join_threads(connection: Connection, known: Known) -> set[str]:
+def join_threads(connection: Connection, batch: PostBatch) -> set[str]:
     """Find the threads of the posts that are new, and move what was there before. Returns the roots concerned."""
     roots = _Roots()
     members: set[_Member] = set()
-    for child, parent in (*_answers_of_new(known), *_answers_to_new(connection, known)):
+    for child, parent in (*_answers_of_new(batch), *_answers_to_new(connection, batch)):
         roots.join(child.root or child.uri, parent.root or parent.uri)
         members |= {child, parent}
-    return _move(connection, known, {member: roots.find(member.root or member.uri) for member in members})
+    return _move(connection, batch, {member: roots.find(member.root or member.uri) for member in members})
 
 
-def _answers_of_new(known: Known) -> Iterator[tuple[_Member, _Member]]:
-    for entry in known:
-        parent = known.find(entry.post.reply_to) if entry.new and entry.post.reply_to else None
+def _answers_of_new(batch: PostBatch) -> Iterator[tuple[_Member, _Member]]:
+    for entry in batch:
+        parent = batch.find(entry.post.reply_to) if entry.new and entry.post.reply_to else None
         if parent and parent is not entry and parent.author == entry.author:
             yield _Member(entry.uri, None), _Member(parent.uri, parent.root)
 
 
-def _answers_to_new(connection: Connection, known: Known) -> Iterator[tuple[_Member, _Member]]:
-    new = {name for entry in known if entry.new for name in (entry.uri, *entry.post.aliases)}
+def _answers_to_new(connection: Connection, batch: PostBatch) -> Iterator[tuple[_Member, _Member]]:
+    new = {name for entry in batch if entry.new for name in (entry.uri, *entry.post.aliases)}
     for row in _ANSWERS(connection, names=new) if new else ():
-        parent = known.find(row.reply_to)
+        parent = batch.find(row.reply_to)
         if parent and parent.new and parent.author == row.author:
             yield _Member(row.uri, row.root), _Member(parent.uri, None)
 
 
-def _move(connection: Connection, known: Known, joined: dict[_Member, str]) -> set[str]:
+def _move(connection: Connection, batch: PostBatch, joined: dict[_Member, str]) -> set[str]:
     moved = {member.root: root for member, root in joined.items() if member.root and member.root != root}
     single = [(root, member.uri) for member, root in joined.items() if not member.root]
     update_rows(connection, posts, ("root",), "uri", single)
     update_rows(connection, posts, ("root",), "root", [(root, former) for former, root in moved.items()])
     for root, uri in single:
-        if entry := known.entries.get(uri):
+        if entry := batch.entries.get(uri):
             entry.root = root
-    for entry in known if moved else ():
+    for entry in batch if moved else ():
         entry.root = moved.get(entry.root or "", entry.root)
     return moved.keys() | joined.values()
 
 
-def forbid_lists(connection: Connection, known: Known) -> None:
+def forbid_lists(connection: Connection, batch: PostBatch) -> None:
     """Threads of authors who say no to lists now are in none any more, whatever they said when these were written."""
-    authors = {entry.author for entry in known if (entry.new or entry.touched) and forbids_lists(entry.post)}
+    authors = {entry.author for entry in batch if (entry.new or entry.touched) and forbids_lists(entry.post)}
     listed = {row.thread for row in _LISTED(connection, authors=authors)} if authors else set()
     if listed:
         _FORBID(connection, authors=authors)

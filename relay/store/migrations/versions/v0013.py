@@ -15,7 +15,7 @@ from alembic import op
 
 from relay.model import Post
 from relay.store.content import encode
-from relay.store.keyed import short
+from relay.store.hashes import short
 
 revision = "0013"
 down_revision = "0012"

@@ -21,11 +21,11 @@ from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.records import Intake
 from relay.store.content import Change, change, decode, encode, stub
 from relay.store.counters import count_posts
-from relay.store.keyed import short, short_page
+from relay.store.duplicates import Kin, claims, find_kin, pages
+from relay.store.hashes import short, short_page
 from relay.store.names import add_names
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
 from relay.store.tables import EMPTY, aliases, micros, posts
-from relay.store.twins import Kin, claims, find_kin, pages
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _SEEN_EVERY = timedelta(days=1)  # a feed repeats its posts with every poll: not worth a write each time
@@ -150,7 +150,7 @@ class Entry:
         self.next_check = None
 
 
-class Known:
+class PostBatch:
     """Finds posts by uri or alias, among those of the batch and those of the database."""
 
     def __init__(self, entries: Iterable[Entry], names: dict[str, str], last: int) -> None:
@@ -263,21 +263,21 @@ def _renew(entry: Entry, post: Post) -> None:
         entry.revision += 1
 
 
-def load(connection: Connection, intakes: Sequence[Intake], last: int) -> Known:
+def load(connection: Connection, intakes: Sequence[Intake], last: int) -> PostBatch:
     """Read what the database knows of all posts that the intakes name; ``last`` is the number of its latest post."""
     refs = {ref for intake in intakes for ref in _refs(intake)}
     if not refs:
-        return Known((), {}, last)
+        return PostBatch((), {}, last)
     there = {one for intake in intakes for one in _pages(intake)}
     called = {short(name): name for name in refs | there}
     rows = _NAMED(connection, names=refs, aliases=called, pages=[*map(short, there)])
     names = {called[row.alias]: row.uri for row in rows if row.alias}
-    return Known({row.uri: _entry(row) for row in rows}.values(), names, last)
+    return PostBatch({row.uri: _entry(row) for row in rows}.values(), names, last)
 
 
-def load_named(connection: Connection, uris: Collection[str]) -> Known:
+def load_named(connection: Connection, uris: Collection[str]) -> PostBatch:
     """Read what the database knows of the posts with exactly these uris."""
-    return Known(map(_entry, _POSTS(connection, names=uris)), {}, 0)
+    return PostBatch(map(_entry, _POSTS(connection, names=uris)), {}, 0)
 
 
 def _entry(row: Record) -> Entry:
@@ -307,30 +307,30 @@ def _pages(intake: Intake) -> Iterator[str]:
             yield from pages(event.post)
 
 
-def add_neighbours(connection: Connection, known: Known) -> set[int]:
+def add_neighbours(connection: Connection, batch: PostBatch) -> set[int]:
     """Know also what stands at the pages of posts that were changed: it may have read alike. Returns all there."""
-    changed = [entry for entry in known if (entry.edited or entry.removed) and not entry.new]
+    changed = [entry for entry in batch if (entry.edited or entry.removed) and not entry.new]
     there = {one for entry in changed for one in (entry.page, short_page(entry.post.url)) if one}
     if not there:
         return set()
     uris = {row.uri for row in _PAGES(connection, pages=there)}
-    known.add(map(_entry, _POSTS(connection, names=uris - known.entries.keys())))
-    return {known.entries[uri].id for uri in uris if uri in known.entries}
+    batch.add(map(_entry, _POSTS(connection, names=uris - batch.entries.keys())))
+    return {batch.entries[uri].id for uri in uris if uri in batch.entries}
 
 
-def insert_new(connection: Connection, known: Known, now: datetime) -> None:
+def insert_new(connection: Connection, batch: PostBatch, now: datetime) -> None:
     """Write the posts that are new, and all aliases that are."""
     seen = micros(now)
     # random names in random places of an index are the dearest part of a post: those of one hour stand together
     hour = f"{seen // 3_600_000_000:x}"
-    new = [entry for entry in known if entry.new]
+    new = [entry for entry in batch if entry.new]
     slugs = [hour + one for one in _secrets(len(new))]
     rows = [_new_row(entry, slug, seen) for entry, slug in zip(new, slugs, strict=True)]
     insert_rows(connection, posts, _NEW, rows)
     count_posts(connection, len(rows))
     add_names(connection, {entry.post.author for entry in new})
-    for names, conflict in ((known.coined, "DO NOTHING"), (known.reclaimed, _RECLAIM)):
-        named = [(short(name), known.entries[uri].id) for name, uri in names.items()]
+    for names, conflict in ((batch.coined, "DO NOTHING"), (batch.reclaimed, _RECLAIM)):
+        named = [(short(name), batch.entries[uri].id) for name, uri in names.items()]
         insert_rows(connection, aliases, ("alias", "post"), named, conflict)
 
 
@@ -368,14 +368,14 @@ def _new_row(entry: Entry, slug: str, seen: int) -> tuple[Any, ...]:
     )
 
 
-def update_changed(connection: Connection, known: Known, now: datetime) -> None:
+def update_changed(connection: Connection, batch: PostBatch, now: datetime) -> None:
     """Write what became of the posts that the database knew, and that they were seen again."""
-    changed = [entry for entry in known if entry.touched and not entry.new]
+    changed = [entry for entry in batch if entry.touched and not entry.new]
     update_rows(connection, posts, _CHANGED, "uri", [_changed_row(entry) for entry in changed])
     add_names(connection, {entry.post.author for entry in changed if not entry.deleted})
-    again = [(micros(now), e.uri) for e in known if e.again and e.seen and now - e.seen > _SEEN_EVERY]
+    again = [(micros(now), e.uri) for e in batch if e.again and e.seen and now - e.seen > _SEEN_EVERY]
     update_rows(connection, posts, ("seen",), "uri", again)
-    checks = [(micros(e.next_check), e.uri) for e in known if e.checked and e.next_check and not e.new]
+    checks = [(micros(e.next_check), e.uri) for e in batch if e.checked and e.next_check and not e.new]
     update_rows(connection, posts, ("next_check",), "uri", checks)
 
 

@@ -18,12 +18,12 @@ from relay.core.hashtag import fold
 from relay.model import Action, Destination, Why
 from relay.options import Mode
 from relay.records import Allowance, Intake, State, Subscriber
-from relay.store.folds import Folding, read_members
-from relay.store.heads import Head, Heads, follows, read_heads
-from relay.store.known import Entry, Known, add_neighbours
+from relay.store.batch import Entry, PostBatch, add_neighbours
+from relay.store.digests import DigestWriter, read_members
+from relay.store.duplicates import Kin
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
 from relay.store.tables import deliveries, destinations, micros, subscriptions, tagged
-from relay.store.twins import Kin
+from relay.store.thread_messages import ThreadMessage, ThreadMessages, follows, read_thread_messages
 
 # --- shown ---
 
@@ -40,11 +40,11 @@ class Places:
         self,
         there: Mapping[int, Sequence[Record]],
         members: Collection[tuple[int, str]],
-        known: Known,
+        batch: PostBatch,
         kin: Kin,
     ) -> None:
         self.there = there
-        self._known = known
+        self._batch = batch
         self._kin = kin
         rows = [row for rows in there.values() for row in rows]
         taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
@@ -58,7 +58,7 @@ class Places:
         """What will be brought by this batch counts before its turn comes."""
         for intake in intakes if self._kin.originals else ():
             for wish in intake.wishes:
-                entry = self._known.find(wish.uri)
+                entry = self._batch.find(wish.uri)
                 if entry and not entry.deleted:
                     self._expected |= {(entry.id, name) for name in wish.by}
 
@@ -79,12 +79,12 @@ class Places:
         uris = self._kin.originals.get(entry.uri)
         if not uris:
             return False
-        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._known.of(uris))
+        return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._batch.of(uris))
 
     def has_alike(self, entry: Entry, name: str) -> bool:
         """Whether a reader finds the same there already."""
         uris = self._kin.alike.get(entry.uri, ())
-        return any((one.id, name) in self._shown and not one.deleted for one in self._known.of(uris))
+        return any((one.id, name) in self._shown and not one.deleted for one in self._batch.of(uris))
 
     def copies(self, entry: Entry, name: str) -> list[Entry]:
         """The copies of it that were brought there before."""
@@ -92,7 +92,7 @@ class Places:
         if not uris:
             return []
         brought = self._shown | self._folded
-        return [one for one in self._known.of(uris) if (one.id, name) in brought]
+        return [one for one in self._batch.of(uris) if (one.id, name) in brought]
 
 
 # --- announcements ---
@@ -106,8 +106,8 @@ ONCE_IN = timedelta(days=1)
 class Announcements:
     """Decides, within one intake's transaction, which edits and deletions are to be told."""
 
-    def __init__(self, allowance: Allowance, folding: Folding, now: datetime) -> None:
-        self._allowance, self._folding, self._now = allowance, folding, now
+    def __init__(self, allowance: Allowance, digests: DigestWriter, now: datetime) -> None:
+        self._allowance, self._digests, self._now = allowance, digests, now
 
     def is_fixed(self, name: str) -> bool:
         """Whether the messages at a destination stay as they were sent."""
@@ -118,7 +118,7 @@ class Announcements:
         adapter = Destination.parse(send.destination).adapter
         if adapter not in (self._allowance.unedited if action is Action.EDIT else self._allowance.undeleted):
             return True
-        return not self._told(send.destination, there, action) and self._folding.spends(send.destination)
+        return not self._told(send.destination, there, action) and self._digests.spends(send.destination)
 
     def _told(self, name: str, there: Iterable[Record], action: Action) -> bool:
         before = self._now - ONCE_IN
@@ -167,7 +167,7 @@ _ALIKE = "what reads alike is shown there"
 
 def add_deliveries(
     connection: Connection,
-    known: Known,
+    batch: PostBatch,
     intakes: Sequence[Intake],
     now: datetime,
     allowance: Allowance,
@@ -179,63 +179,63 @@ def add_deliveries(
     Decides on the next checks of the posts that are wished for, which are not written here. ``release``: what was held
     back because it reads like a post that is removed is sent instead of it.
     """
-    neighbours = add_neighbours(connection, known) if release else set()
-    kin = known.kin()
-    wished = {entry.uri: entry for intake in intakes for wish in intake.wishes if (entry := known.find(wish.uri))}
-    related = {one.id for entry in wished.values() for one in _related(entry, known, kin)}
-    there = _read(connection, known, intakes, neighbours | related | {entry.id for entry in wished.values()})
-    removed = {entry.id for entry in known if entry.removed}
-    touched = {e.root for e in known if e.root and (e.new or e.removed or e.uri in wished)}
-    heads = read_heads(connection, touched, removed)
+    neighbours = add_neighbours(connection, batch) if release else set()
+    kin = batch.kin()
+    wished = {entry.uri: entry for intake in intakes for wish in intake.wishes if (entry := batch.find(wish.uri))}
+    related = {one.id for entry in wished.values() for one in _related(entry, batch, kin)}
+    there = _read(connection, batch, intakes, neighbours | related | {entry.id for entry in wished.values()})
+    removed = {entry.id for entry in batch if entry.removed}
+    touched = {e.root for e in batch if e.root and (e.new or e.removed or e.uri in wished)}
+    messages = read_thread_messages(connection, touched, removed)
     told = {row.destination for rows in there.values() for row in rows} if allowance.fixes else set()
-    folding = _folding(connection, intakes, heads, told, allowance, now)
-    folding.lose(removed)
+    digests = _digests(connection, intakes, messages, told, allowance, now)
+    digests.lose(removed)
     held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
-    places = Places(there, read_members(connection, held), known, kin)
-    orders = _Orders(micros(now), heads, places, folding, Announcements(allowance, folding, now))
-    for entry in known:
+    places = Places(there, read_members(connection, held), batch, kin)
+    orders = _Orders(micros(now), messages, places, digests, Announcements(allowance, digests, now))
+    for entry in batch:
         if entry.removed:
             orders.remove(entry, there.get(entry.id, ()))
         elif entry.edited:
             orders.edit(entry, there.get(entry.id, ()))
     places.expect(intakes)
     for intake in intakes:
-        orders.send(intake, known)
-    for entry in known:
+        orders.send(intake, batch)
+    for entry in batch:
         if entry.new and entry.root and not entry.deleted:
             orders.grow(entry)
-    orders.bring_back(connection, [entry for entry in known if entry.id in neighbours])
+    orders.bring_back(connection, [entry for entry in batch if entry.id in neighbours])
     return orders.write(connection)
 
 
-def _related(entry: Entry, known: Known, kin: Kin) -> Iterator[Entry]:
+def _related(entry: Entry, batch: PostBatch, kin: Kin) -> Iterator[Entry]:
     for uris in (kin.originals, kin.copies, kin.alike):
-        yield from known.of(uris.get(entry.uri, ()))
+        yield from batch.of(uris.get(entry.uri, ()))
 
 
-def _folding(
+def _digests(
     connection: Connection,
     intakes: Sequence[Intake],
-    heads: Heads,
+    messages: ThreadMessages,
     told: Collection[str],
     allowance: Allowance,
     now: datetime,
-) -> Folding:
+) -> DigestWriter:
     """``told``: the destinations at which a change of what was sent may become a message."""
     subscribers = {one.id for intake in intakes for wish in intake.wishes for one in wish.by.values()}
     names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
-    names |= heads.destinations() | set(told)
-    return Folding(connection, subscribers | heads.subscribers(), names, allowance, now)
+    names |= messages.destinations() | set(told)
+    return DigestWriter(connection, subscribers | messages.subscribers(), names, allowance, now)
 
 
 def _read(
-    connection: Connection, known: Known, intakes: Sequence[Intake], concerned: Collection[int]
+    connection: Connection, batch: PostBatch, intakes: Sequence[Intake], concerned: Collection[int]
 ) -> dict[int, list[Record]]:
     """The deliveries of known posts whose states matter now, by post; their destinations are locked."""
     there: defaultdict[int, list[Record]] = defaultdict(list)
-    old = {entry.id for entry in known if not entry.new}
+    old = {entry.id for entry in batch if not entry.new}
     if old:
-        ids = old & ({e.id for e in known if e.edited or e.removed} | set(concerned))
+        ids = old & ({e.id for e in batch if e.edited or e.removed} | set(concerned))
         names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
         names |= {row.destination for row in _PLACES(connection, ids=ids)}
         _LOCK(connection, names=names)
@@ -248,16 +248,21 @@ class _Orders:
     """What is to be written to the outbox."""
 
     def __init__(
-        self, created: int, heads: Heads, places: Places, folding: Folding, announcements: Announcements
+        self,
+        created: int,
+        messages: ThreadMessages,
+        places: Places,
+        digests: DigestWriter,
+        announcements: Announcements,
     ) -> None:
         self._created = created
         self._announcements = announcements
-        self._heads = heads
+        self._messages = messages
         self._places = places
-        self._folding = folding
+        self._digests = digests
         self._tagged: dict[tuple[str, int], bool] = {}
         """Whether they are listed there; of threads that is found out once they are written."""
-        self._later: list[tuple[Entry, str, Head]] = []
+        self._later: list[tuple[Entry, str, ThreadMessage]] = []
         """What is to be posted under a thread's message: in the thread's order, whatever came first."""
         self._rows: list[tuple[Any, ...]] = []
         self._cancelled: list[tuple[Any, ...]] = []
@@ -265,11 +270,11 @@ class _Orders:
         self._released: list[tuple[Any, ...]] = []
         self._adapters: dict[str, str] = {}
 
-    def send(self, intake: Intake, known: Known) -> None:
+    def send(self, intake: Intake, batch: PostBatch) -> None:
         """Send what the intake wishes for, unless that was asked for before, or something stands there for it."""
-        many = self._too_many(intake, known) if intake.at_once else frozenset()
+        many = self._too_many(intake, batch) if intake.at_once else frozenset()
         for wish in intake.wishes:
-            entry = known.find(wish.uri)
+            entry = batch.find(wish.uri)
             if entry is None or entry.deleted:
                 continue
             before = len(self._places.asked)
@@ -292,11 +297,11 @@ class _Orders:
                 if intake.next_check and not entry.next_check:
                     entry.next_check, entry.checked = intake.next_check, True
 
-    def _too_many(self, intake: Intake, known: Known) -> frozenset[tuple[int, str]]:
+    def _too_many(self, intake: Intake, batch: PostBatch) -> frozenset[tuple[int, str]]:
         """What shares a message with others that came at once: all but the newest, at each destination."""
         coming: defaultdict[str, list[int]] = defaultdict(list)
         for wish in intake.wishes:
-            entry = known.find(wish.uri)
+            entry = batch.find(wish.uri)
             if entry and not entry.deleted and not wish.late:
                 for name in wish.by:
                     if (entry.id, name) not in self._places.asked:
@@ -320,8 +325,8 @@ class _Orders:
     def _take_back(self, copy: Entry, name: str) -> None:
         """The original comes: its copy goes, or is not sent."""
         self._places.take_back(copy, name)
-        self._heads.remove(copy.root or "", name, copy.id)
-        self._folding.drop(copy.id, name)
+        self._messages.remove(copy.root or "", name, copy.id)
+        self._digests.drop(copy.id, name)
         self._end([row for row in self._places.there.get(copy.id, ()) if row.destination == name], _COPIED)
 
     def bring_back(self, connection: Connection, entries: Iterable[Entry]) -> None:
@@ -344,42 +349,44 @@ class _Orders:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
         delivery_options = subscription.delivery_options
         threaded = entry.root is not None and delivery_options.mode is Mode.THREADS
-        head = self._heads.at(entry.root, name) if threaded else None
-        if head is None:
-            if self._folding.hold(name, entry.id, subscription.id, subscription.topic, delivery_options, shared=shared):
+        message = self._messages.at(entry.root, name) if threaded else None
+        if message is None:
+            if self._digests.hold(name, entry.id, subscription.id, subscription.topic, delivery_options, shared=shared):
                 return
             self._order(name, entry.id, Action.SEND, "", reason, subscription.id)
             self._places.show(entry, name)
-            self._heads.will_show(name, entry.id)
+            self._messages.will_show(name, entry.id)
             if entry.root and threaded:
                 age = (entry.published, entry.id)
-                self._heads.add(entry.root, name, Head(entry.id, age, reason, subscription.id, delivery_options))
+                self._messages.add(
+                    entry.root, name, ThreadMessage(entry.id, age, reason, subscription.id, delivery_options)
+                )
         else:
-            self._follow_up(entry, name, head)
+            self._follow_up(entry, name, message)
 
     def grow(self, entry: Entry) -> None:
         """A new post in a thread, whoever asked for it: each message of the thread counts it."""
-        for name, head in self._heads.of(entry.root or ""):
+        for name, message in self._messages.of(entry.root or ""):
             if (entry.id, name) not in self._places.asked and not self._places.has_original(entry, name):
                 self._places.asked.add((entry.id, name))
-                self._follow_up(entry, name, head)
-            elif head.post != entry.id:
-                self._count(name, head, f"count with {entry.id}")
+                self._follow_up(entry, name, message)
+            elif message.post != entry.id:
+                self._count(name, message, f"count with {entry.id}")
 
-    def _follow_up(self, entry: Entry, name: str, head: Head) -> None:
-        self._count(name, head, f"count with {entry.id}")
+    def _follow_up(self, entry: Entry, name: str, message: ThreadMessage) -> None:
+        self._count(name, message, f"count with {entry.id}")
         fixed = self._announcements.is_fixed(name)
-        if follows(head, fixed=fixed) and not entry.post.unlisted and (entry.published, entry.id) > head.age:
-            self._later.append((entry, name, head))
+        if follows(message, fixed=fixed) and not entry.post.unlisted and (entry.published, entry.id) > message.age:
+            self._later.append((entry, name, message))
 
-    def _post_under(self, entry: Entry, name: str, head: Head) -> None:
-        if not self._folding.hold(name, entry.id, head.subscription, head.reason, head.delivery_options):
-            self._order(name, entry.id, Action.SEND, "", head.reason, head.subscription, under=head.post)
+    def _post_under(self, entry: Entry, name: str, message: ThreadMessage) -> None:
+        if not self._digests.hold(name, entry.id, message.subscription, message.reason, message.delivery_options):
+            self._order(name, entry.id, Action.SEND, "", message.reason, message.subscription, under=message.post)
 
-    def _count(self, name: str, head: Head, version: str) -> None:
+    def _count(self, name: str, message: ThreadMessage, version: str) -> None:
         """``version`` tells the occasion: each orders one count at most."""
-        if not self._announcements.is_fixed(name) and self._heads.claim_count(name, head):
-            self._order(name, head.post, Action.COUNT, version, head.reason, head.subscription)
+        if not self._announcements.is_fixed(name) and self._messages.claim_count(name, message):
+            self._order(name, message.post, Action.COUNT, version, message.reason, message.subscription)
 
     def edit(self, entry: Entry, there: Sequence[Record]) -> None:
         """Edit the messages of a post, except where something waits that will show it as it is by then."""
@@ -397,8 +404,8 @@ class _Orders:
 
     def remove(self, entry: Entry, there: Sequence[Record]) -> None:
         """Delete the messages of a post, send none of it that was not begun, and count it no more in its thread."""
-        for name, head in self._heads.of(entry.root or ""):
-            self._count(name, head, f"count without {entry.id}")
+        for name, message in self._messages.of(entry.root or ""):
+            self._count(name, message, f"count without {entry.id}")
         shown = [row for row in there if _was_shown(row)]
         self._end([row for row in there if row not in shown], _CANCELLED)
         self._end([row for row in shown if self._announcements.allows(row, Action.DELETE, there)], _CANCELLED)
@@ -413,7 +420,7 @@ class _Orders:
     def _follow(self, send: Record, action: Action, version: str) -> None:
         self._order(send.destination, send.post, action, version, send.reason, send.subscription)
         if action is Action.EDIT:
-            self._heads.will_show(send.destination, send.post)
+            self._messages.will_show(send.destination, send.post)
 
     def _order(
         self,
@@ -436,9 +443,9 @@ class _Orders:
     def write(self, connection: Connection) -> set[str]:
         for follow_up in sorted(self._later, key=lambda one: (one[0].published, one[0].id)):
             self._post_under(*follow_up)
-        self._folding.write()
+        self._digests.write()
         of_digests = []
-        for name, digest, action, version, reason, subscription in self._folding.orders:
+        for name, digest, action, version, reason, subscription in self._digests.orders:
             self._wake(name)
             of_digests.append((name, digest, action.value, version, _DUE, reason, subscription, self._created))
         rows = [(tag, post, shown) for (tag, post), shown in self._tagged.items()]

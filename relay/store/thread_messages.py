@@ -64,7 +64,7 @@ _WAITING = Query(
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ThreadMessage:
     """The post that is a thread's message at one destination, and how its subscription wants the thread brought."""
 
     post: int
@@ -75,42 +75,42 @@ class Head:
     delivery_options: DeliveryOptions
 
 
-class Heads:
+class ThreadMessages:
     """Those of the threads that a batch touches; what the batch sends itself is added on the way."""
 
     def __init__(self, rows: Iterable[Record] = (), waiting: Iterable[Record] = ()) -> None:
-        self._heads: dict[tuple[str, str], Head] = {}
+        self._messages: dict[tuple[str, str], ThreadMessage] = {}
         self._waiting = {(row.post, row.destination) for row in waiting}
         for row in rows:
             delivery_options = read_delivery_options(row)
             if delivery_options.mode is not Mode.POSTS:
-                self.add(row.root, row.destination, _head(row, delivery_options))
+                self.add(row.root, row.destination, _message(row, delivery_options))
 
-    def add(self, root: str, destination: str, head: Head) -> None:
-        self._heads.setdefault((root, destination), head)
+    def add(self, root: str, destination: str, message: ThreadMessage) -> None:
+        self._messages.setdefault((root, destination), message)
 
     def remove(self, root: str, destination: str, post: int) -> None:
         """The post is shown there no more, and so is no thread's message."""
-        head = self._heads.get((root, destination))
-        if head and head.post == post:
-            del self._heads[root, destination]
+        message = self._messages.get((root, destination))
+        if message and message.post == post:
+            del self._messages[root, destination]
 
-    def at(self, root: str | None, destination: str) -> Head | None:
-        return self._heads.get((root, destination)) if root else None
+    def at(self, root: str | None, destination: str) -> ThreadMessage | None:
+        return self._messages.get((root, destination)) if root else None
 
-    def of(self, root: str) -> list[tuple[str, Head]]:
+    def of(self, root: str) -> list[tuple[str, ThreadMessage]]:
         """Where the thread has a message."""
-        return [(destination, head) for (one, destination), head in self._heads.items() if one == root]
+        return [(destination, message) for (one, destination), message in self._messages.items() if one == root]
 
     def subscribers(self) -> set[int]:
-        return {head.subscription for head in self._heads.values()}
+        return {message.subscription for message in self._messages.values()}
 
     def destinations(self) -> set[str]:
-        return {destination for _, destination in self._heads}
+        return {destination for _, destination in self._messages}
 
-    def claim_count(self, destination: str, head: Head) -> bool:
+    def claim_count(self, destination: str, message: ThreadMessage) -> bool:
         """Whether a new count is to be ordered: nothing waits yet that will show it. From now on something does."""
-        key = (head.post, destination)
+        key = (message.post, destination)
         if key in self._waiting:
             return False
         self._waiting.add(key)
@@ -121,19 +121,19 @@ class Heads:
         self._waiting.add((post, destination))
 
 
-def _head(row: Record, delivery_options: DeliveryOptions) -> Head:
-    return Head(row.id, (row.published, row.id), row.reason, row.subscription, delivery_options)
+def _message(row: Record, delivery_options: DeliveryOptions) -> ThreadMessage:
+    return ThreadMessage(row.id, (row.published, row.id), row.reason, row.subscription, delivery_options)
 
 
-def read_heads(connection: Connection, roots: Collection[str], gone: Collection[int]) -> Heads:
+def read_thread_messages(connection: Connection, roots: Collection[str], gone: Collection[int]) -> ThreadMessages:
     """The heads of the threads with these roots; ``gone`` are posts that are none, because they are being deleted."""
     if not roots:
-        return Heads()
+        return ThreadMessages()
     rows = [row for row in _HEADS(connection, roots=roots) if row.id not in gone]
     waiting = _WAITING(connection, ids={row.id for row in rows}) if rows else ()
-    return Heads(rows, waiting)
+    return ThreadMessages(rows, waiting)
 
 
-def follows(head: Head, *, fixed: bool) -> bool:
+def follows(message: ThreadMessage, *, fixed: bool) -> bool:
     """Whether the thread's later posts are posted under it: by default where it cannot count them (``fixed``)."""
-    return (head.delivery_options.follow or (Follow.REPLIES if fixed else Follow.COUNT)) is Follow.REPLIES
+    return (message.delivery_options.follow or (Follow.REPLIES if fixed else Follow.COUNT)) is Follow.REPLIES

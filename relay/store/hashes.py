@@ -28,7 +28,7 @@ def get_key(connection: Connection) -> str:
     return there
 
 
-def digest(key: str, name: str) -> str:
+def keyed_hash(key: str, name: str) -> str:
     return hmac.new(key.encode(), name.encode(), sha256).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Folds: posts that share one message, because it is quiet, a digest was asked for, or there are too many or late.
+"""Digests: posts that share one message, because it is quiet, that was asked for, or there are too many or late.
 
-A fold's deliveries stand in the outbox beside those of posts. One that is a digest, or waits
-for quiet hours to end, becomes a delivery when it is due; any other is sent at once and edited as it grows, for an
-hour; where messages cannot be edited, it is sent when that hour is over.
+A digest's deliveries stand in the outbox beside those of posts. One that is scheduled, or waits for quiet hours to end,
+becomes a delivery when it is due; any other is sent at once and edited as it grows, for an hour; where messages cannot
+be edited, it is sent when that hour is over. Its tables are called ``folds`` and ``folded``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OPEN_FOR = timedelta(hours=1)
 """How long a message that is sent at once takes more posts."""
 _AT_ONCE = frozenset({Why.BUDGET, Why.MANY, Why.LATE})
 _CONSIDERED = 300
-"""So many of a fold's latest posts are looked at when the best are chosen."""
+"""So many of a digest's latest posts are looked at when the best are chosen."""
 
 _BUDGETS = Query(select(budgets.c.name, budgets.c.until).where(among(budgets.c.name, "names")))
 _SPENT = "(name) DO UPDATE SET until = excluded.until"
@@ -87,20 +87,20 @@ _WAITING = Query(
 
 
 def read_members(connection: Connection, ids: Collection[int]) -> set[tuple[int, str]]:
-    """Which of these posts were folded where: they are not to be brought there again."""
+    """Which of these posts share a message where: they are not to be brought there again."""
     return {(row.post, row.destination) for row in _MEMBERS(connection, ids=ids)} if ids else set()
 
 
 @dataclass(slots=True)
 class _Open:
-    """A fold that takes more posts; ``waits``: a delivery that will show them is in the outbox."""
+    """A digest that takes more posts; ``waits``: a delivery that will show them is in the outbox."""
 
     id: int
     waits: bool = False
     new: bool = False
 
 
-class Folding:
+class DigestWriter:
     """Decides, within one intake's transaction, whether a new message is held back, and keeps what is."""
 
     def __init__(
@@ -123,7 +123,7 @@ class Folding:
         self._subscribers, self._names = set(subscribers), set(names)
         self._read = False
         self.orders: list[tuple[str, int, Action, str, str, int]] = []
-        """What folds ask of the outbox: destination, fold, action, version, reason, subscription."""
+        """What digests ask of the outbox: destination, digest, action, version, reason, subscription."""
 
     def hold(
         self,
@@ -135,7 +135,7 @@ class Folding:
         *,
         shared: Why | None = None,
     ) -> bool:
-        """Whether the post goes into a fold instead of a message of its own; it is kept there then.
+        """Whether the post goes into a digest instead of a message of its own; it is kept there then.
 
         ``shared``: it is to have none for this reason, whatever the budget.
         """
@@ -145,12 +145,12 @@ class Folding:
         if why is None:
             self._own[subscription, name].append(post)
             return False
-        fold = self._fold(name, subscription, topic, delivery_options, why)
-        self._members[fold.id, post] = False
-        if why in _AT_ONCE and not fold.waits and not self._gathers(name):
-            fold.waits = True
-            action, version = (Action.SEND, "") if fold.new else (Action.EDIT, f"grew by {post}")
-            self.orders.append((name, fold.id, action, version, topic, subscription))
+        digest = self._digest(name, subscription, topic, delivery_options, why)
+        self._members[digest.id, post] = False
+        if why in _AT_ONCE and not digest.waits and not self._gathers(name):
+            digest.waits = True
+            action, version = (Action.SEND, "") if digest.new else (Action.EDIT, f"grew by {post}")
+            self.orders.append((name, digest.id, action, version, topic, subscription))
         return True
 
     def _why(self, name: str, subscription: int, delivery_options: DeliveryOptions, shared: Why | None) -> Why | None:
@@ -196,7 +196,7 @@ class Folding:
         for row in there:
             self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=row.id in waiting)
 
-    def _fold(self, name: str, subscription: int, topic: str, delivery_options: DeliveryOptions, why: Why) -> _Open:
+    def _digest(self, name: str, subscription: int, topic: str, delivery_options: DeliveryOptions, why: Why) -> _Open:
         key = (subscription, name, why.value)
         if key not in self._open:
             row = self._connection.execute(_TOPIC, {"of": subscription}).one_or_none()
@@ -228,7 +228,7 @@ class Folding:
         return hours.until(self._now) if hours else None
 
     def lose(self, ids: Collection[int]) -> None:
-        """These posts are being deleted: the folds that show them are to be written anew."""
+        """These posts are being deleted: the digests that show them are to be written anew."""
         for row in _SHOWN(self._connection, ids=ids) if ids else ():
             if self._gathers(row.destination) and not self.spends(row.destination):
                 continue  # it would be one more message
@@ -244,11 +244,11 @@ class Folding:
     def write(self) -> None:
         spent = [(name, micros(self._until[name])) for name in sorted(self._spent)]
         insert_rows(self._connection, budgets, ("name", "until"), spent, _SPENT)
-        touched = {fold for fold, _ in self._members}
-        for (subscription, name, why), fold in self._open.items():
-            if why == Why.MANY and fold.id in touched:
+        touched = {digest for digest, _ in self._members}
+        for (subscription, name, why), digest in self._open.items():
+            if why == Why.MANY and digest.id in touched:
                 for post in self._own[subscription, name]:
-                    self._members.setdefault((fold.id, post), True)
+                    self._members.setdefault((digest.id, post), True)
         members = [(*key, own) for key, own in self._members.items()]
         insert_rows(self._connection, folded, ("fold", "post", "own"), members)
 
@@ -274,8 +274,8 @@ _WAKE = """(name) DO UPDATE
     WHERE destinations.due IS NULL AND destinations.paused = ''"""
 
 
-def save_due_folds(connection: Connection, now: datetime) -> datetime | None:
-    """Have the folds sent that are due: they are deliveries from then on. When the next one is due.
+def save_due_digests(connection: Connection, now: datetime) -> datetime | None:
+    """Have the digests sent that are due: they are deliveries from then on. When the next one is due.
 
     One of a single post is that post's message.
     """
@@ -293,14 +293,14 @@ def _send(connection: Connection, due: Sequence[Any], now: datetime) -> None:
     for row in _THERE(connection, ids=[row.id for row in due]):
         there[row.fold].append(row.post)
     rows, names = [], {}
-    for fold in due:
-        members = there[fold.id]
-        if not members or fold.mode is None:  # all was deleted, or nobody subscribes any more
+    for digest in due:
+        members = there[digest.id]
+        if not members or digest.mode is None:  # all was deleted, or nobody subscribes any more
             continue
-        of = (members[0], None) if len(members) == 1 else (None, fold.id)
-        send = (fold.destination, *of, Action.SEND.value, "", State.DUE.value, fold.topic, fold.subscription)
+        of = (members[0], None) if len(members) == 1 else (None, digest.id)
+        send = (digest.destination, *of, Action.SEND.value, "", State.DUE.value, digest.topic, digest.subscription)
         rows.append((*send, micros(now)))
-        names[fold.destination] = Destination.parse(fold.destination).adapter
+        names[digest.destination] = Destination.parse(digest.destination).adapter
     wake = [(name, adapter, micros(now)) for name, adapter in sorted(names.items())]
     insert_rows(connection, destinations, ("name", "adapter", "due"), wake, _WAKE)
     insert_rows(connection, deliveries, _COLUMNS, rows)
@@ -314,7 +314,7 @@ _there = (
     .where(folded.c.fold == folds.c.id, ~posts.c.deleted)
 )
 _is_followed = PUBLIC_TAGS.where(subscription_tags.c.tag == folds.c.tag).correlate(folds).exists()
-_FOLDS = Query(
+_DIGESTS = Query(
     select(
         folds.c.id,
         folds.c.slug,
@@ -351,8 +351,8 @@ _POSTS = (
 )
 
 
-def read_folds(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
-    """These folds as they are now, with their latest posts in ``best``: which are the best is decided elsewhere."""
+def read_digests(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
+    """These digests as they are now, with their latest posts in ``best``: which are the best is decided elsewhere."""
     return {
         row.id: Fold(
             slug=row.slug,
@@ -364,7 +364,7 @@ def read_folds(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
             since=row.opened,
             best=tuple(_card(one) for one in connection.execute(_POSTS, {"fold": row.id})),
         )
-        for row in _FOLDS(connection, ids=ids)
+        for row in _DIGESTS(connection, ids=ids)
     }
 
 
