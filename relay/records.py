@@ -39,6 +39,10 @@ class StoreError(Exception):
         """The rest of a sentence that begins with the database: without its place, and without a driver's words."""
 
 
+class StoreBusyError(StoreError):
+    """Another program kept something locked for longer than is waited for."""
+
+
 class StoreLostError(StoreError):
     """The database's file is no longer where it was: there is no use in trying again."""
 

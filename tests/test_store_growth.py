@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from relay.model import Action, Destination
+from relay.options import DeliveryOptions
 from relay.records import State
 from relay.store import Store, engine, open_store
 from relay.store.counters import get_counts
@@ -130,6 +131,15 @@ async def test_digests_are_forgotten_with_the_last_of_their_posts(store: Store) 
     assert await store.list_folded(sent.fold.slug, 9) is None
     await store.save_due_digests(at(120))
     assert [one.uri for one in await carry(store, 120)] == [uri(3)], "what waits goes on"
+
+
+async def test_a_digest_of_what_was_too_much_is_forgotten_though_nobody_posts_there_again(store: Store) -> None:
+    """Nothing came that would have closed it."""
+    here = await subscribe(store, DeliveryOptions(budget=1, burst=1))
+    await bring(store, post(1), post(2), to=here)
+    [slug] = [one.fold.slug for one in await carry(store, 1) + await carry(store, 2) if one.fold]
+    assert await store.delete_old(at(60)) == 2
+    assert await store.list_folded(slug, 9) is None
 
 
 # --- counts ---

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import timedelta
 from functools import reduce
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -20,6 +22,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from structlog.testing import capture_logs
 
 from relay.model import Action, FeedId, Post, Subscription, SubscriptionId
 from relay.options import NO_FILTERS, DeliveryOptions, Mode
@@ -370,6 +373,25 @@ async def test_another_program_s_tables_are_left_alone(postgres: PostgresServer,
             await run(url, "CREATE TABLE posts (title TEXT)", "CREATE TABLE readers (name TEXT)")
             with pytest.raises(StoreError, match=r"another program's tables \(posts\)"):
                 await open_store(url)
+
+
+async def test_a_relay_that_starts_while_another_changes_the_tables_waits_for_it_and_says_so_once(
+    postgres: PostgresServer,
+) -> None:
+    with postgres.database(migrated=False) as url, psycopg.connect(url) as another, capture_logs() as told:
+        another.execute("SELECT pg_advisory_xact_lock(4849081)")
+        opening = asyncio.create_task(open_store(url, busy_timeout=timedelta(milliseconds=20)))
+        async with asyncio.timeout(20):
+            while not told and not opening.done():
+                await asyncio.wait([opening], timeout=0.05)
+        assert not opening.done()
+        another.rollback()
+        store = await opening
+        await publish(store, post())
+        await store.close()
+    assert [one["event"] for one in told] == [
+        "another program changes the database; this relay starts when that is over"
+    ]
 
 
 async def test_many_may_make_a_database_at_once(postgres: PostgresServer, tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from relay.records import Policy
-from relay.store.engine import connect
+from relay.log import get_logger
+from relay.records import Policy, StoreBusyError
+from relay.store.engine import Database, connect
 from relay.store.leases import delete_all_leases
 from relay.store.migrations import HEAD, get_version, migrate
 from relay.store.store import Store, get_token
 
 __all__ = ["Store", "open_store"]
+
+log = get_logger(__name__)
 
 
 async def open_store(
@@ -31,10 +34,26 @@ async def open_store(
         if exclusive:
             await database.lock()
         if await database.look_up(get_version) != HEAD:
-            await database.write(migrate, database.where)
+            await _migrate(database)
         if database.is_alone:  # whoever held something was killed: nobody needs to wait for its leases
             await database.write(delete_all_leases)
         return Store(database, await database.look_up(get_token), policy)
     except BaseException:
         await database.close(timedelta(0))
         raise
+
+
+async def _migrate(database: Database) -> None:
+    """Of relays that start together on a PostgreSQL one migrates it, which may take minutes; the others wait."""
+    told = False
+    while True:
+        try:
+            await database.write(migrate, database.where)
+        except StoreBusyError as error:
+            if not told:
+                log.warning(
+                    "another program changes the database; this relay starts when that is over", reason=str(error)
+                )
+            told = True
+        else:
+            return

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from relay.records import StoreError
+from relay.records import StoreBusyError, StoreError
 
 # --- database trouble as sentences for people ---
 
@@ -53,6 +53,7 @@ _POSTGRESQL = {  # by SQLSTATE, or its first two characters
     "58": "could not be read or written",
     "XX": "is damaged",
 }
+_LOCKED = "55P03"
 _TRANSIENT = {"40001", "40P01"}  # serialization failure, deadlock: the same transaction will do when run again
 
 
@@ -86,7 +87,8 @@ def _of_postgresql(error: BaseException, where: str) -> StoreError | None:
     else:
         trouble = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     first = next(iter(str(error).strip().splitlines()), "no reason given")
-    return StoreError(f"{where} {trouble} ({first}).", trouble) if trouble else None
+    kind = StoreBusyError if state == _LOCKED else StoreError
+    return kind(f"{where} {trouble} ({first}).", trouble) if trouble else None
 
 
 # --- pool ---

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, or_, select, update
 
 from relay.model import Post
 from relay.records import Lease
@@ -123,7 +123,10 @@ def _forget(connection: Connection, roots: Collection[str]) -> int:
 _PAST = Query(
     select(folds.c.id)
     .where(
-        folds.c.closed < bindparam("before", type_=folds.c.closed.type),
+        or_(
+            folds.c.closed < bindparam("before", type_=folds.c.closed.type),
+            and_(folds.c.closed.is_(None), folds.c.due.is_(None), folds.c.opened < _before),  # nobody came to close it
+        ),
         ~select(folded.c.post).where(folded.c.fold == folds.c.id).exists(),
         ~_waits(deliveries.c.digest == folds.c.id),
     )
