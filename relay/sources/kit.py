@@ -1,13 +1,14 @@
-"""What the networks' packages share: what an answer means, and what stands between a socket and the store."""
+"""What the networks' packages share: what an answer means, how a conversation hangs together, and a socket's buffer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -107,6 +108,48 @@ def unanswered(reply: Forbidden | Unreachable) -> TryLater | Gone:
 def trouble_at(host: str, status: int, wait: timedelta | None) -> TryLater:
     """An answer with a status of 5xx."""
     return TryLater(f"{host} has trouble (HTTP {status})", wait)
+
+
+# --- the chains of a conversation ---
+
+
+class Linked(Protocol):
+    """A post of which its place in the conversation is known."""
+
+    @property
+    def author(self) -> str: ...
+
+    @property
+    def parent(self) -> str:
+        """What it answers, by the name by which the posts are kept; empty: nothing."""
+        ...
+
+
+def top_of(posts: Mapping[str, Linked], start: str) -> str:
+    """The first post of the chain by one author that leads to ``start``, as far as it is known."""
+    passed = {start}
+    while (parent := posts[start].parent) in posts and parent not in passed:
+        if posts[parent].author != posts[start].author:
+            break
+        start = parent
+        passed.add(start)
+    return start
+
+
+def chains(posts: Mapping[str, Linked], top: str) -> dict[str, bool]:
+    """The posts of all chains of self-replies that begin at ``top``, and whether a chain ends there."""
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for name, post in posts.items():
+        if post.author == posts[top].author:
+            answers[post.parent].append(name)
+    found, waiting, passed = dict[str, bool](), [top], {top}
+    while waiting:
+        here = waiting.pop()
+        onward = [name for name in answers[here] if name not in passed]
+        passed.update(onward)
+        waiting += onward
+        found[here] = not onward
+    return found
 
 
 # --- between a socket and the store ---

@@ -131,6 +131,16 @@ class Status(msgspec.Struct):
     mentions: Raw = Raw()
     tags: Raw = Raw()
 
+    @property
+    def author(self) -> str:
+        """The id of the author's account there."""
+        return str(self.account.id) if self.account else ""
+
+    @property
+    def parent(self) -> str:
+        """The id of what it answers; empty: nothing."""
+        return str(self.in_reply_to_id or "")
+
 
 class Notification(msgspec.Struct):
     id: Id = None

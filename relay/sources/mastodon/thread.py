@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from relay.core.authenticity import counts_unasked, is_home
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
-from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
+from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected, chains, top_of
 from relay.sources.limits import THREAD, THREAD_BYTES
 from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
@@ -71,8 +71,8 @@ def next_question(bag: Bag, start: str, asked: Asked) -> Around | After | None:
     """What to ask for next; None when the chain of ``start`` is whole."""
     if start not in asked.around:
         return Around(start)
-    top = _top(bag, start)
-    parent = str(bag[top].in_reply_to_id or "")
+    top = top_of(bag, start)
+    parent = bag[top].parent
     if parent and parent not in bag and top not in asked.around:
         return Around(top)
     return next((question for tip in _tips(bag, top) if (question := _onward(tip, asked))), None)
@@ -94,7 +94,7 @@ def is_cut(bag: Bag, anchor: str, descendants: Collection[str]) -> bool:
 
 def length(bag: Bag, start: str) -> int:
     """How many posts of the author's chains around ``start`` are known."""
-    return len(_chains(bag, _top(bag, start)))
+    return len(chains(bag, top_of(bag, start)))
 
 
 def goes_on(bag: Bag, later: Status) -> bool:
@@ -102,54 +102,22 @@ def goes_on(bag: Bag, later: Status) -> bool:
 
     It may be one that lost what it answered: a server forgets that with the post (mastodon's schema, ``on_delete``).
     """
-    parent, answered = str(later.in_reply_to_id or ""), str(later.in_reply_to_account_id or "")
-    return parent in bag if parent else answered != "" and answered == _author(later)
+    answered = str(later.in_reply_to_account_id or "")
+    return later.parent in bag if later.parent else answered != "" and answered == later.author
 
 
 def _depth(bag: Bag, anchor: str, identifier: str) -> int:
     depth = 0
     while identifier in bag and identifier != anchor and depth < DEEP:
-        identifier = str(bag[identifier].in_reply_to_id or "")
+        identifier = bag[identifier].parent
         depth += 1
     return depth
 
 
-def _top(bag: Bag, start: str) -> str:
-    """The first post of the chain by one author that leads to ``start``, as far as it is known."""
-    passed = {start}
-    while (parent := str(bag[start].in_reply_to_id or "")) in bag and parent not in passed:
-        if _author(bag[parent]) != _author(bag[start]):
-            break
-        start = parent
-        passed.add(start)
-    return start
-
-
 def _tips(bag: Bag, top: str) -> list[str]:
     """The last posts of all chains of self-replies that begin at ``top``, the newest first."""
-    chains = _chains(bag, top)
-    tips = (i for i, is_last in chains.items() if is_last and bag[i].replies_count != 0)
+    tips = (i for i, is_last in chains(bag, top).items() if is_last and bag[i].replies_count != 0)
     return sorted(tips, key=age, reverse=True)
-
-
-def _chains(bag: Bag, top: str) -> dict[str, bool]:
-    """The posts of all chains of self-replies that begin at ``top``, and whether a chain ends there."""
-    answers: dict[str, list[str]] = {}
-    for identifier, status in bag.items():
-        if _author(status) == _author(bag[top]):
-            answers.setdefault(str(status.in_reply_to_id or ""), []).append(identifier)
-    found, waiting, passed = {}, [top], {top}
-    while waiting:
-        here = waiting.pop()
-        onward = [i for i in answers.get(here, ()) if i not in passed]
-        passed.update(onward)
-        waiting += onward
-        found[here] = not onward
-    return found
-
-
-def _author(status: Status) -> str:
-    return str(status.account.id) if status.account else ""
 
 
 # --- thread ---
