@@ -52,6 +52,7 @@ _NO_LABEL = re.compile(
 )
 _LONGEST_LINK, _LONGEST_HOST = 700, 253
 _DEEPEST = 5
+_MARKS = tuple(Mark)
 _BEGINNINGS = {Form.HEADING: "### ", Form.NOTE: SMALL}
 _ENCODED = str.maketrans({c: f"%{ord(c):02X}" for c in "()*|~[]'\\"})
 
@@ -178,7 +179,9 @@ def _lines_of(spans: Iterable[Span], *, folded: bool) -> list[list[_Run]]:
             if count:
                 lines.append([])
             if text:
-                lines[-1].append(_Run(text, span.link, tuple(mark for mark in Mark if mark in marks)))
+                lines[-1].append(
+                    _Run(text, span.link, tuple(mark for mark in _MARKS if mark in marks) if marks else ())
+                )
     return [_with_whole_links(line) for line in lines]
 
 
@@ -198,7 +201,7 @@ def _with_whole_links(line: list[_Run]) -> list[_Run]:
 
 
 def _styled(runs: Sequence[_Run], marks: Sequence[Mark] = tuple(_WRAPS), *, within: bool = False) -> str:
-    if not marks:
+    if not marks or not any(run.marks for run in runs):
         return _joined(_leaves(runs, within=within))
     mark, *inner = marks
     parts = []

@@ -117,7 +117,7 @@ def _shown(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
 
 
 def _looking(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
-    if not looks:
+    if not looks or not any(run.marks for run in runs):
         return Draft("".join(run.text for run in runs))
     look, *inner = looks
     draft = Draft()

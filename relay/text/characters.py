@@ -93,7 +93,7 @@ def directed(name: str, shown: str = "") -> str:
 
     Only there: the isolates are characters like others to whoever copies the name, and some places show them as boxes.
     """
-    turns = any(unicodedata.bidirectional(char) in {"R", "AL"} for char in name)
+    turns = not name.isascii() and any(unicodedata.bidirectional(char) in {"R", "AL"} for char in name)
     return isolate(shown or name) if turns else shown or name
 
 
