@@ -441,7 +441,7 @@ class ListPart:
 class ListVersion:
     """What tells that a part of a list shows something else, like :class:`PageVersion`."""
 
-    pages: tuple[PageVersion, ...] = ()
+    pages: tuple[object, ...] = ()
     older: str = ""
     about: tuple[object, ...] = ()
     """What else is shown beside the list."""

@@ -42,6 +42,28 @@ async def test_an_answer_is_made_once_for_each_version_and_each_variant() -> Non
     assert maker.made == len(asked) + 1
 
 
+class Long:
+    """A version that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Long.compared += 1
+        return isinstance(other, Long)
+
+    def __hash__(self) -> int:
+        return 1
+
+
+async def test_of_many_who_ask_with_one_look_at_the_version_only_the_first_compares_it() -> None:
+    cache, maker = Cache(), Maker()
+    await cache.get("a", Long(), "", maker)
+    looked, Long.compared = Long(), 0
+    for _ in range(5):
+        await cache.get("a", looked, "", maker)
+    assert (maker.made, Long.compared) == (1, 1)
+
+
 async def test_with_another_version_every_form_of_it_leaves_the_memory() -> None:
     cache, maker = Cache(), Maker()
     for variant in ("page en", "page es", "md en"):

@@ -122,9 +122,9 @@ def get_list_versions(connection: Connection, parts: Collection[ListPart]) -> di
     there = ((part, threads_of(connection, part)) for part in parts)
     return {
         part: ListVersion(
-            pages=tuple(_version(row, stops) for row in rows[: part.limit]),
+            pages=tuple(rows[: part.limit]),  # to make something of each would cost as much as to read it
             older=older(rows, part),
-            about=_about(connection, part),
+            about=(stops, *_about(connection, part)),
         )
         for part, rows in there
         if rows is not None

@@ -61,9 +61,10 @@ class Cache:
         than the version, never older. ``variant`` is all else on which the answer depends: format, language, links.
         """
         kept = self._kept.get(subject)
-        if kept is not None and kept.version != version:
+        if kept is not None and kept.version is not version and kept.version != version:
             self.drop(subject)
         elif kept is not None:
+            kept.version = version  # that of a list is long, and many who ask at once have the same
             kept.asked = self._clock()
             self._kept.move_to_end(subject)
             body = kept.bodies.get(variant)
