@@ -38,7 +38,7 @@ log = get_logger(__name__)
 # --- one thing after the other in each room ---
 
 
-class Turns(Generic[T]):
+class RoomQueues(Generic[T]):
     """Handles what happens in one room in its order, and rooms beside each other.
 
     ``room`` says where something happened. Where people write faster than they can be answered, some of it is left

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Feed, FeedId
 from relay.pipeline.streams import Watch
-from relay.sources.bluesky.firehose import Change, Firehose, Withdrawn, Written
+from relay.sources.bluesky.firehose import Firehose, PostChange, Withdrawn, Written
 from tests.servers.bluesky.jetstream import Network, did, record, tid
 
 NOW = 1_790_000_000_000_000
@@ -36,19 +36,19 @@ class Ear:
         self.firehose = Firehose(self.watch, remembered)
         self._heard = 0
 
-    def hear(self) -> list[Change]:
+    def hear(self) -> list[PostChange]:
         """What is wanted of what happened since."""
         new = self.network.told[self._heard :]
         self._heard = len(self.network.told)
         return [told for message in new for told in self.firehose.read(message.raw)]
 
-    def again(self) -> list[Change]:
+    def again(self) -> list[PostChange]:
         """The whole of it once more."""
         self._heard = 0
         return self.hear()
 
 
-def uris(told: list[Change]) -> list[str]:
+def uris(told: list[PostChange]) -> list[str]:
     return [one.uri for one in told]
 
 

@@ -19,7 +19,7 @@ from relay.i18n import words
 from relay.kit import (
     MOST_WAITING,
     MessageIds,
-    Turns,
+    RoomQueues,
     answered,
     failed,
     options_in,
@@ -61,8 +61,8 @@ class Rooms:
 
 
 @asynccontextmanager
-async def turns(rooms: Rooms) -> AsyncIterator[Turns[tuple[str, str]]]:
-    taking = Turns(rooms.handle, room=lambda one: one[0], must=lambda one: one[1] == "must")
+async def turns(rooms: Rooms) -> AsyncIterator[RoomQueues[tuple[str, str]]]:
+    taking = RoomQueues(rooms.handle, room=lambda one: one[0], must=lambda one: one[1] == "must")
     try:
         yield taking
     finally:

@@ -12,7 +12,7 @@ import pytest
 
 from relay.http import Answer, BarredError, FloodError, Forbidden, Unreachable
 from relay.ports import Gone, TryLater
-from relay.sources.kit import Buffer, Missing, Ok, Taken, judge, trouble_of
+from relay.sources.kit import Buffer, Buffered, Missing, Ok, judge, trouble_of
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 URL = "https://ayllu.example/api"
@@ -67,7 +67,7 @@ def buffer(**options: float) -> Buffer[int]:
     return Buffer(lambda: FEEDS, capacity=4, at_once=None if "linger" in options else 3, **options)  # type: ignore[arg-type]  # floats
 
 
-async def take(one: Buffer[int]) -> Taken[int]:
+async def take(one: Buffer[int]) -> Buffered[int]:
     async with asyncio.timeout(5):
         taken = await one.take()
     assert taken is not None
@@ -75,7 +75,7 @@ async def take(one: Buffer[int]) -> Taken[int]:
 
 
 @asynccontextmanager
-async def taking(one: Buffer[int]) -> AsyncIterator[asyncio.Task[Taken[int] | None]]:
+async def taking(one: Buffer[int]) -> AsyncIterator[asyncio.Task[Buffered[int] | None]]:
     task = asyncio.create_task(one.take())
     await asyncio.sleep(0)
     try:
@@ -134,7 +134,7 @@ async def test_a_remark_is_news_where_it_is_another_one() -> None:
 async def test_where_nothing_comes_it_is_told_how_far_was_read() -> None:
     one = buffer(rest=0.001)
     one.reach(7)
-    assert (await take(one)) == Taken(items=(), missed=(), note="", read_to=7)
+    assert (await take(one)) == Buffered(items=(), missed=(), note="", read_to=7)
 
 
 async def test_how_far_was_read_is_told_with_the_last_of_it() -> None:
@@ -152,6 +152,8 @@ async def test_what_comes_together_is_taken_together() -> None:
         taken = await asyncio.wait_for(waiting, 5)
     assert taken is not None
     assert taken.items == (1, 2, 3, 4)
+    async with taking(one) as waiting:
+        assert not waiting.done()
 
 
 @pytest.mark.parametrize("error", [None, ZeroDivisionError()])

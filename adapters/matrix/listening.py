@@ -22,7 +22,7 @@ from adapters.matrix.settings import MatrixSettings, may_invite, server_of
 from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, Batch, read
 from adapters.matrix.talking import LIFE, Talk
 from adapters.matrix.voice import Voice, mark
-from relay.kit import Turns
+from relay.kit import RoomQueues
 from relay.log import Trouble, get_logger
 from relay.model import Destination
 from relay.plugins import Host
@@ -292,7 +292,7 @@ class Listening:
         tries = self._timing.pauses.retrying()
         if not await named(self._api, tries):
             return
-        turns = Turns(self._handler(inbox), room=lambda one: one.room, must=lambda one: not isinstance(one, Said))
+        turns = RoomQueues(self._handler(inbox), room=lambda one: one.room, must=lambda one: not isinstance(one, Said))
 
         def take(batch: Batch, present: bool) -> None:  # noqa: FBT001 - as Take has it
             self._take(batch, turns, since=None if present else self._started - OLD)
@@ -302,7 +302,7 @@ class Listening:
         finally:
             await turns.close()
 
-    def _take(self, batch: Batch, turns: Turns[News], since: datetime | None) -> None:
+    def _take(self, batch: Batch, turns: RoomQueues[News], since: datetime | None) -> None:
         for room in batch.joined:
             if room.members is not None:
                 self._members[room.id] = room.members

@@ -20,7 +20,7 @@ from adapters.telegram.rights import Rights, is_away, is_silenced, may_post
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.talking import Patience, Talk
 from relay.i18n import Words, words
-from relay.kit import Turns
+from relay.kit import RoomQueues
 from relay.log import get_logger
 from relay.model import Destination
 from relay.plugins import Host
@@ -119,7 +119,7 @@ class Updates:
         self._since = self._timing.now() - OLD
         if not await self._named(tries):
             return
-        turns = Turns(self._handler(inbox), room=_chat, must=lambda heard: heard.update.my_chat_member is not None)
+        turns = RoomQueues(self._handler(inbox), room=_chat, must=lambda heard: heard.update.my_chat_member is not None)
         menus = asyncio.create_task(self._give_menus())
         try:
             if self._settings.webhook:

@@ -156,7 +156,7 @@ def chains(posts: Mapping[str, Linked], top: str) -> dict[str, bool]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken(Generic[T]):
+class Buffered(Generic[T]):
     """What came since the last one, in its order."""
 
     items: tuple[T, ...]
@@ -238,7 +238,7 @@ class Buffer(Generic[T]):
 
     # --- emptying it ---
 
-    async def take(self) -> Taken[T] | None:
+    async def take(self) -> Buffered[T] | None:
         """Wait for news, or for a while where there is none but how far was read; None: it has ended."""
         while not (await self._has_news() or self._read_to != self._known_to):
             pass
@@ -260,7 +260,7 @@ class Buffer(Generic[T]):
             return False
         return True
 
-    def _taken(self) -> Taken[T]:
+    def _taken(self) -> Buffered[T]:
         count = self._at_once or len(self._items)
         items, self._items = self._items[:count], self._items[count:]
         missed = {*self._missed, *(self._feeds() if self._missed_all else ())}
@@ -272,7 +272,7 @@ class Buffer(Generic[T]):
             self._news.clear()
         if len(self._items) < self._capacity:
             self._room.set()
-        return Taken(items=tuple(items), missed=tuple(sorted(missed)), note=self._note, read_to=self._known_to)
+        return Buffered(items=tuple(items), missed=tuple(sorted(missed)), note=self._note, read_to=self._known_to)
 
 
 _BROKEN = (

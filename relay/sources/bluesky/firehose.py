@@ -46,7 +46,7 @@ class Withdrawn:
     feed: str
 
 
-Change = Written | Withdrawn
+PostChange = Written | Withdrawn
 
 
 # --- deciding ---
@@ -69,7 +69,7 @@ class Firehose:
         self.time = 0
         """When the last message was told, in microseconds of Unix time; 0: it was no event."""
 
-    def read(self, message: bytes) -> Sequence[Change]:
+    def read(self, message: bytes) -> Sequence[PostChange]:
         """What one message tells. Takes anything, raises nothing."""
         event = read_event(message)
         if event is None:
@@ -83,7 +83,7 @@ class Firehose:
             return self._account(event.did, event.account)
         return ()
 
-    def _commit(self, event: Event, commit: Commit, message: bytes) -> Sequence[Change]:
+    def _commit(self, event: Event, commit: Commit, message: bytes) -> Sequence[PostChange]:
         match commit.operation:
             case "create":
                 feed = self._feed(event.did, commit.record)
@@ -117,7 +117,7 @@ class Firehose:
     def _address(self, feed: str) -> str:
         return feed if feed in self._watched.feeds else ""
 
-    def _written(self, did: str, commit: Commit, feed: str, message: bytes) -> Sequence[Change]:
+    def _written(self, did: str, commit: Commit, feed: str, message: bytes) -> Sequence[PostChange]:
         uri = _uri(did, commit)
         if not self._known.is_news(uri, commit.rev):
             return ()
@@ -139,7 +139,7 @@ class Firehose:
         )
         return (written,)
 
-    def _withdrawn(self, did: str, commit: Commit) -> Sequence[Change]:
+    def _withdrawn(self, did: str, commit: Commit) -> Sequence[PostChange]:
         uri = _uri(did, commit)
         feed = self._address(did)
         if not (feed or uri in self._known) or not did_of(uri):
@@ -149,7 +149,7 @@ class Firehose:
         self._known.add(uri, commit.rev)
         return (Withdrawn(uri, feed),)
 
-    def _account(self, did: str, account: Account) -> Sequence[Change]:
+    def _account(self, did: str, account: Account) -> Sequence[PostChange]:
         if account.active or account.status not in _GONE:
             return ()
         feed = self._address(did)

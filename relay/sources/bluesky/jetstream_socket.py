@@ -17,7 +17,7 @@ from yarl import URL
 from relay.http import FloodError
 from relay.ports import Watched
 from relay.retrying import Retrying
-from relay.sources.bluesky.firehose import Change, Firehose
+from relay.sources.bluesky.firehose import Firehose, PostChange
 from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
 from relay.sources.kit import Buffer, trouble_of
 
@@ -59,7 +59,7 @@ class Ended:
 class Course:
     """How far was read, over all connections; what is wanted goes into the buffer."""
 
-    def __init__(self, firehose: Firehose, buffer: Buffer[Change], place: int) -> None:
+    def __init__(self, firehose: Firehose, buffer: Buffer[PostChange], place: int) -> None:
         self.place = place
         self.buffer = buffer
         self.unexpected = 0

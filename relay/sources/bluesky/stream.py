@@ -17,7 +17,7 @@ import aiohttp
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
 from relay.sources.bluesky.address import is_did
-from relay.sources.bluesky.firehose import Change, Firehose, Withdrawn, Written
+from relay.sources.bluesky.firehose import Firehose, PostChange, Withdrawn, Written
 from relay.sources.bluesky.jetstream_place import Asked, read_cursor, resume, wanted_accounts, write_cursor
 from relay.sources.bluesky.jetstream_socket import Connection, Course, Timing, changed
 from relay.sources.bluesky.records import Draft, answers_others, read_record
@@ -139,8 +139,8 @@ class Stream:
                 )
 
     @asynccontextmanager
-    async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Buffer[Change]]:
-        buffer: Buffer[Change] = Buffer(
+    async def _listening(self, watched: Watched, place: int) -> AsyncIterator[Buffer[PostChange]]:
+        buffer: Buffer[PostChange] = Buffer(
             lambda: watched.feeds, capacity=_CAPACITY, linger=self.linger, rest=self.rest, read_to=place
         )
         course = Course(Firehose(watched), buffer, place)
@@ -165,10 +165,10 @@ class Stream:
             await tries.wait()
 
 
-def _still_true(told: Sequence[Change]) -> Sequence[Change]:
+def _still_true(told: Sequence[PostChange]) -> Sequence[PostChange]:
     """All but the posts that were withdrawn in the same breath."""
     withdrawn: set[str] = set()
-    kept: list[Change] = []
+    kept: list[PostChange] = []
     for one in reversed(told):
         if isinstance(one, Withdrawn):
             withdrawn.add(one.uri)
@@ -177,14 +177,14 @@ def _still_true(told: Sequence[Change]) -> Sequence[Change]:
     return kept[::-1]
 
 
-def _drafts(told: Sequence[Change]) -> Sequence[Draft]:
+def _drafts(told: Sequence[PostChange]) -> Sequence[Draft]:
     """One for each post: of its versions the newest."""
     written = (one for one in told if isinstance(one, Written))
     drafts = (read_record(one.did, one.rkey, one.cid, one.record, one.told) for one in written)
     return list({draft.uri: draft for draft in drafts if draft is not None}.values())
 
 
-def _event(told: Change, found: Hydrated) -> Event | None:
+def _event(told: PostChange, found: Hydrated) -> Event | None:
     if isinstance(told, Withdrawn):
         return Deleted(told.uri)
     post = found.get(PostUri(told.uri))

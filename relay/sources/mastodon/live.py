@@ -38,7 +38,7 @@ from relay.sources.off_loop import off_loop
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
+class StreamProtocol:
     """What is sent to begin and to end with a hashtag, and what a frame means, by the servers in the settings."""
 
     subscribe: Callable[[str], str]
@@ -73,8 +73,8 @@ def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence
     return wanted.published(tag, post) if post else ()
 
 
-MASTODON = Protocol(frames.subscribe, frames.unsubscribe, _mastodon)
-MISSKEY = Protocol(channel.connect, channel.disconnect, _misskey)
+MASTODON = StreamProtocol(frames.subscribe, frames.unsubscribe, _mastodon)
+MISSKEY = StreamProtocol(channel.connect, channel.disconnect, _misskey)
 
 
 # --- endpoints ---
@@ -85,7 +85,7 @@ class Endpoint:
     """A websocket that could be opened. The token is in none of what is shown or logged of it."""
 
     url: str
-    protocol: Protocol
+    protocol: StreamProtocol
     first: bool = False
     """The first hashtag is named in the address: the only one that servers of all kinds understand."""
     multiplexed: bool = True
