@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from relay import inspect
 from relay.core.consent import UNDO_FOR
 from relay.model import Destination, Post, Published, Quote
-from relay.options import NO_FILTERS, Filters, Only
+from relay.options import NO_FILTERS, USUAL_DELIVERY, Filters, Only
 from relay.ports import Batch, Gone, Question, Refused, Suggestion, TryLater
 from relay.records import DestinationState, FeedState, Intake, Quota, Wanted
 from relay.store import Store, open_store
@@ -164,6 +164,15 @@ async def test_a_filter_is_changed_and_taken_back(house: House) -> None:
     assert (await house.only()).filters == NO_FILTERS
     last = (await house.store.list_audit(1))[0]
     assert last.detail == "#bridge · min_age: —"
+
+
+@pytest.mark.parametrize("given", ["language=es", "only=media", "mode=posts", "follow=replies", "quiet=22:00-07:00"])
+async def test_a_dash_takes_any_option_back(house: House, given: str) -> None:
+    await seed(house, f"subscribe #bridge {given}")
+    name = given.partition("=")[0]
+    assert not (await house.ask(f"settings #bridge {name}=-")).failed
+    one = await house.only()
+    assert (one.filters, one.delivery_options) == (NO_FILTERS, USUAL_DELIVERY)
 
 
 # --- subscriptions, status, help ---

@@ -14,7 +14,7 @@ from relay.core.commands import NOTHING, Parsed, command_of, label
 from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words
 from relay.model import CHAT, Subscription, SubscriptionId
-from relay.options import FILTERS, NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters, Kind, Option, values
+from relay.options import FILTERS, NO_FILTERS, USUAL_DELIVERY, DeliveryOptions, Filters, Option, values
 from relay.phrases import bold, code, item, line
 from relay.pipeline.topics import Answers, meanings, readable, resolve
 from relay.ports import Answer, Choice, Command, Refused, Resolved, TryLater
@@ -34,7 +34,7 @@ def options_in(typed: Mapping[str, str], before: Record, say: Words) -> Record |
     changes: dict[str, Any] = {}
     for name, option, _ in values(before):
         value = typed.get(name, "").strip()
-        if option.kind is not Kind.LANGUAGES and _takes_back(value, option):
+        if _takes_back(value, option):
             changes[name] = option.default
         elif value:
             answer = parse(option, value)
