@@ -41,12 +41,17 @@ whenever a quarter of all are new: while a feed of a thousand entries is read, s
 """
 
 
+TRIM_EVERY = timedelta(seconds=30)
+"""How often memory that the C library keeps for itself is handed back: after many feeds came at once it is 10 MB."""
+
+
 async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asyncio.Event | None = None) -> None:
     """Until cancelled, no thread and no search for garbage holds the event loop for long.
 
     The program itself is never looked through, not even once: that holds the loop for a tenth of a second, and finds
-    next to nothing. What starting up took and nobody needs any more is handed back, where the C library keeps it;
-    ``settled`` is how long a start goes on after ``started``, which may be long: a million subscriptions are read.
+    next to nothing. What a start or a burst of work took and nobody needs any more is handed back, where the C library
+    keeps it; ``settled`` is how long a start goes on after ``started``, which may be long: a million subscriptions are
+    read.
     """
     before = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(SWITCH.total_seconds())
@@ -58,9 +63,10 @@ async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asynci
         await asyncio.sleep(settled.total_seconds())
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
-        with suppress(OSError, AttributeError):  # only glibc has it
-            ctypes.CDLL(None).malloc_trim(0)
-        await asyncio.Event().wait()
+        while True:
+            with suppress(OSError, AttributeError):  # only glibc has it
+                ctypes.CDLL(None).malloc_trim(0)
+            await asyncio.sleep(TRIM_EVERY.total_seconds())
     finally:  # this process may go on to something else
         gc.unfreeze()
         sys.setswitchinterval(before[0])
