@@ -25,8 +25,8 @@ from aiohttp import web
 
 from bench.figures import Figure
 from bench.stores import bare, bare_insert
-from tests.servers import fediverse
-from tests.servers.fediverse import Fediverse
+from tests.servers.mastodon import fediverse
+from tests.servers.mastodon.fediverse import Fediverse
 from tests.servers.sink import install_adapter
 
 APART = 0.05

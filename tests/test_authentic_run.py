@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes import RelayProcess, seeded
 from tests.servers.environments import free_port
-from tests.servers.fediverse import Fediverse, Json, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, run
 from tests.test_cli import relay as command
 from tests.test_relay_run import database
 

@@ -37,9 +37,9 @@ from tests.discord_bodies import look as discord_look
 from tests.hostile import KINDS, MARKUP
 from tests.loop_watch import TICK, watched
 from tests.matrix_bodies import LOOK as MATRIX
-from tests.servers import fediverse
 from tests.servers.bluesky import xrpc
 from tests.servers.feeds import FeedServer
+from tests.servers.mastodon import fediverse
 from tests.telegram_bodies import LOOK as TELEGRAM
 from tests.test_feed_discovery import HOSTILE
 

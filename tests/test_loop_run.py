@@ -19,13 +19,13 @@ import pytest
 from tests import hostile_documents as documents
 from tests.hostile import KINDS
 from tests.processes import RelayProcess, seeded
-from tests.servers import fediverse
 from tests.servers.bluesky import xrpc
 from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.bluesky.xrpc import Stage as Bluesky
-from tests.servers.fediverse import Fediverse
 from tests.servers.feeds import FeedServer
 from tests.servers.floods import FLOODS
+from tests.servers.mastodon import fediverse
+from tests.servers.mastodon.fediverse import Fediverse
 from tests.test_relay_run import database
 
 EVERY = 0.25

@@ -16,7 +16,7 @@ from relay.plugins import Host
 from relay.ports import Batch, RecheckingSource, Refused, Resolved, ThreadedSource, TryLater
 from relay.sources.mastodon import MastodonSettings, MastodonSource, plugin
 from relay.text import plain
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 
 HTML = b"<!doctype html><title>Back soon</title>"
 SHAPES = [

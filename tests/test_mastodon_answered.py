@@ -9,7 +9,7 @@ import pytest
 from relay.model import Published
 from relay.ports import TryLater
 from relay.sources.mastodon import MastodonSource
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.test_mastodon_timeline import Reader, account_feed, begun, published, tag_feed
 
 MENTION = '<p><span class="h-card"><a href="{}/@kofi" class="u-url mention">@<span>kofi</span></a></span> well</p>'

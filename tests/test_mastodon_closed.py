@@ -15,8 +15,8 @@ from relay.ports import Batch, TryLater
 from relay.sources.mastodon import MastodonSettings, MastodonSource, tag_rss
 from relay.sources.mastodon.place import moment
 from relay.text import plain
-from tests.servers.fediverse import Fediverse, asking, run
-from tests.servers.fediverse_things import rss
+from tests.servers.mastodon.fediverse import Fediverse, asking, run
+from tests.servers.mastodon.things import rss
 from tests.test_mastodon_timeline import Reader, begun, published, tag_feed
 
 TOKEN = "tok-Qeswachaka"

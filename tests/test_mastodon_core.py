@@ -18,7 +18,7 @@ from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.store import Store, open_store
 from tests.mastodon_listening import SOON
-from tests.servers.fediverse import Fediverse, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, asking, run
 from tests.test_outbox import tenure
 
 TOKEN = "tok-4yllu"

@@ -16,7 +16,7 @@ from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.handles import actor_of
 from relay.sources.mastodon.home import Happened
 from relay.text import plain
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.test_mastodon_home import asking_homes, read
 from tests.test_mastodon_timeline import account_feed, begun, tag_feed
 

@@ -21,7 +21,7 @@ from relay.sources.mastodon.parse import read_post
 from relay.text import plain
 from tests.fetching import client
 from tests.mastodon_listening import SOON, Core, running
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey
 from tests.test_mastodon_timeline import account_feed, begun, published, tag_feed
 

@@ -15,7 +15,7 @@ from relay.ports import Batch, Refused, TryLater
 from relay.sources.mastodon.about import streaming_address
 from relay.sources.mastodon.kinds import Software, Speech, read_index, read_software, refusal
 from relay.sources.mastodon.shapes import Instance, read
-from tests.servers.fediverse import Fediverse, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, asking, run
 
 HOME = "https://ayllu.example"
 TOKEN = "tok-4yllu"

@@ -16,7 +16,7 @@ from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.live import Patience
 from relay.text import plain
 from tests.mastodon_listening import SOON, Core, running
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 
 TOKEN = "tok-Q3sw4ch4k4"
 

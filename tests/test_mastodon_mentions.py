@@ -67,7 +67,7 @@ async def answered(source: MastodonSource, stage: Mastodon, text: str = "Here:",
 
 def posted(stage: Mastodon) -> list[dict[str, Any]]:
     speaking = stage.speaking
-    return [speaking.entity(speaking.statuses[int(number)]) for number in speaking.posted]
+    return [speaking.statuses[int(number)] for number in speaking.posted]
 
 
 # --- who we are ---
@@ -98,7 +98,7 @@ async def test_checks_say_whether_mentions_are_answered(source: MastodonSource, 
     assert check.ok
     assert check.note.startswith(f"answers who mentions @chasqui@{stage.host}; ")
     assert not stage.speaking.bots, "a check changes nothing"
-    stage.speaking.bots.add("chasqui")
+    stage.speaking.mark("chasqui")
     _, check = await source.check()
     assert (check.ok, check.note) == (True, f"answers who mentions @chasqui@{stage.host}")
     stage.speaking.deaf.add("chasqui")
@@ -187,7 +187,7 @@ async def test_what_is_said_in_private_is_heard_and_answered_in_private(
 
 
 async def test_bots_are_told_as_bots(source: MastodonSource, stage: Mastodon) -> None:
-    stage.speaking.bots.add("sami")
+    stage.speaking.mark("sami")
     ask(stage)
     assert (await one(source, stage)).asker.bot
 

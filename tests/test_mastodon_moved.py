@@ -14,7 +14,7 @@ from relay.ports import Batch, Resolved
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.moved import moved, moved_uri
 from relay.sources.mastodon.shapes import Account, read
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey
 from tests.test_authentic_run import configured
 from tests.test_cli import relay as command

@@ -16,7 +16,7 @@ from relay.ports import Batch
 from relay.sources.mastodon.parse import read_post
 from relay.testing import NOON, FakeSource
 from tests.processes import RelayProcess, seeded
-from tests.servers.fediverse import FIRST_ID, Fediverse, Json, run
+from tests.servers.mastodon.fediverse import FIRST_ID, Fediverse, Json, run
 from tests.test_authentic_run import configured
 from tests.test_relay_run import database
 

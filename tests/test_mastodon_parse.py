@@ -13,7 +13,7 @@ from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quot
 from relay.rich import Role
 from relay.sources.mastodon.parse import alias, local_id, read_post, read_time
 from relay.text import plain
-from tests.servers.fediverse import FIRST_ID, Fediverse, Json
+from tests.servers.mastodon.fediverse import FIRST_ID, Fediverse, Json
 
 HERE = "https://social.example"
 ABSENT = object()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.sources.mastodon.place import PAGE, Place, begin, ordered, read_above, read_newest, read_place, was_hidden
-from tests.servers.fediverse import cut_page
+from tests.servers.mastodon.fediverse import cut_page
 from tests.thorough import examples
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

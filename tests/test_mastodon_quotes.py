@@ -21,7 +21,7 @@ from relay.store.content import Change, change
 from relay.testing import NOON
 from relay.text import plain
 from tests.processes import RelayProcess, seeded
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.test_authentic_run import configured, text_of
 from tests.test_relay_run import database
 

@@ -14,8 +14,8 @@ from relay.ports import Batch, Resolved, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
 from tests.mastodon_listening import SOON, Core, running
-from tests.servers.fediverse import asking
 from tests.servers.masto import Masto
+from tests.servers.mastodon.fediverse import asking
 
 pytestmark = pytest.mark.real
 

@@ -25,13 +25,11 @@ class Reader:
 
     def __init__(self, stage: Mastodon, session: ClientSession) -> None:
         self.stage, self.session = stage, session
-        self.link = ""
 
     async def get(self, path: str, status: int = 200, /, **params: str | int) -> Any:
         async with self.session.get(self.stage.url + path, params=params) as answer:
             assert answer.status == status, await answer.text()
             assert answer.content_type == "application/json"
-            self.link = answer.headers.get("Link", "")
             return await answer.json()
 
     async def ids(self, path: str, **params: str | int) -> list[str]:
@@ -73,17 +71,6 @@ async def test_a_page_holds_20_and_at_most_40(stage: Mastodon, reader: Reader) -
     assert len(await reader.ids("/api/v1/timelines/tag/rope", limit=99)) == 40
 
 
-async def test_the_link_header_names_the_neighbours_and_forgets_most_of_the_query(
-    stage: Mastodon, reader: Reader
-) -> None:
-    ids = [say(stage) for _ in range(3)]
-    address = f"{stage.url}/api/v1/timelines/tag/rope?limit=2"
-    await reader.get("/api/v1/timelines/tag/rope", limit=2, **{"any[]": "cable"})
-    assert reader.link == f'<{address}&max_id={ids[1]}>; rel="next", <{address}&min_id={ids[2]}>; rel="prev"'
-    assert await reader.ids("/api/v1/timelines/tag/rope", min_id=ids[2]) == []
-    assert reader.link == ""
-
-
 @settings(max_examples=examples(100), deadline=None)
 @given(count=st.integers(0, 30), limit=st.integers(1, 50), start=st.integers(-1, 30))
 def test_walking_with_any_limit_meets_each_newer_post_once(count: int, limit: int, start: int) -> None:
@@ -111,13 +98,11 @@ async def test_a_hashtag_shows_public_posts_and_replies_only(stage: Mastodon, re
         say(stage, visibility=visibility)
     assert await reader.ids("/api/v1/timelines/tag/rope") == [answer, first]
     assert await reader.ids("/api/v1/timelines/tag/rope", local="true") == [answer, first]
-    assert await reader.ids("/api/v1/timelines/tag/rope", remote="true") == []
 
 
 async def test_hashtags_are_combined(stage: Mastodon, reader: Reader) -> None:
-    rope, cable, both = say(stage, "#rope"), say(stage, "#cable"), say(stage, "#rope #cable")
+    rope, _, both = say(stage, "#rope"), say(stage, "#cable"), say(stage, "#rope #cable")
     timeline = "/api/v1/timelines/tag/rope"
-    assert await reader.ids(timeline, **{"any[]": "Cable"}) == [both, cable, rope]
     assert await reader.ids(timeline, **{"all[]": "Cable"}) == [both]
     assert await reader.ids(timeline, **{"none[]": "Cable"}) == [rope]
 
@@ -285,7 +270,7 @@ async def test_accounts_are_looked_up_by_short_and_full_name(stage: Mastodon, re
         await reader.get(f"/api/v1/accounts/{path}", 404)
 
 
-async def test_an_accounts_posts_are_filtered_as_asked(stage: Mastodon, reader: Reader) -> None:
+async def test_an_accounts_posts_are_those_that_everybody_may_see(stage: Mastodon, reader: Reader) -> None:
     other = say(stage, author="ben")
     first = say(stage, visibility="unlisted")
     second = say(stage, reply_to=first)
@@ -293,11 +278,7 @@ async def test_an_accounts_posts_are_filtered_as_asked(stage: Mastodon, reader: 
     say(stage, visibility="private")
     posts = f"/api/v1/accounts/{ANA.id}/statuses"
     assert await reader.ids(posts, exclude_reblogs="true") == [answer, second, first]
-    assert await reader.ids(posts, exclude_replies="true") == [second, first]
-    assert await reader.ids(posts, tagged="ROPE") == [second, first]
     assert await reader.ids(posts, min_id=first, limit=1) == [second]
-    assert await reader.ids(posts, only_media="1") == []
-    assert await reader.ids(posts, pinned="true") == []
 
 
 async def test_the_instance_says_that_its_timelines_are_open(stage: Mastodon, reader: Reader) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.model import Post
 from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.shapes import Context, Instance, Status, identified, read, read_all
-from tests.servers.fediverse import Fediverse, Json
+from tests.servers.mastodon.fediverse import Fediverse, Json
 from tests.thorough import examples
 
 HERE = "https://social.example"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from relay.model import Feed, FeedId
 from relay.ports import Refused, Resolved
 from relay.sources.mastodon.tags import Tagged, Wrong, address, read_address, read_topic, title
-from tests.servers.fediverse import asking, run
+from tests.servers.mastodon.fediverse import asking, run
 from tests.test_mastodon_timeline import begun, published
 
 HOME = "https://ayllu.example"

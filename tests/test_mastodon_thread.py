@@ -18,7 +18,7 @@ from relay.sources.mastodon.shapes import Status as Entity
 from relay.sources.mastodon.thread import After, Around, Asked, is_cut, next_question
 from relay.text import plain
 from tests import hostile_documents as documents
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey
 
 

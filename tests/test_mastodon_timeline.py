@@ -12,7 +12,7 @@ from relay.model import Feed, FeedId, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
-from tests.servers.fediverse import Fediverse, Json, asking, run
+from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 
 HTML = b"<!doctype html><title>Back soon</title>"
 SHAPES = [

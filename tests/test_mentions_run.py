@@ -41,7 +41,7 @@ def configured(folder: Path, stage: Mastodon) -> Path:
 
 
 def answers(stage: Mastodon) -> list[dict[str, Any]]:
-    return [stage.speaking.entity(stage.speaking.statuses[int(number)]) for number in stage.speaking.posted]
+    return [stage.speaking.statuses[int(number)] for number in stage.speaking.posted]
 
 
 def link(answer: dict[str, Any]) -> str:
@@ -183,17 +183,15 @@ async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_k
 
 def lying(stage: Mastodon, liar: str, victim: str) -> None:
     """From now on a stranger's server says that the account ``liar`` is called as the victim is, and lives there."""
-    honest = stage.speaking.entity
     uri = f"https://evil.example/users/{liar}"
 
-    def entity(status: Any) -> dict[str, Any]:
-        told = honest(status)
-        if status.author.username == liar:
-            names = {"acct": victim, "username": victim, "url": f"{stage.url}/@{victim}", "uri": uri}
-            told |= {"uri": f"{uri}/statuses/{status.id}", "account": told["account"] | names}
-        return told
+    def told(status: dict[str, Any]) -> dict[str, Any]:
+        if status["account"]["username"] != liar:
+            return status
+        names = {"acct": victim, "username": victim, "url": f"{stage.url}/@{victim}", "uri": uri}
+        return status | {"uri": f"{uri}/statuses/{status['id']}", "account": status["account"] | names}
 
-    stage.speaking.entity = entity
+    stage.speaking.told = told
 
 
 @pytest.mark.siege

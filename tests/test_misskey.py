@@ -15,7 +15,7 @@ from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
 from tests.mastodon_listening import SOON, Core, running
-from tests.servers.fediverse import asking
+from tests.servers.mastodon.fediverse import asking
 from tests.servers.misskey import Misskey, run
 
 

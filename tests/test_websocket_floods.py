@@ -14,9 +14,10 @@ from relay.sources.bluesky.jetstream_check import check
 from tests.fetching import client
 from tests.loop_watch import watched
 from tests.mastodon_listening import SOON, Core, running
-from tests.servers import fediverse, misskey
+from tests.servers import misskey
 from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.floods import ENDLESS, EVENT, FLOODS, PING, TEXT, frame
+from tests.servers.mastodon import fediverse
 from tests.test_bluesky_jetstream import NOW, events, hear, so_many, stream_from, watch_for
 
 LONGEST = 0.25

@@ -1,8 +1,8 @@
 """mastodon-mock, somebody else's idea of a Mastodon server, as a process of its own.
 
 It pins much, so it lives in a virtual environment of its own: ``MASTO_VENV`` where that is set, else see
-``tests.servers.environments``. Only with ``RELAY_TEST_REAL=1``. What it gets wrong is what ``tests.servers.fediverse``
-is for.
+``tests.servers.environments``. Only with ``RELAY_TEST_REAL=1``. What it gets wrong is what
+``tests.servers.mastodon`` is for.
 """
 
 from __future__ import annotations

@@ -67,25 +67,6 @@ class Draft:
     """How long before it became visible the post says it was written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """A draft that was posted."""
-
-    id: int
-    author: Person
-    draft: Draft
-    created: datetime
-    parent: int | None = None
-    answered: int | None = None
-    """The account that ``in_reply_to_account_id`` names; it outlives the parent."""
-    quoted: int | None = None
-    edited: datetime | None = None
-
-    @property
-    def folded_tags(self) -> frozenset[str]:
-        return frozenset(map(fold, hashtags(self.draft.text)))
-
-
 def snowflake(at: datetime) -> int:
     """The least id of a post made at this time: milliseconds since 1970, then 16 bits."""
     return int(at.timestamp() * 1000) << 16
@@ -151,17 +132,7 @@ def stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
-def web_address(status: Status, base: str) -> str:
-    """``url``: where a person reads the post."""
-    return f"{base}/@{status.author.username}/{status.id}"
-
-
-def uri(status: Status, base: str) -> str:
-    """``uri``: the post's ActivityPub id, the same on every server."""
-    return f"{base}/users/{status.author.username}/statuses/{status.id}"
-
-
-def account(person: Person, base: str, *, posts: int, bot: bool = False) -> Json:
+def account(person: Person, base: str) -> Json:
     """https://docs.joinmastodon.org/entities/Account/"""
     picture, header = f"{base}/avatars/{person.username}.svg", f"{base}/media/morning.svg"
     return {
@@ -170,7 +141,7 @@ def account(person: Person, base: str, *, posts: int, bot: bool = False) -> Json
         "acct": person.username,
         "display_name": person.name,
         "locked": False,
-        "bot": bot,
+        "bot": False,
         "discoverable": True,
         "indexable": True,
         "group": False,
@@ -186,7 +157,7 @@ def account(person: Person, base: str, *, posts: int, bot: bool = False) -> Json
         "header_description": "",
         "followers_count": 0,
         "following_count": 0,
-        "statuses_count": posts,
+        "statuses_count": 0,
         "last_status_at": None,
         "hide_collections": None,
         "noindex": False,
@@ -196,42 +167,46 @@ def account(person: Person, base: str, *, posts: int, bot: bool = False) -> Json
     }
 
 
-def status(
-    post: Status, base: str, *, by: Json, people: Mapping[str, Person], quote: Json | None, replies: int
-) -> Json:
+def status(draft: Draft, number: int, created: datetime, base: str, *, by: Json, people: Mapping[str, Person]) -> Json:
     """https://docs.joinmastodon.org/entities/Status/; ``by`` is the author's account entity."""
-    draft = post.draft
-    named = mentioned(draft.text, people)
     return {
-        "id": str(post.id),
-        "created_at": stamp(post.created),
-        "in_reply_to_id": str(post.parent) if post.parent else None,
-        "in_reply_to_account_id": str(post.answered) if post.answered else None,
+        "id": str(number),
+        "created_at": stamp(created),
+        "in_reply_to_id": None,
+        "in_reply_to_account_id": None,
         "sensitive": bool(draft.warning),
         "spoiler_text": draft.warning,
         "visibility": draft.visibility,
         "language": draft.language,
-        "uri": uri(post, base),
-        "url": web_address(post, base),
-        "replies_count": replies,
+        "uri": f"{by['uri']}/statuses/{number}",
+        "url": f"{by['url']}/{number}",
+        "replies_count": 0,
         "reblogs_count": 0,
         "favourites_count": 0,
         "quotes_count": 0,
-        "edited_at": stamp(post.edited) if post.edited else None,
-        "content": _quote_link(quote) + html(draft.text, base, people),
+        "edited_at": None,
         "reblog": None,
         "application": None,
         "account": by,
-        "media_attachments": [attachment(draft.picture, base, post.id + 1)] if draft.picture else [],
+        "media_attachments": [attachment(draft.picture, base, number + 1)] if draft.picture else [],
+        "emojis": [],
+        "tagged_collections": [],
+        "card": None,
+        "poll": None,
+        **written(draft.text, None, base, people),
+    }
+
+
+def written(text: str, quote: Json | None, base: str, people: Mapping[str, Person]) -> Json:
+    """What of a status follows from its text and what it quotes."""
+    named = mentioned(text, people)
+    return {
+        "content": _quote_link(quote) + html(text, base, people),
         "mentions": [
             {"id": str(p.id), "username": p.username, "url": f"{base}/@{p.username}", "acct": p.username} for p in named
         ],
-        "tags": [{"name": tag, "url": f"{base}/tags/{fold(tag)}"} for tag in hashtags(draft.text)],
-        "emojis": [],
-        "tagged_collections": [],
+        "tags": [{"name": tag, "url": f"{base}/tags/{fold(tag)}"} for tag in hashtags(text)],
         "quote": quote,
-        "card": None,
-        "poll": None,
     }
 
 
@@ -243,8 +218,9 @@ def _quote_link(quote: Json | None) -> str:
 
 
 def quotation(quoted: Json | None) -> Json:
-    """https://docs.joinmastodon.org/entities/Quote/"""
-    return {"state": "accepted" if quoted else "deleted", "quoted_status": quoted}
+    """https://docs.joinmastodon.org/entities/Quote/; a quoted post is shown whole, its own quote is not."""
+    shown = quoted and {**quoted, "quote": None}
+    return {"state": "accepted" if quoted else "deleted", "quoted_status": shown}
 
 
 def attachment(picture: Picture, base: str, number: int) -> Json:
@@ -263,29 +239,6 @@ def attachment(picture: Picture, base: str, number: int) -> Json:
         "meta": {"original": size, "small": size},
         "description": picture.alt,
         "blurhash": None,
-    }
-
-
-def instance(host: str, title: str) -> Json:
-    """https://docs.joinmastodon.org/entities/Instance/, as far as a reader of timelines looks at it."""
-    everyone = {"local": "public", "remote": "public"}
-    return {
-        "domain": host,
-        "title": title,
-        "version": "4.6.4",
-        "source_url": "https://github.com/mastodon/mastodon",
-        "description": "A play: every person and place on this server is invented.",
-        "languages": ["en"],
-        "configuration": {
-            "urls": {"streaming": f"ws://{host}"},
-            "statuses": {"max_characters": 500, "max_media_attachments": 4, "characters_reserved_per_url": 23},
-            "timelines_access": {"live_feeds": everyone, "hashtag_feeds": everyone, "trending_link_feeds": everyone},
-            "limited_federation": False,
-        },
-        "registrations": {"enabled": False, "approval_required": False, "message": None},
-        "api_versions": {"mastodon": 11},
-        "contact": {"email": "", "account": None},
-        "rules": [],
     }
 
 

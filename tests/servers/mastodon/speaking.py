@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from tests.servers.mastodon import entities
-from tests.servers.mastodon.entities import Draft, Json, Person, Status
+from tests.servers.mastodon.entities import Draft, Json, Person
 
 MOST = 80
 
@@ -27,14 +27,15 @@ class Notice:
 
 @dataclass(slots=True)
 class Speaking:
-    """Tokens, notifications, and posting by program; ``post``, ``entity``, ``account`` are the server's."""
+    """Tokens, notifications, and posting by program; the first five are the server's."""
 
     people: dict[str, Person]
-    statuses: dict[int, Status]
+    accounts: dict[str, Json]
+    statuses: dict[int, Json]
+    tokens: set[str]
     post: Callable[[Draft], str]
-    entity: Callable[[Status], Json]
-    account: Callable[[Person], Json]
-    bots: set[str] = field(default_factory=set)
+    told: Callable[[Json], Json] = dict
+    """How a notification tells a post."""
     deaf: set[str] = field(default_factory=set)
     """Who may not read notifications: their token lacks the scope."""
     posted: list[str] = field(default_factory=list)
@@ -50,20 +51,25 @@ class Speaking:
     _notices: list[Notice] = field(default_factory=list)
 
     @property
-    def tokens(self) -> set[str]:
-        return set(self._tokens)
+    def bots(self) -> set[str]:
+        return {username for username, account in self.accounts.items() if account["bot"]}
+
+    def mark(self, username: str) -> None:
+        """The account says of itself that it is a bot."""
+        self.accounts[username]["bot"] = True
 
     def grant(self, username: str) -> str:
         """A token of the account."""
         token = secrets.token_urlsafe(16)
         self._tokens[token] = username
+        self.tokens.add(token)
         return token
 
-    def hear(self, status: Status) -> None:
+    def hear(self, status: Json, text: str) -> None:
         """Notify whom a new post mentions; people are not notified of what they write themselves."""
-        for person in entities.mentioned(status.draft.text, self.people):
-            if person != status.author:
-                self._notices.append(Notice(len(self._notices) + 1, person.username, status.id))
+        for person in entities.mentioned(text, self.people):
+            if person.username != status["account"]["username"]:
+                self._notices.append(Notice(len(self._notices) + 1, person.username, int(status["id"])))
 
     async def spoken(self, count: int) -> None:
         """Return when so much was posted by program."""
@@ -97,13 +103,13 @@ class Speaking:
         raise web.HTTPUnauthorized(text=_error("The access token is invalid"), content_type="application/json")
 
     async def _get_own(self, request: web.Request) -> web.Response:
-        return web.json_response(self.account(self.people[self._own(request)]))
+        return web.json_response(self.accounts[self._own(request)])
 
     async def _patch_own(self, request: web.Request) -> web.Response:
         username = self._own(request)
         if (await request.json()).get("bot"):
-            self.bots.add(username)
-        return web.json_response(self.account(self.people[username]))
+            self.mark(username)
+        return web.json_response(self.accounts[username])
 
     async def _get_notifications(self, request: web.Request) -> web.Response:
         """Only mentions happen here; newest first, ``min_id`` takes the page just above it."""
@@ -127,16 +133,16 @@ class Speaking:
             "id": str(notice.id),
             "type": "mention",
             "group_key": f"ungrouped-{notice.id}",
-            "created_at": entities.stamp(status.created),
-            "account": self.account(status.author),
-            "status": self.entity(status),
+            "created_at": status["created_at"],
+            "account": status["account"],
+            "status": self.told(status),
         }
 
     async def _post_status(self, request: web.Request) -> web.Response:
         username, said = self._own(request), await request.json()
         key = username, request.headers.get("idempotency-key", "")
         if key[1] and key in self._keys:
-            return web.json_response(self.entity(self.statuses[int(self._keys[key])]))
+            return web.json_response(self.statuses[int(self._keys[key])])
         parent = str(said.get("in_reply_to_id") or "")
         if parent and int(parent) not in self.statuses:
             raise web.HTTPNotFound(text=_error("Record not found"), content_type="application/json")
@@ -149,7 +155,7 @@ class Speaking:
             self.news.notify_all()
         if self.silent:
             await self.silent.wait()
-        return web.json_response(self.entity(self.statuses[int(self._keys[key])]))
+        return web.json_response(self.statuses[int(self._keys[key])])
 
 
 def _error(text: str) -> str:

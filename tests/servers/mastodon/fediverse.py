@@ -25,10 +25,10 @@ from relay.plugins import Notes
 from relay.sources.mastodon import MastodonSettings, MastodonSource
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.live import Patience
-from tests.servers import fediverse_things as things
-from tests.servers.fediverse_things import FIRST_ID
-from tests.servers.mastodon.entities import Json, cut_page, stamp
+from tests.servers.mastodon import things
+from tests.servers.mastodon.entities import Json, cut_page, fold, stamp, to_number
 from tests.servers.mastodon.streams import Streams
+from tests.servers.mastodon.things import FIRST_ID
 
 Headers = Mapping[str, str]
 _NONE: Headers = MappingProxyType({})
@@ -159,6 +159,7 @@ class Fediverse:
                 web.get("/tags/{tag}.rss", self._rss),
                 web.get("/api/v1/timelines/tag/{tag}", self._tag),
                 web.get("/api/v1/accounts/lookup", self._lookup),
+                web.get("/api/v1/accounts/{id}", self._account),
                 web.get("/api/v1/accounts/{id}/statuses", self._account_statuses),
                 web.get("/api/v1/statuses", self._many),
                 web.get("/api/v1/statuses/{id}", self._one),
@@ -213,8 +214,8 @@ class Fediverse:
         return web.json_response({"links": [{"rel": rel, "href": f"{self.base}/nodeinfo/2.1"}]})
 
     async def _rss(self, request: web.Request) -> web.Response:
-        tag = request.match_info["tag"].casefold()
-        found = [s for s in self._visible({"public"}) if tag in {t["name"].casefold() for t in s["tags"]}]
+        tag = fold(request.match_info["tag"])
+        found = [s for s in self._visible({"public"}) if tag in _tags(s)]
         body = things.rss(sorted(found, key=lambda s: int(s["id"]), reverse=True) if self.rss else [])
         return web.Response(body=body, content_type="application/rss+xml")
 
@@ -233,12 +234,8 @@ class Fediverse:
         local = request.query.get("local") == "true"
         if self.local_only and not local and not self._enters(request):
             return web.json_response(_CLOSED, status=422)
-        tag = request.match_info["tag"].casefold()
-        found = (
-            []
-            if self.hidden
-            else [s for s in self._visible({"public"}) if tag in {t["name"].casefold() for t in s["tags"]}]
-        )
+        tag = fold(request.match_info["tag"])
+        found = [] if self.hidden else [s for s in self._visible({"public"}) if tag in _tags(s)]
         found = [s for s in found if _listed(s, request)]
         return self._page(request, [s for s in found if not local or "@" not in s["account"]["acct"]])
 
@@ -253,13 +250,18 @@ class Fediverse:
         return web.json_response([found[number] for number in cut_page(found, request.query)])
 
     async def _lookup(self, request: web.Request) -> web.Response:
-        account = self.accounts.get(request.query.get("acct", "").lower())
+        own = "@" + self.base.partition("://")[2]
+        account = self.accounts.get(request.query.get("acct", "").lower().removeprefix("@").removesuffix(own))
+        return web.json_response(account or _LOST, status=200 if account else 404)
+
+    async def _account(self, request: web.Request) -> web.Response:
+        account = next((one for one in self.accounts.values() if one["id"] == request.match_info["id"]), None)
         return web.json_response(account or _LOST, status=200 if account else 404)
 
     async def _many(self, request: web.Request) -> web.Response:
         if not self.knows_many:
             return web.json_response(_LOST, status=404)
-        asked = {int(i) for i in request.query.getall("id[]", [])}
+        asked = [to_number(number) for number in request.query.getall("id[]", [])]
         if len(asked) > 20:
             return web.json_response({"error": "Too many"}, status=422)
         return web.json_response([s for s in self._visible({"public", "unlisted"}) if int(s["id"]) in asked])
@@ -272,16 +274,19 @@ class Fediverse:
         status = self._find(request)
         if status is None:
             return web.json_response(_LOST, status=404)
-        above = list(self._above(status))[: self.ancestors]
-        below = list(self._below(status, self.depth))[: self.descendants]
+        seen = {int(one["id"]) for one in self._visible({"public", "unlisted"})}
+        seen = {*self.posts} if self._enters(request) else seen
+        above = [one for one in [*self._above(status)][: self.ancestors] if int(one["id"]) in seen]
+        below = [one for one in [*self._below(status, self.depth)][: self.descendants] if int(one["id"]) in seen]
         # The real server then moves self-replies to the front, in no order of the thread.
         below.sort(key=lambda s: s["in_reply_to_account_id"] != s["account"]["id"])
         return web.json_response({"ancestors": above[::-1], "descendants": below})
 
     def _find(self, request: web.Request) -> Json | None:
-        number = request.match_info["id"]
-        status = self.posts.get(int(number)) if number.isdigit() else None
-        return status if status and status["visibility"] in {"public", "unlisted"} else None
+        """Whose private posts a token may see is not asked."""
+        status = self.posts.get(to_number(request.match_info["id"]))
+        seen = status and (status["visibility"] in {"public", "unlisted"} or self._enters(request))
+        return status if seen else None
 
     def _above(self, status: Json) -> Iterable[Json]:
         """The nearest first."""
@@ -303,9 +308,13 @@ class Fediverse:
 
 def _listed(status: Json, request: web.Request) -> bool:
     """As the real server does it: of each list the first four names count."""
-    has = {tag["name"].casefold() for tag in status["tags"]}
-    must, must_not = ({name.casefold() for name in request.query.getall(n, [])[:4]} for n in ("all[]", "none[]"))
+    has = _tags(status)
+    must, must_not = ({fold(name) for name in request.query.getall(n, [])[:4]} for n in ("all[]", "none[]"))
     return must <= has and not must_not & has
+
+
+def _tags(status: Json) -> set[str]:
+    return {fold(tag["name"]) for tag in status["tags"]}
 
 
 @asynccontextmanager
