@@ -10,7 +10,7 @@ from typing import NamedTuple
 from relay.card import Canvas, Section, SectionKind, name_of, sections
 from relay.i18n import words
 from relay.model import Action, Author, Card, Delivery, Post
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import cut, directed, text_content
 from relay.text.targets import is_beginning, is_note
 
@@ -26,7 +26,7 @@ LONGEST = 1500
 _CANVAS = Canvas(say=_ENGLISH, previews=True, alt=LONGEST, option=LONGEST, options=100, lines=100, signs=_SIGNS)
 
 
-class Piece(NamedTuple):
+class ConsoleRun(NamedTuple):
     """A run of text; ``look`` is a key of :data:`LOOKS`."""
 
     text: str
@@ -35,38 +35,38 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConsoleLine:
     """One line before wrapping: ``lead`` stands before it, ``more`` before the lines that it is wrapped into."""
 
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[ConsoleRun, ...] = ()
     lead: str = ""
     more: str = ""
 
 
-def render(delivery: Delivery) -> list[Line]:
+def render(delivery: Delivery) -> list[ConsoleLine]:
     """The card of a delivery: a new post in full; an edit, a new count or a deletion in one line."""
     card = delivery.card
     if card is None:
         # of who was taken out for good nothing but a hash is left, which tells nobody anything
-        which = (Piece(f"  {delivery.uri}", "dim"),) if "://" in delivery.uri else ()
-        return [Line((Piece("✗ deleted by its author", "deleted"), *which))]
+        which = (ConsoleRun(f"  {delivery.uri}", "dim"),) if "://" in delivery.uri else ()
+        return [ConsoleLine((ConsoleRun("✗ deleted by its author", "deleted"), *which))]
     if delivery.action is Action.EDIT:
         return [_edited(card.post)]
     if delivery.action is Action.COUNT:
         return [_counted(card)]
-    shown: list[Line] = []
+    shown: list[ConsoleLine] = []
     before: Section | None = None
     for section in sections(card, _CANVAS):
         near = before is not None and {before.kind, section.kind} <= _BESIDE
-        shown += [*([Line()] if before and not near else []), *_section(section, card)]
+        shown += [*([ConsoleLine()] if before and not near else []), *_section(section, card)]
         before = section
     return shown
 
 
-def _section(section: Section, card: Card) -> Iterator[Line]:
+def _section(section: Section, card: Card) -> Iterator[ConsoleLine]:
     post = card.post
     if section.kind is SectionKind.BYLINE:
-        yield _byline(section, Piece(f"  {post.published:%Y-%m-%d %H:%M} UTC", "dim"))
+        yield _byline(section, ConsoleRun(f"  {post.published:%Y-%m-%d %H:%M} UTC", "dim"))
     elif section.kind is SectionKind.QUOTE:
         yield from _quoted(section)
     elif section.kind is SectionKind.FOOT:
@@ -75,108 +75,125 @@ def _section(section: Section, card: Card) -> Iterator[Line]:
         yield from _lines(section, sensitive=post.sensitive)
 
 
-def _lines(section: Section, *, sensitive: bool) -> Iterator[Line]:
+def _lines(section: Section, *, sensitive: bool) -> Iterator[ConsoleLine]:
     if section.kind is SectionKind.HEADLINE:
-        yield Line(tuple(Piece(span.text, "title", span.link) for block in section.text for span in block.spans))
+        yield ConsoleLine(
+            tuple(ConsoleRun(span.text, "title", span.link) for block in section.text for span in block.spans)
+        )
         return
     if section.kind is SectionKind.BODY:
         yield from _body(cut(section.text, LONGEST))
         return
-    caution = Piece("sensitive: ", "warning")
+    caution = ConsoleRun("sensitive: ", "warning")
     for block in section.text:
         shown = _block(block)
         is_media = section.kind is SectionKind.MEDIA and sensitive
         yield replace(shown, pieces=(caution, *shown.pieces)) if is_media else shown
 
 
-def _edited(post: Post) -> Line:
+def _edited(post: Post) -> ConsoleLine:
     words = f"⚠ {post.warning}" if post.warning else post.title or text_content(cut(post.body, 48)).replace("\n", " ")
-    return Line((Piece("✎ edited  ", "edited"), Piece(_name(post.author), "author"), Piece(f"  {words}", "", post.url)))
+    return ConsoleLine(
+        (
+            ConsoleRun("✎ edited  ", "edited"),
+            ConsoleRun(_name(post.author), "author"),
+            ConsoleRun(f"  {words}", "", post.url),
+        )
+    )
 
 
-def _counted(card: Card) -> Line:
+def _counted(card: Card) -> ConsoleLine:
     count = card.thread.count if card.thread else 1
-    told = Piece(f"🧵 {count} {'post' if count == 1 else 'posts'}  ", "place"), Piece(_name(card.post.author), "author")
-    return Line((*told, *(_unroll(card) if card.unroll else (Piece("  "), _url(card.post.url)))))
+    told = (
+        ConsoleRun(f"🧵 {count} {'post' if count == 1 else 'posts'}  ", "place"),
+        ConsoleRun(_name(card.post.author), "author"),
+    )
+    return ConsoleLine((*told, *(_unroll(card) if card.unroll else (ConsoleRun("  "), _url(card.post.url)))))
 
 
-def _unroll(card: Card) -> tuple[Piece, ...]:
-    return Piece("  Unroll: ", "dim"), _url(card.unroll)
+def _unroll(card: Card) -> tuple[ConsoleRun, ...]:
+    return ConsoleRun("  Unroll: ", "dim"), _url(card.unroll)
 
 
-def _byline(section: Section, *more: Piece) -> Line:
+def _byline(section: Section, *more: ConsoleRun) -> ConsoleLine:
     name, *rest = section.text[0].spans
-    handle = [Piece(f"  {span.text}", "dim") for span in rest if span.link]
-    return Line((Piece(name.text, "author", name.link), *handle, *more))
+    handle = [ConsoleRun(f"  {span.text}", "dim") for span in rest if span.link]
+    return ConsoleLine((ConsoleRun(name.text, "author", name.link), *handle, *more))
 
 
 def _name(author: Author) -> str:
     return directed(name_of(author, LONGEST))
 
 
-def _body(text: Text) -> Iterator[Line]:
+def _body(text: Text) -> Iterator[ConsoleLine]:
     before: Block | None = None
     for block in text:
         if before and not (before.form is block.form is Form.ITEM):
-            yield Line(lead="┃ " * min(before.quote, block.quote))
+            yield ConsoleLine(lead="┃ " * min(before.quote, block.quote))
         yield _block(block)
         before = block
 
 
-def _block(block: Block) -> Line:
+def _block(block: Block) -> ConsoleLine:
     lead = "┃ " * block.quote + "  " * (block.depth - 1 if block.form is Form.ITEM else block.depth)
     if block.form is Form.RULE:
-        return Line((Piece("─" * 20, "dim"),), lead, lead)
+        return ConsoleLine((ConsoleRun("─" * 20, "dim"),), lead, lead)
     if block.form is Form.CODE:
-        return Line(tuple(Piece(span.text, "code") for span in block.spans), f"{lead}    ", f"{lead}    ")
+        return ConsoleLine(tuple(ConsoleRun(span.text, "code") for span in block.spans), f"{lead}    ", f"{lead}    ")
     look = _FORM_LOOKS.get(block.form, "")
     pieces = tuple(piece for span in block.spans for piece in _span(span, look))
     bullet = f"{block.bullet or '•'} " if block.form is Form.ITEM else ""
-    return Line(pieces, lead + bullet, lead + " " * len(bullet))
+    return ConsoleLine(pieces, lead + bullet, lead + " " * len(bullet))
 
 
 _FORM_LOOKS = {Form.HEADING: "title", Form.NOTE: "dim"}
-_MARK_LOOKS = {Mark.BOLD: "bold", Mark.ITALIC: "italic", Mark.STRIKE: "strike", Mark.CODE: "code", Mark.SPOILER: "dim"}
+_MARK_LOOKS = {
+    SpanStyle.BOLD: "bold",
+    SpanStyle.ITALIC: "italic",
+    SpanStyle.STRIKE: "strike",
+    SpanStyle.CODE: "code",
+    SpanStyle.SPOILER: "dim",
+}
 
 
-def _span(span: Span, look: str) -> Iterator[Piece]:
+def _span(span: Span, look: str) -> Iterator[ConsoleRun]:
     look = look or next((_MARK_LOOKS[mark] for mark in span.marks if mark in _MARK_LOOKS), "")
     if not span.link:
-        yield Piece(span.text, look)
+        yield ConsoleRun(span.text, look)
     elif span.role in {Role.HASHTAG, Role.MENTION} or is_note(span.text, span.link):
-        yield Piece(span.text, "tag", span.link)
+        yield ConsoleRun(span.text, "tag", span.link)
     elif (address := span.link.removeprefix("mailto:")) == span.text or is_beginning(span.text, address):
         yield _url(span.link)  # it is the address, perhaps a shortened one; what is copied must be whole
     else:
-        yield Piece(f"{span.text} (", look)
+        yield ConsoleRun(f"{span.text} (", look)
         yield _url(span.link)
-        yield Piece(")", look)
+        yield ConsoleRun(")", look)
 
 
-def _url(address: str) -> Piece:
-    return Piece(address.removeprefix("mailto:"), "link", address)
+def _url(address: str) -> ConsoleRun:
+    return ConsoleRun(address.removeprefix("mailto:"), "link", address)
 
 
-def _quoted(section: Section) -> Iterator[Line]:
+def _quoted(section: Section) -> Iterator[ConsoleLine]:
     for one in section.inner or [section]:
         for line in _within(one):
             yield replace(line, lead=f"┃ {line.lead}", more=f"┃ {line.more}")
 
 
-def _within(section: Section) -> Iterator[Line]:
+def _within(section: Section) -> Iterator[ConsoleLine]:
     if section.kind is SectionKind.BYLINE:
         yield _byline(section)
     else:
         yield from _lines(section, sensitive=section.folded)
     if section.kind is SectionKind.WARNING:
-        yield Line()
+        yield ConsoleLine()
 
 
-def _footer(card: Card) -> Iterator[Line]:
-    yield Line((Piece(f"{card.reason} · ", "dim"), Piece(card.post.url, "dim", card.post.url)))
+def _footer(card: Card) -> Iterator[ConsoleLine]:
+    yield ConsoleLine((ConsoleRun(f"{card.reason} · ", "dim"), ConsoleRun(card.post.url, "dim", card.post.url)))
     if card.thread:
-        place = Piece(f"🧵 {card.thread.position}/{card.thread.count}", "place")
-        yield Line((place, *(_unroll(card) if card.unroll else ())))
+        place = ConsoleRun(f"🧵 {card.thread.position}/{card.thread.count}", "place")
+        yield ConsoleLine((place, *(_unroll(card) if card.unroll else ())))
 
 
 # --- from lines to a stream ---
@@ -201,26 +218,26 @@ UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066\u2067\
 """What must not reach a terminal. The texts are free of controls and overrides already; this is the last gate."""
 
 
-def _printable(lines: Iterable[Line]) -> Iterator[Line]:
+def _printable(lines: Iterable[ConsoleLine]) -> Iterator[ConsoleLine]:
     for line in lines:
-        pieces = (Piece(_safe(text), look, _safe(link).replace("\n", "")) for text, look, link in line.pieces)
-        yield Line(tuple(pieces), _safe(line.lead), _safe(line.more))
+        pieces = (ConsoleRun(_safe(text), look, _safe(link).replace("\n", "")) for text, look, link in line.pieces)
+        yield ConsoleLine(tuple(pieces), _safe(line.lead), _safe(line.more))
 
 
 def _safe(text: str) -> str:
     return UNPRINTABLE.sub("", text.replace("\t", "    "))
 
 
-def to_plain(lines: Iterable[Line]) -> str:
+def to_plain(lines: Iterable[ConsoleLine]) -> str:
     """A card without colours, its lines as long as they are, and a blank line after it."""
     return "".join(f"{line.lead}{_words(line)}".rstrip() + "\n" for line in _printable(lines)) + "\n"
 
 
-def _words(line: Line) -> str:
+def _words(line: ConsoleLine) -> str:
     return "".join(one.text for one in line.pieces).replace("\n", f"\n{line.more}")
 
 
-def to_terminal(lines: Iterable[Line], action: Action, width: int) -> str:
+def to_terminal(lines: Iterable[ConsoleLine], action: Action, width: int) -> str:
     """A card in colours, wrapped to ``width`` columns beside a rule, and a blank line after it."""
     from rich.cells import cell_len
     from rich.console import Console as Terminal

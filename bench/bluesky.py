@@ -24,8 +24,8 @@ from bench.figures import Figure, interleaved
 from relay.model import Feed, FeedId, Post, PostUri
 from relay.pipeline.streams import Watch
 from relay.sources.bluesky.firehose import Firehose
-from relay.sources.bluesky.records import Draft
-from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.records import RecordPost
+from relay.sources.bluesky.stream import JetstreamReader
 from relay.testing import post
 from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, cid, did
@@ -185,10 +185,10 @@ async def _serve() -> None:
 async def _listen(address: str, end: str) -> float:
     """Events a second of our processor's time, from the socket to posts that are ready to be stored."""
 
-    async def hydrate(drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+    async def hydrate(drafts: Sequence[RecordPost]) -> dict[PostUri, Post | None]:
         return {draft.uri: replace(post(), uri=draft.uri, tags=draft.tags) for draft in drafts}
 
-    stream = Stream(hosts=[address], sockets=client().sockets, hydrate=hydrate, rest=0.05)
+    stream = JetstreamReader(hosts=[address], sockets=client().sockets, hydrate=hydrate, rest=0.05)
     begun = time.process_time()
     async with aclosing(stream.listen(watch(), str(NOW))) as told:
         async for streamed in told:

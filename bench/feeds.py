@@ -41,7 +41,7 @@ from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.worker import Tenure
 from relay.ports import Batch
 from relay.records import Intake, Lease, Wanted
-from relay.sources.feed_document import Change, Changes, Known
+from relay.sources.feed_document import EntryChange, FeedChanges, KnownFeed
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
 from relay.store import open_store
@@ -97,7 +97,9 @@ class Counting(FeedWorker):
 
     parsed = 0
 
-    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]] | None:
+    async def read(
+        self, body: bytes, known: KnownFeed, name: str = ""
+    ) -> tuple[FeedChanges, Sequence[EntryChange]] | None:
         self.parsed += 1
         return await super().read(body, known, name)
 

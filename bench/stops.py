@@ -19,12 +19,12 @@ import uvloop
 from bench.figures import Figure
 from bench.stores import lease
 from relay.app import clock
-from relay.core.bot_words import Asking
+from relay.core.bot_words import BotWords
 from relay.log import Trouble
 from relay.model import Author, Post, PostUri, Published
 from relay.pipeline.mentions import SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.pipeline.worker import Tenure
 from relay.ports import Account, Answered, Gone, Mention, Mentions, Refused, TryLater
 from relay.records import Forgotten, Intake
@@ -129,8 +129,8 @@ async def _filled(folder: str, posts: int) -> _Watched:
 
 def _speaker(store: Store, network: _Network) -> Speaker:
     tenure = Tenure(owner="bench", lease=timedelta(minutes=5), clock=clock, trouble=Trouble())
-    accounts = Accounts(asking=Asking())
-    threads = Threads(store=store, sources={"fake": network}, tenure=tenure, is_request=accounts.is_request)
+    accounts = Accounts(asking=BotWords())
+    threads = ThreadReader(store=store, sources={"fake": network}, tenure=tenure, is_request=accounts.is_request)
     return Speaker(
         store=store,
         sources={"fake": network},

@@ -22,7 +22,7 @@ from relay.log import Trouble, get_logger
 from relay.model import Destination
 from relay.pipeline import housekeeping
 from relay.pipeline.clock import Clock, Timekeeper
-from relay.pipeline.digests import Folding
+from relay.pipeline.digests import DigestLoop
 from relay.pipeline.erasure import Erasing
 from relay.pipeline.fence import fenced_adapter, fenced_source
 from relay.pipeline.ingest import Ingest
@@ -30,13 +30,13 @@ from relay.pipeline.mentions import Speaker
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.threads import Growth, Threads
+from relay.pipeline.threads import Growth, ThreadReader
 from relay.pipeline.worker import Tenure, end
 from relay.ports import Adapter, Source, ThreadedSource
 from relay.records import Allowance, Policy, Quota, StoreError, Wanted
 from relay.store import Store, open_store
 from relay.web import Web
-from relay.web.doors import Capacity
+from relay.web.connections import Capacity
 from relay.web.previews import Previews
 from relay.web.site import Join, Site
 
@@ -94,7 +94,7 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             contact=config.relay.contact,
             colours=_colours(config.sources),
             hooks=hooks,
-            notes=plugins.Notes(shelf=shelf),
+            notes=plugins.PluginStorage(shelf=shelf),
         )
         adapters = {
             name: fenced_adapter(name, _builder("adapters", name, table, host))
@@ -218,7 +218,7 @@ class App:
         if on_settled is not None:
             self.outbox.settled = on_settled
         accounts = Accounts(asking=config.mentions.asking())
-        self.threads = Threads(
+        self.threads = ThreadReader(
             store=store,
             sources=parts.sources,
             tenure=self.tenure,
@@ -252,7 +252,7 @@ class App:
             is_request=accounts.is_request,
         )
         self.erasing = Erasing(store=store, tenure=self.tenure, sure=lambda: self.timekeeper.is_sure)
-        self.folding = Folding(store=store, tenure=self.tenure, sent=self.outbox.wake)
+        self.folding = DigestLoop(store=store, tenure=self.tenure, sent=self.outbox.wake)
         self.growth = Growth(
             store=store,
             sources=parts.sources,

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from relay.i18n import Words, later
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, QuoteState
 from relay.phrases import line
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import directed, is_blank, short, web_address
 from relay.text.addresses import bare
 
@@ -138,7 +138,7 @@ def name_of(author: Author, limit: int) -> str:
 
 def byline(author: Author, url: str) -> Text:
     """Who wrote it: the name, which leads to ``url``, and the handle, which leads to the profile."""
-    name = Span(directed(name_of(author, _MOST_NAME)), url, marks=(Mark.BOLD,))
+    name = Span(directed(name_of(author, _MOST_NAME)), url, marks=(SpanStyle.BOLD,))
     handle = short(author.handle, _MOST_HANDLE)
     more = () if is_blank(handle) else (Span(" "), Span(handle, author.url, Role.MENTION))
     return (Block((name, *more)),)
@@ -154,7 +154,7 @@ def warned(warning: str, canvas: Canvas) -> Text:
     """A content warning, to be read before what it warns of."""
     if not warning:
         return ()
-    caution = Span(canvas.say("Content warning:"), marks=(Mark.BOLD,))
+    caution = Span(canvas.say("Content warning:"), marks=(SpanStyle.BOLD,))
     return (Block((Span(f"{canvas.sign('⚠️')} "), caution, Span(f" {short(warning, _MOST_WARNING)}"))),)
 
 
@@ -207,7 +207,7 @@ def _signed(canvas: Canvas, sign: str, spans: Iterable[Span]) -> Block:
 
 
 def _hidden(spans: Iterable[Span]) -> list[Span]:
-    return [replace(span, marks=(Mark.SPOILER, *span.marks)) for span in spans]
+    return [replace(span, marks=(SpanStyle.SPOILER, *span.marks)) for span in spans]
 
 
 # --- polls ---
@@ -232,7 +232,7 @@ def _option(option: PollOption, poll: Poll, canvas: Canvas, *, folded: bool) -> 
         return _signed(canvas, "☐" if poll.multiple else "○", words)
     full = round(share * _BAR / 100)
     bar = "▰" * full + "▱" * (_BAR - full)
-    return _signed(canvas, bar, [Span(f"{share} %", marks=(Mark.BOLD,)), Span(" "), *words])
+    return _signed(canvas, bar, [Span(f"{share} %", marks=(SpanStyle.BOLD,)), Span(" "), *words])
 
 
 def poll_facts(poll: Poll, say: Words) -> tuple[Span, ...]:
@@ -289,7 +289,7 @@ def _link(card: LinkCard, url: str, canvas: Canvas, *, folded: bool) -> Text:
     hide = _hidden if folded else list
     if canvas.previews:
         return (_signed(canvas, "🔗", hide([Span(short(url, _MOST_ADDRESS) if is_blank(title) else title, url)])),)
-    named = _signed(canvas, "🔗", hide([Span(host if is_blank(title) else title, url, marks=(Mark.BOLD,))]))
+    named = _signed(canvas, "🔗", hide([Span(host if is_blank(title) else title, url, marks=(SpanStyle.BOLD,))]))
     about = short(card.description, _MOST_ABOUT)
     notes = [hide([Span(about)])] if about else []
     notes += [[Span(host)]] if host and canvas.hosts and not folded else []

@@ -25,7 +25,7 @@ from relay.ports import Adapter, Check, Refused, Resolved
 from relay.records import FeedState, StopKind, StoreError, Wanted
 from relay.store import Store, open_store
 from relay.text import clean
-from relay.web.render import Format, Reading, render_thread
+from relay.web.render import Format, ThreadReading, render_thread
 
 
 def tell(line: str) -> None:
@@ -202,9 +202,9 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
     return 0
 
 
-def _reading(thread: Thread, config: Config) -> Reading:
+def _reading(thread: Thread, config: Config) -> ThreadReading:
     language = config.relay.language
-    return Reading.of_thread(thread, now=clock(), site=config.relay.name, language=language, say=words(language))
+    return ThreadReading.of_thread(thread, now=clock(), site=config.relay.name, language=language, say=words(language))
 
 
 # --- subscriptions ---

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from string import Formatter
 
 from relay.log import hide
-from relay.rich import Block, Form, Mark, Span
+from relay.rich import Block, Form, Span, SpanStyle
 from relay.text import clean
 
 
 def bold(text: str) -> Span:
-    return Span(_shown(text), marks=(Mark.BOLD,))
+    return Span(_shown(text), marks=(SpanStyle.BOLD,))
 
 
 def code(text: object) -> Span:
-    return Span(_shown(str(text)), marks=(Mark.CODE,))
+    return Span(_shown(str(text)), marks=(SpanStyle.CODE,))
 
 
 def _shown(text: str) -> str:

@@ -131,7 +131,7 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class PluginStorage:
     """A small memory for one source or adapter, over restarts and shared among machines; ``owner`` says whose.
 
     For what makes work lighter and may be forgotten at any time: where the store fails, nothing is known and nothing is
@@ -164,7 +164,7 @@ class Host:
     """The colour of each source's network, as 0xRRGGBB, by the source's name."""
     hooks: Hooks = field(default_factory=Hooks)
     """Where platforms may call the relay."""
-    notes: Notes = field(default_factory=Notes)
+    notes: PluginStorage = field(default_factory=PluginStorage)
     """What it remembers, for this source or adapter alone."""
 
 

@@ -511,7 +511,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PendingMention:
     """A mention that waits to be looked at, and how often it was put off."""
 
     mention: Mention

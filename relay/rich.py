@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Mark(StrEnum):
+class SpanStyle(StrEnum):
     """How a span looks."""
 
     BOLD = "bold"
@@ -38,7 +38,7 @@ class Span:
     text: str
     link: str = ""
     role: Role = Role.TEXT
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[SpanStyle, ...] = ()
 
 
 class Form(StrEnum):

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from hypothesis import strategies as st
 
-from adapters.discord.look import Look, Style
+from adapters.discord.style import DiscordStyle, Style
 from relay.i18n import words
 from relay.model import Card, LinkCard, Media, MediaKind, Place, Poll, PollOption, Post, PostUri, Quote
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import NOON, author, post, rich_post, text
 from tests.discord_reader import read
 
@@ -25,8 +25,10 @@ _NESTED = ("components", "accessory")
 _URLS = ("url", "icon_url", "avatar_url")
 
 
-def look(style: Style = "card", *, age_restricted: bool = False, role: str = "", colour: int | None = 0x6364FF) -> Look:
-    return Look(
+def look(
+    style: Style = "card", *, age_restricted: bool = False, role: str = "", colour: int | None = 0x6364FF
+) -> DiscordStyle:
+    return DiscordStyle(
         style=style,
         age_restricted=age_restricted,
         mention_role=role,
@@ -167,7 +169,7 @@ POLL = Poll(
 )
 STRUCTURED: Text = (
     Block((Span("How it is done"),), Form.HEADING),
-    Block((Span("We weave the "), Span("bridge", marks=(Mark.BOLD,)), Span(" anew, see "), Span("here", LINK))),
+    Block((Span("We weave the "), Span("bridge", marks=(SpanStyle.BOLD,)), Span(" anew, see "), Span("here", LINK))),
     Block((Span("grass"),), Form.ITEM, depth=1, bullet="•"),
     Block((Span("long grass"),), Form.ITEM, depth=2, bullet="2."),
     Block((Span("Who crosses,\ncrosses."),), quote=1),
@@ -272,7 +274,7 @@ SPANS = st.builds(
     WORDS,
     link=st.sampled_from(LINKS),
     role=st.sampled_from([role for role in Role if role is not Role.TIME]),  # times are ours alone
-    marks=st.lists(st.sampled_from(Mark), unique=True, max_size=3).map(tuple),
+    marks=st.lists(st.sampled_from(SpanStyle), unique=True, max_size=3).map(tuple),
 )
 BLOCKS = st.builds(
     Block,

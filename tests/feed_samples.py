@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.model import Post
-from relay.sources.feed_document import Document
-from relay.sources.feed_posts import Item, read_items, setting_of
+from relay.sources.feed_document import FeedDocument
+from relay.sources.feed_posts import EntryPost, read_items, setting_of
 from relay.sources.feed_read import read
 
 FEEDS = Path(__file__).parent / "data" / "feeds"
@@ -29,11 +29,11 @@ def atom(*entries: str) -> str:
     return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>The Village Bell</title>{body}</feed>'
 
 
-def document(body: bytes | str, content_type: str = "") -> Document:
+def document(body: bytes | str, content_type: str = "") -> FeedDocument:
     return read(body.encode() if isinstance(body, str) else body, content_type)
 
 
-def items(body: bytes | str, *, address: str = URL, url: str = "", content_type: str = "") -> tuple[Item, ...]:
+def items(body: bytes | str, *, address: str = URL, url: str = "", content_type: str = "") -> tuple[EntryPost, ...]:
     read = document(body, content_type)
     return read_items(read, setting_of(read, address=address, url=url or address, now=NOW))
 

@@ -6,7 +6,7 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from relay.http import Answer, Forbidden, Http, HttpSettings, Reply, Unreachable
+from relay.http import Forbidden, Http, HttpResponse, HttpSettings, Reply, Unreachable
 
 
 class Names(AbstractResolver):
@@ -37,8 +37,8 @@ def client(*, resolver: AbstractResolver | None = None, trusted: str = "127.0.0.
     return Http(HttpSettings.model_validate(values), user_agent="test/1.0 (+https://relay.example)", resolver=resolver)
 
 
-def answer(reply: Reply) -> Answer:
-    assert isinstance(reply, Answer), reply
+def answer(reply: Reply) -> HttpResponse:
+    assert isinstance(reply, HttpResponse), reply
     return reply
 
 

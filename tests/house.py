@@ -13,7 +13,7 @@ from relay.chat import Desk, Handlers
 from relay.core.commands import Parsed, command_of
 from relay.model import Destination, Subscription
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.ports import Answer, Command
 from relay.records import Quota, StoreError
 from relay.store import Store
@@ -45,7 +45,7 @@ class House:
                 sources=self.sources,
                 tenure=tenure(),
                 subscriptions=self.subscriptions,
-                threads=Threads(store=self.store, sources=self.sources, tenure=tenure()),
+                threads=ThreadReader(store=self.store, sources=self.sources, tenure=tenure()),
                 quota=self.quota,
                 page=lambda _destination, slug: f"{self.base}/t/{slug}" if self.base else "",
                 version="9.9",

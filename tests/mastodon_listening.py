@@ -12,11 +12,11 @@ from relay.model import Deleted, Edited, Event, Feed, FeedId, Post, Published
 from relay.pipeline.streams import Watch
 from relay.ports import Batch, Resolved, Streamed
 from relay.sources.mastodon import MastodonSource
-from relay.sources.mastodon.live import Patience
+from relay.sources.mastodon.live import LiveTimeouts
 from relay.text import plain
 
 _INSTANT = timedelta(milliseconds=10)
-SOON = Patience(first=_INSTANT, steady=_INSTANT, answer=5.0, beat=5.0, settle=0.05)
+SOON = LiveTimeouts(first=_INSTANT, steady=_INSTANT, answer=5.0, beat=5.0, settle=0.05)
 """A patience for tests."""
 
 

@@ -13,17 +13,17 @@ from urllib.parse import unquote, urlsplit
 
 from hypothesis import strategies as st
 
-from adapters.matrix.card import Written
-from adapters.matrix.look import Look
+from adapters.matrix.card import MatrixText
+from adapters.matrix.style import MatrixStyle
 from relay.i18n import words
 from relay.model import Media, MediaKind, Post, Quote
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import author, post, text
 from relay.text import honest
 from tests.discord_bodies import LINK, PICTURE, VIDEO
 from tests.discord_bodies import POSTS as MANY
 
-LOOK = Look(words("en"))
+LOOK = MatrixStyle(words("en"))
 PAGE = "https://relay.example/t/abc"
 JOINER = "\u2060"
 
@@ -113,7 +113,7 @@ def escaped(html: str) -> bool:
 # --- what a client could make of it ---
 
 
-def check(written: Written) -> Read:
+def check(written: MatrixText) -> Read:
     """Fail where a client would change the message, call somebody, hide where a link leads, or refuse its size."""
     read = Read(written.html)
     assert written.body.strip()
@@ -200,7 +200,9 @@ POSTS: dict[str, Post] = {
     ),
     "endless, code": post(body=(Block((Span("pull --all\n" * 9000),), Form.CODE),)),
     "endless, marks": post(
-        body=(Block(tuple(Span("x", marks=tuple(Mark)[: n % 7], link=LINK if n % 2 else "") for n in range(9000))),)
+        body=(
+            Block(tuple(Span("x", marks=tuple(SpanStyle)[: n % 7], link=LINK if n % 2 else "") for n in range(9000))),
+        )
     ),
     "deep": post(body=tuple(Block((Span("x"),), Form.ITEM, quote=n, depth=n, bullet="•") for n in range(300))),
     "too much of everything": post(
@@ -268,7 +270,7 @@ SPANS = st.builds(
     WORDS,
     link=st.sampled_from(LINKS),
     role=st.sampled_from(Role),
-    marks=st.lists(st.sampled_from(Mark), unique=True, max_size=3).map(tuple),
+    marks=st.lists(st.sampled_from(SpanStyle), unique=True, max_size=3).map(tuple),
 )
 BLOCKS = st.builds(
     Block,

@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from adapters.matrix.api import Api
-from adapters.matrix.calls import Calls
-from adapters.matrix.listening import Listening, Manners, Pauses, Timing
+from adapters.matrix.api import MatrixApi
+from adapters.matrix.calls import MatrixCalls
+from adapters.matrix.listening import Listening, Manners, MatrixPauses, MatrixTiming
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings
-from adapters.matrix.shapes import Event
+from adapters.matrix.shapes import MatrixEvent
 from relay.plugins import Host
 from relay.ports import Answer, Command
 from relay.testing import FakeInbox
 from tests.servers.matrix import MatrixServer
 
-QUICK = Timing(
-    pauses=Pauses(poll=5, first=0.01, longest=0.02, empty=0.001),
+QUICK = MatrixTiming(
+    pauses=MatrixPauses(poll=5, first=0.01, longest=0.02, empty=0.001),
     manners=Manners(tries=3, first=0.01, longest=0.5),
     life=5,
 )
@@ -43,7 +43,7 @@ class Relay:
 
     server: MatrixServer
     inbox: FakeInbox
-    api: Api
+    api: MatrixApi
     rooms: Rooms
     running: asyncio.Task[None]
 
@@ -76,7 +76,7 @@ async def listening(
     reply: Answer | None = None,
     *,
     inbox: FakeInbox | None = None,
-    timing: Timing = QUICK,
+    timing: MatrixTiming = QUICK,
     language: str = "en",
     in_clear: int = 0,
     **given: Any,
@@ -88,7 +88,7 @@ async def listening(
     inbox = inbox or FakeInbox()
     inbox.reply = reply or inbox.reply
     chosen = settings(server, **given)
-    api, calls = Api(chosen), Calls()
+    api, calls = MatrixApi(chosen), MatrixCalls()
     rooms = Rooms(api)
     ears = Listening(chosen, host(language=language), api, calls, rooms, timing=timing)
     before = len(server.asked("sync"))
@@ -111,8 +111,8 @@ async def listening(
 async def listening_in_vain(server: MatrixServer, **given: Any) -> AsyncIterator[asyncio.Task[None]]:
     """Listens with settings that are no good."""
     chosen = settings(server, **given)
-    api = Api(chosen)
-    ears = Listening(chosen, host(), api, Calls(), Rooms(api), timing=QUICK)
+    api = MatrixApi(chosen)
+    ears = Listening(chosen, host(), api, MatrixCalls(), Rooms(api), timing=QUICK)
     task = asyncio.create_task(ears.run(FakeInbox()))
     try:
         yield task
@@ -122,15 +122,15 @@ async def listening_in_vain(server: MatrixServer, **given: Any) -> AsyncIterator
         await api.close()
 
 
-def written(text: str, **more: Any) -> Event:
+def written(text: str, **more: Any) -> MatrixEvent:
     """A message as the homeserver tells of it; ``content`` is beside its words."""
     content = {"msgtype": "m.text", "body": text, "m.mentions": {}, **more.pop("content", {})}
     plain = {"type": "m.room.message", "sender": "@sami:ayllu.example", "event_id": "$line", "content": content}
-    return Event(**(plain | more))
+    return MatrixEvent(**(plain | more))
 
 
-def of_member(user: str, membership: str, **more: Any) -> Event:
+def of_member(user: str, membership: str, **more: Any) -> MatrixEvent:
     """Somebody becomes something in a room."""
     content = {"membership": membership, **more.pop("content", {})}
     plain = {"type": "m.room.member", "sender": user, "state_key": user, "event_id": f"${membership}"}
-    return Event(**(plain | {"content": content} | more))
+    return MatrixEvent(**(plain | {"content": content} | more))

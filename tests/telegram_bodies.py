@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 
 from hypothesis import strategies as st
 
-from adapters.telegram.card import Part
-from adapters.telegram.entities import JOINER, Entity, Words
-from adapters.telegram.look import Look
+from adapters.telegram.card import CardMessage
+from adapters.telegram.entities import JOINER, Entity, EntityText
+from adapters.telegram.style import TelegramStyle
 from relay.i18n import words
 from relay.model import Media, MediaKind, Post, Quote
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import author, post, text
 from tests.discord_bodies import LINK, PICTURE, VIDEO
 from tests.discord_bodies import POSTS as MANY
 
-LOOK = Look(words("en"), "Chaski Wasi")
+LOOK = TelegramStyle(words("en"), "Chaski Wasi")
 _QUOTES, _CODES = {"blockquote", "expandable_blockquote"}, {"code", "pre"}
 _FORMED = (
     re.compile(r"(?<![A-Za-z0-9_])@\w"),
@@ -38,17 +38,17 @@ def units(value: str) -> int:
     return len(value.encode("utf-16-le")) // 2
 
 
-def of(written: Words, entity: Entity) -> str:
+def of(written: EntityText, entity: Entity) -> str:
     """The text of an entity."""
     raw = written.text.encode("utf-16-le")
     return raw[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le")
 
 
-def all_of(written: Words, *kinds: str) -> list[str]:
+def all_of(written: EntityText, *kinds: str) -> list[str]:
     return [of(written, one) for one in written.entities if one.kind in kinds]
 
 
-def links(written: Words) -> list[tuple[str, str]]:
+def links(written: EntityText) -> list[tuple[str, str]]:
     return [(of(written, one), one.url) for one in written.entities if one.kind == "text_link"]
 
 
@@ -60,7 +60,7 @@ def letters(value: str) -> str:
 # --- what Telegram takes ---
 
 
-def check(parts: Iterable[Part]) -> None:
+def check(parts: Iterable[CardMessage]) -> None:
     """Fail where Telegram would refuse a call, change what was said, or call somebody."""
     for part in parts:
         check_words(part.words, 4096 if part.method == "sendMessage" else 1024)
@@ -70,7 +70,7 @@ def check(parts: Iterable[Part]) -> None:
         assert not part.preview or urlsplit(part.preview).scheme in {"http", "https"}
 
 
-def check_words(written: Words, limit: int, *, commands: bool = False) -> None:
+def check_words(written: EntityText, limit: int, *, commands: bool = False) -> None:
     assert units(written.text) <= limit
     assert written.text == written.text.strip()
     assert len(written.entities) <= 100
@@ -99,7 +99,7 @@ def _check_nesting(entities: Iterable[Entity]) -> None:
         around.append(one)
 
 
-def _check_calls(written: Words, rules: Iterable[re.Pattern[str]]) -> None:
+def _check_calls(written: EntityText, rules: Iterable[re.Pattern[str]]) -> None:
     closed = [(one.offset, one.offset + one.length) for one in written.entities if one.kind in _CODES | {"text_link"}]
     for rule in rules:
         for found in rule.finditer(written.text):
@@ -107,7 +107,7 @@ def _check_calls(written: Words, rules: Iterable[re.Pattern[str]]) -> None:
             assert any(left < end and start < right for left, right in closed), found  # what we marked goes first
 
 
-def _check_media(part: Part) -> None:
+def _check_media(part: CardMessage) -> None:
     if part.method == "sendMessage":
         assert not part.media
         assert part.words.text
@@ -123,7 +123,7 @@ def _check_media(part: Part) -> None:
     assert not any(item.spoiler for item in part.media if item.kind in {"audio", "document"})
 
 
-def _check_buttons(part: Part) -> None:
+def _check_buttons(part: CardMessage) -> None:
     for row in part.buttons:
         assert 1 <= len(row) <= 8
         assert all(one.label.strip() and urlsplit(one.url).scheme in {"http", "https"} for one in row)
@@ -159,7 +159,7 @@ class Schema:
                 yield from self._value(f"{at}[{index}]", self._of_kind(kind.removeprefix("Array of "), one), one)
         elif kind in self._types and isinstance(value, Mapping):
             yield from self._record(at, self._types[kind].get("fields", ()), value)
-        elif not isinstance(value, {"String": str, "Integer": int, "Boolean": bool}.get(kind, Words)):
+        elif not isinstance(value, {"String": str, "Integer": int, "Boolean": bool}.get(kind, EntityText)):
             yield f"{at} is no {kind}"
 
     def _of_kind(self, kind: str, value: Any) -> str:
@@ -217,7 +217,7 @@ SPANS = st.builds(
     WORDS,
     link=st.sampled_from(LINKS),
     role=st.sampled_from(Role),
-    marks=st.lists(st.sampled_from(Mark), unique=True, max_size=3).map(tuple),
+    marks=st.lists(st.sampled_from(SpanStyle), unique=True, max_size=3).map(tuple),
 )
 BLOCKS = st.builds(
     Block,

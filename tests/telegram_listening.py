@@ -11,23 +11,23 @@ from typing import Any, cast
 
 from telegram import Bot, Message
 
-from adapters.telegram.calls import Calls
+from adapters.telegram.calls import TelegramCalls
 from adapters.telegram.comments import Comments
-from adapters.telegram.pace import Pace
-from adapters.telegram.receiving import Pauses
+from adapters.telegram.conversations import TalkTimeouts
+from adapters.telegram.pace import TelegramPace
+from adapters.telegram.receiving import TelegramPauses
 from adapters.telegram.settings import TelegramSettings
-from adapters.telegram.talking import Patience
-from adapters.telegram.updates import Timing, Updates
-from adapters.telegram.wire import bot_of, wire
+from adapters.telegram.transport import bot_of, wire
+from adapters.telegram.updates import TelegramTiming, Updates
 from relay.plugins import Hooks, Host
 from relay.ports import Answer, Command
 from relay.testing import FakeInbox
 from tests.servers.telegram import TelegramServer, text_of
 from tests.servers.telegram_schema import problems, spec_path
 
-QUICK = Timing(
-    pauses=Pauses(poll=5, first=0.01, longest=0.02, conflict=0.02, peace=60, look=0.02),
-    patience=Patience(life=5, press=5, flood=1),
+QUICK = TelegramTiming(
+    pauses=TelegramPauses(poll=5, first=0.01, longest=0.02, conflict=0.02, peace=60, look=0.02),
+    patience=TalkTimeouts(life=5, press=5, flood=1),
 )
 
 
@@ -83,7 +83,7 @@ async def listening(
     *,
     inbox: FakeInbox | None = None,
     hooks: Hooks | None = None,
-    timing: Timing = QUICK,
+    timing: TelegramTiming = QUICK,
     **given: Any,
 ) -> AsyncIterator[Listening]:
     """Our updates on a server, until the block ends; every request must then fit the official document."""
@@ -92,7 +92,12 @@ async def listening(
     host = Host(http=cast("Any", None), name="Chasqui", hooks=hooks)
     async with bot(server) as asking:
         updates = Updates(
-            settings(server, **given), host, asking, Calls(Pace(second=server.window)), comments, timing=timing
+            settings(server, **given),
+            host,
+            asking,
+            TelegramCalls(TelegramPace(second=server.window)),
+            comments,
+            timing=timing,
         )
         task = asyncio.create_task(updates.run(inbox))
         try:

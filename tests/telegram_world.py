@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from adapters.telegram.adapter import Telegram
-from adapters.telegram.pace import Pace
+from adapters.telegram.pace import TelegramPace
 from adapters.telegram.settings import TelegramSettings
 from relay.model import Action, Card, Delivery, Media, MediaKind, MessageId
 from relay.plugins import Host
@@ -23,7 +23,7 @@ QUICK = 0.001
 
 def adapter_for(server: TelegramServer, *, second: float = QUICK, **more: Any) -> Telegram:
     settings = {"token": server.token, "api_url": server.api_url, **more}
-    return Telegram(TelegramSettings.model_validate(settings), HOST, pace=Pace(second=second))
+    return Telegram(TelegramSettings.model_validate(settings), HOST, pace=TelegramPace(second=second))
 
 
 @asynccontextmanager

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.bot_words import UNROLL, Asking, Deed, Request, without, without_bot_requests
+from relay.core.bot_words import UNROLL, BotWords, Deed, Request, without, without_bot_requests
 from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Post, Published
 from relay.records import Intake
 from relay.testing import post, text
 from tests.store_cases import uri, wish
 
-ASKING = Asking()
-MANY = Asking(unroll={**UNROLL, "qu": ("paskay",), "hi": ("खोलो",), "zh": ("展开",)})
+ASKING = BotWords()
+MANY = BotWords(unroll={**UNROLL, "qu": ("paskay",), "hi": ("खोलो",), "zh": ("展开",)})
 US = ("@chasqui@ayllu.example",)
 
 

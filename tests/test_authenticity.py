@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.authenticity import (
-    Said,
-    Standing,
+    AuthorClaim,
     Verdict,
+    Vouching,
     counts_unasked,
     is_home,
     may_replace,
@@ -49,14 +49,14 @@ TABLE = {
 
 
 @pytest.mark.parametrize("speaker", TABLE)
-@pytest.mark.parametrize("said", Said)
-def test_what_becomes_of_what_somebody_says_of_an_author(speaker: str, said: Said) -> None:
-    expected = TABLE[speaker][list(Said).index(said)]
+@pytest.mark.parametrize("said", AuthorClaim)
+def test_what_becomes_of_what_somebody_says_of_an_author(speaker: str, said: AuthorClaim) -> None:
+    expected = TABLE[speaker][list(AuthorClaim).index(said)]
     assert verdict(said, speaker, HERS, CONFIGURED[speaker]) is expected
 
 
-@pytest.mark.parametrize("said", Said)
-def test_an_author_s_own_host_counts_whatever_is_configured(said: Said) -> None:
+@pytest.mark.parametrize("said", AuthorClaim)
+def test_an_author_s_own_host_counts_whatever_is_configured(said: AuthorClaim) -> None:
     for configured in ((), (HOME,), (TRUSTED,), (TRUSTED, HOME)):
         assert verdict(said, HOME, HERS, configured) is COUNTS
 
@@ -192,8 +192,8 @@ def test_an_address_is_of_the_host_of_the_uri() -> None:
 def test_only_the_configuration_and_the_host_decide(speaker: str, author: str, configured: frozenset[str]) -> None:
     found = standing(speaker, f"{author}/users/x", configured)
     if speaker == author:
-        assert found is Standing.HOME
+        assert found is Vouching.HOME
     elif speaker not in configured:
-        assert found is Standing.STRANGER
+        assert found is Vouching.STRANGER
     else:
-        assert found is (Standing.PEER if author in configured else Standing.TRUSTED)
+        assert found is (Vouching.PEER if author in configured else Vouching.TRUSTED)

@@ -27,7 +27,7 @@ from relay.ports import (
 )
 from relay.sources.bluesky import BlueskySettings, BlueskySource, plugin
 from relay.sources.bluesky.recheck import recheck
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.testing import SourceContract
 from relay.text import plain
 from tests.servers.bluesky.jetstream import did
@@ -271,7 +271,7 @@ async def test_a_post_that_the_appview_does_not_know_yet_is_not_deleted(stage: S
         posts = [await known(source, uri) for uri in (kept, deleted)]
         stage.world.unknown.add(kept)
         del stage.world.records[deleted]
-        api = Api(http, stage.appview, directory=stage.home)
+        api = XrpcApi(http, stage.appview, directory=stage.home)
         assert await recheck(api, posts) == Batch(events=(Deleted(deleted),))
         stage.say("home/did", HTML, status=502)
         assert await recheck(api, posts) == Batch(events=(Deleted(kept), Deleted(deleted)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.sources.bluesky.address import (
     Actor,
-    Place,
+    RecordAddress,
     did_of,
     is_did,
     read_at,
@@ -34,15 +34,21 @@ ILLA = did("illa")
         ("did:web:ayllu.example", Actor("did:web:ayllu.example")),
         (f"@{ILLA}", Actor(ILLA)),
         (f"at://{ILLA}", Actor(ILLA)),
-        (f"at://{ILLA}/{POSTS}/3kabc", Place(ILLA, "3kabc")),
-        ("at://illa.ayllu.example/app.bsky.feed.post/3kabc", Place("illa.ayllu.example", "3kabc")),
+        (f"at://{ILLA}/{POSTS}/3kabc", RecordAddress(ILLA, "3kabc")),
+        ("at://illa.ayllu.example/app.bsky.feed.post/3kabc", RecordAddress("illa.ayllu.example", "3kabc")),
         ("https://bsky.app/profile/illa.ayllu.example", Actor("illa.ayllu.example")),
         (f"https://bsky.app/profile/{ILLA}/", Actor(ILLA)),
         ("https://bsky.app/profile/illa.ayllu.example/feed/x", Actor("illa.ayllu.example")),
-        (f"https://bsky.app/profile/{ILLA}/post/3kabc?ref=x#y", Place(ILLA, "3kabc")),
-        ("https://bsky.app/profile/did%3Aweb%3Aayllu.example/post/3kabc", Place("did:web:ayllu.example", "3kabc")),
-        ("https://bsky.app/profile/illa.ayllu.example/post/3kabc/liked-by", Place("illa.ayllu.example", "3kabc")),
-        ("AT://illa.ayllu.example/app.bsky.feed.post/3kabc/?x#y", Place("illa.ayllu.example", "3kabc")),
+        (f"https://bsky.app/profile/{ILLA}/post/3kabc?ref=x#y", RecordAddress(ILLA, "3kabc")),
+        (
+            "https://bsky.app/profile/did%3Aweb%3Aayllu.example/post/3kabc",
+            RecordAddress("did:web:ayllu.example", "3kabc"),
+        ),
+        (
+            "https://bsky.app/profile/illa.ayllu.example/post/3kabc/liked-by",
+            RecordAddress("illa.ayllu.example", "3kabc"),
+        ),
+        ("AT://illa.ayllu.example/app.bsky.feed.post/3kabc/?x#y", RecordAddress("illa.ayllu.example", "3kabc")),
         ("@illa", None),
         ("@illa@ayllu.example", None),
         ("@-illa.example", None),
@@ -62,7 +68,7 @@ ILLA = did("illa")
         ("", None),
     ],
 )
-def test_what_is_meant(text: str, meant: Actor | Place | None) -> None:
+def test_what_is_meant(text: str, meant: Actor | RecordAddress | None) -> None:
     assert read_topic(text) == meant
 
 
@@ -113,7 +119,7 @@ KEY = "3lmw5ouvgc22a"
     ],
 )
 def test_a_post_has_many_addresses(form: str, after: str, who: str) -> None:
-    assert read_topic(form.format(who=who, key=KEY) + after) == Place(who, KEY)
+    assert read_topic(form.format(who=who, key=KEY) + after) == RecordAddress(who, KEY)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_readers_are_told_in_a_parameter(form: str, *, quoted: bool) -> None:
     bare = f"bsky.app/profile/illa.ayllu.example/post/{KEY}"
     told = {"url": f"https://{bare}", "bare": bare, "uri": f"at://illa.ayllu.example/{POSTS}/{KEY}"}
     there = {name: quote(value, safe="") if quoted else value for name, value in told.items()}
-    assert read_topic(form.format(**there)) == Place("illa.ayllu.example", KEY)
+    assert read_topic(form.format(**there)) == RecordAddress("illa.ayllu.example", KEY)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +191,7 @@ def test_whose_record_it_is() -> None:
 
 
 def test_a_record_of_no_known_kind_has_no_page() -> None:
-    assert record_url(Place(ILLA, "x", "org.example.thing")) == ""
+    assert record_url(RecordAddress(ILLA, "x", "org.example.thing")) == ""
 
 
 def test_the_feed_of_a_hashtag_names_it() -> None:

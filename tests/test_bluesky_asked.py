@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from relay.core.bot_words import Asking
+from relay.core.bot_words import BotWords
 from relay.log import Trouble
 from relay.model import Post, PostUri
 from relay.pipeline.mentions import Speaker
 from relay.pipeline.replies import Accounts, Replies
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.pipeline.worker import Tenure
 from relay.records import Page
 from relay.store import Store
@@ -39,7 +39,7 @@ class Room:
     async def running(self) -> AsyncIterator[None]:
         async with asking(self.stage, mentions=True, **ACCOUNT) as source:
             source.listen = SOON
-            accounts = Accounts(asking=Asking())
+            accounts = Accounts(asking=BotWords())
             tenure = Tenure(
                 owner="one",
                 lease=timedelta(seconds=30),
@@ -48,7 +48,7 @@ class Room:
                 patience=SOON,
             )
             sources = {"bluesky": source}
-            threads = Threads(store=self.store, sources=sources, tenure=tenure, is_request=accounts.is_request)
+            threads = ThreadReader(store=self.store, sources=sources, tenure=tenure, is_request=accounts.is_request)
             speaker = Speaker(
                 store=self.store,
                 sources=sources,

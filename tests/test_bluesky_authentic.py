@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from relay.model import Post, Quote, QuoteState
-from relay.sources.bluesky.address import Place
+from relay.sources.bluesky.address import RecordAddress
 from relay.sources.bluesky.records import read_bare, read_record, read_view
 from relay.sources.bluesky.repository import fetch_thread, has
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.text import plain
 from tests.servers.bluesky.jetstream import POSTS, did, tid
 from tests.servers.bluesky.world import Json, profile
@@ -30,9 +30,9 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-async def api(stage: Stage) -> AsyncIterator[Api]:
+async def api(stage: Stage) -> AsyncIterator[XrpcApi]:
     async with client() as http:
-        yield Api(http, stage.appview, directory=stage.home)
+        yield XrpcApi(http, stage.appview, directory=stage.home)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_only_a_did_is_an_author(who: str) -> None:
     assert read_record(who, tid(AT), "", json.dumps(said()).encode(), NOW) is None
 
 
-async def test_an_author_s_own_server_speaks_for_its_author_alone(api: Api, stage: Stage) -> None:
+async def test_an_author_s_own_server_speaks_for_its_author_alone(api: XrpcApi, stage: Stage) -> None:
     uri = stage.world.post("hers")
     stage.world.person("sami")
     foreign = stage.world.post("his", "sami")
-    where = Place(ILLA, uri.rpartition("/")[2])
+    where = RecordAddress(ILLA, uri.rpartition("/")[2])
     [told] = await fetch_thread(api, where)
     assert (told.uri, told.author.handle) == (uri, "")
     stage.say("com.atproto.repo.getRecord", {"uri": foreign, "cid": "x", "value": said("forged")})
@@ -101,9 +101,9 @@ async def test_an_author_s_own_server_speaks_for_its_author_alone(api: Api, stag
     assert not await has(api, where)
 
 
-async def test_a_did_document_of_somebody_else_names_no_server(api: Api, stage: Stage) -> None:
+async def test_a_did_document_of_somebody_else_names_no_server(api: XrpcApi, stage: Stage) -> None:
     uri = stage.world.post("hers")
-    where = Place(ILLA, uri.rpartition("/")[2])
+    where = RecordAddress(ILLA, uri.rpartition("/")[2])
     service = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": stage.home}
     assert await has(api, where)
     stage.say("/did:", {"id": SAMI, "service": [service]})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.rich import Role, Span
 from relay.sources.bluesky.facets import cut, facet_tags, read_body
-from relay.sources.bluesky.shapes import Facet, Feature, Raw, Slice
+from relay.sources.bluesky.shapes import ByteSlice, Facet, Feature, Raw
 from tests.servers.bluesky.jetstream import did
 
 SAMI = did("sami")
@@ -113,7 +113,7 @@ _FEATURES = st.builds(
 
 def _facet(start: int, end: int, feature: Feature) -> Facet:
     made = {"$type": feature.type, "uri": feature.uri, "tag": feature.tag, "did": feature.did}
-    return Facet(Slice(start, end), Raw(json.dumps([made]).encode()))
+    return Facet(ByteSlice(start, end), Raw(json.dumps([made]).encode()))
 
 
 @given(st.text(), st.lists(st.builds(_facet, st.integers(-5, 60), st.integers(-5, 60), _FEATURES), max_size=8))

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.model import Post, PostUri
-from relay.sources.bluesky.records import Draft, read_record
+from relay.sources.bluesky.records import RecordPost, read_record
 from relay.sources.bluesky.source import Hydrator
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.text import plain
 from tests.servers.bluesky.jetstream import cid, did
 from tests.servers.bluesky.world import label
@@ -30,10 +30,10 @@ async def stage() -> AsyncIterator[Stage]:
 @pytest.fixture
 async def hydrator(stage: Stage) -> AsyncIterator[Hydrator]:
     async with client() as http:
-        yield Hydrator(Api(http, stage.appview), SOON)
+        yield Hydrator(XrpcApi(http, stage.appview), SOON)
 
 
-def draft(stage: Stage, uri: str) -> Draft:
+def draft(stage: Stage, uri: str) -> RecordPost:
     said = stage.world.records[uri]
     _, _, who, _, rkey = uri.split("/")
     made = read_record(who, rkey, cid(said), json.dumps(said).encode(), datetime.now(UTC))
@@ -41,7 +41,7 @@ def draft(stage: Stage, uri: str) -> Draft:
     return made
 
 
-def write(stage: Stage, *texts: str, by: str = "illa") -> list[Draft]:
+def write(stage: Stage, *texts: str, by: str = "illa") -> list[RecordPost]:
     return [draft(stage, stage.world.post(text, by)) for text in texts]
 
 

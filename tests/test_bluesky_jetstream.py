@@ -14,9 +14,9 @@ import pytest
 from relay.model import Deleted, Feed, FeedId, Post, PostUri
 from relay.pipeline.streams import Watch
 from relay.ports import Streamed
-from relay.sources.bluesky.jetstream_socket import Timing
-from relay.sources.bluesky.records import Draft
-from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.jetstream_socket import JetstreamTimeouts
+from relay.sources.bluesky.records import RecordPost
+from relay.sources.bluesky.stream import JetstreamReader
 from relay.testing import post
 from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, did
@@ -24,7 +24,7 @@ from tests.servers.bluesky.jetstream import Jetstream, Network, did
 NOW = 1_790_000_000_000_000
 SECOND = 1_000_000
 ILLA, SAMI = did("illa"), did("sami")
-QUICK = Timing(
+QUICK = JetstreamTimeouts(
     idle=timedelta(seconds=5),
     again=timedelta(milliseconds=2),
     longest=timedelta(milliseconds=20),
@@ -46,16 +46,16 @@ def want(watch: Watch, *wanted: str) -> None:
     watch.become(feeds, frozenset(one[1:] for one in wanted if one[0] == "#"))
 
 
-async def hydrate(drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+async def hydrate(drafts: Sequence[RecordPost]) -> dict[PostUri, Post | None]:
     return {draft.uri: hydrated(draft) for draft in drafts}
 
 
-def hydrated(draft: Draft) -> Post:
+def hydrated(draft: RecordPost) -> Post:
     return replace(post(), uri=draft.uri, tags=draft.tags, body=draft.body, source="bluesky")
 
 
-def stream_from(*servers: Jetstream, timing: Timing = QUICK, **changes: object) -> Stream:
-    plain = Stream(
+def stream_from(*servers: Jetstream, timing: JetstreamTimeouts = QUICK, **changes: object) -> JetstreamReader:
+    plain = JetstreamReader(
         hosts=[server.address for server in servers],
         sockets=client().sockets,
         hydrate=hydrate,
@@ -82,7 +82,7 @@ def listening(cursor: str, *servers: Jetstream) -> aclosing[AsyncGenerator[Strea
 Enough = Callable[[list[Streamed]], bool]
 
 
-async def hear(stream: Stream, watch: Watch, cursor: str, enough: Enough) -> list[Streamed]:
+async def hear(stream: JetstreamReader, watch: Watch, cursor: str, enough: Enough) -> list[Streamed]:
     """What is told until it is enough."""
     heard: list[Streamed] = []
     async with asyncio.timeout(20), aclosing(stream.listen(watch, cursor)) as told:
@@ -299,7 +299,7 @@ async def test_posts_are_held_back_until_their_authors_are_known_and_the_cursor_
     server = Jetstream(network)
     asked: list[int] = []
 
-    async def slow(drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+    async def slow(drafts: Sequence[RecordPost]) -> dict[PostUri, Post | None]:
         asked.append(len(drafts))
         return {draft.uri: hydrated(draft) for draft in drafts[: len(asked) - 1]}
 
@@ -316,7 +316,7 @@ async def test_what_is_not_for_everybodys_eyes_is_left_out() -> None:
     network = Network(NOW)
     server = Jetstream(network)
 
-    async def discreet(drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+    async def discreet(drafts: Sequence[RecordPost]) -> dict[PostUri, Post | None]:
         return {draft.uri: None if draft.did == SAMI else hydrated(draft) for draft in drafts}
 
     async with running(server):

@@ -14,7 +14,7 @@ import pytest
 from relay.model import Deleted, Edited, Published
 from relay.pipeline.streams import Watch
 from relay.ports import Streamed
-from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.stream import JetstreamReader
 from tests.servers.bluesky.jetstream import Jetstream, Network, did
 from tests.test_bluesky_jetstream import (
     ILLA,
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.timeout(60)
 class Chats:
     """A store and its consumer, which is killed now and then between being told and having it kept."""
 
-    stream: Stream
+    stream: JetstreamReader
     watch: Watch
     cursor: str
     dice: random.Random

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Feed, FeedId
 from relay.pipeline.streams import Watch
-from relay.sources.bluesky.firehose import Firehose, PostChange, Withdrawn, Written
+from relay.sources.bluesky.firehose import Firehose, PostChange, RecordCommit, Withdrawn
 from tests.servers.bluesky.jetstream import Network, did, record, tid
 
 NOW = 1_790_000_000_000_000
@@ -68,7 +68,7 @@ def test_a_post_with_a_wanted_hashtag_is_told_whole(text: str, more: dict[str, A
     body = record(text.replace("\ud83d", "?"), NOW, **more)
     uri = ear.network.write("illa", tid(NOW), body)
     (told,) = [one for message in ear.network.told for one in ear.firehose.read(message.raw.replace(b"?", b"\\ud83d"))]
-    assert isinstance(told, Written)
+    assert isinstance(told, RecordCommit)
     assert (told.uri, told.did, told.rkey, told.feed, told.edited) == (uri, ILLA, tid(NOW), "", False)
     assert told.cid.startswith("bafyrei")
     assert json.loads(told.record)["facets" if "facets" in body else "tags"]
@@ -141,7 +141,13 @@ def test_what_is_read_again_is_told_once() -> None:
     ear.network.delete(uri, "illa")
     ear.network.delete(ear.network.post("sami", "hello"), "sami")
     told = ear.hear()
-    assert [type(one).__name__ for one in told] == ["Written", "Written", "Withdrawn", "Written", "Withdrawn"]
+    assert [type(one).__name__ for one in told] == [
+        "RecordCommit",
+        "RecordCommit",
+        "Withdrawn",
+        "RecordCommit",
+        "Withdrawn",
+    ]
     assert ear.again() == []
 
 
@@ -151,9 +157,9 @@ def test_a_record_that_is_written_anew_after_its_deletion_is_told() -> None:
     ear.network.delete(uri, "illa")
     ear.network.write("illa", uri.rpartition("/")[2], record("#bridge", ear.network.now))
     assert [(type(one).__name__, one.uri) for one in ear.hear()] == [
-        ("Written", uri),
+        ("RecordCommit", uri),
         ("Withdrawn", uri),
-        ("Written", uri),
+        ("RecordCommit", uri),
     ]
 
 
@@ -178,7 +184,7 @@ def test_a_change_is_told_of_what_was_told_even_without_its_hashtag() -> None:
     ear.network.edit(told, "illa", "no sign any more")
     ear.network.edit(other, "illa", "still nothing")
     (change,) = ear.hear()
-    assert isinstance(change, Written)
+    assert isinstance(change, RecordCommit)
     assert (change.uri, change.edited) == (told, True)
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from relay.model import Feed, FeedId
 from relay.pipeline.streams import Watch
-from relay.sources.bluesky.jetstream_place import (
+from relay.sources.bluesky.jetstream_cursor import (
     MOST_ACCOUNTS,
     Accounts,
-    Asked,
+    JetstreamQuery,
     Start,
     judge,
     outgrown,
@@ -78,7 +78,7 @@ def test_reading_goes_on_five_seconds_before() -> None:
 def test_the_first_event_tells_whether_something_lies_between(
     accounts: Accounts, asked: int, first: int, start: Start
 ) -> None:
-    assert judge(Asked(accounts, asked), first, NOW) is start
+    assert judge(JetstreamQuery(accounts, asked), first, NOW) is start
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,6 @@ def test_it_is_asked_anew_where_what_was_asked_for_is_not_enough(asked: Accounts
     ],
 )
 def test_a_servers_own_path_is_kept(host: str, url: str) -> None:
-    asked = address(host, Asked(None, NOW))
+    asked = address(host, JetstreamQuery(None, NOW))
     assert str(asked.with_query(None)) == url
     assert asked.query["cursor"] == str(NOW)

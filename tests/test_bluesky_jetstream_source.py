@@ -17,7 +17,7 @@ from relay.pipeline.streams import Watch
 from relay.ports import Check, Streamed
 from relay.sources.bluesky import BlueskySource
 from relay.sources.bluesky.jetstream_check import check
-from relay.sources.bluesky.stream import Stream
+from relay.sources.bluesky.stream import JetstreamReader
 from relay.text import plain
 from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, did, tid
@@ -148,7 +148,12 @@ async def test_whose_authors_nobody_tells_is_let_go_at_last_and_polled_for() -> 
         async def nobody(_: object) -> dict[object, object]:
             return {}
 
-        stream = Stream(hosts=[server.address], sockets=client().sockets, hydrate=nobody, patience=timedelta(0))  # type: ignore[arg-type]  # knows nothing of anybody
+        stream = JetstreamReader(
+            hosts=[server.address],
+            sockets=client().sockets,
+            hydrate=nobody,  # type: ignore[arg-type]  # knows nothing of anybody
+            patience=timedelta(0),
+        )
         async with asyncio.timeout(20), aclosing(stream.listen(watching(), begun)) as told:
             heard = await anext(told)
     assert (heard.events, heard.missed, heard.cursor) == ((), (did("sami"),), str(network.now))

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.sources.bluesky.place import PAGE, Item, Place, begin, reaches, read_pages, read_place
+from relay.sources.bluesky.list_cursor import PAGE, ListCursor, ListItem, begin, reaches, read_pages, read_place
 
 NOW = datetime(2026, 7, 2, 12, tzinfo=UTC)
 T0 = int(NOW.timestamp()) - 100_000
 
 
-def items(*numbers: int) -> list[Item]:
+def items(*numbers: int) -> list[ListItem]:
     """Newest first, as a list shows them."""
-    return [Item(T0 + number, f"at://x/{number}") for number in sorted(numbers, reverse=True)]
+    return [ListItem(T0 + number, f"at://x/{number}") for number in sorted(numbers, reverse=True)]
 
 
 def uris(*numbers: int) -> tuple[str, ...]:
@@ -36,8 +36,11 @@ def test_the_same_page_again_changes_nothing() -> None:
 @pytest.mark.parametrize("seen", [[], [1, 2]])
 def test_what_comes_to_a_short_list_is_news_unless_it_is_old(seen: list[int]) -> None:
     """A list that only seemed to be empty must not tell its whole past."""
-    place = begin([Item(int(NOW.timestamp()) + number, f"at://x/{number}") for number in seen], NOW)
-    hour, days = Item(int(NOW.timestamp()) - 3_600, "at://x/late"), Item(int(NOW.timestamp()) - 200_000, "at://x/old")
+    place = begin([ListItem(int(NOW.timestamp()) + number, f"at://x/{number}") for number in seen], NOW)
+    hour, days = (
+        ListItem(int(NOW.timestamp()) - 3_600, "at://x/late"),
+        ListItem(int(NOW.timestamp()) - 200_000, "at://x/old"),
+    )
     assert read_pages(place, [hour, days], "", NOW).new == ("at://x/late",)
 
 
@@ -61,18 +64,18 @@ def test_in_the_second_at_which_a_reading_ended_there_may_be_more() -> None:
     """It goes on until it sees one that it knows."""
     place = begin(items(*range(10)), NOW)
     end = place.reach
-    assert not reaches(place, [Item(end + 1, "at://x/a"), Item(end, "at://x/b")])
-    assert reaches(place, [Item(end + 1, "at://x/a"), *items(0)])
-    assert reaches(place, [Item(end - 1, "at://x/c")])
+    assert not reaches(place, [ListItem(end + 1, "at://x/a"), ListItem(end, "at://x/b")])
+    assert reaches(place, [ListItem(end + 1, "at://x/a"), *items(0)])
+    assert reaches(place, [ListItem(end - 1, "at://x/c")])
 
 
 def test_of_more_in_a_second_than_is_remembered_none_is_news_again() -> None:
     place = begin([], datetime.fromtimestamp(T0, UTC))
-    crowd = [Item(T0 + 9, "at://x/after"), *(Item(T0 + 8, f"at://x/crowd{number}") for number in range(150))]
+    crowd = [ListItem(T0 + 9, "at://x/after"), *(ListItem(T0 + 8, f"at://x/crowd{number}") for number in range(150))]
     step = read_pages(place, crowd, "", NOW)
     assert len(step.new) == 151
     assert read_pages(step.place, crowd, "", NOW).new == ()
-    assert read_pages(step.place, [Item(T0 + 9, "at://x/same"), *crowd], "", NOW).new == ("at://x/same",)
+    assert read_pages(step.place, [ListItem(T0 + 9, "at://x/same"), *crowd], "", NOW).new == ("at://x/same",)
 
 
 def test_a_page_reaches_what_is_known_or_does_not() -> None:
@@ -84,11 +87,11 @@ def test_a_page_reaches_what_is_known_or_does_not() -> None:
 
 def test_a_repost_has_a_time_and_no_name() -> None:
     place = begin(items(*range(30)), NOW)
-    assert read_pages(place, [Item(T0 + 40, "")], "", NOW) == (place, ())
+    assert read_pages(place, [ListItem(T0 + 40, "")], "", NOW) == (place, ())
 
 
 def test_a_post_from_the_future_hides_no_gap() -> None:
-    place = begin([Item(int(NOW.timestamp()) + 300, "at://x/f"), *items(1, 2)], NOW)
+    place = begin([ListItem(int(NOW.timestamp()) + 300, "at://x/f"), *items(1, 2)], NOW)
     assert place.reach <= int(NOW.timestamp())
 
 
@@ -101,7 +104,7 @@ def test_a_gap_of_any_length_is_read_once(before: int, after: int, pages: int) -
     read: list[str] = []
     start = 0
     for _ in range(100):
-        taken: list[Item] = []
+        taken: list[ListItem] = []
         onward = ""
         for _ in range(pages):
             page = everything[start : start + PAGE]
@@ -132,4 +135,4 @@ def test_a_cursor_survives_being_written_down_and_stays_small(numbers: list[int]
 
 
 def test_a_place_without_anything_is_the_default() -> None:
-    assert read_place("{}") == Place()
+    assert read_place("{}") == ListCursor()

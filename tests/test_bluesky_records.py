@@ -14,7 +14,7 @@ from relay.model import Post
 from relay.rich import Role
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import (
-    Draft,
+    RecordPost,
     answers_others,
     read_author,
     read_bare,
@@ -51,7 +51,7 @@ def post(of: Json | None = None, *, by: Json | None = None, **changes: Any) -> P
     return found
 
 
-def draft(of: Json | None = None) -> Draft:
+def draft(of: Json | None = None) -> RecordPost:
     found = read_record(ILLA, KEY, cid("x"), json.dumps(of or said()).encode(), NOW)
     assert found
     return found

@@ -11,7 +11,7 @@ from relay.model import Post, PostUri, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.bluesky import BlueskySource
 from relay.sources.bluesky.thread import fetch_thread
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.text import plain
 from tests.servers.bluesky.jetstream import POSTS, did, tid
 from tests.servers.bluesky.world import label
@@ -34,10 +34,10 @@ async def source(stage: Stage) -> AsyncIterator[BlueskySource]:
 
 
 @pytest.fixture
-async def api(stage: Stage) -> AsyncIterator[Api]:
+async def api(stage: Stage) -> AsyncIterator[XrpcApi]:
     """As the source has it, but with a directory on loopback."""
     async with client() as http:
-        yield Api(http, stage.appview, directory=stage.home)
+        yield XrpcApi(http, stage.appview, directory=stage.home)
 
 
 def posts(answer: object) -> list[Post]:
@@ -265,7 +265,7 @@ async def test_a_cycle_of_answers_has_an_end(source: BlueskySource, stage: Stage
 
 
 @pytest.mark.parametrize("body", [HTML, b"", b"{}", b"null", b'{"thread": 5}', b'{"thread": {"post": {}}}', b"\xff"])
-async def test_an_odd_answer_is_a_value(api: Api, stage: Stage, body: bytes) -> None:
+async def test_an_odd_answer_is_a_value(api: XrpcApi, stage: Stage, body: bytes) -> None:
     uris = stage.world.thread(1)
     stage.say("getPostThread", body)
     stage.say("home/", HTML, status=500)
@@ -275,7 +275,7 @@ async def test_an_odd_answer_is_a_value(api: Api, stage: Stage, body: bytes) -> 
 # --- the author's own server ---
 
 
-async def test_where_the_appview_fails_the_author_is_asked(api: Api, stage: Stage) -> None:
+async def test_where_the_appview_fails_the_author_is_asked(api: XrpcApi, stage: Stage) -> None:
     """What others said is not to be had there; pages are walked from where the conversation began."""
     for number in range(150):
         stage.world.post(f"before {number}")
@@ -289,7 +289,7 @@ async def test_where_the_appview_fails_the_author_is_asked(api: Api, stage: Stag
     assert stage.count("listRecords") == 2
 
 
-async def test_where_the_appview_fails_half_way_the_author_tells_the_rest(api: Api, stage: Stage) -> None:
+async def test_where_the_appview_fails_half_way_the_author_tells_the_rest(api: XrpcApi, stage: Stage) -> None:
     uris = stage.world.thread(30)
     stage.world.post("bravo", "sami", reply_to=uris[0])
     tree = {"thread": stage.world.tree(uris[0], 10)}
@@ -300,14 +300,14 @@ async def test_where_the_appview_fails_half_way_the_author_tells_the_rest(api: A
     assert len(found) == 31
 
 
-async def test_a_thread_under_somebody_elses_post_is_found_there_too(api: Api, stage: Stage) -> None:
+async def test_a_thread_under_somebody_elses_post_is_found_there_too(api: XrpcApi, stage: Stage) -> None:
     question = stage.world.post("a question", "sami")
     uris = stage.world.thread(3, under=question)
     stage.say("appview", HTML, status=502)
     assert [post.uri for post in posts(await fetch_thread(api, uris[0]))] == uris
 
 
-async def test_an_authors_wish_is_known_at_their_server_too(api: Api, stage: Stage) -> None:
+async def test_an_authors_wish_is_known_at_their_server_too(api: XrpcApi, stage: Stage) -> None:
     uris = stage.world.thread(2)
     stage.world.person("illa", labels=[label("!no-unauthenticated", ILLA)])
     stage.say("appview", HTML, status=502)
@@ -316,7 +316,9 @@ async def test_an_authors_wish_is_known_at_their_server_too(api: Api, stage: Sta
 
 @pytest.mark.parametrize("path", ["home/did", "getRecord", "profile"])
 @pytest.mark.parametrize("body", [HTML, b"{}", b"null", b'{"records": 5}', b"\xff"])
-async def test_where_nobody_answers_soundly_it_is_asked_later(api: Api, stage: Stage, path: str, body: bytes) -> None:
+async def test_where_nobody_answers_soundly_it_is_asked_later(
+    api: XrpcApi, stage: Stage, path: str, body: bytes
+) -> None:
     uris = stage.world.thread(2)
     stage.say("appview", HTML, status=502)
     stage.say(path, body)
@@ -325,7 +327,7 @@ async def test_where_nobody_answers_soundly_it_is_asked_later(api: Api, stage: S
     assert path == "profile" or isinstance(answer, TryLater)
 
 
-async def test_who_was_deleted_is_not_looked_for_elsewhere(api: Api, stage: Stage) -> None:
+async def test_who_was_deleted_is_not_looked_for_elsewhere(api: XrpcApi, stage: Stage) -> None:
     """An AppView that says so knows more: the post may be hidden by moderators."""
     uris = stage.world.thread(1)
     stage.world.unknown.update(uris)
@@ -346,7 +348,7 @@ async def test_an_appview_is_asked_no_more_once_it_told_thirty_megabytes(source:
     assert 75 <= len(told) < 100
 
 
-async def test_an_author_s_server_is_asked_no_more_once_it_told_thirty_megabytes(api: Api, stage: Stage) -> None:
+async def test_an_author_s_server_is_asked_no_more_once_it_told_thirty_megabytes(api: XrpcApi, stage: Stage) -> None:
     uris = [stage.world.post("1", junk="x" * 90_000)]
     for number in range(2, 1_001):
         uris.append(stage.world.post(str(number), reply_to=uris[0], junk="x" * 90_000))

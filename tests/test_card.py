@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relay.card import Canvas, Section, SectionKind, moment, sections, time_of, ways
 from relay.i18n import words
 from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
-from relay.rich import Mark, Role, Span
+from relay.rich import Role, Span, SpanStyle
 from relay.testing import author, in_thread, post, text
 from relay.text import text_content
 
@@ -53,7 +53,7 @@ def test_what_stands_below_a_warning_is_hidden_and_its_signs_are_not(kind: Secti
     section = found(WHOLE)[kind]
     assert section.folded
     for block in section.text:
-        assert any(Mark.SPOILER in span.marks for span in block.spans)
+        assert any(SpanStyle.SPOILER in span.marks for span in block.spans)
         assert block.bullet or kind is SectionKind.LINK
 
 

@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
-from relay.core.consent import NO, Asker, Audience, Consent, Showing, consent, runs_out, showing
+from relay.core.consent import NO, Audience, Consent, PageReader, Showing, consent, runs_out, showing
 from relay.model import Post, Removed
 from relay.records import Page
 from relay.testing import NOON, author, post
 
 MONTH = timedelta(days=30)
-AUTHOR, READER, NOBODY = Asker
+AUTHOR, READER, NOBODY = PageReader
 SILENT = replace(author(), discoverable=None, indexable=None)
 
 
@@ -46,7 +46,7 @@ def stays(*, listed: bool = False, indexed: bool = False) -> Consent:
         ),
     ],
 )
-def test_the_matrix(asker: Asker, refuses: bool, said: tuple[bool | None, bool | None], allowed: Consent) -> None:
+def test_the_matrix(asker: PageReader, refuses: bool, said: tuple[bool | None, bool | None], allowed: Consent) -> None:
     discoverable, indexable = said
     person = replace(author(), refuses=refuses, discoverable=discoverable, indexable=indexable)
     assert consent(person, asker, MONTH) == allowed

@@ -27,7 +27,7 @@ from relay.model import (
     PostUri,
     Quote,
 )
-from relay.rich import Block, Form, Mark, Role, Span
+from relay.rich import Block, Form, Role, Span, SpanStyle
 from relay.testing import NOON, author, delivery, in_thread, post, rich_post, text
 from tests.test_console import INK, shown
 from tests.thorough import examples
@@ -39,7 +39,7 @@ def card_of(shown_post: Post, **card: Any) -> str:
 
 def test_a_card_piped_is_plain_text() -> None:
     body = (
-        Block((Span("We weave the "), Span("bridge", marks=(Mark.BOLD,)), Span(" anew."))),
+        Block((Span("We weave the "), Span("bridge", marks=(SpanStyle.BOLD,)), Span(" anew."))),
         Block((Span("grass"),), Form.ITEM, depth=1, bullet="•"),
         Block((Span("rope\nand rope"),), Form.ITEM, depth=2, bullet="2."),
         Block((Span("Who crosses"),), quote=1),

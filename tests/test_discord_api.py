@@ -17,8 +17,8 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from adapters.discord.api import Api, MaybeSent, NotSent, Reply
-from adapters.discord.pace import Busy, Pace, Route, Wait
+from adapters.discord.api import DiscordApi, DiscordMaybeSent, DiscordNotSent, DiscordReply
+from adapters.discord.pace import Busy, DiscordPace, Route, Wait
 from tests.servers.discord import DiscordServer
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.secret-secret-secret-secret-secret-se"
@@ -63,7 +63,7 @@ async def stalls(_request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def scripted(*answers: Answer, **more: Any) -> AsyncIterator[tuple[Scripted, Api]]:
+async def scripted(*answers: Answer, **more: Any) -> AsyncIterator[tuple[Scripted, DiscordApi]]:
     server = Scripted(list(answers))
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.handle)
@@ -72,7 +72,7 @@ async def scripted(*answers: Answer, **more: Any) -> AsyncIterator[tuple[Scripte
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    api = Api(SecretStr(TOKEN), f"http://127.0.0.1:{port}/api/v10", version="1.2.3", **more)
+    api = DiscordApi(SecretStr(TOKEN), f"http://127.0.0.1:{port}/api/v10", version="1.2.3", **more)
     try:
         yield server, api
     finally:
@@ -92,7 +92,7 @@ def limits(left: int, after: float) -> dict[str, str]:
 async def test_a_request_says_who_asks_and_why() -> None:
     async with scripted(says(200, {"id": "7"})) as (server, api):
         reply = await api.request("POST", PATH, {"content": "ñ"}, query={"wait": "true"}, why="a webhook für ñ")
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert (reply.ok, reply.status, reply.body) == (True, 200, {"id": "7"})
     method, path, headers, body = server.asked[0]
     assert (method, path, body) == ("POST", "/api/v10/channels/1/messages?wait=true", {"content": "ñ"})
@@ -138,7 +138,7 @@ async def test_a_webhook_is_asked_without_the_bots_token() -> None:
 async def test_a_refusal_has_discords_own_code_and_words(status: int, body: object, code: int, message: str) -> None:
     async with scripted(says(status, body)) as (_, api):
         reply = await api.request("GET", "/channels/1")
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert (reply.ok, reply.status, reply.code, reply.message) == (False, status, code, message)
 
 
@@ -147,23 +147,23 @@ async def test_a_success_that_cannot_be_read_may_be_anything() -> None:
         return web.Response(text="<h1>Hotel Wi-Fi</h1>", content_type="text/html")
 
     async with scripted(page) as (_, api):
-        assert isinstance(await api.request("GET", "/channels/1"), MaybeSent)
+        assert isinstance(await api.request("GET", "/channels/1"), DiscordMaybeSent)
 
 
 async def test_long_complaints_are_shortened() -> None:
     async with scripted(says(400, {"message": "x" * 5000, "code": 50035})) as (_, api):
         reply = await api.request("GET", "/channels/1")
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert len(reply.message) == 200
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
-        api = Api(SecretStr(TOKEN), f"http://127.0.0.1:{port.getsockname()[1]}")
+        api = DiscordApi(SecretStr(TOKEN), f"http://127.0.0.1:{port.getsockname()[1]}")
         answer = await api.request("POST", f"/webhooks/5/{HOOK}", {})
         await api.close()
-    assert isinstance(answer, NotSent)
+    assert isinstance(answer, DiscordNotSent)
     assert "cannot be reached" in answer.reason
     assert HOOK not in repr(answer)
 
@@ -172,16 +172,16 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
 async def test_no_answer_means_that_it_may_have_been_sent_and_it_is_not_tried_again(fault: Answer) -> None:
     async with scripted(fault, says(), answer_within=0.2) as (server, api):
         answer = await api.request("POST", f"/webhooks/5/{HOOK}", {})
-        assert isinstance(answer, MaybeSent)
+        assert isinstance(answer, DiscordMaybeSent)
         assert HOOK not in repr(answer)
         assert len(server.asked) == 1
-        assert isinstance(await api.request("POST", f"/webhooks/5/{HOOK}", {}), Reply), "the lost one made room"
+        assert isinstance(await api.request("POST", f"/webhooks/5/{HOOK}", {}), DiscordReply), "the lost one made room"
 
 
 async def test_a_redirect_is_not_followed_with_the_token() -> None:
     async with scripted(says(302, headers={"Location": "/elsewhere"})) as (server, api):
         reply = await api.request("GET", "/channels/1")
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert not reply.ok
     assert len(server.asked) == 1
 
@@ -192,11 +192,11 @@ async def test_a_refused_token_stops_every_call_but_the_webhooks_and_is_told_onc
             reply = await api.request("GET", "/users/@me")
             later = [await api.request("GET", "/users/@me") for _ in range(3)]
             hook = await api.request("POST", f"/webhooks/5/{HOOK}", {})
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert reply.status == 401
-    assert {type(one) for one in later} == {NotSent}
-    assert all(isinstance(one, NotSent) and one.after == timedelta(minutes=5) for one in later)
-    assert isinstance(hook, Reply)
+    assert {type(one) for one in later} == {DiscordNotSent}
+    assert all(isinstance(one, DiscordNotSent) and one.after == timedelta(minutes=5) for one in later)
+    assert isinstance(hook, DiscordReply)
     assert len(server.asked) == 2
     assert [line["log_level"] for line in lines] == ["error"]
     assert "token refused" in lines[0]["event"]
@@ -212,9 +212,9 @@ async def test_an_empty_bucket_is_told_and_a_long_wait_is_the_callers() -> None:
     async with scripted(says(200, {}, limits(0, 60))) as (server, api):
         reply = await api.request("POST", PATH, {})
         answer = await api.request("POST", PATH, {})
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert timedelta(seconds=59) < reply.wait < timedelta(seconds=60.1)
-    assert isinstance(answer, NotSent)
+    assert isinstance(answer, DiscordNotSent)
     assert answer.after is not None
     assert timedelta(seconds=59) < answer.after < timedelta(seconds=60.1)
     assert len(server.asked) == 1
@@ -223,7 +223,7 @@ async def test_an_empty_bucket_is_told_and_a_long_wait_is_the_callers() -> None:
 async def test_a_short_wait_is_waited() -> None:
     async with scripted(says(200, {}, limits(0, 0.1))) as (server, api):
         await api.request("POST", PATH, {})
-        assert isinstance(await api.request("POST", PATH, {}), Reply)
+        assert isinstance(await api.request("POST", PATH, {}), DiscordReply)
     assert len(server.asked) == 2
 
 
@@ -254,7 +254,7 @@ async def test_a_cancelled_request_makes_room_for_the_next() -> None:
             await asyncio.sleep(0.005)
         first.cancel()
         await asyncio.wait([first])
-        assert isinstance(await api.request("POST", PATH, {}), Reply)
+        assert isinstance(await api.request("POST", PATH, {}), DiscordReply)
 
 
 @pytest.mark.parametrize(
@@ -270,17 +270,20 @@ async def test_a_429_is_told_and_kept(body: object, headers: dict[str, str], eve
         reply = await api.request("POST", PATH, {})
         same = await api.request("POST", PATH, {})
         other = await api.request("GET", "/channels/2")
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, DiscordReply)
     assert reply.retry_after == timedelta(seconds=30.5)
-    assert isinstance(same, NotSent)
-    assert isinstance(other, NotSent) == everywhere
+    assert isinstance(same, DiscordNotSent)
+    assert isinstance(other, DiscordNotSent) == everywhere
 
 
 async def test_too_many_refusals_stop_the_calls_with_a_clear_reason() -> None:
-    async with scripted(says(403, {"message": "Missing Access", "code": 50001}), pace=Pace(invalid=3)) as (server, api):
+    async with scripted(says(403, {"message": "Missing Access", "code": 50001}), pace=DiscordPace(invalid=3)) as (
+        server,
+        api,
+    ):
         answers = [await api.request("GET", "/channels/1") for _ in range(5)]
-    assert [type(one) for one in answers] == [Reply] * 3 + [NotSent] * 2
-    assert isinstance(answers[-1], NotSent)
+    assert [type(one) for one in answers] == [DiscordReply] * 3 + [DiscordNotSent] * 2
+    assert isinstance(answers[-1], DiscordNotSent)
     assert "refused 3 requests" in answers[-1].reason
     assert len(server.asked) == 3
 
@@ -308,7 +311,7 @@ async def test_no_secret_is_in_any_value_or_log_line(caplog: pytest.LogCaptureFi
     assert HOOK not in everything
 
 
-class Crowded(Pace):
+class Crowded(DiscordPace):
     """Has no room for anybody until it was asked five times."""
 
     def __init__(self) -> None:
@@ -324,7 +327,7 @@ async def test_who_came_first_goes_first_when_all_must_wait() -> None:
     """Or the unlucky wait until their patience is over, and their channels look broken."""
     async with DiscordServer() as server:
         pace = Crowded()
-        api = Api(SecretStr(server.token), server.api_url, pace=pace)
+        api = DiscordApi(SecretStr(server.token), server.api_url, pace=pace)
         other = server.add_channel("other")
         await asyncio.gather(*(api.request("GET", f"/channels/{one.id}") for one in (server.channel, other)))
         await api.close()

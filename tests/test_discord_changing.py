@@ -7,7 +7,7 @@ import json
 import pytest
 
 from adapters.discord.adapter import Discord
-from adapters.discord.posted import Posted
+from adapters.discord.message_ids import DiscordMessage
 from relay.model import Action, Card, MessageId
 from relay.ports import Refused, Sent
 from relay.testing import in_thread, post
@@ -81,7 +81,7 @@ async def test_what_a_removed_webhook_sent_cannot_be_changed() -> None:
     "name", ["m1", "", "card/1", "card:5/1/2", "webhook/1/2", "card/x/2", "card/1/2/3", "CARD/1/2"]
 )
 async def test_a_foreign_message_id_is_refused(name: str) -> None:
-    assert Posted.parse(MessageId(name)) is None
+    assert DiscordMessage.parse(MessageId(name)) is None
     async with world() as (server, adapter):
         change = to(server.channel, action=Action.EDIT, messages=(MessageId(name),))
         assert isinstance(await adapter.deliver(change), Refused)
@@ -89,6 +89,6 @@ async def test_a_foreign_message_id_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["card/123/456", "embed/1/2", "webhook:789/123/456"])
 def test_a_message_id_is_read_as_it_was_written(name: str) -> None:
-    posted = Posted.parse(MessageId(name))
+    posted = DiscordMessage.parse(MessageId(name))
     assert posted is not None
     assert posted.id == name

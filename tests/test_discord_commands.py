@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from adapters.discord.asking import links_in, question_in
 from adapters.discord.interactions import bodies, choices, said
-from adapters.discord.look import Look
+from adapters.discord.requests import links_in, question_in
+from adapters.discord.style import DiscordStyle
 from adapters.discord.tree import MENU, OWN, same, tree
 from relay.core.commands import TABLE
 from relay.i18n import words
@@ -23,7 +23,7 @@ from relay.ports import Answer, Choice, Suggestion
 from relay.testing import post, text
 from tests.servers.discord_schema import spec_path
 
-LOOK = Look(style="card", age_restricted=False, say=words("en"), colour=None, relay="Chasqui")
+LOOK = DiscordStyle(style="card", age_restricted=False, say=words("en"), colour=None, relay="Chasqui")
 COMMANDS = {command["name"]: command for command in tree()}
 
 
@@ -245,7 +245,9 @@ def test_buttons_stand_in_rows_of_five_and_carry_channel_and_line() -> None:
 
 @pytest.mark.parametrize("style", ["card", "embed", "webhook"])
 def test_a_post_is_shown_in_the_style_of_the_channel_and_calls_nobody(style: Any) -> None:
-    look = Look(style=style, age_restricted=False, mention_role="77", say=words("en"), colour=None, relay="Chasqui")
+    look = DiscordStyle(
+        style=style, age_restricted=False, mention_role="77", say=words("en"), colour=None, relay="Chasqui"
+    )
     answer = Answer(text=text("This one:"), cards=(Card(post=post(), reason="#Qeswachaka"),))
     shown = bodies(answer, "42", look, {"fake": 0x6364FF})[1]
     assert not {"username", "avatar_url", "allowed_mentions", "nonce"} & shown.keys()

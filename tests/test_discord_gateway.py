@@ -19,10 +19,10 @@ from discord.http import Route
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from adapters.discord.api import Api
+from adapters.discord.api import DiscordApi
 from adapters.discord.gateway import GATEWAY, Gateway, _close
 from adapters.discord.interactions import Waiting
-from adapters.discord.pace import Pace
+from adapters.discord.pace import DiscordPace
 from adapters.discord.settings import DiscordSettings
 from relay.i18n import words
 from relay.model import Card, Media, MediaKind
@@ -422,8 +422,8 @@ async def test_what_discord_py_asks_comes_out_of_the_same_budget() -> None:
     """Fifty a second are for the bot, whoever asks: a start with a backlog must not meet a 429."""
     async with DiscordServer() as server:
         given = DiscordSettings(token=SecretStr(server.token), api_url=server.api_url, gateway_url=server.gateway_url)
-        pace = Pace()
-        api = Api(given.token, given.api_url, pace=pace)
+        pace = DiscordPace()
+        api = DiscordApi(given.token, given.api_url, pace=pace)
         gateway = Gateway(given, HOST, api, Around(), guild_ready_timeout=0)
         listening = asyncio.create_task(gateway.run(FakeInbox()))
         try:

@@ -9,14 +9,21 @@ from hypothesis import given, settings
 
 from adapters.discord.limits import size
 from adapters.discord.markdown import escape, fitted, in_markdown, link, markdown
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.testing import text
 from relay.text import from_html, honest, safe_url, units
 from tests.discord_bodies import LINK, PING, STRUCTURED, TEXTS, spoken
 from tests.discord_reader import letters, read
 from tests.thorough import examples
 
-B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
+B, E, S, U, C, P = (
+    SpanStyle.BOLD,
+    SpanStyle.ITALIC,
+    SpanStyle.STRIKE,
+    SpanStyle.UNDERLINE,
+    SpanStyle.CODE,
+    SpanStyle.SPOILER,
+)
 
 
 def line(*spans: Span) -> Text:
@@ -131,7 +138,7 @@ def test_a_mail_address_is_told() -> None:
 
 
 @pytest.mark.parametrize("marks", [(), (B,), (E,), (P,), (U,), (S,)])
-def test_a_bare_address_stays_whole_and_is_not_unfurled(marks: tuple[Mark, ...]) -> None:
+def test_a_bare_address_stays_whole_and_is_not_unfurled(marks: tuple[SpanStyle, ...]) -> None:
     url = "https://ayllu.example/a_b_c/__d__?x=*y*~~z"
     seen = read(markdown(line(Span(f"see {url}, please", marks=marks))))
     assert [unquote(target) for _, target in seen.links] == [url]

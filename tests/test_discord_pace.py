@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.discord.pace import ALL_TOGETHER, INVALID_WITHIN, Busy, Pace, Route, Ticket, Wait, route
+from adapters.discord.pace import ALL_TOGETHER, INVALID_WITHIN, Busy, DiscordPace, DiscordTicket, Route, Wait, route
 from tests.thorough import examples
 
 POST = route("POST", "/channels/1/messages")
@@ -24,9 +24,9 @@ def headers(left: int, after: float, *, limit: int = 5, bucket: str = "abc") -> 
     }
 
 
-def ticket(pace: Pace, way: Route = POST, now: float = 0.0) -> Ticket:
+def ticket(pace: DiscordPace, way: Route = POST, now: float = 0.0) -> DiscordTicket:
     answer = pace.ask(way, now)
-    assert isinstance(answer, Ticket), answer
+    assert isinstance(answer, DiscordTicket), answer
     return answer
 
 
@@ -48,42 +48,42 @@ def test_a_route_is_a_path_without_ids_and_secrets(method: str, path: str, expec
 
 
 def test_only_one_request_is_on_its_way_until_the_bucket_is_known() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     first = ticket(pace)
     assert isinstance(pace.ask(POST, 0.1), Busy)
     ticket(pace, route("POST", "/channels/2/messages"))  # another channel's is another bucket
     pace.told(first, 200, headers(4, 5.0), 0.2)
-    assert [type(pace.ask(POST, 0.3)) for _ in range(5)] == [Ticket] * 4 + [Wait]
+    assert [type(pace.ask(POST, 0.3)) for _ in range(5)] == [DiscordTicket] * 4 + [Wait]
 
 
 def test_an_attempt_that_was_never_answered_makes_room_again() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     pace.lost(ticket(pace), 0.1)
     ticket(pace, now=0.2)
 
 
 def test_an_empty_bucket_waits_for_its_reset_and_is_full_then() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     pace.told(ticket(pace), 200, headers(0, 5.0), 1.0)
     held = pace.ask(POST, 2.0)
     assert isinstance(held, Wait)
     assert held.seconds == pace.wait(POST, 2.0) == pytest.approx(4.0, abs=0.01)
-    assert [type(pace.ask(POST, 6.01)) for _ in range(6)] == [Ticket] * 5 + [Busy]
+    assert [type(pace.ask(POST, 6.01)) for _ in range(6)] == [DiscordTicket] * 5 + [Busy]
 
 
 def test_routes_that_share_a_bucket_share_its_room_but_not_over_channels() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     remove = route("DELETE", "/channels/1/messages/3")
     pace.told(ticket(pace), 200, headers(1, 5.0), 0.0)
     pace.told(ticket(pace, remove), 204, headers(0, 5.0), 0.0)
     assert isinstance(pace.ask(POST, 0.1), Wait)
     assert isinstance(pace.ask(remove, 0.1), Wait)
-    assert isinstance(pace.ask(route("POST", "/channels/2/messages"), 0.1), Ticket)
+    assert isinstance(pace.ask(route("POST", "/channels/2/messages"), 0.1), DiscordTicket)
 
 
 def test_answers_that_come_late_give_no_room_back() -> None:
     """The header of an earlier request does not know of the later ones."""
-    pace = Pace()
+    pace = DiscordPace()
     pace.told(ticket(pace), 200, headers(4, 5.0), 0.0)
     flying = [ticket(pace, now=0.1) for _ in range(4)]
     pace.told(flying[0], 200, headers(3, 4.9), 0.2)
@@ -91,20 +91,20 @@ def test_answers_that_come_late_give_no_room_back() -> None:
 
 
 def test_a_route_without_limits_is_free_but_for_the_total() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     pace.told(ticket(pace), 200, {}, 0.0)
     for _ in range(10):
         ticket(pace, now=0.1)
 
 
 def test_headers_that_are_nonsense_change_nothing() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     pace.told(ticket(pace), 200, {**headers(1, 5.0), "X-RateLimit-Limit": "many"}, 0.0)
     ticket(pace, now=0.1)
 
 
 def test_fifty_a_second_in_all_and_webhooks_beside_them() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     other = route("POST", "/channels/99/messages")
     flying = [ticket(pace, route("POST", f"/channels/{n}/messages"), now=0.5) for n in range(ALL_TOGETHER)]
     assert isinstance(pace.ask(other, 0.6), Busy)
@@ -119,7 +119,7 @@ def test_fifty_a_second_in_all_and_webhooks_beside_them() -> None:
 
 
 def test_a_429_empties_its_bucket_alone() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     first = ticket(pace)
     pace.told(first, 429, {}, 0.0)
     pace.slowed(first, 3.0, 0.0, everywhere=False)
@@ -129,7 +129,7 @@ def test_a_429_empties_its_bucket_alone() -> None:
 
 
 def test_a_global_429_stops_everything_that_is_counted_with_it() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     first = ticket(pace)
     pace.told(first, 429, {"X-RateLimit-Scope": "global"}, 0.0)
     pace.slowed(first, 3.0, 0.0, everywhere=True)
@@ -154,21 +154,21 @@ def test_a_global_429_stops_everything_that_is_counted_with_it() -> None:
     ],
 )
 def test_refused_requests_have_a_budget_of_their_own(status: int, said: dict[str, str], counts: bool) -> None:
-    pace = Pace(invalid=3)
+    pace = DiscordPace(invalid=3)
     for number in range(3):
         pace.told(ticket(pace, route("GET", f"/channels/{number}"), now=float(number)), status, said, float(number))
     held = pace.ask(route("GET", "/channels/9"), 10.0)
     if not counts:
-        assert isinstance(held, Ticket)
+        assert isinstance(held, DiscordTicket)
         return
     assert isinstance(held, Wait)
     assert held.seconds == INVALID_WITHIN - 10.0
     assert "refused 3 requests" in held.reason
-    assert isinstance(pace.ask(route("GET", "/channels/9"), INVALID_WITHIN + 0.1), Ticket)
+    assert isinstance(pace.ask(route("GET", "/channels/9"), INVALID_WITHIN + 0.1), DiscordTicket)
 
 
 def test_what_is_idle_is_forgotten_when_there_is_much_of_it() -> None:
-    pace = Pace()
+    pace = DiscordPace()
     for number in range(5_000):
         now = number * 0.1
         pace.told(ticket(pace, route("GET", f"/channels/{number}"), now=now), 200, headers(0, 1.0), now)
@@ -201,11 +201,11 @@ def test_one_after_the_other_never_meets_a_429_and_leaves_no_room_unused(
     limit: int, window: float, hops: list[tuple[float, float]]
 ) -> None:
     """``hops``: how long each request takes there and back. What is sent when the pace lets it is never too early."""
-    pace, server, now, waited, travelled = Pace(), Strict(limit, window), 0.0, 0.0, 0.0
+    pace, server, now, waited, travelled = DiscordPace(), Strict(limit, window), 0.0, 0.0, 0.0
     for there, back in hops:
         while isinstance(answer := pace.ask(POST, now), Wait):
             now, waited = now + answer.seconds, waited + answer.seconds
-        assert isinstance(answer, Ticket)
+        assert isinstance(answer, DiscordTicket)
         status, said = server.take(now + there)
         assert status == 200
         now, travelled = now + there + back, travelled + there + back
@@ -221,13 +221,13 @@ def test_one_after_the_other_never_meets_a_429_and_leaves_no_room_unused(
 )
 def test_many_at_once_in_one_bucket_never_meet_a_429(limit: int, hops: list[tuple[float, float]]) -> None:
     """Requests arrive and answers come back in any order."""
-    pace, server, now = Pace(), Strict(limit, 2.0), 0.0
-    arrive: list[tuple[float, float, Ticket]] = []
-    back: list[tuple[float, Ticket, int, dict[str, str]]] = []
+    pace, server, now = DiscordPace(), Strict(limit, 2.0), 0.0
+    arrive: list[tuple[float, float, DiscordTicket]] = []
+    back: list[tuple[float, DiscordTicket, int, dict[str, str]]] = []
     left = list(hops)
     while left or arrive or back:
         answer = pace.ask(POST, now) if left else Busy()
-        if isinstance(answer, Ticket):
+        if isinstance(answer, DiscordTicket):
             there, home = left.pop()
             arrive.append((now + there, home, answer))
             continue
@@ -248,11 +248,11 @@ def test_many_at_once_in_one_bucket_never_meet_a_429(limit: int, hops: list[tupl
 def test_all_channels_together_never_meet_a_429_however_the_network_trembles(least: float, jitter: float) -> None:
     """Each request takes ``least`` at least and up to ``jitter`` more, each way; the server counts on arrival."""
     chance = random.Random(f"{least} {jitter}")
-    pace, server, now, number = Pace(), Strict(ALL_TOGETHER, 1.0), 0.0, 0
-    events: list[tuple[float, int, Ticket, bool]] = []
+    pace, server, now, number = DiscordPace(), Strict(ALL_TOGETHER, 1.0), 0.0, 0
+    events: list[tuple[float, int, DiscordTicket, bool]] = []
     while number < 300 or events:
         answer = pace.ask(route("POST", f"/channels/{number}/messages"), now) if number < 300 else Busy()
-        if isinstance(answer, Ticket):
+        if isinstance(answer, DiscordTicket):
             number += 1
             heapq.heappush(events, (now + least + chance.random() * jitter, number, answer, True))
             continue

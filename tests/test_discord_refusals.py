@@ -10,7 +10,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from adapters.discord.api import Api, MaybeSent, NotSent, Reply, Result
+from adapters.discord.api import DiscordApi, DiscordMaybeSent, DiscordNotSent, DiscordReply, Result
 from adapters.discord.channels import Channel as Facts
 from adapters.discord.channels import Channels
 from adapters.discord.outcomes import is_closed, outcome_of
@@ -169,17 +169,17 @@ async def test_what_is_no_channel_number_is_refused_with_words_for_people(addres
         assert server.requests == []
 
 
-def said(status: int, code: int = 0, after: float | None = None) -> Reply:
+def said(status: int, code: int = 0, after: float | None = None) -> DiscordReply:
     retry = None if after is None else timedelta(seconds=after)
-    return Reply(status=status, code=code, message="Discord's words", retry_after=retry)
+    return DiscordReply(status=status, code=code, message="Discord's words", retry_after=retry)
 
 
 @pytest.mark.parametrize(
     ("result", "outcome", "after", "closed"),
     [
-        (NotSent("no route"), TryLater, None, False),
-        (NotSent("the channel's pace", timedelta(seconds=3)), TryLater, 3, False),
-        (MaybeSent("timed out"), Unknown, None, False),
+        (DiscordNotSent("no route"), TryLater, None, False),
+        (DiscordNotSent("the channel's pace", timedelta(seconds=3)), TryLater, 3, False),
+        (DiscordMaybeSent("timed out"), Unknown, None, False),
         (said(400, 50035), Refused, None, False),
         (said(400, 50006), Refused, None, False),
         (said(400, 240000), Refused, None, False),
@@ -329,7 +329,7 @@ async def test_what_was_published_before_is_published() -> None:
 async def test_a_channel_is_asked_for_once_in_ten_minutes_or_after_a_change() -> None:
     async with DiscordServer() as server:
         now = 1000.0
-        api = Api(SecretStr(server.token), server.api_url)
+        api = DiscordApi(SecretStr(server.token), server.api_url)
         channels = Channels(api, clock=lambda: now)
         for _ in range(3):
             facts = await channels.get(server.channel.id)

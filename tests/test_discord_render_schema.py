@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.discord.card import edit_of, message
-from adapters.discord.look import Style
+from adapters.discord.style import Style
 from tests.discord_bodies import POSTS, STYLES, card, look
 
 SPECS = os.environ.get("RELAY_TEST_SPECS", "")

@@ -14,7 +14,7 @@ import pytest
 import simcord
 from pydantic import SecretStr
 
-from adapters.discord.api import Api
+from adapters.discord.api import DiscordApi
 from adapters.discord.gateway import Gateway
 from adapters.discord.interactions import Waiting
 from adapters.discord.settings import DiscordSettings
@@ -78,7 +78,7 @@ def client(
     inbox: FakeInbox, channels: Forgotten | None = None, waiting: Waiting | None = None, **settings: Any
 ) -> discord.AutoShardedClient:
     given = DiscordSettings(token=SecretStr("made-up"), **settings)
-    api = Api(given.token, given.api_url)
+    api = DiscordApi(given.token, given.api_url)
     return Gateway(given, HOST, api, channels or Forgotten(), waiting=waiting).client(inbox)
 
 

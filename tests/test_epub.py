@@ -14,11 +14,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Removed
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.testing import author, post, rich_post, text
 from relay.text import from_html, safe_url
 from relay.web.epub import epub
-from relay.web.reading import Reading
+from relay.web.thread_view import ThreadReading
 from tests.reader import PICTURE
 from tests.servers.epubcheck import judged
 from tests.test_render import TEXTS
@@ -31,7 +31,7 @@ MARKUP = (
     "<blockquote><p>Said.</p><blockquote><p>Said again.</p></blockquote></blockquote>"
     "<ol start=3><li>three<ul><li>deep</li></ul></li><li>four</li></ol>"
 )
-HIDDEN: Text = (Block((Span("It falls.", marks=(Mark.SPOILER,)),)), Block((), form=Form.RULE))
+HIDDEN: Text = (Block((Span("It falls.", marks=(SpanStyle.SPOILER,)),)), Block((), form=Form.RULE))
 PLAYED = Media(url="https://media.example/v.mp4", kind=MediaKind.VIDEO, alt="V", preview="https://media.example/p.png")
 ADDRESSES = (
     "https://x.example/a[b]?c[]=d|e#f#g",
@@ -66,11 +66,11 @@ WHOLE = (
 )
 
 
-def book(*posts: Post | Removed, language: str = "en") -> Reading:
-    return Reading(posts=posts, language=language)
+def book(*posts: Post | Removed, language: str = "en") -> ThreadReading:
+    return ThreadReading(posts=posts, language=language)
 
 
-def element(reading: Reading, file: str, path: str) -> ET.Element:
+def element(reading: ThreadReading, file: str, path: str) -> ET.Element:
     made = zipfile.ZipFile(io.BytesIO(epub(reading)))
     found = ET.fromstring(made.read(file)).find(path)  # noqa: S314 - our own
     assert found is not None
@@ -83,7 +83,7 @@ def element(reading: Reading, file: str, path: str) -> ET.Element:
     "reading",
     [
         pytest.param(
-            Reading(
+            ThreadReading(
                 posts=WHOLE,
                 asides=((post(20), post(21, title="Beside it")), (post(30, body=from_html(MARKUP)),)),
                 updated=post(1).published + timedelta(days=1),
@@ -96,7 +96,7 @@ def element(reading: Reading, file: str, path: str) -> ET.Element:
         ),
     ],
 )
-def test_epubcheck_finds_nothing(epubcheck: Path, reading: Reading) -> None:
+def test_epubcheck_finds_nothing(epubcheck: Path, reading: ThreadReading) -> None:
     assert judged(epub(reading), epubcheck) == []
 
 

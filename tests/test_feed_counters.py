@@ -7,16 +7,16 @@ from itertools import pairwise
 import pytest
 
 from relay.sources.feed_changes import compare
-from relay.sources.feed_posts import Item
+from relay.sources.feed_posts import EntryPost
 from tests.feed_samples import items, rss
 from tests.test_rss_cursor import told
 
 
-def entry(title: str, body: str = "Words.") -> tuple[Item, ...]:
+def entry(title: str, body: str = "Words.") -> tuple[EntryPost, ...]:
     return items(rss(f"<guid>urn:bell:1</guid><title>{title}</title><description><![CDATA[{body}]]></description>"))
 
 
-def edits(*looks: tuple[Item, ...]) -> int:
+def edits(*looks: tuple[EntryPost, ...]) -> int:
     """How many of these looks brought an edit, each compared with the one before."""
     return sum(bool(told(compare(later, compare(look, {}).items).events)) for look, later in pairwise(looks))
 

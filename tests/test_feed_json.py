@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import MediaKind, Post
-from relay.sources.feed_document import Document
+from relay.sources.feed_document import FeedDocument
 from relay.sources.feed_json import is_json, parse_json
 from relay.sources.feed_posts import read_items, setting_of
 from relay.text import plain
@@ -258,7 +258,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 @settings(max_examples=examples(200), deadline=None)
 @given(_JSON, st.lists(_JSON, max_size=4))
 def test_no_json_raises(whole: Any, items: list[Any]) -> None:
-    assert isinstance(parse_json(json.dumps(whole).encode()), Document)
+    assert isinstance(parse_json(json.dumps(whole).encode()), FeedDocument)
     body = feed(*items, {"id": "the last one", "title": "x"})
     assert parse_json(body).entries[-1].guid == "the last one"
     for post in posts(body):

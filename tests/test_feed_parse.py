@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.sources.feed_document import Document
+from relay.sources.feed_document import FeedDocument
 from relay.sources.feed_parse import MANY
 from relay.sources.feed_posts import note
 from tests.feed_samples import FEEDS, NOW, document, posts, rss
@@ -63,7 +63,7 @@ def test_the_last_entry_of_a_truncated_feed_is_left_for_later() -> None:
 
 @pytest.mark.parametrize("body", ["", "plain words", "{}", "<html><body>x</body></html>", "\0\0\0", "<a/>"])
 def test_what_is_no_feed_has_no_version(body: str) -> None:
-    assert document(body) == Document(truncated=document(body).truncated)
+    assert document(body) == FeedDocument(truncated=document(body).truncated)
 
 
 def test_entities_are_not_expanded_without_end() -> None:

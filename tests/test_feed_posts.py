@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.model import Media, MediaKind, Post
 from relay.sources.feed_names import entry_names
-from relay.sources.feed_posts import Item, Setting, read_items, setting_of
+from relay.sources.feed_posts import EntryPost, Setting, read_items, setting_of
 from relay.text import plain
 from tests.feed_samples import FEEDS, NOW, URL, document, items, only, posts, rss
 
@@ -416,7 +416,7 @@ def test_posts_come_oldest_first_and_undated_ones_in_the_feeds_own_order() -> No
 # --- what a later look knows again ---
 
 
-def item(*parts: str) -> Item:
+def item(*parts: str) -> EntryPost:
     (found,) = items(rss("".join(parts)))
     return found
 

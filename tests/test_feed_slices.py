@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sources.feed_document import Document
-from relay.sources.feed_read import Slices, cut, read
+from relay.sources.feed_document import FeedDocument
+from relay.sources.feed_read import DocumentSlices, cut, read
 from tests.feed_samples import FEEDS, atom, rss
 
 RDF = (
@@ -18,7 +18,7 @@ RDF = (
 )
 
 
-def slices(body: str) -> Slices:
+def slices(body: str) -> DocumentSlices:
     found = cut(body.partition("?>")[2].encode() if body.startswith("<?xml") else body.encode())
     assert found
     return found
@@ -30,7 +30,7 @@ def of(body: str) -> list[str]:
     return [found.body[start:stop].decode() for start, stop in found.places]
 
 
-def titles(document: Document) -> list[str]:
+def titles(document: FeedDocument) -> list[str]:
     return [entry.title.text for entry in document.entries]
 
 

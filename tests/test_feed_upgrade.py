@@ -20,7 +20,7 @@ from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, S
 from relay.options import DeliveryOptions, Mode
 from relay.pipeline.ingest import digest
 from relay.sources.feed_former import marks
-from relay.sources.feed_posts import Item, read_items, setting_of
+from relay.sources.feed_posts import EntryPost, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
 from relay.store import Store, open_store
 from relay.store.tables import micros
@@ -49,7 +49,7 @@ def _digest(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
 
 
-def former_cursor(items: Sequence[Item], uris: Sequence[str]) -> str:
+def former_cursor(items: Sequence[EntryPost], uris: Sequence[str]) -> str:
     known = {_digest(uri): " ".join(marks(item)) for item, uri in zip(items, uris, strict=True)}
     return Cursor(items=msgspec.Raw(msgspec.json.encode(known)), newest=seconds(NOW), latest=seconds(NOW)).dump()
 
@@ -99,7 +99,7 @@ def _kept(number: int, post: Post, uris: Sequence[str], no: str) -> tuple[str, s
     return row, SENT.format(room=ROOM, id=number)
 
 
-def read(server: FeedServer, address: str) -> Sequence[Item]:
+def read(server: FeedServer, address: str) -> Sequence[EntryPost]:
     found, first = document(server._rss()), address.split(" ", maxsplit=1)[0]
     return read_items(found, setting_of(found, address=first, url=first, now=NOW, feed=address))
 

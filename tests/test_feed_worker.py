@@ -14,9 +14,9 @@ import pytest
 
 from relay.sources import feed_process
 from relay.sources.feed_changes import find_changes
-from relay.sources.feed_document import Changes, Document, Known
+from relay.sources.feed_document import FeedChanges, FeedDocument, KnownFeed
 from relay.sources.feed_parse import MANY
-from relay.sources.feed_process import Answer
+from relay.sources.feed_process import ParsedFeed
 from relay.sources.feed_worker import LARGE, MANY_SLOW, TURN, FeedWorker, UnreadError, _taken_up
 from tests.feed_samples import FEEDS, NOW, URL, rss
 
@@ -26,8 +26,8 @@ JSON = b'{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": 1}%s]}
 HOSTILE = b"<rss version='2.0'><channel><item><author>" + b"a" * 300_000 + b"</author></item></channel></rss>"
 
 
-def known(content_type: str = "") -> Known:
-    return Known(name=URL, feed=URL, url=URL, now=NOW, content_type=content_type)
+def known(content_type: str = "") -> KnownFeed:
+    return KnownFeed(name=URL, feed=URL, url=URL, now=NOW, content_type=content_type)
 
 
 async def title(worker: FeedWorker, body: bytes) -> str:
@@ -39,7 +39,10 @@ async def test_documents_are_read_in_one_process_that_stays() -> None:
     worker = FeedWorker()
     assert await asyncio.gather(*(title(worker, GOOD) for _ in range(3))) == ["T"] * 3
     first = worker._ordinary._process
-    assert await worker.read(b"nothing of the kind", known()) == (Changes(document=Document(truncated=True)), [])
+    assert await worker.read(b"nothing of the kind", known()) == (
+        FeedChanges(document=FeedDocument(truncated=True)),
+        [],
+    )
     assert worker._ordinary._process is first
 
 
@@ -223,7 +226,7 @@ async def test_news_are_taken_up_a_turn_of_the_loop_after_the_other() -> None:
     feed = rss(*[f"<guid>guid {n}</guid><description>{escape(text)}</description>" for n, text in enumerate(texts)])
     changes, news = find_changes(feed.encode(), known())
     lengths = [len(msgspec.msgpack.encode(one)) for one in news]
-    answer = Answer(changes, lengths)
+    answer = ParsedFeed(changes, lengths)
     taking = asyncio.create_task(_taken_up(answer, b"".join(map(msgspec.msgpack.encode, news))))
     turns = 0
     while not taking.done():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.i18n import words
 from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
-from relay.pipeline.digests import MOST, Folding, best, fold_card
+from relay.pipeline.digests import MOST, DigestLoop, best, fold_card
 from relay.records import Intake, Wanted, Wish
 from relay.store import open_store
 from relay.testing import NOON, author, post, text
@@ -153,7 +153,7 @@ async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
     events = tuple(Published(post(n)) for n in (1, 2))
     await store.add_intakes([Intake(feed=None, events=events, wishes=wishes)], lease())
     sent = asyncio.Event()
-    loop = Folding(store=store, tenure=tenure(), sent=sent.set)
+    loop = DigestLoop(store=store, tenure=tenure(), sent=sent.set)
     running = asyncio.create_task(loop.run())
     async with asyncio.timeout(10):
         await sent.wait()

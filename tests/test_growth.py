@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.core.schedule import next_look
 from relay.log import Trouble
 from relay.model import Action, Post, Published
-from relay.pipeline.threads import Growth, Threads
+from relay.pipeline.threads import Growth, ThreadReader
 from relay.pipeline.worker import Tenure
 from relay.ports import Gone, Refused, TryLater
 from relay.records import Intake, Page, Policy, Wanted, Wish
@@ -46,8 +46,8 @@ class World:
         )
 
     @property
-    def threads(self) -> Threads:
-        return Threads(store=self.store, sources={"fake": self.source}, tenure=self.tenure)
+    def threads(self) -> ThreadReader:
+        return ThreadReader(store=self.store, sources={"fake": self.source}, tenure=self.tenure)
 
     async def relay(self, one: Post) -> None:
         """A poll brings it, with the thread with which it goes on, and somebody wants it."""

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from relay.http import Answer, Forbidden, Guard, is_public
+from relay.http import Forbidden, Guard, HttpResponse, is_public
 from tests.fetching import Names, answer, client, reason
 from tests.servers.feeds import Document, FeedServer
 
@@ -210,7 +210,12 @@ async def test_a_name_is_never_believed_whatever_it_is_rebound_to(server: FeedSe
         hop = f"http://outside.example:{outside.port}/redirect"
         replies += [await http.get(hop, params={"to": there, "status": "307"})]
         replies += [await http.post(f"{hop}?status=307&to={there}", {"a": "b"})]
-    assert [type(reply) for reply in replies] == [Forbidden, Forbidden, Forbidden, Answer]  # a form goes to one origin
+    assert [type(reply) for reply in replies] == [
+        Forbidden,
+        Forbidden,
+        Forbidden,
+        HttpResponse,
+    ]  # a form goes to one origin
     assert server.requests == []
     assert inside not in "".join(reply.reason for reply in replies if isinstance(reply, Forbidden))
 
@@ -239,7 +244,7 @@ async def test_a_name_that_changes_its_mind_is_checked_at_each_connection(server
     for _ in range(2):
         async with client(resolver=names) as http:
             replies.append(await http.get(f"http://rebind.example:{server.port}/html"))
-    assert [type(reply) for reply in replies] == [Answer, Forbidden]
+    assert [type(reply) for reply in replies] == [HttpResponse, Forbidden]
     assert (names.lookups, len(server.requests)) == (2, 1)
 
 
@@ -318,7 +323,7 @@ async def test_five_redirects_are_followed(
     for _ in range(redirects):
         url = str(URL(f"{server.url}/redirect").with_query(to=url))
     async with client() as http:
-        assert isinstance(await http.get(url), Answer) is followed
+        assert isinstance(await http.get(url), HttpResponse) is followed
 
 
 async def test_a_redirect_in_circles_ends(server: FeedServer) -> None:

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.http import Manner, Unreachable
-from relay.http.lanes import USUAL, CrowdedError, Lane, Lanes, Places
+from relay.http import HostPolicy, Unreachable
+from relay.http.lanes import USUAL, CrowdedError, Lane, Lanes, Slots
 from tests.fetching import Names, answer, client
 from tests.servers.feeds import Document, FeedServer
 
@@ -21,7 +21,7 @@ async def server() -> AsyncIterator[FeedServer]:
 
 
 SECOND = timedelta(seconds=1)
-SPARED = Manner(name="spared", connections=1, gaps={"spared.example": timedelta(minutes=1)}, patience=SECOND)
+SPARED = HostPolicy(name="spared", connections=1, gaps={"spared.example": timedelta(minutes=1)}, patience=SECOND)
 
 
 async def use(lane: Lane, patience: timedelta | None = None) -> None:
@@ -113,7 +113,9 @@ async def test_a_redirect_within_such_a_host_is_one_request(server: FeedServer) 
 
 
 async def test_a_redirect_to_such_a_host_waits_for_its_turn(server: FeedServer) -> None:
-    spared = Manner(name="x", gaps={"spared.example": timedelta(milliseconds=300)}, patience=timedelta(milliseconds=10))
+    spared = HostPolicy(
+        name="x", gaps={"spared.example": timedelta(milliseconds=300)}, patience=timedelta(milliseconds=10)
+    )
     names = Names(spared_example=[["127.0.0.1"]], else_example=[["127.0.0.1"]])
     server.put("/go", Document(b"", status=302, headers={"Location": f"http://spared.example:{server.port}/html"}))
     loop = asyncio.get_running_loop()
@@ -127,7 +129,7 @@ async def test_a_redirect_to_such_a_host_waits_for_its_turn(server: FeedServer) 
 async def test_a_manner_may_want_fewer_places_than_there_are_and_never_has_more() -> None:
     lanes = Lanes(3, timedelta(0))
     for wanted, places in ((1, 1), (None, 3), (9, 3)):
-        lane, active, most = lanes.of("x.example", Manner(name=str(wanted), connections=wanted)), 0, 0
+        lane, active, most = lanes.of("x.example", HostPolicy(name=str(wanted), connections=wanted)), 0, 0
 
         async def use_it(lane: Lane = lane) -> None:
             nonlocal active, most
@@ -218,7 +220,7 @@ async def test_who_was_turned_away_is_not_turned_away_again_for_those_who_came_l
 
 
 async def test_an_operator_who_allows_many_connections_allows_them_to_feeds_too() -> None:
-    one_at_a_time = Manner(name="feeds", connections=1)
+    one_at_a_time = HostPolicy(name="feeds", connections=1)
     for connections, at_once in ((2, 1), (64, 64)):
         lane = Lanes(connections, timedelta(0), least=connections if connections > 2 else 1).of(
             "a.example", one_at_a_time
@@ -232,7 +234,7 @@ async def test_an_operator_who_allows_many_connections_allows_them_to_feeds_too(
 
 
 async def test_who_is_cancelled_as_a_place_becomes_free_neither_takes_nor_keeps_it() -> None:
-    places = Places(1)
+    places = Slots(1)
     await places.take(0.0)
     cancelled, next_one = (asyncio.create_task(places.take(since)) for since in (1.0, 2.0))
     await asyncio.sleep(0)

@@ -143,7 +143,7 @@ ALLOWED = {
     ("adapters/discord/gateway.py", "client.start"): "discord.py's gateway, where Discord itself says that it is",
     ("adapters/matrix/api.py", "aiohttp.ClientSession"): _PLATFORM,
     ("adapters/matrix/media.py", "asyncio.create_subprocess_exec"): "our own interpreter and module; no network",
-    ("adapters/telegram/wire.py", "Wire"): _PLATFORM,
+    ("adapters/telegram/transport.py", "Wire"): _PLATFORM,
 }
 """Every place that opens a connection or a process, and why it may. A new one goes through :class:`relay.http.Http`."""
 

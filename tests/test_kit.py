@@ -30,7 +30,7 @@ from relay.kit import (
 )
 from relay.model import MessageId
 from relay.ports import Refused
-from relay.rich import Mark
+from relay.rich import SpanStyle
 from relay.text import text_content
 
 SAY = words("en")
@@ -120,7 +120,11 @@ async def test_what_ends_in_a_bug_or_takes_too_long_is_answered_too() -> None:
 
 
 def test_the_values_of_a_sentence_are_code_and_a_reason_is_told_as_it_is() -> None:
-    assert [span.marks for span in said("Write {command} here.", command="/help")[0].spans] == [(), (Mark.CODE,), ()]
+    assert [span.marks for span in said("Write {command} here.", command="/help")[0].spans] == [
+        (),
+        (SpanStyle.CODE,),
+        (),
+    ]
     answer = failed("no {place} here")
     assert answer.failed
     assert text_content(answer.text) == "no {place} here"

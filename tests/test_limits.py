@@ -19,7 +19,7 @@ from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.shapes import identified
 from relay.testing import post, text
 from relay.text import brief, clean, from_html, from_plain, opening, safe_url, text_content, web_address, within
-from relay.text.limits import ADDRESS, KEPT, MARKUP, SENT, Size
+from relay.text.limits import ADDRESS, KEPT, MARKUP, SENT, TextLimits
 from tests.hostile import KINDS
 from tests.hostile import MARKUP as MARKUP_KINDS
 
@@ -153,7 +153,7 @@ def test_a_text_within_a_size_is_its_beginning(
     blocks: list[tuple[list[str], Form]], characters: int, most: int, spans: int, lines: int
 ) -> None:
     given_text = tuple(Block(tuple(map(Span, words)), form=form) for words, form in blocks)
-    size = Size(characters, most, spans, lines)
+    size = TextLimits(characters, most, spans, lines)
     cut = within(given_text, size)
     said = ["".join(span.text for span in block.spans) for block in cut]
     if cut is given_text:

@@ -25,8 +25,8 @@ from relay.store import Store, open_store
 from relay.testing import NOON, author, post, rich_post, text
 from relay.web import Web
 from relay.web.epub import epub
-from relay.web.reading import Reading
 from relay.web.site import Join, Site
+from relay.web.thread_view import ThreadReading
 from tests.reader import one
 from tests.store_cases import carry, delete, publish, uri
 from tests.test_render import TEXTS
@@ -297,10 +297,10 @@ async def test_a_thread_can_be_taken_away_as_a_book() -> None:
 @given(TEXTS)
 def test_whatever_a_post_holds_the_book_is_well_formed(body: Text) -> None:
     said = post(1, body=body, title="<&>\u0007", language='e"n')
-    made = zipfile.ZipFile(io.BytesIO(epub(Reading(posts=(said,)))))
+    made = zipfile.ZipFile(io.BytesIO(epub(ThreadReading(posts=(said,)))))
     ET.fromstring(made.read("thread.xhtml"))  # noqa: S314 - our own
     ET.fromstring(made.read("book.opf"))  # noqa: S314 - our own
 
 
 def test_the_same_thread_is_the_same_book() -> None:
-    assert epub(Reading(posts=thread(1))) == epub(Reading(posts=thread(1)))
+    assert epub(ThreadReading(posts=thread(1))) == epub(ThreadReading(posts=thread(1)))

@@ -22,9 +22,9 @@ from adapters.telegram.rich import rich
 from relay.model import Feed, FeedId, Post
 from relay.pipeline.streams import Watch as Watched
 from relay.ports import Batch
-from relay.sources.bluesky.firehose import Firehose, Written
+from relay.sources.bluesky.firehose import Firehose, RecordCommit
 from relay.sources.bluesky.records import read_record
-from relay.sources.mastodon.listening import Wanted
+from relay.sources.mastodon.listening import WantedTags
 from relay.sources.mastodon.live import MASTODON
 from relay.sources.off_loop import off_loop
 from relay.sources.rss import RssSettings, RssSource
@@ -111,7 +111,7 @@ async def test_a_poll_of_mastodon_does_not_hold_the_loop() -> None:
 
 async def test_a_stream_of_mastodon_does_not_hold_the_loop() -> None:
     """A frame holds a megabyte at most."""
-    wanted = Wanted("https://ayllu.example")
+    wanted = WantedTags("https://ayllu.example")
 
     async def works() -> AsyncIterator[tuple[str, Callable[[], Awaitable[object]]]]:
         for kind in TEXTS:
@@ -161,7 +161,7 @@ async def test_a_jetstream_does_not_hold_the_loop() -> None:
 
             async def take(message: bytes = message) -> None:
                 for one in Firehose(watch).read(message):
-                    assert isinstance(one, Written)
+                    assert isinstance(one, RecordCommit)
                     read = partial(read_record, one.did, one.rkey, one.cid, one.record, one.told)
                     await off_loop(len(one.record), read)
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from relay.model import MediaKind, Published
 from relay.ports import Batch, TryLater
 from relay.sources.mastodon import MastodonSettings, MastodonSource, tag_rss
-from relay.sources.mastodon.place import moment
+from relay.sources.mastodon.timeline_cursor import moment
 from relay.text import plain
 from tests.servers.mastodon.fediverse import Fediverse, asking, run
 from tests.servers.mastodon.things import rss

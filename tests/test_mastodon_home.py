@@ -15,7 +15,7 @@ from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Batch, TryLater
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.parse import read_post
 from relay.text import plain
@@ -246,7 +246,7 @@ async def test_an_edit_found_by_a_recheck_has_the_author_s_own_words(stage: Fedi
 @asynccontextmanager
 async def asking_homes(stage: Fediverse, patience: float = 5.0) -> AsyncIterator[Homes]:
     async with client() as http:
-        yield Homes(About(Api(http, (stage.base,))), patience=timedelta(seconds=patience))
+        yield Homes(About(MastodonApi(http, (stage.base,))), patience=timedelta(seconds=patience))
 
 
 def read(stage: Fediverse, status: Json) -> Post:

@@ -13,7 +13,7 @@ import pytest
 from relay.model import Quote, QuoteState
 from relay.ports import StreamingSource
 from relay.sources.mastodon import MastodonSource
-from relay.sources.mastodon.live import Patience
+from relay.sources.mastodon.live import LiveTimeouts
 from relay.text import plain
 from tests.mastodon_listening import SOON, Core, running
 from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
@@ -197,7 +197,7 @@ async def test_a_server_that_does_not_stream_what_was_asked_for_is_polled_as_oft
 async def test_a_server_that_falls_silent_is_left(stage: Fediverse) -> None:
     """Its connection stands, but nobody is at its end."""
     async with asking(
-        stage.base, tokens={stage.base: TOKEN}, patience=Patience(beat=0.2, first=timedelta(0))
+        stage.base, tokens={stage.base: TOKEN}, patience=LiveTimeouts(beat=0.2, first=timedelta(0))
     ) as source:
         core = Core(source, stage.base)
         await core.follow("#rivers")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.core.bot_words import Asking, Deed
+from relay.core.bot_words import BotWords, Deed
 from relay.core.urls import page
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused
 from relay.sources.mastodon import MastodonSettings, MastodonSource
@@ -158,7 +158,7 @@ OTHERS = '<a href="https://plaza.example/@chasqui" class="u-url mention">@<span>
 )
 def test_words_are_a_command_only_where_they_are_meant_as_they_stand(html: str, deed: Deed | None) -> None:
     text = spoken(from_html(html), {page("https://plaza.example/@chasqui"): "chasqui@plaza.example"})
-    request = Asking().read(text, ["@chasqui@ayllu.example"])
+    request = BotWords().read(text, ["@chasqui@ayllu.example"])
     assert (request.deed if request else None) is deed
 
 

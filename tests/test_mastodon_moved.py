@@ -13,7 +13,7 @@ from relay.model import Feed, FeedId
 from relay.ports import Batch, Resolved
 from relay.sources.mastodon import MastodonSource
 from relay.sources.mastodon.moved import moved, moved_uri
-from relay.sources.mastodon.shapes import Account, read
+from relay.sources.mastodon.shapes import StatusAccount, read
 from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
 from tests.servers.misskey import run as misskey
 from tests.test_authentic_run import configured
@@ -25,7 +25,7 @@ NEW: Json = Fediverse(HERE).person("ana@lakes.example")
 
 
 def told(account: Json, base: str = HERE) -> str:
-    return moved(read(json.dumps(account).encode(), Account), base)
+    return moved(read(json.dumps(account).encode(), StatusAccount), base)
 
 
 @pytest.fixture

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.sources.mastodon.place import PAGE, Place, begin, ordered, read_above, read_newest, read_place, was_hidden
+from relay.sources.mastodon.timeline_cursor import (
+    PAGE,
+    TimelineCursor,
+    begin,
+    ordered,
+    read_above,
+    read_newest,
+    read_place,
+    was_hidden,
+)
 from tests.servers.mastodon.fediverse import cut_page
 from tests.thorough import examples
 
@@ -23,7 +32,7 @@ class Reader:
     """A feed that is polled; the timeline is a set of numbers."""
 
     timeline: set[int] = field(default_factory=set)
-    place: Place = field(default_factory=Place)
+    place: TimelineCursor = field(default_factory=TimelineCursor)
     read: list[int] = field(default_factory=list)
     requests: int = 0
 
@@ -40,7 +49,7 @@ class Reader:
                 step = read_above(self.place, self._page(self.place.min_id))
             else:
                 step = read_newest(self.place, self._page(None))
-            self.place, more = read_place(str(step.place)) or Place(), step.more
+            self.place, more = read_place(str(step.place)) or TimelineCursor(), step.more
             brought += map(int, step.new)
         self.read += brought
         return brought

@@ -17,7 +17,7 @@ from relay.ports import Batch
 from relay.sources.mastodon.copies import Copies
 from relay.sources.mastodon.parse import read_post
 from relay.sources.mastodon.tag_rss import read_item
-from relay.store.content import Change, change
+from relay.store.content import PostChange, change
 from relay.testing import NOON
 from relay.text import plain
 from tests.processes import RelayProcess, seeded
@@ -181,7 +181,7 @@ async def test_a_recheck_tells_what_became_of_a_quote(stage: Fediverse, before: 
     assert isinstance(answer, Batch)
     [event] = answer.events
     assert isinstance(event, Edited)
-    assert change(known, event.post) is Change.EDIT
+    assert change(known, event.post) is PostChange.EDIT
 
 
 async def test_accepted_later_it_is_shown_in_the_words_that_a_trusted_server_vouches_for(stage: Fediverse) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.model import Feed, FeedId
 from relay.ports import Refused, Resolved
-from relay.sources.mastodon.tags import Tagged, Wrong, address, read_address, read_topic, title
+from relay.sources.mastodon.tags import InvalidTag, TagQuery, address, read_address, read_topic, title
 from tests.servers.mastodon.fediverse import asking, run
 from tests.test_mastodon_timeline import begun, published
 
@@ -18,19 +18,19 @@ HOME = "https://ayllu.example"
 @pytest.mark.parametrize(
     ("topic", "means"),
     [
-        ("#puente", (Tagged("puente"),)),
-        ("＃川", (Tagged("川"),)),
-        ("#puente #bridge", (Tagged("puente"), Tagged("bridge"))),
-        ("#puente any:#bridge,#pont", (Tagged("puente"), Tagged("bridge"), Tagged("pont"))),
-        ("#puente,#bridge", (Tagged("puente"), Tagged("bridge"))),
-        ("#puente #Puente", (Tagged("puente"),)),
-        ("#puente all:#rope", (Tagged("puente", ("rope",)),)),
-        ("#a ANY:#b none:#ad,spam", (Tagged("a", (), ("ad", "spam")), Tagged("b", (), ("ad", "spam")))),
-        ("#a #2026", Wrong("2026")),
-        ("#a b", Wrong("b")),
-        ("#a any:b", Wrong("any:b")),
-        ("#a,", Wrong("")),
-        ("#", Wrong("")),
+        ("#puente", (TagQuery("puente"),)),
+        ("＃川", (TagQuery("川"),)),
+        ("#puente #bridge", (TagQuery("puente"), TagQuery("bridge"))),
+        ("#puente any:#bridge,#pont", (TagQuery("puente"), TagQuery("bridge"), TagQuery("pont"))),
+        ("#puente,#bridge", (TagQuery("puente"), TagQuery("bridge"))),
+        ("#puente #Puente", (TagQuery("puente"),)),
+        ("#puente all:#rope", (TagQuery("puente", ("rope",)),)),
+        ("#a ANY:#b none:#ad,spam", (TagQuery("a", (), ("ad", "spam")), TagQuery("b", (), ("ad", "spam")))),
+        ("#a #2026", InvalidTag("2026")),
+        ("#a b", InvalidTag("b")),
+        ("#a any:b", InvalidTag("any:b")),
+        ("#a,", InvalidTag("")),
+        ("#", InvalidTag("")),
         ("all:#a", None),
         ("a #b", None),
         ("", None),
@@ -51,8 +51,8 @@ def test_a_title_reads_as_it_was_written(topic: str) -> None:
 TAGS = st.from_regex(r"[a-zé川0-9_]{0,6}[a-zé川]", fullmatch=True)
 
 
-@given(st.builds(Tagged, TAGS, st.lists(TAGS, max_size=6).map(tuple), st.lists(TAGS, max_size=6).map(tuple)))
-def test_an_address_tells_all_that_is_wanted(tagged: Tagged) -> None:
+@given(st.builds(TagQuery, TAGS, st.lists(TAGS, max_size=6).map(tuple), st.lists(TAGS, max_size=6).map(tuple)))
+def test_an_address_tells_all_that_is_wanted(tagged: TagQuery) -> None:
     assert read_address(address(HOME, tagged)) == tagged
 
 
@@ -79,11 +79,11 @@ def test_any_topic_is_read(text: str) -> None:
     ],
 )
 def test_what_stands_beside_a_hashtag_decides(tags: list[str], *, wanted: bool) -> None:
-    assert Tagged("puente", ("rope", "river"), ("ad",)).wants(tags) is wanted
+    assert TagQuery("puente", ("rope", "river"), ("ad",)).wants(tags) is wanted
 
 
 def test_a_server_is_told_no_list_that_it_would_cut() -> None:
-    tagged = Tagged("a", tuple("bcdefgh"), tuple("ijklmno"))
+    tagged = TagQuery("a", tuple("bcdefgh"), tuple("ijklmno"))
     assert [name for name, _ in tagged.params()] == ["all[]"] * 4 + ["none[]"] * 4
 
 

@@ -12,10 +12,10 @@ from relay.model import Post, Removed
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.limits import THREAD
 from relay.sources.mastodon import MastodonSource
-from relay.sources.mastodon.address import Led, Profile, Status, read_handle, read_link
-from relay.sources.mastodon.shapes import Account
+from relay.sources.mastodon.address import AccountAddress, Led, StatusAddress, read_handle, read_link
 from relay.sources.mastodon.shapes import Status as Entity
-from relay.sources.mastodon.thread import After, Around, Asked, is_cut, next_question
+from relay.sources.mastodon.shapes import StatusAccount
+from relay.sources.mastodon.thread import After, Around, ContextProgress, is_cut, next_question
 from relay.text import plain
 from tests import hostile_documents as documents
 from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
@@ -440,30 +440,30 @@ CLIENTS = [
 @pytest.mark.parametrize(
     ("url", "read"),
     [
-        ("https://A.example/@Ana/5", Status("https://a.example", "5")),
-        ("https://a.example/@ana@b.example/5", Status("https://a.example", "5")),
-        ("https://a.example/@ana/01HXYZ9", Status("https://a.example", "01HXYZ9")),
-        ("https://a.example/users/ana/statuses/5/activity", Status("https://a.example", "5")),
-        ("https://a.example/@ana", Profile("ana", "a.example", "https://a.example")),
-        ("https://a.example/@ana@b.example", Profile("ana", "b.example", "https://b.example")),
-        ("https://127.0.0.1:3000/@ana", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
-        ("https://a.example/@ana@127.0.0.1:3000", Profile("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
-        ("https://a.example/@a%6Ea", Profile("ana", "a.example", "https://a.example")),
-        *((f"https://a.example{path}", Status("https://a.example", "5", "/notes/" in path)) for path in PATHS),
+        ("https://A.example/@Ana/5", StatusAddress("https://a.example", "5")),
+        ("https://a.example/@ana@b.example/5", StatusAddress("https://a.example", "5")),
+        ("https://a.example/@ana/01HXYZ9", StatusAddress("https://a.example", "01HXYZ9")),
+        ("https://a.example/users/ana/statuses/5/activity", StatusAddress("https://a.example", "5")),
+        ("https://a.example/@ana", AccountAddress("ana", "a.example", "https://a.example")),
+        ("https://a.example/@ana@b.example", AccountAddress("ana", "b.example", "https://b.example")),
+        ("https://127.0.0.1:3000/@ana", AccountAddress("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
+        ("https://a.example/@ana@127.0.0.1:3000", AccountAddress("ana", "127.0.0.1:3000", "http://127.0.0.1:3000")),
+        ("https://a.example/@a%6Ea", AccountAddress("ana", "a.example", "https://a.example")),
+        *((f"https://a.example{path}", StatusAddress("https://a.example", "5", "/notes/" in path)) for path in PATHS),
         *(
             (f"https://A.EXAMPLE{path.rstrip('/')}/?lang=qu#top", read_link(f"https://a.example{path}", []))
             for path in PATHS
         ),
-        *((link, Status("https://a.example", "5")) for link in CLIENTS),
-        ("https://phanpy.social/#/127.0.0.1:3000/s/5", Status("http://127.0.0.1:3000", "5")),
-        ("https://phanpy.social/#/b.127.0.0.1:3000/s/5", Status("https://b.127.0.0.1:3000", "5")),
-        ("https://elk.zone/127.0.0.1:3000/@ana/5", Status("http://127.0.0.1:3000", "5")),
-        ("https://elk.zone/a.example/@ana", Profile("ana", "a.example", "https://a.example")),
-        ("https://elk.zone/a.example/@ana@b.example", Profile("ana", "b.example", "https://b.example")),
+        *((link, StatusAddress("https://a.example", "5")) for link in CLIENTS),
+        ("https://phanpy.social/#/127.0.0.1:3000/s/5", StatusAddress("http://127.0.0.1:3000", "5")),
+        ("https://phanpy.social/#/b.127.0.0.1:3000/s/5", StatusAddress("https://b.127.0.0.1:3000", "5")),
+        ("https://elk.zone/127.0.0.1:3000/@ana/5", StatusAddress("http://127.0.0.1:3000", "5")),
+        ("https://elk.zone/a.example/@ana", AccountAddress("ana", "a.example", "https://a.example")),
+        ("https://elk.zone/a.example/@ana@b.example", AccountAddress("ana", "b.example", "https://b.example")),
         (f"https://a.example/objects/{UUID}", Led("https://a.example", f"https://a.example/objects/{UUID}")),
         (f"https://a.example/activities/{UUID}/", Led("https://a.example", f"https://a.example/activities/{UUID}/")),
-        (f"{ASKING}?uri=https%3A%2F%2Fb.example%2F%40ana", Profile("ana", "b.example", "https://b.example")),
-        (f"{ASKING}?acct=ana@b.example", Profile("ana", "b.example", "https://b.example")),
+        (f"{ASKING}?uri=https%3A%2F%2Fb.example%2F%40ana", AccountAddress("ana", "b.example", "https://b.example")),
+        (f"{ASKING}?acct=ana@b.example", AccountAddress("ana", "b.example", "https://b.example")),
         (f"{ASKING}?uri=acct:ana", None),
         (f"{ASKING}?uri=ftp://b.example/@ana/5", None),
         (f"{ASKING}?uri={ASKING}%3Furi%3Dhttps://b.example/@ana/5", None),
@@ -481,7 +481,7 @@ CLIENTS = [
         ("a.example/@ana", None),
     ],
 )
-def test_links_are_read_by_their_looks(url: str, read: Profile | Status | Led | None) -> None:
+def test_links_are_read_by_their_looks(url: str, read: AccountAddress | StatusAddress | Led | None) -> None:
     assert read_link(url, ["http://127.0.0.1:3000"]) == read
 
 
@@ -505,7 +505,7 @@ def test_handles_name_a_person_and_a_server(text: str, read: str) -> None:
 
 def entities(*rows: tuple[str, str, str]) -> dict[str, Entity]:
     """(id, parent, author)."""
-    return {i: Entity(id=i, in_reply_to_id=parent or None, account=Account(id=by)) for i, parent, by in rows}
+    return {i: Entity(id=i, in_reply_to_id=parent or None, account=StatusAccount(id=by)) for i, parent, by in rows}
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ def entities(*rows: tuple[str, str, str]) -> dict[str, Entity]:
 def test_the_ends_of_the_authors_chain_are_asked_for_next(
     rows: list[tuple[str, str, str]], around: set[str], anchor: str | None
 ) -> None:
-    question = next_question(entities(*rows), "5", Asked(around=around))
+    question = next_question(entities(*rows), "5", ContextProgress(around=around))
     assert question == (Around(anchor) if anchor else None)
 
 
@@ -536,16 +536,24 @@ _TWO = [("5", "", "a"), ("6", "5", "a")]
 @pytest.mark.parametrize(
     ("asked", "question"),
     [
-        (Asked(around={"5"}, cut={"5"}), After("6")),  # there is more than is told: the author's posts tell it faster
-        (Asked(around={"5"}, cut={"5"}, after={"6"}), Around("6")),
-        (Asked(around={"5"}, cut={"5"}, fruitful=False), Around("6")),
-        (Asked(around={"5", "6"}, cut={"5", "6"}, fruitful=False), After("6")),  # others' answers hide how it goes on
-        (Asked(around={"5", "6"}, cut={"6"}, after={"6"}), None),
-        (Asked(around={"5"}, cut={"5"}, after={"5"}, end="5"), None),  # all that came after it is known
-        (Asked(around={"5"}, cut={"5"}, after={"9"}, end="9"), After("6")),
+        (
+            ContextProgress(around={"5"}, cut={"5"}),
+            After("6"),
+        ),  # there is more than is told: the author's posts tell it faster
+        (ContextProgress(around={"5"}, cut={"5"}, after={"6"}), Around("6")),
+        (ContextProgress(around={"5"}, cut={"5"}, fruitful=False), Around("6")),
+        (
+            ContextProgress(around={"5", "6"}, cut={"5", "6"}, fruitful=False),
+            After("6"),
+        ),  # others' answers hide how it goes on
+        (ContextProgress(around={"5", "6"}, cut={"6"}, after={"6"}), None),
+        (ContextProgress(around={"5"}, cut={"5"}, after={"5"}, end="5"), None),  # all that came after it is known
+        (ContextProgress(around={"5"}, cut={"5"}, after={"9"}, end="9"), After("6")),
     ],
 )
-def test_what_a_server_cut_is_read_on_in_what_the_author_wrote(asked: Asked, question: Around | After | None) -> None:
+def test_what_a_server_cut_is_read_on_in_what_the_author_wrote(
+    asked: ContextProgress, question: Around | After | None
+) -> None:
     assert next_question(entities(*_TWO), "5", asked) == question
 
 
@@ -567,4 +575,4 @@ def test_as_many_or_as_deep_as_a_server_tells_is_cut(below: list[tuple[str, str,
 def test_an_end_that_nobody_answered_is_not_asked_for() -> None:
     bag = entities(("5", "", "a"), ("6", "5", "a"))
     bag["6"].replies_count = 0
-    assert next_question(bag, "5", Asked(around={"5"})) is None
+    assert next_question(bag, "5", ContextProgress(around={"5"})) is None

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.matrix.answers import LANGUAGES, as_typed, language_of, parted, shown
-from adapters.matrix.asking import Asked, Line, asked_in, line_in, room_named, root_of
+from adapters.matrix.requests import MatrixLine, MatrixRequest, asked_in, line_in, room_named, root_of
 from relay.chat.showing import help_text
 from relay.core.commands import TABLE
 from relay.i18n import words
 from relay.kit import said
 from relay.ports import Answer, Choice, Refused
-from relay.rich import Block, Mark, Span
+from relay.rich import Block, Span, SpanStyle
 from relay.testing import text
 from relay.text import plain
 from tests.matrix_world import US, written
@@ -26,11 +26,11 @@ HOME = "ayllu.example"
 ROOM = "!GIncq0qLOxAbCdEfGhIjKlMnOpQrStUvWxYz0123456"
 
 
-def line(body: str, **more: Any) -> Line | None:
+def line(body: str, **more: Any) -> MatrixLine | None:
     return line_in(written(body, **more), us=US, prefix="!relay")
 
 
-def asked(body: str) -> Asked | Refused:
+def asked(body: str) -> MatrixRequest | Refused:
     return asked_in(body, EN, home=HOME)
 
 
@@ -40,19 +40,19 @@ def asked(body: str) -> Asked | Refused:
 @pytest.mark.parametrize(
     ("body", "found"),
     [
-        ("!relay help", Line("help", prefixed=True)),
-        ("  !Relay   subscribe #Qeswachaka\n", Line("subscribe #Qeswachaka", prefixed=True)),
-        ("!relay\nhelp", Line("help", prefixed=True)),
-        ("!relay", Line("", prefixed=True)),
-        ("help", Line("help", prefixed=False)),
-        ("!relayhelp", Line("!relayhelp", prefixed=False)),
-        ("I say !relay help", Line("I say !relay help", prefixed=False)),
-        ("!relay pause #\u2060plaza:ayllu.example", Line("pause #plaza:ayllu.example", prefixed=True)),
+        ("!relay help", MatrixLine("help", prefixed=True)),
+        ("  !Relay   subscribe #Qeswachaka\n", MatrixLine("subscribe #Qeswachaka", prefixed=True)),
+        ("!relay\nhelp", MatrixLine("help", prefixed=True)),
+        ("!relay", MatrixLine("", prefixed=True)),
+        ("help", MatrixLine("help", prefixed=False)),
+        ("!relayhelp", MatrixLine("!relayhelp", prefixed=False)),
+        ("I say !relay help", MatrixLine("I say !relay help", prefixed=False)),
+        ("!relay pause #\u2060plaza:ayllu.example", MatrixLine("pause #plaza:ayllu.example", prefixed=True)),
         (" \n", None),
         ("", None),
     ],
 )
-def test_a_line_that_begins_with_the_prefix_is_for_us(body: str, found: Line | None) -> None:
+def test_a_line_that_begins_with_the_prefix_is_for_us(body: str, found: MatrixLine | None) -> None:
     assert line(body) == found
 
 
@@ -87,11 +87,11 @@ REPLY = {"content": {"m.relates_to": {"m.in_reply_to": {"event_id": "$x"}}}}
 def test_what_old_clients_quote_above_a_reply_is_not_the_writers_own() -> None:
     """Else an answer to a stranger would do what the stranger wrote."""
     quoted = "> <@illa:ayllu.example> !relay pause\n> please\n\n"
-    assert line(f"{quoted}!relay help", **REPLY) == Line("help", prefixed=True)
+    assert line(f"{quoted}!relay help", **REPLY) == MatrixLine("help", prefixed=True)
     found = line(f"{quoted}I would not", **REPLY)
-    assert found == Line("I would not", prefixed=False)
+    assert found == MatrixLine("I would not", prefixed=False)
     assert line("> <@illa:ayllu.example> !relay pause", **REPLY) is None
-    assert line("!relay help", **REPLY) == Line("help", prefixed=True)
+    assert line("!relay help", **REPLY) == MatrixLine("help", prefixed=True)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_where_an_answer_begins_its_thread(relation: dict[str, Any] | None, root
     ],
 )  # fmt: skip
 def test_a_line_becomes_a_command(body: str, name: str, arguments: dict[str, str], about: str) -> None:
-    assert asked(body) == Asked(name=name, arguments=arguments, about=about)
+    assert asked(body) == MatrixRequest(name=name, arguments=arguments, about=about)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_options_of_matrix_s_own_are_told_from_the_words(
     body: str, arguments: dict[str, str], options: dict[str, bool | None] | None
 ) -> None:
     found = asked(body)
-    assert isinstance(found, Asked)
+    assert isinstance(found, MatrixRequest)
     assert found.arguments == arguments
     assert (json.loads(found.options) if found.options else None) == options
 
@@ -193,7 +193,7 @@ def test_what_is_no_room(typed: str) -> None:
 def test_whatever_is_written_is_a_command_or_explained(body: str) -> None:
     found = line(body)
     if found is not None:
-        assert isinstance(asked(found.text), Asked | Refused)
+        assert isinstance(asked(found.text), MatrixRequest | Refused)
         assert found.known in {True, False}
 
 
@@ -205,7 +205,7 @@ def test_choices_become_lines_to_be_typed_and_name_the_room_that_was_named() -> 
     assert plain(shown(answer, "!relay")) == "Done.\n\n• Undo: !relay unsubscribe 3\n• Show: !relay preview 3"
     assert "!relay unsubscribe 3 #plaza:x" in plain(shown(answer, "!relay", "#plaza:x"))
     (*_, last) = shown(answer, "!relay")
-    assert last.spans[-1] == Span("!relay preview 3", marks=(Mark.CODE,))
+    assert last.spans[-1] == Span("!relay preview 3", marks=(SpanStyle.CODE,))
 
 
 def test_commands_are_told_as_they_are_typed_here() -> None:
@@ -217,13 +217,13 @@ def test_commands_are_told_as_they_are_typed_here() -> None:
 @pytest.mark.parametrize(
     ("span", "kept"),
     [
-        (Span("/resume", marks=(Mark.CODE,)), "!relay resume"),
-        (Span("/subscribe #hashtag", marks=(Mark.CODE,)), "!relay subscribe #hashtag"),
+        (Span("/resume", marks=(SpanStyle.CODE,)), "!relay resume"),
+        (Span("/subscribe #hashtag", marks=(SpanStyle.CODE,)), "!relay subscribe #hashtag"),
         (Span("/subscribe"), "/subscribe"),
-        (Span("/dance", marks=(Mark.CODE,)), "/dance"),
-        (Span("/etc/passwd", marks=(Mark.CODE,)), "/etc/passwd"),
-        (Span("/help/me", marks=(Mark.CODE,)), "/help/me"),
-        (Span("https://ayllu.example/help", marks=(Mark.CODE,)), "https://ayllu.example/help"),
+        (Span("/dance", marks=(SpanStyle.CODE,)), "/dance"),
+        (Span("/etc/passwd", marks=(SpanStyle.CODE,)), "/etc/passwd"),
+        (Span("/help/me", marks=(SpanStyle.CODE,)), "/help/me"),
+        (Span("https://ayllu.example/help", marks=(SpanStyle.CODE,)), "https://ayllu.example/help"),
     ],
 )
 def test_what_is_no_command_is_told_as_it_is(span: Span, kept: str) -> None:

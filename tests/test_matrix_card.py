@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.matrix.card import Written, message, pictures
+from adapters.matrix.card import MatrixText, message, pictures
 from adapters.matrix.content import edited, text_content
 from relay.model import Author, Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote
 from relay.rich import Text
@@ -34,7 +34,7 @@ from tests.thorough import examples
 SAMI = "https://ayllu.example/@sami"
 
 
-def one(shown: Post) -> tuple[Written, Read]:
+def one(shown: Post) -> tuple[MatrixText, Read]:
     written = message(card(shown), LOOK)
     return written, check(written)
 

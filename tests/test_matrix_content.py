@@ -14,14 +14,14 @@ from mautrix.types import (
     TextMessageEventContent,
 )
 
-from adapters.matrix.card import Written
+from adapters.matrix.card import MatrixText
 from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
 from relay.i18n import words
 from tests.matrix_bodies import JOINER, WORDS, canonical, mentions
 from tests.thorough import examples
 
 SAY = words("en")
-WRITTEN = Written("Illa\nhangs", "<p>Illa<br>hangs</p>")
+WRITTEN = MatrixText("Illa\nhangs", "<p>Illa<br>hangs</p>")
 PICTURE = Uploaded("mxc://ayllu.example/abc", "image/png", 1234, 640, 480, "bridge.png")
 ROOT, EVENT = "$root", "$event"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.matrix.api import Api, Failed
-from adapters.matrix.notes import KIND, Note
+from adapters.matrix.api import Failed, MatrixApi
 from adapters.matrix.outcomes import ENCRYPTED
+from adapters.matrix.room_notes import KIND, RoomNote
 from adapters.matrix.rooms import KEPT, Rooms, Successor
 from adapters.matrix.settings import MatrixSettings, may_invite
 from relay.i18n import words
@@ -71,7 +71,7 @@ async def test_an_invitation_is_accepted_and_hello_is_said_once(server: MatrixSe
     assert "50" in told
     assert len(server.sent(room)) == 1
     assert server.sent(room)[0]["content"]["msgtype"] == "m.notice"
-    assert Note.read(server.notes[server.bot, room.id, KIND][1]) == Note(hello=True)
+    assert RoomNote.read(server.notes[server.bot, room.id, KIND][1]) == RoomNote(hello=True)
 
 
 async def test_an_invitation_that_waited_for_the_start_is_accepted(server: MatrixServer) -> None:
@@ -153,7 +153,7 @@ async def test_a_hello_that_was_not_taken_is_not_marked_as_said(server: MatrixSe
         server.invite(room, sami)
         await server.wait_until(lambda: server.asked("send"))
         await relay.told(room, sami, "!relay status")
-    assert Note.read(server.notes[server.bot, room.id, KIND][1]) == Note(owed=True)
+    assert RoomNote.read(server.notes[server.bot, room.id, KIND][1]) == RoomNote(owed=True)
 
 
 # --- shut out ---
@@ -231,7 +231,7 @@ async def test_in_an_encrypted_room_it_says_once_that_it_does_not_post_there_and
         await until_in(server, room, 2)
         assert relay.inbox.losses.empty()
     assert (lost, reason) == ({f"matrix:{room.id}"}, ENCRYPTED)
-    assert Note.read(server.notes[server.bot, room.id, KIND][1]) == Note(encrypted=True)
+    assert RoomNote.read(server.notes[server.bot, room.id, KIND][1]) == RoomNote(encrypted=True)
 
 
 async def test_a_room_that_becomes_encrypted_is_lost_with_all_its_names(server: MatrixServer) -> None:
@@ -318,8 +318,8 @@ async def test_into_a_room_that_replaces_ours_it_goes_where_it_may_be_invited(se
 
 
 @pytest.fixture
-async def api(server: MatrixServer) -> AsyncIterator[Api]:
-    made = Api(settings(server))
+async def api(server: MatrixServer) -> AsyncIterator[MatrixApi]:
+    made = MatrixApi(settings(server))
     yield made
     await made.close()
 
@@ -332,7 +332,7 @@ class Clock:
         return self.now
 
 
-async def test_an_alias_is_resolved_once_in_a_while_and_names_the_room(server: MatrixServer, api: Api) -> None:
+async def test_an_alias_is_resolved_once_in_a_while_and_names_the_room(server: MatrixServer, api: MatrixApi) -> None:
     room, _ = plaza(server, members=[server.bot], alias="plaza")
     clock = Clock()
     rooms, alias = Rooms(api, clock=clock), "#plaza:ayllu.example"
@@ -349,7 +349,7 @@ async def test_an_alias_is_resolved_once_in_a_while_and_names_the_room(server: M
 
 @pytest.mark.parametrize("by", ["id", "alias"])
 async def test_a_room_that_is_forgotten_is_asked_for_anew_and_keeps_its_names(
-    server: MatrixServer, api: Api, by: str
+    server: MatrixServer, api: MatrixApi, by: str
 ) -> None:
     room, _ = plaza(server, members=[server.bot], alias="plaza")
     rooms, alias = Rooms(api), "#plaza:ayllu.example"
@@ -363,12 +363,14 @@ async def test_a_room_that_is_forgotten_is_asked_for_anew_and_keeps_its_names(
 
 
 @pytest.mark.parametrize("address", ["plaza", "@illa:ayllu.example", "", "#plaza"])
-async def test_what_is_no_room_is_not_asked_for(server: MatrixServer, api: Api, address: str) -> None:
+async def test_what_is_no_room_is_not_asked_for(server: MatrixServer, api: MatrixApi, address: str) -> None:
     assert isinstance(await Rooms(api).find(address), Failed)
     assert server.requests == []
 
 
-async def test_an_alias_that_leads_nowhere_is_a_failure_that_is_not_remembered(server: MatrixServer, api: Api) -> None:
+async def test_an_alias_that_leads_nowhere_is_a_failure_that_is_not_remembered(
+    server: MatrixServer, api: MatrixApi
+) -> None:
     rooms = Rooms(api)
     assert isinstance(await rooms.find("#plaza:ayllu.example"), Failed)
     room, _ = plaza(server, alias="plaza")
@@ -376,7 +378,7 @@ async def test_an_alias_that_leads_nowhere_is_a_failure_that_is_not_remembered(s
 
 
 async def test_whether_a_room_is_encrypted_is_asked_once_in_a_while_and_true_for_good(
-    server: MatrixServer, api: Api
+    server: MatrixServer, api: MatrixApi
 ) -> None:
     room, _ = plaza(server, members=[server.bot])
     clock = Clock()
@@ -391,13 +393,15 @@ async def test_whether_a_room_is_encrypted_is_asked_once_in_a_while_and_true_for
     assert len(server.asked("get_state")) == 2
 
 
-async def test_a_room_that_we_cannot_look_into_is_neither_encrypted_nor_open(server: MatrixServer, api: Api) -> None:
+async def test_a_room_that_we_cannot_look_into_is_neither_encrypted_nor_open(
+    server: MatrixServer, api: MatrixApi
+) -> None:
     room, _ = plaza(server)
     assert isinstance(await Rooms(api).encrypted(room.id), Failed)
     assert await Rooms(api).successor(room.id) is None
 
 
-async def test_what_the_listener_tells_counts_at_once(server: MatrixServer, api: Api) -> None:
+async def test_what_the_listener_tells_counts_at_once(server: MatrixServer, api: MatrixApi) -> None:
     room, _ = plaza(server, members=[server.bot])
     rooms = Rooms(api)
     assert await rooms.encrypted(room.id) is False
@@ -408,11 +412,11 @@ async def test_what_the_listener_tells_counts_at_once(server: MatrixServer, api:
 @pytest.mark.parametrize(
     ("told", "note"),
     [
-        ({}, Note()),
-        ({"language": 5, "hello": "yes", "encrypted": 1, "direct": None}, Note()),
-        ({"language": "es", "hello": True, "more": []}, Note(language="es", hello=True)),
+        ({}, RoomNote()),
+        ({"language": 5, "hello": "yes", "encrypted": 1, "direct": None}, RoomNote()),
+        ({"language": "es", "hello": True, "more": []}, RoomNote(language="es", hello=True)),
     ],
 )
-def test_a_note_that_cannot_be_understood_is_as_if_it_were_not_there(told: dict[str, object], note: Note) -> None:
-    assert Note.read(told) == note
-    assert Note.read(note.written()) == note
+def test_a_note_that_cannot_be_understood_is_as_if_it_were_not_there(told: dict[str, object], note: RoomNote) -> None:
+    assert RoomNote.read(told) == note
+    assert RoomNote.read(note.written()) == note

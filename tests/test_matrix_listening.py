@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from adapters.matrix.listening import UPDATES, Pauses
-from adapters.matrix.news import Entered, Invited, Left, News, Replaced, Said, Sealed, news
-from adapters.matrix.shapes import Batch, Event, Room, read
+from adapters.matrix.listening import UPDATES, MatrixPauses
+from adapters.matrix.shapes import MatrixEvent, SyncBatch, SyncRoom, read
+from adapters.matrix.sync import Entered, Invited, Left, News, Replaced, RoomMessage, Sealed, news
 from relay.kit import MOST_WAITING
 from relay.ports import Answer, Command
 from relay.testing import FakeInbox, text
@@ -40,25 +40,25 @@ EARLY = written("!relay help", origin_server_ts=NOW - 1)
 OURS = written("!relay help", sender=US, origin_server_ts=NOW)
 JOIN = of_member(US, "join", origin_server_ts=NOW, unsigned={"prev_content": {"membership": "invite"}})
 RENAMED = of_member(US, "join", event_id="$name", unsigned={"prev_content": {"membership": "join"}})
-ENCRYPTION = Event("m.room.encryption", SAMI, {"algorithm": "x"}, state_key="")
-TOMBSTONE = Event("m.room.tombstone", SAMI, {"replacement_room": "!agora"}, state_key="")
-HEARD, CAME = Said(room=PLAZA, event=LINE), Entered(room=PLAZA, event="$join")
+ENCRYPTION = MatrixEvent("m.room.encryption", SAMI, {"algorithm": "x"}, state_key="")
+TOMBSTONE = MatrixEvent("m.room.tombstone", SAMI, {"replacement_room": "!agora"}, state_key="")
+HEARD, CAME = RoomMessage(room=PLAZA, event=LINE), Entered(room=PLAZA, event="$join")
 
 
-def inside(*timeline: Event, state: tuple[Event, ...] = (), before: bool = True) -> list[News]:
+def inside(*timeline: MatrixEvent, state: tuple[MatrixEvent, ...] = (), before: bool = True) -> list[News]:
     """The news of a room that we are in, and perhaps were in before."""
-    batch = Batch("s2", joined=(Room(PLAZA, state, timeline),))
+    batch = SyncBatch("s2", joined=(SyncRoom(PLAZA, state, timeline),))
     return list(news(batch, US, [PLAZA] if before else [], START))
 
 
 def test_of_a_room_in_which_we_were_all_is_heard_but_what_is_old_or_our_own() -> None:
-    assert inside(EARLY, LINE, OURS, OTHER) == [HEARD, Said(room=PLAZA, event=OTHER)]
+    assert inside(EARLY, LINE, OURS, OTHER) == [HEARD, RoomMessage(room=PLAZA, event=OTHER)]
 
 
 def test_of_a_room_that_we_have_joined_only_what_follows_is_heard() -> None:
     """Else whoever lets us in could have us do what somebody wrote there long ago."""
-    assert inside(LINE, JOIN, OTHER, before=False) == [CAME, Said(room=PLAZA, event=OTHER)]
-    assert inside(LINE, JOIN, OTHER) == [CAME, Said(room=PLAZA, event=OTHER)], "we were out of it meanwhile"
+    assert inside(LINE, JOIN, OTHER, before=False) == [CAME, RoomMessage(room=PLAZA, event=OTHER)]
+    assert inside(LINE, JOIN, OTHER) == [CAME, RoomMessage(room=PLAZA, event=OTHER)], "we were out of it meanwhile"
 
 
 def test_where_more_was_said_since_we_joined_than_is_told_our_join_is_in_the_state() -> None:
@@ -83,14 +83,14 @@ def test_encryption_and_a_successor_are_heard_of_even_behind_a_gap() -> None:
 
 
 def test_of_the_present_state_nothing_is_obeyed_and_invitations_are() -> None:
-    asked = Room("!other", (of_member(US, "invite", sender=SAMI, content={"is_direct": True}),))
-    batch = Batch("s1", joined=(Room(PLAZA, (ENCRYPTION,), (LINE, JOIN, OTHER, TOMBSTONE)),), invited=(asked,))
+    asked = SyncRoom("!other", (of_member(US, "invite", sender=SAMI, content={"is_direct": True}),))
+    batch = SyncBatch("s1", joined=(SyncRoom(PLAZA, (ENCRYPTION,), (LINE, JOIN, OTHER, TOMBSTONE)),), invited=(asked,))
     invited = Invited(room="!other", by=(SAMI,), direct=True)
     assert list(news(batch, US, [], None)) == [invited, Sealed(room=PLAZA)]
     met = Entered(room=PLAZA, event="$join", earlier=True)
     assert list(news(batch, US, [], None, JOIN.when)) == [invited, met, Sealed(room=PLAZA)], "nothing of ours follows"
     assert list(news(batch, US, [], None, JOIN.when + timedelta(seconds=1))) == [invited, Sealed(room=PLAZA)]
-    said = Batch("s1", joined=(Room(PLAZA, (), (JOIN, OURS, LINE)),))
+    said = SyncBatch("s1", joined=(SyncRoom(PLAZA, (), (JOIN, OURS, LINE)),))
     assert list(news(said, US, [], None, JOIN.when)) == []
 
 
@@ -105,21 +105,21 @@ def test_of_the_present_state_nothing_is_obeyed_and_invitations_are() -> None:
     ],
     ids=["put out", "banned", "left", "somebody else besides", "nobody knows"],
 )
-def test_how_we_left(events: list[Event], expected: News) -> None:
-    batch = Batch("s2", left=(Room(PLAZA, (), tuple(events)),))
+def test_how_we_left(events: list[MatrixEvent], expected: News) -> None:
+    batch = SyncBatch("s2", left=(SyncRoom(PLAZA, (), tuple(events)),))
     assert list(news(batch, US, [PLAZA], START)) == [expected]
     assert list(news(batch, US, [], START)) == [], "an invitation was taken back"
 
 
 def test_invited_anew_we_were_put_out_before() -> None:
-    batch = Batch("s2", invited=(Room(PLAZA, (of_member(US, "invite", sender=SAMI),)),))
+    batch = SyncBatch("s2", invited=(SyncRoom(PLAZA, (of_member(US, "invite", sender=SAMI),)),))
     assert list(news(batch, US, [PLAZA], START)) == [Left(room=PLAZA), Invited(room=PLAZA, by=(SAMI,))]
 
 
 def test_all_who_are_told_to_have_invited_us_count() -> None:
     """The first homeserver on the way can put in what it wants."""
     forged = of_member(US, "invite", sender="@owner:ayllu.example")
-    batch = Batch("s2", invited=(Room(PLAZA, (forged, of_member(US, "invite", sender=SAMI))),))
+    batch = SyncBatch("s2", invited=(SyncRoom(PLAZA, (forged, of_member(US, "invite", sender=SAMI))),))
     assert list(news(batch, US, [], START)) == [Invited(room=PLAZA, by=("@owner:ayllu.example", SAMI))]
 
 
@@ -198,7 +198,7 @@ def test_whatever_is_told_nothing_raises(event: Any, content: Any, rooms: Any) -
 
 @given(st.integers())
 def test_a_time_that_is_none_is_long_ago(number: int) -> None:
-    assert Event("x", SAMI, origin_server_ts=number).when.tzinfo is UTC
+    assert MatrixEvent("x", SAMI, origin_server_ts=number).when.tzinfo is UTC
 
 
 # --- the loop ---
@@ -250,7 +250,7 @@ async def test_trouble_is_told_once_and_its_end_too(server: MatrixServer, effect
 
 
 async def test_a_limit_is_waited_for_as_long_as_it_says(server: MatrixServer) -> None:
-    patient = replace(QUICK, pauses=Pauses(poll=0.01, first=0.001, longest=0.001, empty=0.001))
+    patient = replace(QUICK, pauses=MatrixPauses(poll=0.01, first=0.001, longest=0.001, empty=0.001))
     async with listening(server, timing=patient):
         server.faults.add("sync", Limited(0.3))
         await server.wait_until(lambda: not server.faults.left)

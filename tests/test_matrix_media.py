@@ -16,7 +16,7 @@ from adapters.matrix.api import Failed
 from adapters.matrix.media import ADDRESSES, FRESH, Pictures, Unfit, Uploaded
 from relay.log import Trouble
 from relay.model import Media, MediaKind
-from relay.plugins import Notes, Shelf
+from relay.plugins import PluginStorage, Shelf
 from relay.records import StoreError
 from relay.store import Store
 from tests.fetching import client
@@ -66,7 +66,7 @@ class World:
 
     def start(self, *, trusted: str = "127.0.0.0/8", **options: Any) -> Pictures:
         """As a relay that was just started has it."""
-        http, notes = client(trusted=trusted), Notes("adapter:matrix", self.shelf)
+        http, notes = client(trusted=trusted), PluginStorage("adapter:matrix", self.shelf)
         made = Pictures(http, notes, self.home.upload, self.home.limit, clock=lambda: self.seconds, **options)
         self.started.append(made)
         self._clients.append(http)

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.matrix.api import Failed
-from adapters.matrix.calls import LIES, Calls
-from adapters.matrix.pace import AT_ONCE, HELD_UP, JITTER, LONG, REMEMBERED, SLACK, Pace
+from adapters.matrix.calls import LIES, MatrixCalls
+from adapters.matrix.pace import AT_ONCE, HELD_UP, JITTER, LONG, REMEMBERED, SLACK, MatrixPace
 from relay.ports import TryLater
 
 
@@ -45,7 +45,7 @@ class Account:
     way: float = 0.05
     hold: float = 0.5
     """How long a refusal is held back, as Synapse does; its wait counts from before that."""
-    pace: Pace = field(default_factory=Pace)
+    pace: MatrixPace = field(default_factory=MatrixPace)
     now: float = 1000.0
     sent: list[tuple[float, str]] = field(default_factory=list)
 
@@ -122,9 +122,9 @@ def test_what_was_learned_is_tried_again_after_a_while() -> None:
     assert account.now - start < 100 * 0.05 + 1
 
 
-def learned() -> Pace:
+def learned() -> MatrixPace:
     """One message in five seconds; the bucket is full, and takes one more at 15.1 (and a bit)."""
-    pace = Pace()
+    pace = MatrixPace()
     for at in (10.0, 10.0):
         pace.took(pace.take(at))
     pace.refused(pace.take(10.0), 0.1, 10.6)
@@ -150,7 +150,7 @@ def test_a_room_that_did_not_come_loses_its_turn() -> None:
 
 def test_the_time_that_a_refusal_is_held_back_is_not_counted_twice() -> None:
     """Synapse decides, then pauses for half a second, then answers: the wait counts from the decision."""
-    pace = Pace()
+    pace = MatrixPace()
     pace.took(pace.take(10.0))
     pace.refused(pace.take(10.0), 0.6, 10.5)
     assert pace.wait("a", 10.5) == pytest.approx(0.1 + SLACK)
@@ -158,7 +158,7 @@ def test_the_time_that_a_refusal_is_held_back_is_not_counted_twice() -> None:
 
 def test_few_go_out_together_and_one_alone_while_the_limit_is_being_learned() -> None:
     """Else all that were on their way are refused, and nobody knows what was counted before what."""
-    pace = Pace()
+    pace = MatrixPace()
     first = [pace.take(10.0) for _ in range(AT_ONCE)]
     assert pace.is_busy(10.0)
     pace.took(first[0])
@@ -172,7 +172,7 @@ def test_few_go_out_together_and_one_alone_while_the_limit_is_being_learned() ->
 
 
 def test_what_takes_long_on_its_way_holds_up_no_other_room() -> None:
-    pace = Pace()
+    pace = MatrixPace()
     for _ in range(AT_ONCE):
         pace.take(10.0)
     assert not pace.is_busy(10.0 + LONG)
@@ -217,7 +217,7 @@ def test_whatever_the_limit_all_is_sent_and_refusals_stay_few(
 async def test_a_homeserver_that_refuses_everything_is_asked_seldom_whatever_it_says_of_the_wait(asked: float) -> None:
     """And soon enough once it takes messages again."""
     now, refusals, refuses = 0.0, 0, True
-    calls = Calls(hold=0.0, clock=lambda: now)
+    calls = MatrixCalls(hold=0.0, clock=lambda: now)
 
     async def send() -> str | Failed:
         nonlocal refusals

@@ -8,20 +8,27 @@ from hypothesis import given, settings
 from adapters.matrix.limits import URL, address, size
 from adapters.matrix.links import told
 from adapters.matrix.mentions import leads_to_matrix, quiet, spelled
+from adapters.matrix.message_text import MatrixBudget, MatrixText, stacked, within
 from adapters.matrix.prose import answer, bounded, fitted, line, written
-from adapters.matrix.written import Room, Written, stacked, within
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import text
 from relay.text import is_blank, scrub
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.matrix_bodies import JOINER, TEXTS, WORDS, Read, canonical, check, is_within, letters
 from tests.thorough import examples
 
-B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
+B, E, S, U, C, P = (
+    SpanStyle.BOLD,
+    SpanStyle.ITALIC,
+    SpanStyle.STRIKE,
+    SpanStyle.UNDERLINE,
+    SpanStyle.CODE,
+    SpanStyle.SPOILER,
+)
 ROOM_ID = "!" + "GIncq0qLOx-" * 3 + "abcdefghij"
 
 
-def made(*spans: Span) -> Written:
+def made(*spans: Span) -> MatrixText:
     return written(told((Block(spans),)))
 
 
@@ -216,7 +223,7 @@ def test_what_its_author_hid_is_not_in_plain() -> None:
 def test_folded_text_is_behind_one_spoiler_where_it_can_be() -> None:
     value = (*text("one", "two"), Block((Span("if x:\n  y"),), Form.CODE), Block((Span("z"),), Form.HEADING))
     shown = written(told(value), hidden="{0} & {}")
-    assert shown == Written(
+    assert shown == MatrixText(
         "",
         '<p><span data-mx-spoiler="{0} &amp; {}">one<br><br>two<br><br><code>if x:<br>  y</code></span></p>'
         '<h4><span data-mx-spoiler="{0} &amp; {}">z</span></h4>',
@@ -225,14 +232,14 @@ def test_folded_text_is_behind_one_spoiler_where_it_can_be() -> None:
 
 def test_what_cannot_be_seen_is_left_out() -> None:
     value = (*text("\u200b ", "\u2800\u3164"), Block((Span("\n"),), Form.CODE), Block((Span("x"),)))
-    assert written(told(value)) == Written("x", "<p>x</p>")
-    assert line([Span(" "), Span("\u00ad")]) == Written()
+    assert written(told(value)) == MatrixText("x", "<p>x</p>")
+    assert line([Span(" "), Span("\u00ad")]) == MatrixText()
     assert is_blank("")
 
 
 def test_what_turns_or_controls_other_text_is_taken_out() -> None:
     shown = fitted(text("a\u202eb\x00c\u2067d\x85e\ud800"), 1000)
-    assert shown == Written("abcd\ne\ufffd", "<p>abcd<br>e\ufffd</p>")
+    assert shown == MatrixText("abcd\ne\ufffd", "<p>abcd<br>e\ufffd</p>")
 
 
 # --- to a limit ---
@@ -267,7 +274,7 @@ def test_a_cut_within_a_quotation_or_code_goes_on_below_it(changes: dict[str, ob
 
 
 def test_where_nothing_fits_there_is_nothing() -> None:
-    assert fitted(text("rope"), 3, more=(Span("more", LINK),)) == Written()
+    assert fitted(text("rope"), 3, more=(Span("more", LINK),)) == MatrixText()
     assert fitted(text("rope " * 99), 85, more=(Span("more", LINK),)).body == f"more ({LINK})"
 
 
@@ -283,14 +290,16 @@ def test_size_is_what_a_server_counts(said: str, bytes_: int) -> None:
 
 
 def test_room_is_counted_with_the_gaps_and_lines_are_left_out_from_the_last() -> None:
-    room = Room(100)
-    assert room.take(Written("ab", "<p>ab</p>")).size == 11
-    assert room.take(Written()) == Written()
+    room = MatrixBudget(100)
+    assert room.take(MatrixText("ab", "<p>ab</p>")).size == 11
+    assert room.take(MatrixText()) == MatrixText()
     assert room.left == 85
     lines = ["one", "two", "three"]
     for most, kept in ((26, 3), (25, 2), (5, 0)):
-        assert within(lines, most, lambda some: Written("\n".join(some), "".join(some))).body == "\n".join(lines[:kept])
-    assert stacked([Written("a", "b"), Written("", "c"), Written("d")], "|") == Written("a|d", "bc")
+        assert within(lines, most, lambda some: MatrixText("\n".join(some), "".join(some))).body == "\n".join(
+            lines[:kept]
+        )
+    assert stacked([MatrixText("a", "b"), MatrixText("", "c"), MatrixText("d")], "|") == MatrixText("a|d", "bc")
 
 
 # --- answers ---
@@ -309,7 +318,7 @@ def test_a_long_answer_is_parted_between_its_blocks() -> None:
     assert len(pages) == 3
     assert all(page.body.startswith("• ") and page.html.startswith("<ul><li>") for page in pages)
     assert letters("".join(page.body for page in pages)) == letters("".join(f"• {spoken((item,))}" for item in items))
-    assert answer(()) == (Written("…", "<p>…</p>"),)
+    assert answer(()) == (MatrixText("…", "<p>…</p>"),)
 
 
 # --- anything at all ---

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.matrix import Matrix, MatrixSettings
-from adapters.matrix.pace import Attempt, Pace
-from adapters.matrix.posted import Posted
+from adapters.matrix.message_ids import MatrixMessage
+from adapters.matrix.pace import Attempt, MatrixPace
 from relay.kit import readable
 from relay.model import Action, Delivery
 from relay.plugins import Host
@@ -84,11 +84,11 @@ async def test_a_thread_an_edit_and_a_deletion_read_by_somebody_else(world: Worl
     first = await world.send(1, card=in_thread(1, 1), **_id("first"))
     second = await world.send(2, card=in_thread(2, 2), under=first.messages, **_id("second"))
     there = await seen(world.home, "quilla", world.room)
-    assert [one.thread for one in there] == ["", readable(first.messages, Posted.parse)[0].event]
+    assert [one.thread for one in there] == ["", readable(first.messages, MatrixMessage.parse)[0].event]
     await world.send(3, action=Action.EDIT, messages=second.messages, card=in_thread(3, 2), **_id("edit"))
     there = await seen(world.home, "quilla", world.room)
     assert "Post number 3." in there[1].body
-    assert there[1].thread == readable(first.messages, Posted.parse)[0].event
+    assert there[1].thread == readable(first.messages, MatrixMessage.parse)[0].event
     await world.send(1, action=Action.DELETE, messages=first.messages, **_id("gone"))
     assert len(await seen(world.home, "quilla", world.room)) == 1
     third = await world.send(4, card=in_thread(4, 3), under=first.messages, **_id("third"))
@@ -142,7 +142,7 @@ async def test_what_was_begun_before_the_server_crashed_is_the_same_message_afte
             await world.adapter.close()
 
 
-class Counting(Pace):
+class Counting(MatrixPace):
     """Counts what was refused."""
 
     refusals = 0

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from adapters.matrix import Matrix
-from adapters.matrix.posted import Posted
+from adapters.matrix.message_ids import MatrixMessage
 from relay.http import Http
 from relay.kit import readable
 from relay.model import Action, Card, Delivery, Media, MediaKind, MessageId
@@ -200,7 +200,7 @@ async def test_a_sensitive_picture_is_a_link(world: World) -> None:
 async def test_a_thread_goes_on_in_a_thread(world: World) -> None:
     first = await world.send(1, card=in_thread(1, 1))
     await world.send(2, card=in_thread(2, 2), under=first.messages)
-    root = readable(first.messages, Posted.parse)[0].event
+    root = readable(first.messages, MatrixMessage.parse)[0].event
     relation = world.server.raw(world.room)[-1]["content"]["m.relates_to"]
     assert (relation["rel_type"], relation["event_id"]) == ("m.thread", root)
 
@@ -219,7 +219,7 @@ async def test_an_edit_changes_the_first_event_however_often(world: World) -> No
     [content] = world.sent()
     assert "Post number 3." in content["body"]
     targets = {event["content"].get("m.relates_to", {}).get("event_id") for event in world.server.raw(world.room)[1:]}
-    assert targets == {readable(sent.messages, Posted.parse)[0].event}
+    assert targets == {readable(sent.messages, MatrixMessage.parse)[0].event}
 
 
 async def test_a_deletion_takes_words_and_pictures(world: World) -> None:

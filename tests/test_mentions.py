@@ -12,16 +12,16 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from relay.core.bot_words import Asking
+from relay.core.bot_words import BotWords
 from relay.core.consent import UNDO_FOR
 from relay.log import Trouble
 from relay.model import Author, Published
 from relay.pipeline.mentions import GIVE_UP, SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.pipeline.worker import Tenure
 from relay.ports import Account, Answered, Gone, Refused, TryLater
-from relay.records import Asked, Intake, RequestState
+from relay.records import Intake, PendingMention, RequestState
 from relay.store import Store
 from relay.testing import NOON, author, post, text
 from tests.mentioned import US, Hanging, Mentioned, mention
@@ -47,7 +47,7 @@ class Room:
     store: Store
     source: Mentioned = field(default_factory=lambda: Mentioned(threads={uri(1): CHAIN}))
     clock: Clock = field(default_factory=Clock)
-    accounts: Accounts = field(default_factory=lambda: Accounts(asking=Asking()))
+    accounts: Accounts = field(default_factory=lambda: Accounts(asking=BotWords()))
     base: str = "https://relay.example"
     patience: timedelta = timedelta(seconds=20)
 
@@ -56,7 +56,7 @@ class Room:
         """Until the block ends; then as if the process had been killed, and its leases had lapsed."""
         tenure = Tenure(owner="one", lease=timedelta(seconds=30), clock=self.clock, trouble=Trouble(), patience=SOON)
         sources = {"fake": self.source}
-        threads = Threads(store=self.store, sources=sources, tenure=tenure, is_request=self.accounts.is_request)
+        threads = ThreadReader(store=self.store, sources=sources, tenure=tenure, is_request=self.accounts.is_request)
         speaker = Speaker(
             store=self.store,
             sources=sources,
@@ -139,7 +139,7 @@ class Late:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def list_requests(self, *of: Any) -> Sequence[Asked]:
+    async def list_requests(self, *of: Any) -> Sequence[PendingMention]:
         due = await self._store.list_requests(*of)
         if not self.asked.is_set() and any(one.state is RequestState.ANSWERING for one in due):
             self.asked.set()

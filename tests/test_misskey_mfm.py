@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.rich import Form, Mark, Role, Span
+from relay.rich import Form, Role, Span, SpanStyle
 from relay.sources.mastodon.misskey.mfm import from_mfm
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.text import plain
@@ -17,7 +17,7 @@ from tests.servers.misskey import Misskey
 
 HOME = "https://ayllu.example"
 BOLD, ITALIC, STRIKE, CODE, HIDDEN = (
-    (mark,) for mark in (Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.CODE, Mark.SPOILER)
+    (mark,) for mark in (SpanStyle.BOLD, SpanStyle.ITALIC, SpanStyle.STRIKE, SpanStyle.CODE, SpanStyle.SPOILER)
 )
 FILM = "https://a.example/"
 DANCES = [

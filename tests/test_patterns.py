@@ -48,7 +48,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
         Attack("[", "a", ""),
     ),
     "relay.core.urls._ENDS": (Attack("a", ".", "b"), Attack("a", ":80.:443", "b"), Attack("", "www.", "")),
-    "relay.text.taming._TAG": (
+    "relay.text.preprocess._TAG": (
         Attack("", "<!--", ""),
         Attack("", "<a ", ""),
         Attack("", '<a ="', ""),
@@ -58,9 +58,9 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
         Attack("", "</", ""),
         Attack("", "<!", ""),
     ),
-    "relay.text.taming._CLOSED": (Attack("", "<a/", ""), Attack("<a ", "/", ""), Attack("", "<a />", "")),
-    "relay.text.taming._DECLARED": (Attack("", "<!", ""), Attack("<!", " ", ""), Attack("", "<!a>", "")),
-    "relay.text.taming._ATTRIBUTE": (
+    "relay.text.preprocess._CLOSED": (Attack("", "<a/", ""), Attack("<a ", "/", ""), Attack("", "<a />", "")),
+    "relay.text.preprocess._DECLARED": (Attack("", "<!", ""), Attack("<!", " ", ""), Attack("", "<!a>", "")),
+    "relay.text.preprocess._ATTRIBUTE": (
         Attack("", "a ", ""),
         Attack("a", " ", "b"),
         Attack("", "a=", ""),

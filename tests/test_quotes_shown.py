@@ -10,7 +10,7 @@ import pytest
 
 from adapters.console_card import render, to_plain
 from adapters.discord.card import message as discord
-from adapters.discord.look import Style
+from adapters.discord.style import Style
 from adapters.matrix.card import message as matrix
 from adapters.telegram.card import message as telegram
 from relay.card import quoted as label
@@ -18,8 +18,8 @@ from relay.card import turnout
 from relay.i18n import words
 from relay.model import LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, QuoteState, Thread
 from relay.testing import NOON, author, delivery, post, text
-from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
+from relay.web.thread_view import ThreadReading
 from tests.discord_bodies import card, look
 from tests.matrix_bodies import LOOK as MATRIX
 from tests.telegram_bodies import LOOK as TELEGRAM
@@ -46,7 +46,7 @@ def in_console(shown: Post) -> str:
 
 
 def on_a_page(form: Format) -> Callable[[Post], str]:
-    return lambda shown: render_thread(Reading.of_thread(Thread(posts=(shown,)), now=NOON, site="x"), form)
+    return lambda shown: render_thread(ThreadReading.of_thread(Thread(posts=(shown,)), now=NOON, site="x"), form)
 
 
 SHOWN = {

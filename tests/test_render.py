@@ -14,11 +14,11 @@ from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote, Removed, Thread
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import NOON, author, post, rich_post, text
 from relay.web.markdown import text_markdown
-from relay.web.reading import minutes
-from relay.web.render import Format, Reading, as_json, html, markdown, page_html, plain_text, render_thread
+from relay.web.render import Format, ThreadReading, as_json, html, markdown, page_html, plain_text, render_thread
+from relay.web.thread_view import minutes
 from tests.thorough import examples
 
 LINK = "https://ayllu.example/a"
@@ -61,7 +61,7 @@ SPANS = st.builds(
     WORDS,
     link=st.sampled_from(LINKS),
     role=st.sampled_from(Role),
-    marks=st.lists(st.sampled_from(Mark), unique=True, max_size=3).map(tuple),
+    marks=st.lists(st.sampled_from(SpanStyle), unique=True, max_size=3).map(tuple),
 )
 BLOCKS = st.builds(
     Block,
@@ -133,19 +133,22 @@ def test_html_says_what_the_text_says_and_nothing_else_is_markup(value: Text) ->
     [
         (Block((Span("a\nb"),)), '<p dir="auto">a<br>b</p>'),
         (Block((Span("<b>&\"'"),)), '<p dir="auto">&lt;b&gt;&amp;&#34;&#39;</p>'),
-        (Block((Span("x", marks=(Mark.BOLD, Mark.ITALIC)),)), '<p dir="auto"><em><strong>x</strong></em></p>'),
+        (
+            Block((Span("x", marks=(SpanStyle.BOLD, SpanStyle.ITALIC)),)),
+            '<p dir="auto"><em><strong>x</strong></em></p>',
+        ),
         (Block((Span("H"),), Form.HEADING), '<h3 dir="auto">H</h3>'),
         (Block((Span("a\n  b"),), Form.CODE), '<pre dir="ltr"><code>a\n  b</code></pre>'),
         (Block((), Form.RULE), "<hr>"),
         (Block((Span("q"),), quote=2), '<blockquote dir="auto"><blockquote><p>q</p></blockquote></blockquote>'),
         (Block((Span("3rd"),), Form.ITEM, depth=1, bullet="3."), '<ol dir="auto"><li value="3">3rd</li></ol>'),
         (
-            Block((Span("x", marks=(Mark.SPOILER,)),)),
+            Block((Span("x", marks=(SpanStyle.SPOILER,)),)),
             '<p dir="auto"><span class="spoiler" tabindex="0">x</span></p>',
         ),
         (Block((Span("#a", role=Role.HASHTAG),)), '<p dir="auto"><span class="tag">#a</span></p>'),
         (
-            Block((Span("a ", LINK), Span("b", LINK, marks=(Mark.BOLD,)))),
+            Block((Span("a ", LINK), Span("b", LINK, marks=(SpanStyle.BOLD,)))),
             f'<p dir="auto"><a href="{LINK}" rel="nofollow noopener noreferrer ugc">a <strong>b</strong></a></p>',
         ),
         (Block((Span("x", "javascript:alert(1)"),)), '<p dir="auto">x</p>'),
@@ -180,12 +183,12 @@ def test_markdown_says_what_the_text_says_and_nothing_else_is_markup(value: Text
     ("spans", "made"),
     [
         ((Span("plain words, and (more)!"),), r"plain words, and (more)\!"),
-        ((Span("very ", marks=()), Span("bold", marks=(Mark.BOLD,)), Span(".")), "very **bold**."),
-        ((Span("Stop.", marks=(Mark.BOLD,)), Span(" Go.")), "**Stop.** Go."),
-        ((Span("un"), Span("believ", marks=(Mark.ITALIC,)), Span("able")), "unbelievable"),
-        ((Span("a`b", marks=(Mark.CODE,)),), "``a`b``"),
+        ((Span("very ", marks=()), Span("bold", marks=(SpanStyle.BOLD,)), Span(".")), "very **bold**."),
+        ((Span("Stop.", marks=(SpanStyle.BOLD,)), Span(" Go.")), "**Stop.** Go."),
+        ((Span("un"), Span("believ", marks=(SpanStyle.ITALIC,)), Span("able")), "unbelievable"),
+        ((Span("a`b", marks=(SpanStyle.CODE,)),), "``a`b``"),
         ((Span(LINK, LINK),), f"<{LINK}>"),
-        ((Span("here", LINK, marks=(Mark.ITALIC,)),), f"[*here*](<{LINK}>)"),
+        ((Span("here", LINK, marks=(SpanStyle.ITALIC,)),), f"[*here*](<{LINK}>)"),
         ((Span("!"), Span("x", LINK)), rf"\![x](<{LINK}>)"),
         ((Span("a\nb"),), "a\\\nb"),
         ((Span("# no heading"),), r"\# no heading"),
@@ -200,8 +203,8 @@ def test_markdown_escapes_what_would_be_markup_and_little_else(spans: tuple[Span
 # --- whole threads ---
 
 
-def reading(*posts: Post | Removed, **changes: object) -> Reading:
-    made = Reading.of_thread(Thread(posts=posts), now=NOON + timedelta(hours=2), site="Chasqui")
+def reading(*posts: Post | Removed, **changes: object) -> ThreadReading:
+    made = ThreadReading.of_thread(Thread(posts=posts), now=NOON + timedelta(hours=2), site="Chasqui")
     return replace(made, **changes)  # type: ignore[arg-type]  # a test names the fields
 
 
@@ -344,7 +347,7 @@ def filled_post(words: str) -> Post:
     )
 
 
-def everywhere(words: str) -> Reading:
+def everywhere(words: str) -> ThreadReading:
     """A thread with the same words wherever words can stand: folded, open and beside it."""
     first = filled_post(words)
     return reading(first, replace(first, warning="", sensitive=True), asides=((first,),), address=words)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
 from relay.sources.feed_changes import News, compare
-from relay.sources.feed_posts import Item
+from relay.sources.feed_posts import EntryPost
 from relay.sources.rss.cursor import BACK_AFTER, Cursor, Moving, seconds
 from relay.testing import NOON, post
 
@@ -25,18 +25,20 @@ def told(events: Sequence[Event]) -> list[tuple[str, str]]:
     return [(type(event).__name__, event.post.title) for event in events if isinstance(event, Published | Edited)]
 
 
-def seen(number: int, text: str = "", *, link: str = "", date: datetime | None = None, fresh: bool = False) -> Item:
+def seen(
+    number: int, text: str = "", *, link: str = "", date: datetime | None = None, fresh: bool = False
+) -> EntryPost:
     """An entry; each says something else, unless told otherwise."""
     found = post(number, title=str(number), published=date or NOON)
     text = f"{text or number:>012}"
-    return Item(post=found, raw=found, name=f"{number:012}", text=text, link=link, date=date, fresh=fresh)
+    return EntryPost(post=found, raw=found, name=f"{number:012}", text=text, link=link, date=date, fresh=fresh)
 
 
-def dated(number: int, when: datetime, text: str = "") -> Item:
+def dated(number: int, when: datetime, text: str = "") -> EntryPost:
     return seen(number, text, date=when)
 
 
-def after(*before: Item) -> News:
+def after(*before: EntryPost) -> News:
     return compare(before, {})
 
 

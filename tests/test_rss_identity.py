@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from relay.model import Edited, Event, Published
 from relay.sources.feed_changes import News, compare
-from relay.sources.feed_identity import Mark
-from relay.sources.feed_posts import Item
+from relay.sources.feed_identity import EntryDigests
+from relay.sources.feed_posts import EntryPost
 from relay.testing import NOON, post
 from tests.feed_reading import Reader
 from tests.feed_samples import items, rss
@@ -34,10 +34,12 @@ class Said:
     hours: int | None = 0
     fresh: bool = False
 
-    def item(self) -> Item:
+    def item(self) -> EntryPost:
         date = None if self.hours is None else NOON + self.hours * HOUR
         found = post(1, title=self.guid, published=date or NOON)
-        return Item(post=found, raw=found, name=self.guid, text=self.words, link=self.link, date=date, fresh=self.fresh)
+        return EntryPost(
+            post=found, raw=found, name=self.guid, text=self.words, link=self.link, date=date, fresh=self.fresh
+        )
 
 
 def after(*documents: tuple[Said, ...], stood: bool = False) -> list[list[str]]:
@@ -242,10 +244,13 @@ def test_whatever_stands_in_a_feed_reading_it_twice_brings_nothing(
 
 
 def test_a_mark_survives_its_writing_and_other_versions_are_told_apart() -> None:
-    for one in (Mark(words="a"), Mark(words="a", page="b", path="c", date="d", fresh=True, held=True, gone=True)):
-        assert Mark.load(one.dump()) == one
+    for one in (
+        EntryDigests(words="a"),
+        EntryDigests(words="a", page="b", path="c", date="d", fresh=True, held=True, gone=True),
+    ):
+        assert EntryDigests.load(one.dump()) == one
     for other in ("", "39614988cce2", "39614988cce2 575f7df1abe3 6313dcdbfa 5e5a42d8a1", "3.a.b.c.d.", "2.a"):
-        assert Mark.load(other) is None
+        assert EntryDigests.load(other) is None
 
 
 # --- marks that yesterday's version wrote ---
@@ -288,7 +293,7 @@ def entry(number: int, shape: str, *, guid: str = "a", words: str = "") -> str:
 
 @pytest.mark.parametrize("shape", FORMER)
 def test_an_upgrade_brings_nothing_again_and_loses_nothing(shape: str) -> None:
-    def read(*entries: str) -> tuple[Item, ...]:
+    def read(*entries: str) -> tuple[EntryPost, ...]:
         return items(rss(*entries))
 
     numbers = (3, 2, 1)

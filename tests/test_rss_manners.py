@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sources.feed_document import Document
-from relay.sources.rss.manners import DAY, FEEDS, SLOWEST, after_skips, asked, habit, is_stale, patience, pause
+from relay.sources.feed_document import FeedDocument
+from relay.sources.rss.intervals import DAY, FEEDS, SLOWEST, after_skips, asked, habit, is_stale, patience, pause
 from relay.sources.rss.reading import Hints, hints
 
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
@@ -170,7 +170,7 @@ URL = "https://bell.example/rss/feed.xml"
 
 
 def said(body: str = "", link: str = "", url: str = URL, **document: object) -> Hints:
-    return hints(Document(**document), body.encode(), {"link": link} if link else {}, url)  # type: ignore[arg-type]  # keywords
+    return hints(FeedDocument(**document), body.encode(), {"link": link} if link else {}, url)  # type: ignore[arg-type]  # keywords
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_channel_of_youtube_has_a_hub_of_which_its_feed_says_nothing() -> None
 
 @given(st.binary(max_size=300), st.text(max_size=300), st.text(max_size=50), st.text(max_size=50))
 def test_whatever_stands_there_raises_nothing(body: bytes, link: str, hub: str, topic: str) -> None:
-    found = hints(Document(hubs=(hub,), topic=topic), body, {"link": link}, URL)
+    found = hints(FeedDocument(hubs=(hub,), topic=topic), body, {"link": link}, URL)
     assert bool(found.hub) == bool(found.topic)
 
 

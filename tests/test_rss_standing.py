@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.http import Answer, Http
+from relay.http import Http, HttpResponse
 from relay.model import Edited, Published
 from relay.sources.feed_changes import find_changes
-from relay.sources.feed_document import NOTHING, Change, Changes, Document, Known
+from relay.sources.feed_document import NOTHING, EntryChange, FeedChanges, FeedDocument, KnownFeed
 from relay.sources.feed_parse import MANY
 from relay.sources.feed_read import read
-from relay.sources.feed_standing import Slices
+from relay.sources.feed_snapshot import KnownSlices
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss.cursor import Cursor
-from relay.sources.rss.reading import Reader, Reading, Visit
+from relay.sources.rss.reading import FeedReader, FeedReading, Visit
 from tests.feed_reading import NOW
 from tests.feed_samples import rss
 from tests.thorough import examples
@@ -39,11 +39,11 @@ class Worker(FeedWorker):
         self.forgetful = forgetful
         self.entries: list[int] = []
 
-    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]]:
+    async def read(self, body: bytes, known: KnownFeed, name: str = "") -> tuple[FeedChanges, Sequence[EntryChange]]:
         del name
         return find_changes(body, known, self._parse)
 
-    def _parse(self, body: bytes, content_type: str, around: str, known: Collection[str]) -> Document:
+    def _parse(self, body: bytes, content_type: str, around: str, known: Collection[str]) -> FeedDocument:
         document = read(body, content_type, around, () if self.forgetful else known)
         self.entries.append(len(document.entries))
         return document
@@ -60,16 +60,16 @@ class Polls:
     seeded: bool = False
     body: bytes = b""
 
-    async def poll(self, body: str | bytes) -> Reading:
+    async def poll(self, body: str | bytes) -> FeedReading:
         self.body = body.encode() if isinstance(body, str) else body
-        reader = Reader(http=cast("Http", self), worker=self.worker, clock=lambda: self.now, at_once=20)
+        reader = FeedReader(http=cast("Http", self), worker=self.worker, clock=lambda: self.now, at_once=20)
         cursor = Cursor.load(self.cursor.dump())
         reading = await reader.read(Visit(name=ADDRESS, feed=ADDRESS, url=self.url, cursor=cursor, seeded=self.seeded))
         self.cursor, self.seeded = reading.cursor, self.seeded or reading.failed is None
         return reading
 
-    async def get(self, url: str, **_: object) -> Answer:
-        return Answer(status=200, url=url, headers={"content-type": "application/rss+xml"}, body=self.body)
+    async def get(self, url: str, **_: object) -> HttpResponse:
+        return HttpResponse(status=200, url=url, headers={"content-type": "application/rss+xml"}, body=self.body)
 
     async def told(self, *entries: str, head: str = "") -> list[str]:
         """Poll a feed of these entries: the titles of what is news, with a star if it is an edit."""
@@ -173,7 +173,7 @@ async def test_a_feed_that_keeps_all_and_grows_is_not_remembered_without_end() -
         many = [*some, *many]
         reading = await polls.poll(rss(*many))
         assert [isinstance(event, Published) for event in reading.events] == [True] * len(some)
-        sizes.append(len(msgspec.json.decode(polls.cursor.slices, type=Slices).read))
+        sizes.append(len(msgspec.json.decode(polls.cursor.slices, type=KnownSlices).read))
     assert max(sizes) <= 2 * MANY
     assert len(msgspec.json.decode(polls.cursor.items)) <= 2 * MANY
     assert polls.worker.entries == [500, 500, 500, 500, 500, MANY]
@@ -242,7 +242,7 @@ def versions(draw: st.DrawFn) -> list[tuple[str, int]]:
     return polls
 
 
-def _said(polls: Polls, reading: Reading) -> dict[str, Any]:
+def _said(polls: Polls, reading: FeedReading) -> dict[str, Any]:
     cursor = reading.cursor
     marks = {name: text.rpartition(".")[0] for name, text in msgspec.json.decode(cursor.items).items()}
     return {

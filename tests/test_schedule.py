@@ -15,7 +15,7 @@ from relay.core.schedule import (
     LONGEST_WAIT,
     RECHECKED_FOR,
     OnUnknown,
-    Policy,
+    RetryPolicy,
     backoff,
     impossible,
     next_check,
@@ -44,7 +44,7 @@ def settled(
 ) -> Settlement:
     limits = Limits(idempotent=idempotent, gap=timedelta(seconds=3))
     tried = delivery(action=action, attempts=attempts)
-    return settle(tried, outcome, Policy(limits=limits, on_unknown=on_unknown), NOON, 0.0)
+    return settle(tried, outcome, RetryPolicy(limits=limits, on_unknown=on_unknown), NOON, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_nothing_is_dropped_silently(
     on_unknown: OnUnknown,
 ) -> None:
     """Whatever happens, a delivery is sent, or due again, or ended with its reason kept; and never due in the past."""
-    policy = Policy(limits=Limits(idempotent=idempotent), on_unknown=on_unknown)
+    policy = RetryPolicy(limits=Limits(idempotent=idempotent), on_unknown=on_unknown)
     answer = settle(delivery(action=action, attempts=attempts), outcome, policy, NOON, jitter)
     assert answer.due >= NOON
     assert answer.state in {State.SENT, State.DUE} or answer.reason
@@ -141,18 +141,18 @@ def test_backoff_grows_and_is_bounded(attempt: int, jitter: float) -> None:
     ],
 )
 def test_what_needs_no_attempt(what: dict[str, object], expected: str) -> None:
-    reason = impossible(delivery(**what), Policy(limits=Limits()))  # type: ignore[arg-type]  # a table of keywords
+    reason = impossible(delivery(**what), RetryPolicy(limits=Limits()))  # type: ignore[arg-type]  # a table of keywords
     assert expected in reason
     assert bool(reason) == bool(expected)
 
 
 def test_an_interrupted_send_is_not_repeated_when_the_policy_says_so() -> None:
     unsure = delivery(interrupted=True)
-    assert impossible(unsure, Policy(limits=Limits(), on_unknown="skip"))
-    assert not impossible(unsure, Policy(limits=Limits(idempotent=True), on_unknown="skip"))
+    assert impossible(unsure, RetryPolicy(limits=Limits(), on_unknown="skip"))
+    assert not impossible(unsure, RetryPolicy(limits=Limits(idempotent=True), on_unknown="skip"))
     for action in (Action.EDIT, Action.COUNT, Action.DELETE):
         again = delivery(action=action, interrupted=True)
-        assert not impossible(again, Policy(limits=Limits(), on_unknown="skip"))
+        assert not impossible(again, RetryPolicy(limits=Limits(), on_unknown="skip"))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_interrupted_send_is_not_repeated_when_the_policy_says_so() -> None:
 def test_the_adapter_s_word_on_the_unknown_comes_first(
     own: OnUnknown | None, general: OnUnknown, repeats: bool
 ) -> None:
-    policy = Policy.of(Limits(on_unknown=own), general)
+    policy = RetryPolicy.of(Limits(on_unknown=own), general)
     assert bool(impossible(delivery(interrupted=True), policy)) != repeats
     assert unsure(delivery(interrupted=True), policy) != repeats
     assert not unsure(delivery(), policy)
@@ -171,8 +171,8 @@ def test_the_adapter_s_word_on_the_unknown_comes_first(
 
 def test_platforms_that_cannot_edit_or_delete_are_not_asked_to() -> None:
     for action in (Action.EDIT, Action.COUNT):
-        assert impossible(delivery(action=action), Policy(limits=Limits(edits=False)))
-    assert impossible(delivery(action=Action.DELETE), Policy(limits=Limits(deletions=False)))
+        assert impossible(delivery(action=action), RetryPolicy(limits=Limits(edits=False)))
+    assert impossible(delivery(action=Action.DELETE), RetryPolicy(limits=Limits(deletions=False)))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 
-from relay.http import Answer, BarredError, FloodError, Forbidden, Unreachable
+from relay.http import BarredError, FloodError, Forbidden, HttpResponse, Unreachable
 from relay.ports import Gone, TryLater
 from relay.sources.kit import Buffer, Buffered, Missing, Ok, judge, trouble_of
 
@@ -20,7 +20,7 @@ FEEDS = ["#puno", "#cusco"]
 
 
 def answered(status: int, **headers: str) -> Ok | Missing | TryLater | Gone:
-    reply = Answer(
+    reply = HttpResponse(
         status=status, url=URL, headers={key.replace("_", "-"): text for key, text in headers.items()}, body=b"{}"
     )
     return judge(reply, NOW, lambda answer, host, _: Missing(host, answer.status))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import Post
-from relay.store.content import Change, change, decode, encode, stub, to_json
+from relay.store.content import PostChange, change, decode, encode, stub, to_json
 from relay.store.tables import EPOCH, Moment, micros
 from relay.testing import post, rich_post
 from tests.thorough import examples
@@ -63,7 +63,7 @@ def test_times_before_1970_are_negative() -> None:
 @settings(max_examples=examples(50), deadline=None)
 @given(posts)
 def test_a_reading_changes_nothing_against_itself(reading: Post) -> None:
-    assert change(reading, reading) is Change.NONE
+    assert change(reading, reading) is PostChange.NONE
 
 
 def test_a_stub_keeps_a_post_s_place_and_nothing_that_it_said() -> None:

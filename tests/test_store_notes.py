@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from relay.app import App, build
 from relay.log import Trouble
-from relay.plugins import Host, Notes, Plugin, Shelf
+from relay.plugins import Host, Plugin, PluginStorage, Shelf
 from relay.records import StoreError
 from relay.settings import Settings
 from relay.store import Store, open_store
@@ -97,7 +97,7 @@ async def test_notes_are_forgotten_after_their_time(kept: str, store: Store) -> 
     shelf = Shelf(watch)
     if kept == "store":
         shelf.bind(store, Trouble())
-    notes, others = Notes(MATRIX, shelf), Notes("adapter:other", shelf)
+    notes, others = PluginStorage(MATRIX, shelf), PluginStorage("adapter:other", shelf)
     await notes.save("a", "1", HOUR)
     await notes.save("a", "2", 2 * HOUR)
     watch.now += timedelta(minutes=119)
@@ -107,7 +107,7 @@ async def test_notes_are_forgotten_after_their_time(kept: str, store: Store) -> 
 
 
 async def test_memory_holds_the_latest_notes_only() -> None:
-    notes = Notes()
+    notes = PluginStorage()
     for number in range(1001):
         await notes.save(str(number), "x", HOUR)
         await notes.save("1000", "x", HOUR)
@@ -117,7 +117,7 @@ async def test_memory_holds_the_latest_notes_only() -> None:
 async def test_a_store_that_fails_fails_nobody_and_is_told_of_once() -> None:
     keeper, shelf = Keeper(), Shelf()
     shelf.bind(keeper, Trouble())
-    notes = Notes(MATRIX, shelf)
+    notes = PluginStorage(MATRIX, shelf)
     with capture_logs() as logs:
         keeper.reading = keeper.writing = "The disk is full."
         for _ in range(3):
@@ -141,15 +141,15 @@ async def test_a_closed_store_knows_nothing(store_url: str) -> None:
     store, shelf = await open_store(store_url), Shelf()
     shelf.bind(store, Trouble())
     await store.close()
-    await Notes(MATRIX, shelf).save("a", "1", HOUR)
-    assert await Notes(MATRIX, shelf).get("a") is None
+    await PluginStorage(MATRIX, shelf).save("a", "1", HOUR)
+    assert await PluginStorage(MATRIX, shelf).get("a") is None
 
 
 async def test_each_plugin_has_notes_of_its_own_in_the_store_once_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     """Commands that only look build the same without a store."""
-    lent: dict[str, Notes] = {}
+    lent: dict[str, PluginStorage] = {}
 
     def built(made: Any) -> Any:
         def build(_settings: Settings, host: Host) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from relay.ports import Mention
-from relay.records import Asked, Heard, RequestState, Share
+from relay.records import Heard, PendingMention, RequestState, Share
 from relay.store import Store
 from relay.testing import NOON, author
 from tests.mentioned import mention
@@ -20,7 +20,7 @@ def heard(*mentions: Mention, **fields: object) -> list[Heard]:
     return [Heard(mention=one, **fields) for one in mentions]  # type: ignore[arg-type]  # a test names the fields
 
 
-async def waiting(store: Store, now: float = 0) -> list[Asked]:
+async def waiting(store: Store, now: float = 0) -> list[PendingMention]:
     return list(await store.list_requests(*OURS, at(now), SHARE))
 
 
@@ -53,7 +53,7 @@ async def test_what_is_put_off_comes_then(store: Store) -> None:
     assert not await waiting(store, 4)
     assert await store.get_next_request(*OURS, at(-9)) == at(5)
     [again] = await waiting(store, 5)
-    assert again == Asked(mention=mention(1), state=RequestState.NEW, tries=1)
+    assert again == PendingMention(mention=mention(1), state=RequestState.NEW, tries=1)
 
 
 async def test_an_answer_that_began_is_remembered(store: Store) -> None:

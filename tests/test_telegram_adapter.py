@@ -12,9 +12,9 @@ import structlog
 from pydantic import ValidationError
 
 from adapters.telegram import Telegram, TelegramOptions, TelegramSettings, plugin
-from adapters.telegram.calls import Calls
+from adapters.telegram.calls import TelegramCalls
 from adapters.telegram.comments import Comment, Comments
-from adapters.telegram.pace import Pace
+from adapters.telegram.pace import TelegramPace
 from relay.model import Action, Destination
 from relay.ports import Adapter, TryLater
 from relay.testing import AdapterContract, FakeInbox, delivery
@@ -199,7 +199,7 @@ async def test_a_forward_that_does_not_come_is_waited_for_once() -> None:
 
 
 async def test_who_waits_for_the_crowd_is_served_in_the_order_of_coming() -> None:
-    calls, served = Calls(Pace(second=0.02)), list[int]()
+    calls, served = TelegramCalls(TelegramPace(second=0.02)), list[int]()
 
     async def one(chat: int) -> None:
         async def act() -> None:
@@ -213,7 +213,7 @@ async def test_who_waits_for_the_crowd_is_served_in_the_order_of_coming() -> Non
 
 async def test_what_finds_no_connection_is_surely_not_sent() -> None:
     """It waits for a moment only: a hand of the outbox is not to be held."""
-    calls, free, begun = Calls(Pace(second=0.001), hold=0.01), asyncio.Event(), asyncio.Semaphore(0)
+    calls, free, begun = TelegramCalls(TelegramPace(second=0.001), hold=0.01), asyncio.Event(), asyncio.Semaphore(0)
 
     async def held() -> bool:
         begun.release()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.telegram.address import Place, is_private
-from adapters.telegram.posted import Posted
+from adapters.telegram.address import TelegramAddress, is_private
+from adapters.telegram.message_ids import TelegramMessage
 from relay.kit import readable
 from relay.model import MessageId
 
@@ -13,17 +13,17 @@ from relay.model import MessageId
 @pytest.mark.parametrize(
     ("written", "place"),
     [
-        ("@ayllu", Place("@ayllu")),
-        ("@ayllu/77", Place("@ayllu", 77)),
-        ("-1001234567890", Place(-1001234567890)),
-        ("-1001234567890/77", Place(-1001234567890, 77)),
-        ("12345", Place(12345)),
-        (" 12345 ", Place(12345)),
+        ("@ayllu", TelegramAddress("@ayllu")),
+        ("@ayllu/77", TelegramAddress("@ayllu", 77)),
+        ("-1001234567890", TelegramAddress(-1001234567890)),
+        ("-1001234567890/77", TelegramAddress(-1001234567890, 77)),
+        ("12345", TelegramAddress(12345)),
+        (" 12345 ", TelegramAddress(12345)),
     ],
 )
-def test_an_address_is_a_chat_and_maybe_a_topic(written: str, place: Place) -> None:
-    assert Place.parse(written) == place
-    assert Place.parse(str(place)) == place
+def test_an_address_is_a_chat_and_maybe_a_topic(written: str, place: TelegramAddress) -> None:
+    assert TelegramAddress.parse(written) == place
+    assert TelegramAddress.parse(str(place)) == place
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_an_address_is_a_chat_and_maybe_a_topic(written: str, place: Place) -> N
     ],
 )
 def test_what_is_no_address_is_none(wrong: str) -> None:
-    assert Place.parse(wrong) is None
+    assert TelegramAddress.parse(wrong) is None
 
 
 def test_the_general_topic_has_no_number_in_a_request() -> None:
-    assert Place(-100, 1).thread is None
-    assert Place(-100, 2).thread == 2
+    assert TelegramAddress(-100, 1).thread is None
+    assert TelegramAddress(-100, 2).thread == 2
 
 
 def test_a_moved_group_keeps_its_topic() -> None:
-    assert Place(-5, 7).moved(-1005) == Place(-1005, 7)
+    assert TelegramAddress(-5, 7).moved(-1005) == TelegramAddress(-1005, 7)
 
 
 def test_private_chats_have_positive_numbers() -> None:
@@ -68,7 +68,7 @@ def test_private_chats_have_positive_numbers() -> None:
 @pytest.mark.parametrize("kind", ["text", "caption", "album", "rich"])
 def test_a_message_id_is_read_as_it_was_written(kind: str) -> None:
     written = MessageId(f"{kind}/-1001/42")
-    posted = Posted.parse(written)
+    posted = TelegramMessage.parse(written)
     assert posted is not None
     assert posted.id == written
     assert (posted.kind, posted.chat, posted.message) == (kind, -1001, 42)
@@ -76,4 +76,6 @@ def test_a_message_id_is_read_as_it_was_written(kind: str) -> None:
 
 @pytest.mark.parametrize("foreign", ["", "text", "card/1/2", "text/1", "text/@ayllu/2", "text/1/2/3", "text/1/x"])
 def test_messages_of_others_are_left_out(foreign: str) -> None:
-    assert readable([MessageId(foreign), MessageId("text/1/2")], Posted.parse) == (Posted("text", 1, 2),)
+    assert readable([MessageId(foreign), MessageId("text/1/2")], TelegramMessage.parse) == (
+        TelegramMessage("text", 1, 2),
+    )

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.telegram.card import Button, Item, Part, keyboard, message, original_of
+from adapters.telegram.card import AlbumItem, CardMessage, LinkButton, keyboard, message, original_of
 from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.rich import Text
 from relay.testing import author, in_thread, post, text
@@ -23,12 +23,12 @@ PAGE = "https://relay.example/t/abc"
 SPECS = os.environ.get("RELAY_TEST_SPECS", "")
 
 
-def one(shown: Post) -> Part:
+def one(shown: Post) -> CardMessage:
     (part,) = message(card(shown), LOOK)
     return part
 
 
-def labels(part: Part) -> dict[str, str]:
+def labels(part: CardMessage) -> dict[str, str]:
     return {button.label: button.url for row in part.buttons for button in row}
 
 
@@ -47,7 +47,7 @@ def test_a_card_says_who_what_and_why() -> None:
     assert links(part.words) == [("Illa", profile), ("@illa@ayllu.example", profile)]
     assert all_of(part.words, "bold") == ["Illa"]
     assert all_of(part.words, "italic") == ["#Qeswachaka · ayllu.example · 🧵 3/7"]
-    assert part.buttons == ((Button("Unroll (7)", PAGE), Button("Original", post(3).url)),)
+    assert part.buttons == ((LinkButton("Unroll (7)", PAGE), LinkButton("Original", post(3).url)),)
 
 
 def test_the_count_can_be_left_to_the_button() -> None:
@@ -163,7 +163,7 @@ def test_descriptions_stand_in_a_quotation_that_unfolds() -> None:
 
 
 def test_what_telegram_does_not_take_as_a_picture_is_shown_by_its_preview_or_linked() -> None:
-    assert one(POSTS["a drawing"]).media == (Item("photo", PICTURE.url),)
+    assert one(POSTS["a drawing"]).media == (AlbumItem("photo", PICTURE.url),)
     for size in ((9000, 2000), (4000, 100)):
         shown = post(media=(replace(PICTURE, width=size[0], height=size[1]),))
         assert one(shown).method == "sendMessage"

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.telegram.address import Place
-from adapters.telegram.asking import (
-    Asked,
+from adapters.telegram.address import TelegramAddress
+from adapters.telegram.conversations import DATA, Carried, pages, toast
+from adapters.telegram.requests import (
+    TelegramRequest,
     asked_in,
     asker_of,
     forwarded_in,
@@ -18,7 +19,6 @@ from adapters.telegram.asking import (
     place_named,
     place_of,
 )
-from adapters.telegram.talking import DATA, Carried, pages, toast
 from relay.i18n import words
 from relay.ports import Answer, Choice, Refused
 from relay.testing import text
@@ -31,7 +31,7 @@ PRIVATE = {"id": 7, "type": "private", "first_name": "Sami"}
 GROUP = {"id": -1001, "type": "supergroup", "title": "Qeswachaka"}
 
 
-def asked(line: str, **more: Any) -> Asked | Refused | None:
+def asked(line: str, **more: Any) -> TelegramRequest | Refused | None:
     message = written(line, **more)
     found = line_in(message, BOT)
     return asked_in(message, found, EN) if found else None
@@ -92,16 +92,16 @@ def test_what_the_person_did_not_write_is_not_obeyed(more: dict[str, Any]) -> No
     [
         ("/subscribe #Qeswachaka", "subscribe", {"topic": "#Qeswachaka"}, None),
         ("/subscribe\n#Qeswachaka only=media", "subscribe", {"topic": "#Qeswachaka", "only": "media"}, None),
-        ("/subscribe #x @ayllu", "subscribe", {"topic": "#x"}, Place("@ayllu")),
-        ("/subscribe @ayllu #x language=qu", "subscribe", {"topic": "#x", "language": "qu"}, Place("@ayllu")),
-        ("/subscribe #x channel=@ayllu", "subscribe", {"topic": "#x"}, Place("@ayllu")),
-        ("/subscribe #x channel=ayllu", "subscribe", {"topic": "#x"}, Place("@ayllu")),
-        ("/subscribe #x channel=https://t.me/ayllu", "subscribe", {"topic": "#x"}, Place("@ayllu")),
-        ("/subscribe #x -1001234567890", "subscribe", {"topic": "#x"}, Place(-1001234567890)),
-        ("/subscribe #x -1001234567890/77", "subscribe", {"topic": "#x"}, Place(-1001234567890, 77)),
+        ("/subscribe #x @ayllu", "subscribe", {"topic": "#x"}, TelegramAddress("@ayllu")),
+        ("/subscribe @ayllu #x language=qu", "subscribe", {"topic": "#x", "language": "qu"}, TelegramAddress("@ayllu")),
+        ("/subscribe #x channel=@ayllu", "subscribe", {"topic": "#x"}, TelegramAddress("@ayllu")),
+        ("/subscribe #x channel=ayllu", "subscribe", {"topic": "#x"}, TelegramAddress("@ayllu")),
+        ("/subscribe #x channel=https://t.me/ayllu", "subscribe", {"topic": "#x"}, TelegramAddress("@ayllu")),
+        ("/subscribe #x -1001234567890", "subscribe", {"topic": "#x"}, TelegramAddress(-1001234567890)),
+        ("/subscribe #x -1001234567890/77", "subscribe", {"topic": "#x"}, TelegramAddress(-1001234567890, 77)),
         ("/subscribe @illa@ayllu.example", "subscribe", {"topic": "@illa@ayllu.example"}, None),
-        ("/subscriptions @ayllu", "subscriptions", {}, Place("@ayllu")),
-        ("/pause @ayllu", "pause", {}, Place("@ayllu")),
+        ("/subscriptions @ayllu", "subscriptions", {}, TelegramAddress("@ayllu")),
+        ("/pause @ayllu", "pause", {}, TelegramAddress("@ayllu")),
         ("/pause 3", "pause", {"topic": "3"}, None),
         ("/preview #Qeswachaka", "preview", {"topic": "#Qeswachaka"}, None),
         (
@@ -112,8 +112,10 @@ def test_what_the_person_did_not_write_is_not_obeyed(more: dict[str, Any]) -> No
         ),
     ],
 )
-def test_a_line_becomes_a_command(line: str, name: str, arguments: dict[str, str], about: Place | None) -> None:
-    assert asked(line) == Asked(name=name, arguments=arguments, about=about)
+def test_a_line_becomes_a_command(
+    line: str, name: str, arguments: dict[str, str], about: TelegramAddress | None
+) -> None:
+    assert asked(line) == TelegramRequest(name=name, arguments=arguments, about=about)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_options_of_telegram_s_own_are_told_from_the_words(
     line: str, arguments: dict[str, str], options: dict[str, bool | None] | None
 ) -> None:
     found = asked(line)
-    assert isinstance(found, Asked)
+    assert isinstance(found, TelegramRequest)
     assert found.arguments == arguments
     assert (json.loads(found.options) if found.options else None) == options
 
@@ -162,8 +164,8 @@ def test_an_unknown_command_is_explained_where_it_can_only_be_ours() -> None:
 
 
 def test_a_topic_is_a_place_of_its_own_but_a_reply_is_not() -> None:
-    assert place_of(written(message_thread_id=77, is_topic_message=True)) == Place(-1001, 77)
-    assert place_of(written(message_thread_id=77)) == Place(-1001)
+    assert place_of(written(message_thread_id=77, is_topic_message=True)) == TelegramAddress(-1001, 77)
+    assert place_of(written(message_thread_id=77)) == TelegramAddress(-1001)
 
 
 @pytest.mark.parametrize(
@@ -234,12 +236,12 @@ def reply(line: str, entities: list[dict[str, Any]], **more: Any) -> dict[str, A
 
 def test_unroll_as_a_reply_takes_the_links_of_that_message() -> None:
     found = asked("/unroll", **reply(f"see {PAGE}", [link(f"see {PAGE}", PAGE)]))
-    assert found == Asked(name="unroll", arguments={"url": PAGE})
+    assert found == TelegramRequest(name="unroll", arguments={"url": PAGE})
     assert asked(f"/unroll {PAGE}", entities=[link(f"/unroll {PAGE}", PAGE)]) == found
 
 
 def test_unroll_as_a_reply_to_a_message_without_a_link_is_answered_as_such() -> None:
-    assert asked("/unroll", **reply("Hello", [])) == Asked(name="unroll", arguments={"url": "-"})
+    assert asked("/unroll", **reply("Hello", [])) == TelegramRequest(name="unroll", arguments={"url": "-"})
 
 
 def test_unroll_alone_says_what_it_needs_even_in_a_topic() -> None:
@@ -262,18 +264,22 @@ def test_buttons_stand_under_the_last_page() -> None:
     assert all(len(page.words.text) <= 4096 for page in shown)
 
 
-@pytest.mark.parametrize("about", [Place(-1001), Place("@ayllu"), Place(-1001234567890, 77), Place(7)], ids=str)
+@pytest.mark.parametrize(
+    "about",
+    [TelegramAddress(-1001), TelegramAddress("@ayllu"), TelegramAddress(-1001234567890, 77), TelegramAddress(7)],
+    ids=str,
+)
 @pytest.mark.parametrize("line", ["preview 12", "x" * 60, "ñ" * 30])
-def test_a_button_carries_its_line_and_chat_in_sixty_four_bytes(about: Place, line: str) -> None:
-    carried, here = Carried(), Place(-1001)
+def test_a_button_carries_its_line_and_chat_in_sixty_four_bytes(about: TelegramAddress, line: str) -> None:
+    carried, here = Carried(), TelegramAddress(-1001)
     data = carried.write(line, about, here)
     assert len(data.encode()) <= DATA
     assert carried.read(data, here) == (about, line)
 
 
 def test_a_button_that_another_relay_remembered_means_nothing() -> None:
-    old = Carried().write("x" * 60, Place("@ayllu"), Place(7))
-    assert Carried().read(old, Place(7)) is None
+    old = Carried().write("x" * 60, TelegramAddress("@ayllu"), TelegramAddress(7))
+    assert Carried().read(old, TelegramAddress(7)) is None
 
 
 def test_what_flashes_up_is_short() -> None:

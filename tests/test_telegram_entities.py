@@ -5,17 +5,24 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from adapters.telegram.entities import JOINER, Draft, Entity, Kind, finished, joined
+from adapters.telegram.entities import JOINER, Entity, EntityDraft, Kind, finished, joined
 from adapters.telegram.limits import address
 from adapters.telegram.prose import answer, drafted, fitted, foreign, linked
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import text
 from relay.text import honest, plain, safe_url, short
 from tests.discord_bodies import LINK, STRUCTURED, spoken
 from tests.telegram_bodies import TEXTS, WORDS, all_of, check_words, letters, links, units
 from tests.thorough import examples
 
-B, E, S, U, C, P = Mark.BOLD, Mark.ITALIC, Mark.STRIKE, Mark.UNDERLINE, Mark.CODE, Mark.SPOILER
+B, E, S, U, C, P = (
+    SpanStyle.BOLD,
+    SpanStyle.ITALIC,
+    SpanStyle.STRIKE,
+    SpanStyle.UNDERLINE,
+    SpanStyle.CODE,
+    SpanStyle.SPOILER,
+)
 
 
 def line(*spans: Span) -> Text:
@@ -187,7 +194,7 @@ def test_an_empty_text_is_empty() -> None:
     for value in ((), text("\u200b "), (Block((Span("\n"),), Form.CODE),)):
         assert not drafted(value)
         assert finished(drafted(value)).entities == ()
-    assert joined([Draft(), Draft(" ")], "\n") == Draft()
+    assert joined([EntityDraft(), EntityDraft(" ")], "\n") == EntityDraft()
 
 
 # --- to a limit ---
@@ -204,11 +211,11 @@ def test_a_cut_text_is_as_long_as_it_may_be_and_says_where_it_goes_on(words: str
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert fitted(STRUCTURED, 4000, more=Draft("more")) == drafted(STRUCTURED)
+    assert fitted(STRUCTURED, 4000, more=EntityDraft("more")) == drafted(STRUCTURED)
 
 
 def test_a_cut_within_a_quotation_goes_on_behind_it() -> None:
-    words = finished(fitted((Block((Span("rope " * 500),), quote=1),), 500, more=Draft("more")))
+    words = finished(fitted((Block((Span("rope " * 500),), quote=1),), 500, more=EntityDraft("more")))
     assert words.text.endswith("…\nmore")
     assert not all_of(words, "expandable_blockquote")[0].endswith("more")
 

@@ -19,7 +19,7 @@ from adapters.telegram.outcomes import (
     refuses_media,
     says,
 )
-from adapters.telegram.wire import Broken, MaybeSent, NoSuchMethod, NotSent, Slower, lost, refusal
+from adapters.telegram.transport import Broken, NoSuchMethod, Slower, TelegramMaybeSent, TelegramNotSent, lost, refusal
 from relay.i18n import words
 from relay.model import Action, Destination
 from relay.ports import Gone, Moved, Refused, TryLater, Unknown
@@ -61,7 +61,7 @@ def test_a_place_that_is_closed_to_us_is_gone_with_a_reason(
 @pytest.mark.parametrize(
     ("error", "after"),
     [
-        (NotSent("no way"), None),
+        (TelegramNotSent("no way"), None),
         (Slower(43_200), timedelta(hours=12)),
         (InvalidToken("Unauthorized"), REFUSED_FOR),
         (NoSuchMethod("Not Found"), REFUSED_FOR),
@@ -76,7 +76,7 @@ def test_what_was_surely_not_done_is_tried_later(error: object, after: timedelta
     assert outcome.after == after
 
 
-@pytest.mark.parametrize("error", [MaybeSent("x"), Broken("x"), NetworkError("x"), TelegramError("x")])
+@pytest.mark.parametrize("error", [TelegramMaybeSent("x"), Broken("x"), NetworkError("x"), TelegramError("x")])
 def test_a_lost_answer_is_unknown_for_a_message_and_tried_again_for_an_edit(error: TelegramError) -> None:
     assert isinstance(outcome_of(error, SEND, SAY), Unknown)
     assert isinstance(outcome_of(error, EDIT, SAY), TryLater)
@@ -98,7 +98,7 @@ def test_words_are_recognised_in_refusals_alone() -> None:
     assert says(BadRequest("Bad Request: message can't be deleted for everyone"), TOO_OLD)
     assert not says(NetworkError("message is not modified"), UNCHANGED)
     assert not says(None, UNCHANGED)
-    assert closed(MaybeSent("chat not found"), SAY) == ""
+    assert closed(TelegramMaybeSent("chat not found"), SAY) == ""
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_words_are_recognised_in_refusals_alone() -> None:
         (ChatMigrated(-1005), False),
         (InvalidToken("Unauthorized"), False),
         (Slower(7), False),
-        (NotSent("no way"), False),
-        (MaybeSent("the answer was lost"), False),
+        (TelegramNotSent("no way"), False),
+        (TelegramMaybeSent("the answer was lost"), False),
         (Broken("Internal Server Error (500)"), False),
         (NetworkError("x"), False),
         (TryLater("the pace"), False),
@@ -154,7 +154,7 @@ def test_the_refused_item_of_an_album_is_the_one_that_telegram_names(words_of_it
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
 def test_without_a_connection_nothing_was_sent(error: type[httpx.HTTPError]) -> None:
-    assert isinstance(lost(error("https://x/bot1:secret")), NotSent)
+    assert isinstance(lost(error("https://x/bot1:secret")), TelegramNotSent)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_without_a_connection_nothing_was_sent(error: type[httpx.HTTPError]) -> 
 )
 def test_a_connection_that_ends_leaves_a_doubt_and_no_address(error: type[httpx.HTTPError]) -> None:
     failed = lost(error("https://x/bot1:secret"))
-    assert isinstance(failed, MaybeSent)
+    assert isinstance(failed, TelegramMaybeSent)
     assert "secret" not in str(failed)
 
 
@@ -175,7 +175,7 @@ def test_a_connection_that_ends_leaves_a_doubt_and_no_address(error: type[httpx.
         (401, b'{"description": "Unauthorized"}', InvalidToken),
         (404, b'{"description": "Not Found"}', NoSuchMethod),
         (413, b"<html>", BadRequest),
-        (302, b"", NotSent),
+        (302, b"", TelegramNotSent),
         (500, b"[]", Broken),
         (502, b"<html>Bad Gateway</html>", Broken),
     ],

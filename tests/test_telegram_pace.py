@@ -8,18 +8,18 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.telegram.pace import SLOWEST, SURE_AFTER, Pace
+from adapters.telegram.pace import SLOWEST, SURE_AFTER, TelegramPace
 
 GROUP, OTHER, PERSON = -1001, -1002, 7
 
 
-def sent(pace: Pace, chat: int | str, now: float, *, items: int = 1, took: float = 0.05) -> float:
+def sent(pace: TelegramPace, chat: int | str, now: float, *, items: int = 1, took: float = 0.05) -> float:
     """A message that was taken; when its answer came."""
     pace.done(pace.take(chat, items, "sendMessage", now), now + took)
     return now + took
 
 
-def when(pace: Pace, chat: int | str, now: float, items: int = 1) -> float:
+def when(pace: TelegramPace, chat: int | str, now: float, items: int = 1) -> float:
     """The first moment at which so many more may be sent."""
     while (wait := max(pace.wait(chat, items, now), pace.crowd(items, now))) > 0:
         now += wait + 1e-9
@@ -27,7 +27,7 @@ def when(pace: Pace, chat: int | str, now: float, items: int = 1) -> float:
 
 
 def test_a_chat_gets_one_message_a_second() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     assert pace.wait(PERSON, 1, 0.0) == 0
     answered = sent(pace, PERSON, 0.0)
     assert 1.0 <= when(pace, PERSON, answered) <= 1.0 + 0.05 + 0.01
@@ -35,7 +35,7 @@ def test_a_chat_gets_one_message_a_second() -> None:
 
 def test_a_second_counts_from_the_arrival_once_the_way_is_known() -> None:
     """Else each message would wait for its own way besides, and a twentieth of the rate be lost."""
-    pace, now, starts = Pace(), 0.0, list[float]()
+    pace, now, starts = TelegramPace(), 0.0, list[float]()
     for _ in range(SURE_AFTER + 12):
         now = when(pace, PERSON, now)
         starts.append(now)
@@ -45,14 +45,14 @@ def test_a_second_counts_from_the_arrival_once_the_way_is_known() -> None:
 
 
 def test_an_album_counts_as_many_as_it_has() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     answered = sent(pace, PERSON, 0.0, items=10)
     assert when(pace, PERSON, answered) >= 10.0
 
 
 @pytest.mark.parametrize("chat", [GROUP, "@ayllu"])
 def test_groups_and_channels_get_twenty_a_minute(chat: int | str) -> None:
-    pace, now, starts = Pace(), 0.0, list[float]()
+    pace, now, starts = TelegramPace(), 0.0, list[float]()
     for _ in range(41):
         now = when(pace, chat, now)
         starts.append(now)
@@ -64,7 +64,7 @@ def test_groups_and_channels_get_twenty_a_minute(chat: int | str) -> None:
 
 
 def test_an_album_waits_until_the_minute_has_room_for_all_of_it() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = TelegramPace(), 0.0
     for _ in range(15):
         now = sent(pace, GROUP, when(pace, GROUP, now))
     assert when(pace, GROUP, now, items=5) < 20
@@ -72,7 +72,7 @@ def test_an_album_waits_until_the_minute_has_room_for_all_of_it() -> None:
 
 
 def test_all_chats_together_get_thirty_a_second() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     for chat in range(1, 31):
         assert pace.crowd(1, 0.0) == 0
         sent(pace, chat, 0.0)
@@ -82,7 +82,7 @@ def test_all_chats_together_get_thirty_a_second() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_is_sent_no_limit_is_passed_and_little_is_given_away(seed: int) -> None:
     """Against a strict Telegram that counts at some moment between the writing and the answer."""
-    luck, pace = random.Random(seed), Pace()
+    luck, pace = random.Random(seed), TelegramPace()
     chats = list(range(1, 41))
     due = dict.fromkeys(chats, 0.0)
     arrived: dict[int, list[float]] = defaultdict(list)
@@ -105,7 +105,7 @@ def test_whatever_is_sent_no_limit_is_passed_and_little_is_given_away(seed: int)
 
 
 def test_a_flood_wait_closes_one_chat_and_no_other() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     pace.slowed(pace.take(GROUP, 1, "sendMessage", 0.0), 43_200, 0.1)
     assert pace.wait(GROUP, 1, 1.0) == pytest.approx(43_199.1)
     assert pace.wait(OTHER, 1, 1.0) == 0
@@ -113,7 +113,7 @@ def test_a_flood_wait_closes_one_chat_and_no_other() -> None:
 
 
 def test_a_refused_chat_is_served_more_slowly_and_recovers_slowly() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = TelegramPace(), 0.0
     pace.slowed(pace.take(PERSON, 1, "sendMessage", now), 1, now)
     now = when(pace, PERSON, now)
     first = when(pace, PERSON, sent(pace, PERSON, now)) - now
@@ -126,7 +126,7 @@ def test_a_refused_chat_is_served_more_slowly_and_recovers_slowly() -> None:
 
 
 def test_a_chat_that_refuses_always_is_still_asked_at_times() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = TelegramPace(), 0.0
     for _ in range(50):
         now = when(pace, GROUP, now)
         pace.slowed(pace.take(GROUP, 1, "sendMessage", now), 1, now)
@@ -135,7 +135,7 @@ def test_a_chat_that_refuses_always_is_still_asked_at_times() -> None:
 
 
 def test_what_never_left_is_as_if_it_had_not_been() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     pace.unsent(pace.take(GROUP, 10, "sendMediaGroup", 5.0))
     assert pace.wait(GROUP, 20, 5.0) <= 0.001
     assert pace.crowd(30, 5.0) == 0
@@ -143,14 +143,14 @@ def test_what_never_left_is_as_if_it_had_not_been() -> None:
 
 def test_a_refused_album_takes_no_ten_seconds() -> None:
     """So that its words can follow."""
-    pace = Pace()
+    pace = TelegramPace()
     pace.refused(pace.take(GROUP, 10, "sendMediaGroup", 0.0), 0.2)
     assert pace.wait(GROUP, 1, 0.2) <= 1.01
     assert pace.wait(GROUP, 20, 2.0) == 0
 
 
 def test_a_slow_fetch_of_media_is_not_in_the_way_of_others() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     for chat in (1, 2, 3):
         pace.take(chat, 10, "sendMediaGroup", 0.0)
     assert pace.crowd(1, 0.5) > 0
@@ -158,7 +158,7 @@ def test_a_slow_fetch_of_media_is_not_in_the_way_of_others() -> None:
 
 
 def test_a_name_and_its_number_are_one_chat() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     answered = sent(pace, "@Ayllu", 0.0)
     pace.named("@Ayllu", GROUP)
     assert pace.wait(GROUP, 1, answered) > 0.9
@@ -166,7 +166,7 @@ def test_a_name_and_its_number_are_one_chat() -> None:
 
 
 def test_chats_of_long_ago_are_forgotten_but_for_the_slow_ones() -> None:
-    pace = Pace()
+    pace = TelegramPace()
     pace.slowed(pace.take(GROUP, 1, "sendMessage", 0.0), 1, 0.0)
     for chat in range(1, 3_000):
         sent(pace, chat, chat * 10.0)

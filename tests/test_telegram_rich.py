@@ -12,7 +12,7 @@ from adapters.telegram.entities import finished
 from adapters.telegram.prose import drafted
 from adapters.telegram.rich import inline, rich
 from relay.model import Card
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.testing import in_thread, post, text
 from tests.discord_bodies import LINK, PICTURE, STRUCTURED, card
 from tests.telegram_bodies import LOOK, POSTS, TEXTS
@@ -112,7 +112,7 @@ def test_every_kind_of_post_is_read(kind: str) -> None:
     ("value", "html"),
     [
         (Span("a < b & c"), "a &lt; b &amp; c"),
-        (Span("橋🧵", marks=(Mark.BOLD, Mark.ITALIC)), "<b><i>橋🧵</i></b>"),
+        (Span("橋🧵", marks=(SpanStyle.BOLD, SpanStyle.ITALIC)), "<b><i>橋🧵</i></b>"),
         (Span("a", f'{LINK}?"b"=<c>&d'), f'<a href="{LINK}?%22b%22=%3Cc%3E&amp;d">a</a>'),
     ],
 )

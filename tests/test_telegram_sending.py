@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.telegram.changing import shortened
-from adapters.telegram.entities import Entity, Words
+from adapters.telegram.entities import Entity, EntityText
 from relay.model import Action, Card, Destination, Media, MediaKind, MessageId
 from relay.ports import Gone, Moved, Refused, Sent, TryLater, Unknown
 from relay.testing import in_thread, post, text
@@ -423,8 +423,8 @@ async def test_an_edit_that_would_change_the_form_changes_the_words_alone(before
 
 
 def test_words_are_shortened_between_letters_and_their_entities_with_them() -> None:
-    words = Words("🧵🧵🧵 bridge", (Entity("bold", 0, 6), Entity("italic", 7, 6)))
-    assert shortened(words, 6) == Words("🧵🧵…", (Entity("bold", 0, 4),))
+    words = EntityText("🧵🧵🧵 bridge", (Entity("bold", 0, 6), Entity("italic", 7, 6)))
+    assert shortened(words, 6) == EntityText("🧵🧵…", (Entity("bold", 0, 4),))
     assert shortened(words, 13) == words
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.telegram.talking import Patience
+from adapters.telegram.conversations import TalkTimeouts
 from relay.i18n import words
 from relay.model import Card, Destination, Media, MediaKind
 from relay.ports import Answer, Choice, Command
@@ -191,7 +191,7 @@ async def test_a_press_that_fails_is_told_to_the_one_who_pressed_alone(server: T
 
 
 async def test_a_press_is_heard_at_once_though_its_answer_takes_long(server: TelegramServer) -> None:
-    impatient = replace(QUICK, patience=Patience(press=0.01))
+    impatient = replace(QUICK, patience=TalkTimeouts(press=0.01))
     async with listening(server, Answer(text=text("Done."), choices=UNDO), timing=impatient) as relay:
         message = await offered(relay, server.group)
         relay.inbox.hold = asyncio.Event()

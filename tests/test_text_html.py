@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import from_html, scrub, text_content
 from tests.thorough import examples
 
@@ -97,11 +97,11 @@ def test_blocks_know_what_they_are_and_what_is_around_them(
 
 def test_text_marks_nest_and_end() -> None:
     assert spans("<p><b>b<i>bi<strong>bi</strong></i></b><del>s</del><u>u</u><code>c</code>x</p>") == [
-        Span("b", marks=(Mark.BOLD,)),
-        Span("bibi", marks=(Mark.BOLD, Mark.ITALIC)),
-        Span("s", marks=(Mark.STRIKE,)),
-        Span("u", marks=(Mark.UNDERLINE,)),
-        Span("c", marks=(Mark.CODE,)),
+        Span("b", marks=(SpanStyle.BOLD,)),
+        Span("bibi", marks=(SpanStyle.BOLD, SpanStyle.ITALIC)),
+        Span("s", marks=(SpanStyle.STRIKE,)),
+        Span("u", marks=(SpanStyle.UNDERLINE,)),
+        Span("c", marks=(SpanStyle.CODE,)),
         Span("x"),
     ]
 

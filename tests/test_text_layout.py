@@ -10,7 +10,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import cut, from_html, from_plain, graphemes, plain, text_content
 from tests.thorough import examples
 
@@ -38,7 +38,7 @@ LINK = "https://a.example/"
     ("blocks", "shown"),
     [
         ((), ""),
-        (text("a", Span("b", marks=(Mark.BOLD,))), "ab"),
+        (text("a", Span("b", marks=(SpanStyle.BOLD,))), "ab"),
         ((*text("a"), *text("b"), *text("c", form=Form.HEADING)), "a\n\nb\n\nc"),
         ((*text("a"), Block((), Form.RULE), *text("b")), "a\n\n———\n\nb"),
         ((Block((Span("a\nb"), Span("\nc")), quote=2),), "> > a\n> > b\n> > c"),
@@ -79,7 +79,7 @@ def test_plain_shows_lists_and_quotes_as_people_type_them(blocks: Text, shown: s
         (text("see https://a.example/b for it"), 24, "see https://a.example/b…"),
         (text("https://a.example/b"), 12, "…"),
         (text("see ", Span("a.example/minutes", LINK), " for it"), 20, "see…"),
-        (text("see ", Span("a.ex", LINK), Span("ample", LINK, marks=(Mark.BOLD,)), " it"), 10, "see…"),
+        (text("see ", Span("a.ex", LINK), Span("ample", LINK, marks=(SpanStyle.BOLD,)), " it"), 10, "see…"),
         (text("see ", Span("the minutes of May", LINK), " for it"), 17, "see the minutes…"),
         (text("by ", Span("@ana@ayllu.example", LINK, Role.MENTION), " now"), 15, "by…"),
         (text("on ", Span("#Ayni", role=Role.HASHTAG), " now"), 7, "on…"),
@@ -115,9 +115,11 @@ def test_more_code_points_than_the_limit_fit_where_the_measure_counts_graphemes(
 
 
 def test_what_is_kept_keeps_its_look_and_the_ellipsis_is_no_part_of_a_link() -> None:
-    link = Span("the minutes of May", LINK, marks=(Mark.BOLD,))
+    link = Span("the minutes of May", LINK, marks=(SpanStyle.BOLD,))
     (block,) = cut((Block((Span("a "), link, Span(" b")), Form.HEADING, quote=1),), 16)
-    assert block == Block((Span("a "), Span("the minutes", LINK, marks=(Mark.BOLD,)), Span("…")), Form.HEADING, quote=1)
+    assert block == Block(
+        (Span("a "), Span("the minutes", LINK, marks=(SpanStyle.BOLD,)), Span("…")), Form.HEADING, quote=1
+    )
 
 
 def test_the_host_behind_a_masked_link_is_not_cut_off() -> None:
@@ -140,7 +142,7 @@ def test_cutting_a_long_text_takes_a_look_at_its_end_only() -> None:
         (text(Span("a.example", LINK)), "https://a.example/"),
         (text(Span("https://a.example/", LINK)), "https://a.example/"),
         (text(Span("at https://a.example/ now", LINK)), "at https://a.example/ now"),
-        (text(Span("th", LINK), Span("is", LINK, marks=(Mark.BOLD,)), " x"), "this (https://a.example/) x"),
+        (text(Span("th", LINK), Span("is", LINK, marks=(SpanStyle.BOLD,)), " x"), "this (https://a.example/) x"),
         (
             text(Span("one", LINK), Span("two", "https://b.example/")),
             "one (https://a.example/) two (https://b.example/)",
@@ -154,8 +156,8 @@ def test_cutting_a_long_text_takes_a_look_at_its_end_only() -> None:
         (text("rope[", Span("1", "https://a.example/x#n1"), "]"), "rope[1]"),
         (text(Span("1", LINK)), "1 (https://a.example/)"),
         (text(Span("see", LINK), form=Form.CODE), "see (https://a.example/)"),
-        (text("it costs ", Span("10", marks=(Mark.STRIKE,)), " 20"), "it costs ~~10~~ 20"),
-        (text("it costs", Span(" 10 ", marks=(Mark.STRIKE,)), "20"), "it costs ~~10~~ 20"),
+        (text("it costs ", Span("10", marks=(SpanStyle.STRIKE,)), " 20"), "it costs ~~10~~ 20"),
+        (text("it costs", Span(" 10 ", marks=(SpanStyle.STRIKE,)), "20"), "it costs ~~10~~ 20"),
     ],
 )
 def test_plain_says_where_a_link_leads_and_the_words_alone_do_not(blocks: Text, shown: str) -> None:
@@ -182,7 +184,7 @@ SPANS = st.builds(
     st.lists(WORDS | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3), max_size=6).map("".join),
     st.sampled_from(["", "", LINK]),
     st.sampled_from([Role.TEXT, Role.TEXT, *Role]),
-    st.sampled_from([(), (Mark.BOLD,)]),
+    st.sampled_from([(), (SpanStyle.BOLD,)]),
 )
 BLOCKS = st.builds(
     Block,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.text import from_html, text_content
-from relay.text.taming import tame
+from relay.text.preprocess import tame
 
 CLOSED_IN_THE_TAG = (
     "script style textarea title iframe noscript noembed noframes object video audio canvas select svg math template"

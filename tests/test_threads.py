@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relay.model import Deleted, Post, Published, Removed, Thread
-from relay.pipeline.threads import Threads, fetch
+from relay.pipeline.threads import ThreadReader, fetch
 from relay.ports import Batch, Refused
 from relay.records import Intake, Page
 from relay.store import Store, open_store
@@ -35,7 +35,7 @@ async def page_of(store: Store, ref: str) -> Page:
 
 async def looked(store: Store, source: FakeSource) -> Page:
     """The page of the first post after a look at its thread."""
-    threads = Threads(store=store, sources={"fake": source}, tenure=tenure())
+    threads = ThreadReader(store=store, sources={"fake": source}, tenure=tenure())
     await threads.look(await page_of(store, ROOT.uri))
     return await page_of(store, ROOT.uri)
 
@@ -80,7 +80,7 @@ async def test_an_address_that_nobody_knows_is_refused_with_the_reasons() -> Non
 
 
 async def test_a_thread_that_was_told_is_kept_with_its_page(store: Store) -> None:
-    page = await Threads(store=store, sources={}, tenure=tenure()).keep(Thread(posts=CHAIN))
+    page = await ThreadReader(store=store, sources={}, tenure=tenure()).keep(Thread(posts=CHAIN))
     assert page
     assert uris(page) == [one.uri for one in CHAIN]
     assert page.looked
@@ -88,7 +88,7 @@ async def test_a_thread_that_was_told_is_kept_with_its_page(store: Store) -> Non
 
 @pytest.mark.parametrize("posts", [(replace(ROOT, author=replace(ROOT.author, refuses=True)),), (Removed(ROOT.uri),)])
 async def test_what_may_not_be_kept_or_is_gone_is_not_kept(store: Store, posts: tuple[Post | Removed, ...]) -> None:
-    assert await Threads(store=store, sources={}, tenure=tenure()).keep(Thread(posts=posts)) is None
+    assert await ThreadReader(store=store, sources={}, tenure=tenure()).keep(Thread(posts=posts)) is None
     assert await store.get_page_of(ROOT.uri) is None
 
 
@@ -112,7 +112,7 @@ async def test_what_follows_a_deleted_post_is_found_from_the_other_side(store: S
 
 
 async def test_a_page_that_is_asked_for_is_visited(store: Store) -> None:
-    threads = Threads(store=store, sources={}, tenure=tenure())
+    threads = ThreadReader(store=store, sources={}, tenure=tenure())
     page = await threads.keep(Thread(posts=CHAIN))
     assert page
     visited = await store.get_page(page.slug)

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from relay.descriptors import for_visitors
-from relay.web.doors import Capacity, Doors
+from relay.web.connections import Capacity, Doors
 from relay.web.pacer import Pacer
 from tests.loop_watch import Turns
 from tests.processes import RelayProcess, seeded

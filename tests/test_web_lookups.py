@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from relay.records import StoreError
-from relay.web.lookups import Rounds, Turns
+from relay.web.lookups import Rounds, VisitorTurns
 from relay.web.pacer import Pacer
 
 
@@ -85,7 +85,7 @@ async def test_it_can_be_stopped_while_somebody_waits() -> None:
 
 async def test_of_all_that_visitors_ask_two_things_are_asked_of_the_store_at_a_time() -> None:
     """So what the relay itself asks waits for two of them, however many visitors there are."""
-    slow, turns = Slow(), Turns()
+    slow, turns = Slow(), VisitorTurns()
     asked = [asyncio.create_task(turns.take(slow.look, (f"{number}",))) for number in range(20)]
     for _ in range(10):
         await asyncio.sleep(0)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from adapters.discord.api import Api, Reply, Result
-from adapters.discord.changing import Changer
+from adapters.discord.api import DiscordApi, DiscordReply, Result
+from adapters.discord.changing import DiscordChanger
 from adapters.discord.channels import CLOSED, Channel, Channels
-from adapters.discord.manner import Manner
-from adapters.discord.me import Identity, Me
+from adapters.discord.identity import Identity, Me
 from adapters.discord.outcomes import Failures
 from adapters.discord.permissions import invite, missing, wanting
-from adapters.discord.rights import Rights
-from adapters.discord.sending import Sender, is_channel
+from adapters.discord.rights import DiscordRights
+from adapters.discord.sending import DiscordSender, is_channel
 from adapters.discord.settings import DiscordOptions, DiscordSettings
+from adapters.discord.styling import DiscordStyling
 from adapters.discord.webhooks import Webhooks
 from relay.model import Action, Delivery, Destination
 from relay.plugins import Host
@@ -24,8 +24,8 @@ from relay.ports import Check, Inbox, Limits, Outcome, Refused
 NO_CHANNEL = "expected a channel's number: in Discord, with Developer Mode on, right-click the channel, Copy Channel ID"
 
 
-class Checks:
-    def __init__(self, *, channels: Channels, me: Me, manner: Manner, rights: Rights) -> None:
+class DiscordChecks:
+    def __init__(self, *, channels: Channels, me: Me, manner: DiscordStyling, rights: DiscordRights) -> None:
         self._channels, self._me, self._manner, self._rights = channels, me, manner, rights
 
     async def all(self, destinations: Collection[Destination]) -> Sequence[Check]:
@@ -65,15 +65,15 @@ class Checks:
 
 
 def _no_channel(result: Result) -> str:
-    if isinstance(result, Reply) and result.status == 404:
+    if isinstance(result, DiscordReply) and result.status == 404:
         return "Discord knows no such channel: it was deleted, or the number is another one's"
-    if isinstance(result, Reply) and result.status == 403:
+    if isinstance(result, DiscordReply) and result.status == 403:
         return "the bot cannot see this channel: invite it to that server, and give it View Channel there"
     return _refusal(result)
 
 
 def _refusal(result: Result) -> str:
-    if not isinstance(result, Reply):
+    if not isinstance(result, DiscordReply):
         return result.reason
     if result.status == 401:
         return "Discord refuses the token: set adapters.discord.token to the one in the Developer Portal, under Bot"
@@ -92,14 +92,18 @@ class Discord:
 
     def __init__(self, settings: DiscordSettings, host: Host) -> None:
         self._settings, self._host = settings, host
-        self.api = api = Api(settings.token, settings.api_url, version=host.version, contact=host.contact)
+        self.api = api = DiscordApi(settings.token, settings.api_url, version=host.version, contact=host.contact)
         self.channels = channels = Channels(api)
-        me, manner = Me(api), Manner(settings, host)
-        rights, webhooks = Rights(api, channels, me), Webhooks(api, me, host.name)
+        me, manner = Me(api), DiscordStyling(settings, host)
+        rights, webhooks = DiscordRights(api, channels, me), Webhooks(api, me, host.name)
         failures = Failures(channels, rights, manner.say)
-        self._sender = Sender(api=api, channels=channels, me=me, manner=manner, webhooks=webhooks, failures=failures)
-        self._changer = Changer(api=api, channels=channels, me=me, manner=manner, webhooks=webhooks, failures=failures)
-        self._checks = Checks(channels=channels, me=me, manner=manner, rights=rights)
+        self._sender = DiscordSender(
+            api=api, channels=channels, me=me, manner=manner, webhooks=webhooks, failures=failures
+        )
+        self._changer = DiscordChanger(
+            api=api, channels=channels, me=me, manner=manner, webhooks=webhooks, failures=failures
+        )
+        self._checks = DiscordChecks(channels=channels, me=me, manner=manner, rights=rights)
 
     async def run(self, inbox: Inbox) -> None:
         """Take commands until cancelled. A token that Discord refuses ends it with one loud line: others go on."""

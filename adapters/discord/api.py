@@ -23,7 +23,7 @@ import aiohttp
 from pydantic import SecretStr
 from yarl import URL
 
-from adapters.discord.pace import Busy, Pace, Route, Ticket, Wait, route
+from adapters.discord.pace import Busy, DiscordPace, DiscordTicket, Route, Wait, route
 from relay.log import HIDDEN, get_logger, redact
 
 log = get_logger(__name__)
@@ -39,7 +39,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class DiscordReply:
     """Discord answered. ``code`` and ``message`` are its own, where it refused."""
 
     status: int
@@ -56,7 +56,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class NotSent:
+class DiscordNotSent:
     """Discord surely did not do it: it was never asked."""
 
     reason: str
@@ -64,16 +64,16 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
-class MaybeSent:
+class DiscordMaybeSent:
     """The request was written, the answer never came."""
 
     reason: str
 
 
-Result = Reply | NotSent | MaybeSent
+Result = DiscordReply | DiscordNotSent | DiscordMaybeSent
 
 
-class Api:
+class DiscordApi:
     """One session with Discord. ``refused`` says why nothing is asked any more: the token is not good."""
 
     def __init__(
@@ -83,14 +83,14 @@ class Api:
         *,
         version: str = "",
         contact: str = "",
-        pace: Pace | None = None,
+        pace: DiscordPace | None = None,
         clock: Callable[[], float] = time.monotonic,
         answer_within: float = ANSWER,
     ) -> None:
         self._token, self._url = token, url.rstrip("/")
         # The form that Discord asks for; whoever looks differently may be locked out.
         self._agent = f"DiscordBot ({contact if contact.startswith('http') else PROJECT}, {version or '0'})"
-        self._pace, self._clock = pace or Pace(), clock
+        self._pace, self._clock = pace or DiscordPace(), clock
         self._timeout = aiohttp.ClientTimeout(total=answer_within, connect=CONNECT)
         self._session: aiohttp.ClientSession | None = None
         self._answered = asyncio.Event()
@@ -111,14 +111,14 @@ class Api:
         A path that holds a token (a webhook's) is asked without the bot's.
         """
         ticket = await self._turn(method, path)
-        if isinstance(ticket, NotSent):
+        if isinstance(ticket, DiscordNotSent):
             return ticket
         try:
             status, headers, text = await self._ask(ticket, method, path, body, query, why)
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, OSError) as error:
             return _unanswered(error)
         except aiohttp.ClientError as error:
-            return MaybeSent(f"no answer that can be read: {type(error).__name__}")
+            return DiscordMaybeSent(f"no answer that can be read: {type(error).__name__}")
         return self._understood(ticket, status, headers, text)
 
     def refuse(self, reason: str) -> None:
@@ -143,36 +143,36 @@ class Api:
 
     # --- before ---
 
-    async def _turn(self, method: Method, path: str) -> Ticket | NotSent:
+    async def _turn(self, method: Method, path: str) -> DiscordTicket | DiscordNotSent:
         """A place in the pace, or the reason why there is none soon."""
         way, latest = route(method, path), self._clock() + PATIENCE
         while True:
             if self.refused and not way.free:
-                return NotSent(self.refused, REFUSED_FOR)
+                return DiscordNotSent(self.refused, REFUSED_FOR)
             async with self._gates[way.free]:  # first come, first served: or the unlucky wait beyond their patience
                 if (late := await self._room(way, latest)) is not None:
                     return late
                 answer = self._pace.ask(way, self._clock())
-            if isinstance(answer, Ticket):
+            if isinstance(answer, DiscordTicket):
                 return answer
             if (late := await self._rest(answer, latest)) is not None:
                 return late
 
-    async def _room(self, way: Route, latest: float) -> NotSent | None:
+    async def _room(self, way: Route, latest: float) -> DiscordNotSent | None:
         """Wait until all together have room; why not, where that takes too long."""
         while (held := self._pace.room(way, self._clock())) is not None:
             if (late := await self._rest(held, latest)) is not None:
                 return late
         return None
 
-    async def _rest(self, held: Wait | Busy, latest: float) -> NotSent | None:
+    async def _rest(self, held: Wait | Busy, latest: float) -> DiscordNotSent | None:
         now = self._clock()
         if isinstance(held, Wait) and now + held.seconds > latest:
-            return NotSent(held.reason, timedelta(seconds=held.seconds))
+            return DiscordNotSent(held.reason, timedelta(seconds=held.seconds))
         if isinstance(held, Wait):
             await asyncio.sleep(held.seconds)
         elif not await self._answer_before(latest - now):
-            return NotSent("another request to the same place has not been answered yet")
+            return DiscordNotSent("another request to the same place has not been answered yet")
         return None
 
     async def _answer_before(self, seconds: float) -> bool:
@@ -193,7 +193,7 @@ class Api:
         context.ticket = None
         while context.ticket is None and not way.free:  # interactions are counted by nobody
             match self._pace.place(way, self._clock()):
-                case Ticket() as ticket:
+                case DiscordTicket() as ticket:
                     context.ticket = ticket
                 case Wait(seconds):
                     await asyncio.sleep(seconds)
@@ -218,7 +218,7 @@ class Api:
 
     async def _ask(
         self,
-        ticket: Ticket,
+        ticket: DiscordTicket,
         method: Method,
         path: str,
         body: object,
@@ -257,10 +257,12 @@ class Api:
 
     # --- after ---
 
-    def _understood(self, ticket: Ticket, status: int, headers: Mapping[str, str], text: str) -> Reply | MaybeSent:
+    def _understood(
+        self, ticket: DiscordTicket, status: int, headers: Mapping[str, str], text: str
+    ) -> DiscordReply | DiscordMaybeSent:
         body = _json(text)
         if status < 300 and status != 204 and body is None:
-            return MaybeSent("the answer cannot be read: it is no JSON")
+            return DiscordMaybeSent("the answer cannot be read: it is no JSON")
         told: dict[str, Any] = body if isinstance(body, dict) else {}
         retry = None
         if status == 429:
@@ -271,7 +273,7 @@ class Api:
         message = "" if status < 400 else _message(told, status).replace(self._token.get_secret_value(), HIDDEN)
         if status == 401 and not ticket.route.free:
             self.refuse(message)
-        return Reply(
+        return DiscordReply(
             status=status,
             body=body,
             code=_code(told, status),
@@ -281,15 +283,15 @@ class Api:
         )
 
 
-def _unanswered(error: BaseException) -> NotSent | MaybeSent:
+def _unanswered(error: BaseException) -> DiscordNotSent | DiscordMaybeSent:
     """Never the error's own text: aiohttp writes addresses into it."""
     if isinstance(error, aiohttp.ClientConnectorError):
-        return NotSent(f"Discord cannot be reached: {error.os_error.strerror or type(error.os_error).__name__}")
+        return DiscordNotSent(f"Discord cannot be reached: {error.os_error.strerror or type(error.os_error).__name__}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ConnectionTimeoutError):
-        return NotSent(f"Discord cannot be reached: {type(error).__name__}")
+        return DiscordNotSent(f"Discord cannot be reached: {type(error).__name__}")
     if isinstance(error, TimeoutError):
-        return MaybeSent("Discord did not answer in time")
-    return MaybeSent(f"the connection to Discord broke before the answer: {type(error).__name__}")
+        return DiscordMaybeSent("Discord did not answer in time")
+    return DiscordMaybeSent(f"the connection to Discord broke before the answer: {type(error).__name__}")
 
 
 def _json(text: str) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 
 from adapters.discord import embed
 from adapters.discord.limits import ALT, BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, USERNAME, V2, address
-from adapters.discord.look import Look
 from adapters.discord.markdown import SMALL, in_markdown, is_blank, lines, link
-from adapters.discord.sections import Room, author_of, canvas, links, original, times, written
+from adapters.discord.sections import DiscordBudget, author_of, canvas, links, original, times, written
+from adapters.discord.style import DiscordStyle
 from relay.card import Canvas, Section, SectionKind, described, name_of, sections, ways
 from relay.i18n import Words
 from relay.model import Author, Card, LinkCard, Media, Post
@@ -76,7 +76,7 @@ _BODY = 1400
 """What is kept free for the body while the rest is set."""
 
 
-def message(card: Card, look: Look) -> dict[str, Any]:
+def message(card: Card, look: DiscordStyle) -> dict[str, Any]:
     """The body of a create-message or execute-webhook call, without a nonce. It calls nobody but ``mention_role``."""
     body: dict[str, Any] = {"allowed_mentions": {"parse": []}}
     if look.mention_role:
@@ -129,21 +129,21 @@ def _walk(components: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]
 # --- components ---
 
 
-def _components(card: Card, look: Look) -> list[Component]:
+def _components(card: Card, look: DiscordStyle) -> list[Component]:
     call = f"<@&{look.mention_role}>" if look.mention_role else ""
-    room = Room(TEXTS)
+    room = DiscordBudget(TEXTS)
     calls = [_text(room.take(call))] if call else []
     return [*calls, container(card, look, room.left)]
 
 
-def container(card: Card, look: Look, texts: int) -> Component:
+def container(card: Card, look: DiscordStyle, texts: int) -> Component:
     """The card itself; ``texts``: how long its texts may be together, by :func:`limits.size`."""
-    inner = [*_texts_and_media(card, look, Room(texts)), *_rows(card, look)]
+    inner = [*_texts_and_media(card, look, DiscordBudget(texts)), *_rows(card, look)]
     whole: Component = {"type": _CONTAINER, "components": inner}
     return whole | ({} if look.colour is None else {"accent_color": look.colour})
 
 
-def _texts_and_media(card: Card, look: Look, room: Room) -> Iterator[Component]:
+def _texts_and_media(card: Card, look: DiscordStyle, room: DiscordBudget) -> Iterator[Component]:
     """From top to bottom. What is short is set first, so that the body knows what is left for it."""
     post, say, folded = card.post, look.say, bool(card.post.warning)
     shown, linked = _sorted_media(post, look)
@@ -178,7 +178,7 @@ def _texts(*contents: str) -> Iterator[Component]:
     yield from (_text(content) for content in contents if not is_blank(content))
 
 
-def _head(text: str, post: Post, look: Look) -> Iterator[Component]:
+def _head(text: str, post: Post, look: DiscordStyle) -> Iterator[Component]:
     avatar = address(post.author.avatar)
     if not (text and avatar) or look.plain:
         yield from _texts(text)
@@ -196,7 +196,7 @@ def _preview(text: str, card: LinkCard | None, *, folded: bool) -> Iterator[Comp
     yield {"type": _SECTION, "components": [_text(text)], "accessory": {"type": _THUMBNAIL, "media": {"url": image}}}
 
 
-def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
+def _sorted_media(post: Post, look: DiscordStyle) -> tuple[list[Media], list[Media]]:
     """What a gallery shows, and what is linked: all in plain, or of sensitive posts in channels for all ages."""
     if look.plain or (post.sensitive and not look.age_restricted):
         return [], list(post.media)
@@ -209,7 +209,7 @@ def _item(media: Media, say: Words, *, spoiler: bool) -> Component:
     return item | ({"spoiler": True} if spoiler else {})
 
 
-def _foot(card: Card, found: Sequence[Section], look: Look) -> str:
+def _foot(card: Card, found: Sequence[Section], look: DiscordStyle) -> str:
     post, say = card.post, look.say
     told = [line for section in found if section.kind is SectionKind.FOOT for line in lines(section.text)]
     if look.style == "webhook":
@@ -228,7 +228,7 @@ def _long_original(text: str) -> str:
     return found[1] if found else ""
 
 
-def _rows(card: Card, look: Look) -> list[Component]:
+def _rows(card: Card, look: DiscordStyle) -> list[Component]:
     found = () if look.plain else ways(card, Canvas(say=look.say, address=partial(address, limit=BUTTON_URL)))
     page = card.thread and address(card.unroll, BUTTON_URL)
     buttons = [_button(way.text, way.link) | (_SCROLL if way.link == page else {}) for way in found]

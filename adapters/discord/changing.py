@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.discord.api import Api, Reply, Result
+from adapters.discord.api import DiscordApi, DiscordReply, Result
 from adapters.discord.card import edit_of, message
 from adapters.discord.channels import Channel, Channels
-from adapters.discord.manner import Manner
-from adapters.discord.me import Identity, Me
+from adapters.discord.identity import Identity, Me
+from adapters.discord.message_ids import DiscordMessage
 from adapters.discord.outcomes import ARCHIVED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Failures, refuses_body
-from adapters.discord.posted import Posted
 from adapters.discord.settings import DiscordOptions
+from adapters.discord.styling import DiscordStyling
 from adapters.discord.webhooks import Webhook, Webhooks
 from relay.kit import readable
 from relay.model import Card, Delivery
@@ -27,7 +27,7 @@ _A_FEW = "3"
 class _Found:
     """A message of ours and where it lies; ``webhook`` None: the bot's own."""
 
-    posted: Posted
+    posted: DiscordMessage
     channel: Channel
     webhook: Webhook | None = None
 
@@ -39,11 +39,18 @@ class _Found:
         return f"{self.webhook.path}/messages/{self.posted.message}", query
 
 
-class Changer:
+class DiscordChanger:
     """Carries out ``Action.EDIT``, ``COUNT`` and ``DELETE``."""
 
     def __init__(
-        self, *, api: Api, channels: Channels, me: Me, manner: Manner, webhooks: Webhooks, failures: Failures
+        self,
+        *,
+        api: DiscordApi,
+        channels: Channels,
+        me: Me,
+        manner: DiscordStyling,
+        webhooks: Webhooks,
+        failures: Failures,
     ) -> None:
         self._api, self._channels, self._me, self._manner = api, channels, me, manner
         self._webhooks, self._failures = webhooks, failures
@@ -80,12 +87,12 @@ class Changer:
     # --- which message ---
 
     async def _find(self, delivery: Delivery) -> _Found | Outcome:
-        posted = next(iter(readable(delivery.messages, Posted.parse)), None)
+        posted = next(iter(readable(delivery.messages, DiscordMessage.parse)), None)
         if posted is None:
             return Refused(FOREIGN)
         channel = await self._channels.get(posted.channel)
         if not isinstance(channel, Channel):
-            gone = isinstance(channel, Reply) and channel.code == UNKNOWN_CHANNEL
+            gone = isinstance(channel, DiscordReply) and channel.code == UNKNOWN_CHANNEL
             if gone and posted.channel != delivery.destination.address:
                 return Sent(delivery.messages)  # its thread was removed, and it with it
             return await self._failures.outcome(delivery, channel)
@@ -95,7 +102,7 @@ class Changer:
             return _Found(posted, channel)
         return await self._by_webhook(delivery, posted, channel)
 
-    async def _by_webhook(self, delivery: Delivery, posted: Posted, channel: Channel) -> _Found | Outcome:
+    async def _by_webhook(self, delivery: Delivery, posted: DiscordMessage, channel: Channel) -> _Found | Outcome:
         webhook = await self._webhooks.find(channel.holder, posted.webhook)
         if webhook is None:
             return Refused("the webhook that sent it is gone: nobody can change the message any more")
@@ -107,10 +114,10 @@ class Changer:
 
     async def _done(self, delivery: Delivery, found: _Found, act: Callable[[], Awaitable[Result]]) -> Outcome:
         result = await act()
-        if isinstance(result, Reply) and result.code == ARCHIVED and await self._woken(found.channel):
+        if isinstance(result, DiscordReply) and result.code == ARCHIVED and await self._woken(found.channel):
             result = await act()
         self._failures.count(delivery, result)
-        if not isinstance(result, Reply):
+        if not isinstance(result, DiscordReply):
             return await self._failures.outcome(delivery, result, found.channel)
         gone = result.code == UNKNOWN_MESSAGE or (
             result.code == UNKNOWN_CHANNEL and found.channel.id != delivery.destination.address
@@ -135,14 +142,14 @@ class Changer:
     async def _woken(self, thread: Channel) -> bool:
         """A thread that fell asleep takes no edits until it is called back."""
         reply = await self._api.request("PATCH", f"/channels/{thread.id}", {"archived": False})
-        return isinstance(reply, Reply) and reply.ok
+        return isinstance(reply, DiscordReply) and reply.ok
 
     # --- posts in forums ---
 
-    async def _is_alone(self, posted: Posted) -> bool:
+    async def _is_alone(self, posted: DiscordMessage) -> bool:
         """Nothing else stands in the post: nothing of other people, and nothing that goes on after it."""
         reply = await self._api.request("GET", f"/channels/{posted.channel}/messages", query={"limit": _A_FEW})
-        if not isinstance(reply, Reply) or not reply.ok:
+        if not isinstance(reply, DiscordReply) or not reply.ok:
             return False
         return [str(one["id"]) for one in reply.body] == [posted.message]  # nothing at all: we may not look
 
@@ -153,4 +160,4 @@ class Changer:
             return False
         reply = await self._api.request("DELETE", f"/channels/{found.channel.id}")
         self._channels.forget(found.channel.id)
-        return isinstance(reply, Reply) and (reply.ok or reply.code == UNKNOWN_CHANNEL)
+        return isinstance(reply, DiscordReply) and (reply.ok or reply.code == UNKNOWN_CHANNEL)

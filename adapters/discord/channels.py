@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.discord.api import Api, Reply, Result
+from adapters.discord.api import DiscordApi, DiscordReply, Result
 
 KEPT = 600.0
 MANY = 2_000
@@ -55,7 +55,7 @@ class Channel:
 class Channels:
     """Asks Discord, keeps the answers, forgets them when told that something changed."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: DiscordApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._api, self._clock = api, clock
         self._known: dict[str, tuple[float, Channel]] = {}
 
@@ -65,7 +65,7 @@ class Channels:
         if kept is not None and self._clock() - kept[0] < KEPT:
             return kept[1]
         reply = await self._api.request("GET", f"/channels/{channel}")
-        if not isinstance(reply, Reply) or not reply.ok:
+        if not isinstance(reply, DiscordReply) or not reply.ok:
             self.forget(channel)
             return reply
         found = _channel(reply.body)

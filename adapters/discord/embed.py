@@ -15,9 +15,9 @@ from adapters.discord.limits import (
     FIELD_VALUE,
     address,
 )
-from adapters.discord.look import Look
 from adapters.discord.markdown import escaped_within
-from adapters.discord.sections import Room, canvas, links, original, written
+from adapters.discord.sections import DiscordBudget, canvas, links, original, written
+from adapters.discord.style import DiscordStyle
 from relay.card import Section, SectionKind, described, name_of, sections
 from relay.model import Card, Media, Post
 from relay.text import short, text_content, units
@@ -27,7 +27,7 @@ _PICTURES = 4
 """Embeds of one address whose pictures Discord shows as one gallery."""
 
 
-def parts(card: Card, look: Look) -> dict[str, Any]:
+def parts(card: Card, look: DiscordStyle) -> dict[str, Any]:
     """Content and embeds of the message."""
     content = f"<@&{look.mention_role}>" if look.mention_role else ""
     pictures, linked = _sorted_media(card.post, look)
@@ -37,7 +37,7 @@ def parts(card: Card, look: Look) -> dict[str, Any]:
     return {"content": content, "embeds": [main, *more]}
 
 
-def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
+def _sorted_media(post: Post, look: DiscordStyle) -> tuple[list[Media], list[Media]]:
     """What is shown, and what is linked: an embed knows no spoilers for pictures."""
     if post.warning or post.sensitive or look.plain:
         return [], list(post.media)
@@ -45,8 +45,8 @@ def _sorted_media(post: Post, look: Look) -> tuple[list[Media], list[Media]]:
     return pictures, [media for media in post.media if media not in pictures or not media.is_picture]
 
 
-def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
-    post, room = card.post, Room(EMBEDS - 100, measure=units)
+def _main(card: Card, look: DiscordStyle, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
+    post, room = card.post, DiscordBudget(EMBEDS - 100, measure=units)
     found = sections(card, canvas(look.say), media=linked)
     main: Embed = {"author": _author(post, look, room), "timestamp": post.published.isoformat()}
     foot = "".join(text_content(section.text) for section in found if section.kind is SectionKind.FOOT)
@@ -66,7 +66,7 @@ def _main(card: Card, look: Look, pictures: Sequence[Media], linked: Sequence[Me
     return main
 
 
-def _author(post: Post, look: Look, room: Room) -> Embed:
+def _author(post: Post, look: DiscordStyle, room: DiscordBudget) -> Embed:
     name = name_of(post.author, 120)
     handle = short(post.author.handle, 120)
     whole = f"{name} ({handle})" if handle and handle != name else name
@@ -75,7 +75,7 @@ def _author(post: Post, look: Look, room: Room) -> Embed:
     return author | {key: value for key, value in addresses.items() if value}
 
 
-def _descriptions(pictures: Sequence[Media], look: Look, room: Room) -> Embed:
+def _descriptions(pictures: Sequence[Media], look: DiscordStyle, room: DiscordBudget) -> Embed:
     """What the pictures show, in words: an embed's picture has no description of its own."""
     heading = look.say.many("Picture, described", "{n} pictures, described", len(pictures))
     each = FIELD_VALUE // len(pictures) - 5
@@ -85,8 +85,8 @@ def _descriptions(pictures: Sequence[Media], look: Look, room: Room) -> Embed:
     return {"name": room.take(heading), "value": room.take(value), "inline": False}
 
 
-def _description(card: Card, look: Look, found: Sequence[Section], room: Room) -> str:
-    whole = Room(min(DESCRIPTION, room.left) - 20, measure=units)
+def _description(card: Card, look: DiscordStyle, found: Sequence[Section], room: DiscordBudget) -> str:
+    whole = DiscordBudget(min(DESCRIPTION, room.left) - 20, measure=units)
     below = whole.lines(links(card, look.say) if look.plain else [], 1500)
     inner = [section for section in found if section.kind is not SectionKind.HEADLINE]
     texts = written(card, inner, whole, look.say, kept=1500, small="")

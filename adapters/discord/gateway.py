@@ -18,9 +18,9 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from adapters.discord.asking import Asking, destination
 from adapters.discord.interactions import Interactions, Waiting
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_THREADS, names, posting
+from adapters.discord.requests import Asking, destination
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.tree import same, tree
 from relay.i18n import Words, words
@@ -34,19 +34,19 @@ from relay.retrying import Retrying
 Place = discord.abc.GuildChannel | discord.Thread
 
 
-class Known(Protocol):
+class KnownChannels(Protocol):
     """What is remembered of channels elsewhere."""
 
     def forget(self, channel: str, /) -> None: ...
 
 
-class Losses:
+class LostChannels:
     """Remembers where the relay can post, so that it tells of each channel once, when that ends.
 
     What ended while nobody listened shows when the next message is refused.
     """
 
-    def __init__(self, inbox: Inbox, channels: Known, say: Words) -> None:
+    def __init__(self, inbox: Inbox, channels: KnownChannels, say: Words) -> None:
         self._inbox = inbox
         self._channels = channels
         self._say = say
@@ -134,7 +134,7 @@ _PASSING = (discord.HTTPException, discord.GatewayNotFound, discord.ConnectionCl
 log = get_logger(__name__)
 
 
-class Account(Protocol):
+class RestAccount(Protocol):
     """The other half of the bot, which asks over REST with the same token."""
 
     def refuse(self, reason: str) -> None:
@@ -153,8 +153,8 @@ class Gateway:
         self,
         settings: DiscordSettings,
         host: Host,
-        api: Account,
-        channels: Known,
+        api: RestAccount,
+        channels: KnownChannels,
         *,
         waiting: Waiting | None = None,
         **options: Any,
@@ -181,7 +181,7 @@ class Gateway:
         """A client that is not connected yet."""
         settings = self._settings
         interactions = Interactions(self._host, settings.style, settings.guilds, inbox, self._waiting)
-        losses = Losses(inbox, self._channels, words(self._host.language))
+        losses = LostChannels(inbox, self._channels, words(self._host.language))
         options = {"http_trace": self._api.counting(), **self._options}
         return _Client(settings, interactions, losses, self._trouble, gap=self._waiting.identify, **options)
 
@@ -225,7 +225,7 @@ class _Client(discord.AutoShardedClient):
         self,
         settings: DiscordSettings,
         interactions: Interactions,
-        losses: Losses,
+        losses: LostChannels,
         trouble: Trouble,
         *,
         gap: float,

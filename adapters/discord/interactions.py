@@ -11,9 +11,9 @@ import aiohttp
 import discord
 from discord import app_commands, ui
 
-from adapters.discord.asking import Asking, command_in, custom_id, question_in
 from adapters.discord.card import in_markdown, message
-from adapters.discord.look import Look, Style
+from adapters.discord.requests import Asking, command_in, custom_id, question_in
+from adapters.discord.style import DiscordStyle, Style
 from relay.i18n import Words, words
 from relay.kit import answered, shortened
 from relay.log import get_logger
@@ -36,7 +36,7 @@ INSTEAD = "instead"
 Body = dict[str, Any]
 
 
-def bodies(answer: Answer, about: str, look: Look, colours: Mapping[str, int]) -> list[Body]:
+def bodies(answer: Answer, about: str, look: DiscordStyle, colours: Mapping[str, int]) -> list[Body]:
     """The messages of an answer, in order: its text, with the buttons under the last of it, then the cards.
 
     ``about`` is the channel that was asked about; ``look`` is how posts would be sent there.
@@ -82,7 +82,7 @@ def _rows(asked: Sequence[Choice], about: str) -> list[Body]:
     return [{"type": 1, "components": buttons[start : start + 5]} for start in range(0, len(buttons), 5)]
 
 
-def _shown(card: Card, look: Look, colours: Mapping[str, int]) -> Body:
+def _shown(card: Card, look: DiscordStyle, colours: Mapping[str, int]) -> Body:
     """An answer comes from the relay and cannot bear the author's name and picture: the card says whose post it is."""
     style = "card" if look.style == "webhook" else look.style
     usual = replace(look, style=style, colour=colours.get(card.post.source), mention_role="")
@@ -196,9 +196,9 @@ class Interactions:
         answer: Answer = await self._inbox.answer(command)
         return bodies(answer, command.destination.address, self._look(asking, say), self._host.colours)
 
-    def _look(self, asking: Asking, say: Words) -> Look:
+    def _look(self, asking: Asking, say: Words) -> DiscordStyle:
         nsfw = getattr(asking.channel, "is_nsfw", None)
-        return Look(
+        return DiscordStyle(
             style=self._style,
             age_restricted=bool(nsfw and nsfw()),
             say=say,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from adapters.discord.limits import Measure, size
 from relay.card import time_of
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.text import cut, honest, safe_url, short, units
 from relay.text.addresses import bare
 
@@ -29,7 +29,13 @@ SMALL = "-# "
 GAP = "\u200b"
 """Parts what must not touch; nobody sees it."""
 
-_WRAPS = {Mark.SPOILER: "||", Mark.UNDERLINE: "__", Mark.STRIKE: "~~", Mark.BOLD: "**", Mark.ITALIC: "*"}
+_WRAPS = {
+    SpanStyle.SPOILER: "||",
+    SpanStyle.UNDERLINE: "__",
+    SpanStyle.STRIKE: "~~",
+    SpanStyle.BOLD: "**",
+    SpanStyle.ITALIC: "*",
+}
 _DELIMITERS = frozenset("*_~|`")
 _SPECIAL = re.compile(
     r"(?P<call>@(?=everyone|here|[&!]|\d|$))"
@@ -52,7 +58,7 @@ _NO_LABEL = re.compile(
 )
 _LONGEST_LINK, _LONGEST_HOST = 700, 253
 _DEEPEST = 5
-_MARKS = tuple(Mark)
+_MARKS = tuple(SpanStyle)
 _BEGINNINGS = {Form.HEADING: "### ", Form.NOTE: SMALL}
 _ENCODED = str.maketrans({c: f"%{ord(c):02X}" for c in "()*|~[]'\\"})
 
@@ -63,7 +69,7 @@ class _Run:
 
     text: str
     link: str = ""
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[SpanStyle, ...] = ()
     written: bool = False
     """It is Markdown already."""
 
@@ -174,7 +180,7 @@ def _lines_of(spans: Iterable[Span], *, folded: bool) -> list[list[_Run]]:
         if when := time_of(span):
             lines[-1].append(_Run(f"<t:{int(when.timestamp())}:f>", marks=span.marks, written=True))
             continue
-        marks = (Mark.SPOILER, *span.marks) if folded else span.marks
+        marks = (SpanStyle.SPOILER, *span.marks) if folded else span.marks
         for count, text in enumerate(span.text.split("\n")):
             if count:
                 lines.append([])
@@ -200,7 +206,7 @@ def _with_whole_links(line: list[_Run]) -> list[_Run]:
     return runs
 
 
-def _styled(runs: Sequence[_Run], marks: Sequence[Mark] = tuple(_WRAPS), *, within: bool = False) -> str:
+def _styled(runs: Sequence[_Run], marks: Sequence[SpanStyle] = tuple(_WRAPS), *, within: bool = False) -> str:
     if not marks or not any(run.marks for run in runs):
         return _joined(_leaves(runs, within=within))
     mark, *inner = marks
@@ -211,7 +217,7 @@ def _styled(runs: Sequence[_Run], marks: Sequence[Mark] = tuple(_WRAPS), *, with
     return _joined(parts)
 
 
-def wrapped(text: str, mark: Mark) -> str:
+def wrapped(text: str, mark: SpanStyle) -> str:
     """The marks around a line of Markdown, its white space outside of them."""
     wrap = _WRAPS[mark]
     inner = text.strip()
@@ -233,7 +239,7 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _leaves(runs: Iterable[_Run], *, within: bool) -> Iterator[str]:
-    looks = groupby(runs, key=lambda run: (run.link, Mark.CODE in run.marks, run.written))
+    looks = groupby(runs, key=lambda run: (run.link, SpanStyle.CODE in run.marks, run.written))
     for (url, is_code, is_written), group in looks:
         text = "".join(run.text for run in group)
         if is_written:
@@ -322,7 +328,9 @@ def _block(block: Block, *, folded: bool) -> list[str]:
         return _fenced("".join(span.text for span in block.spans))
     # Not every client reads a fence within a spoiler: behind one, code is lines of inline code.
     spans = (
-        [replace(span, link="", marks=(Mark.CODE,)) for span in block.spans] if block.form is Form.CODE else block.spans
+        [replace(span, link="", marks=(SpanStyle.CODE,)) for span in block.spans]
+        if block.form is Form.CODE
+        else block.spans
     )
     lines = [_styled(runs).strip() for runs in _lines_of(spans, folded=folded)]
     while lines and is_blank(lines[0]):

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
-from adapters.discord.api import REFUSED_FOR, MaybeSent, NotSent, Reply, Result
+from adapters.discord.api import REFUSED_FOR, DiscordMaybeSent, DiscordNotSent, DiscordReply, Result
 from adapters.discord.channels import Channel, Channels
 from adapters.discord.permissions import missing
-from adapters.discord.rights import Rights
+from adapters.discord.rights import DiscordRights
 from relay.i18n import Words
 from relay.model import Delivery
 from relay.ports import Gone, Outcome, Refused, TryLater, Unknown
@@ -36,18 +36,18 @@ _GUARD = 40333
 
 def code_of(result: Result) -> int:
     """Discord's own code of a refusal; 0: none."""
-    return result.code if isinstance(result, Reply) else 0
+    return result.code if isinstance(result, DiscordReply) else 0
 
 
 def is_broken(result: Result) -> bool:
     """Discord failed at it (HTTP 5xx but "come back later")."""
-    return isinstance(result, Reply) and result.status >= 500 and result.status != 503
+    return isinstance(result, DiscordReply) and result.status >= 500 and result.status != 503
 
 
 def is_closed(result: Result) -> bool:
     """The place is gone or closed to us, as far as one answer can say."""
     return (
-        isinstance(result, Reply)
+        isinstance(result, DiscordReply)
         and result.status in {403, 404}
         and result.code not in _THIS_MESSAGE | _SLOWER | WEBHOOK_GONE | {_GUARD}
         and not (result.status == 403 and not result.code)  # not Discord's: the guard in front of it
@@ -56,16 +56,16 @@ def is_closed(result: Result) -> bool:
 
 def refuses_body(result: Result) -> bool:
     """Discord says no to what is in a message (HTTP 400, 413): without pictures and buttons it may take it."""
-    refused = isinstance(result, Reply) and result.status in {400, 413} and result.code != ARCHIVED
+    refused = isinstance(result, DiscordReply) and result.status in {400, 413} and result.code != ARCHIVED
     return refused and isinstance(outcome_of(result), Refused)
 
 
 def outcome_of(result: Result) -> Outcome:
     """The outcome of a failure, as a table; a closed place (:func:`is_closed`) is to be looked at once more."""
     match result:
-        case NotSent(reason, after):
+        case DiscordNotSent(reason, after):
             return TryLater(reason, after)
-        case MaybeSent(reason):
+        case DiscordMaybeSent(reason):
             return Unknown(reason)
     words = f"{result.message} ({result.code or result.status})"
     for applies, what, after in _LATER:
@@ -74,7 +74,7 @@ def outcome_of(result: Result) -> Outcome:
     return Unknown(f"Discord failed: {words}") if is_broken(result) else Refused(f"Discord refuses it: {words}")
 
 
-_LATER: tuple[tuple[Callable[[Reply], bool], str, timedelta | None], ...] = (
+_LATER: tuple[tuple[Callable[[DiscordReply], bool], str, timedelta | None], ...] = (
     (lambda one: one.code in _SLOWER or one.status == 429, "Discord asks for a slower pace", A_WHILE),
     (lambda one: one.code in WEBHOOK_GONE, "the webhook is gone, another one is needed", None),
     (lambda one: one.status == 401, "Discord refuses the bot's token", REFUSED_FOR),
@@ -87,7 +87,7 @@ _LATER: tuple[tuple[Callable[[Reply], bool], str, timedelta | None], ...] = (
 class Failures:
     """Remembers what failed before: a channel that refuses twice in a row is closed, a body that breaks is changed."""
 
-    def __init__(self, channels: Channels, rights: Rights, say: Words) -> None:
+    def __init__(self, channels: Channels, rights: DiscordRights, say: Words) -> None:
         self._channels, self._rights, self._say = channels, rights, say
         self._strikes: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
@@ -139,7 +139,7 @@ class Failures:
             return say(
                 "I may not post in {channel}: it lacks the permission {names}. Give it back, then /resume."
             ).format(channel=name, names=lacking)
-        words = result.message if isinstance(result, Reply) else ""
+        words = result.message if isinstance(result, DiscordReply) else ""
         return say("I may not post in {channel}: {reason}. Give me the right, then /resume.").format(
             channel=name, reason=words
         )

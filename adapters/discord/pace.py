@@ -101,14 +101,14 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class DiscordTicket:
     route: Route
     bucket: Bucket
     begun: float
 
 
 @dataclass(slots=True)
-class Stream:
+class GlobalBudget:
     """A budget of so many a second in all, and a stop of everything.
 
     Discord counts a request when it arrives, which is some time between the writing and the answer. A place is taken
@@ -132,7 +132,7 @@ class Stream:
             return None
         return Wait(self.over[0] - now, "the pace of all channels together") if self.over else Busy()
 
-    def answered(self, ticket: Ticket, now: float) -> None:
+    def answered(self, ticket: DiscordTicket, now: float) -> None:
         kind, took = ticket.route.pattern, now - ticket.begun
         self.answers[kind] += 1
         quickest = self.quickest[kind] = min(took, self.quickest.get(kind, took))
@@ -146,17 +146,17 @@ class Stream:
         heappush(self.over, at)
 
 
-class Pace:
+class DiscordPace:
     """Whether one more request may be sent now."""
 
     def __init__(self, *, invalid: int = INVALID) -> None:
         self._most_invalid = invalid
         self._hashes: dict[Route, str] = {}
         self._buckets: dict[tuple[str, str], Bucket] = {}
-        self._bot, self._free = Stream(), Stream()
+        self._bot, self._free = GlobalBudget(), GlobalBudget()
         self._invalid: deque[float] = deque()
 
-    def ask(self, route: Route, now: float) -> Ticket | Wait | Busy:
+    def ask(self, route: Route, now: float) -> DiscordTicket | Wait | Busy:
         """A ticket: send it now, and tell :meth:`told` or :meth:`lost` what came of it."""
         if wait := self.room(route, now):
             return wait
@@ -166,26 +166,26 @@ class Pace:
         if held is not None:
             return held
         stream.flying += 1
-        return Ticket(route, bucket, now)
+        return DiscordTicket(route, bucket, now)
 
     def room(self, route: Route, now: float) -> Wait | Busy | None:
         """None: the budgets of all together have room for one more."""
         return self._too_many_refusals(now) or self._stream(route).wait(now)
 
-    def place(self, route: Route, now: float) -> Ticket | Wait | Busy:
+    def place(self, route: Route, now: float) -> DiscordTicket | Wait | Busy:
         """A place in the budget of all together, for a request whose bucket somebody else looks after."""
         stream = self._stream(route)
         if wait := stream.wait(now):
             return wait
         stream.flying += 1
-        return Ticket(route, Bucket(flying=1), now)
+        return DiscordTicket(route, Bucket(flying=1), now)
 
-    def heard(self, ticket: Ticket, status: int, headers: Mapping[str, str], now: float) -> None:
+    def heard(self, ticket: DiscordTicket, status: int, headers: Mapping[str, str], now: float) -> None:
         """An answer came to somebody else's request."""
         self.lost(ticket, now)
         self._note_refusal(status, headers, now)
 
-    def told(self, ticket: Ticket, status: int, headers: Mapping[str, str], now: float) -> None:
+    def told(self, ticket: DiscordTicket, status: int, headers: Mapping[str, str], now: float) -> None:
         """An answer came."""
         ticket.bucket.flying -= 1
         self._stream(ticket.route).answered(ticket, now)
@@ -201,7 +201,7 @@ class Pace:
         if len(self._buckets) > MANY_BUCKETS:
             self._forget_idle(now)
 
-    def slowed(self, ticket: Ticket, after: float, now: float, *, everywhere: bool) -> None:
+    def slowed(self, ticket: DiscordTicket, after: float, now: float, *, everywhere: bool) -> None:
         """The answer was a 429, which asks for ``after`` seconds."""
         if everywhere:
             stream = self._stream(ticket.route)
@@ -209,7 +209,7 @@ class Pace:
         else:
             self._bucket(ticket.route).shut(now + after)
 
-    def lost(self, ticket: Ticket, now: float) -> None:
+    def lost(self, ticket: DiscordTicket, now: float) -> None:
         """No answer came."""
         ticket.bucket.flying -= 1
         self._stream(ticket.route).lost(now)
@@ -223,13 +223,13 @@ class Pace:
         if status in {401, 403} or (status == 429 and headers.get("X-RateLimit-Scope") != "shared"):
             self._invalid.append(now)
 
-    def _stream(self, route: Route) -> Stream:
+    def _stream(self, route: Route) -> GlobalBudget:
         return self._free if route.free else self._bot
 
     def _bucket(self, route: Route) -> Bucket:
         return self._buckets.setdefault((self._hashes.get(route, route.pattern), route.resource), Bucket())
 
-    def _learned(self, ticket: Ticket, headers: Mapping[str, str]) -> Bucket:
+    def _learned(self, ticket: DiscordTicket, headers: Mapping[str, str]) -> Bucket:
         """The bucket that the answer names: the first answer of a route says which it shares with others."""
         if name := headers.get("X-RateLimit-Bucket"):
             self._hashes[ticket.route] = name

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 
 from adapters.discord.card import container
-from adapters.discord.look import Look
+from adapters.discord.style import DiscordStyle
 from relay.i18n import Words
 from relay.model import Card, Post
 from relay.plugins import Preview
@@ -25,7 +25,7 @@ _TRIES = ((1600, _PICTURES), (1200, _PICTURES), (900, 2), (600, 1), (350, 1), (3
 
 def make(card: Card, say: Words, colour: int | None) -> str:
     """The document; "" where not even the least of the card fits into it."""
-    look = Look(style="card", age_restricted=False, say=say, colour=colour, relay="")
+    look = DiscordStyle(style="card", age_restricted=False, say=say, colour=colour, relay="")
     for texts, pictures in _TRIES:
         shown = replace(card, post=_with(card.post, pictures))
         told = json.dumps({"component": container(shown, look, texts)}, ensure_ascii=False, separators=(",", ":"))

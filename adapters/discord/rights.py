@@ -7,19 +7,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.discord.api import Api, Reply, Result
+from adapters.discord.api import DiscordApi, DiscordReply, Result
 from adapters.discord.channels import Channel, Channels
-from adapters.discord.me import Identity, Me
+from adapters.discord.identity import Identity, Me
 from adapters.discord.permissions import Holder, Overwrite, held
 
 KEPT = 20.0
 """Long enough for a check of many channels, too short to be wrong at the next failure."""
 
 
-class Rights:
+class DiscordRights:
     """Two requests per guild and a while: for checks, and for saying what is missing."""
 
-    def __init__(self, api: Api, channels: Channels, me: Me, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, api: DiscordApi, channels: Channels, me: Me, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api, self._channels, self._me, self._clock = api, channels, me, clock
         self._known: dict[str, tuple[float, Holder]] = {}
 
@@ -41,10 +43,10 @@ class Rights:
         if not isinstance(me, Identity):
             return me
         whole = await self._api.request("GET", f"/guilds/{guild}")
-        if not isinstance(whole, Reply) or not whole.ok:
+        if not isinstance(whole, DiscordReply) or not whole.ok:
             return whole
         member = await self._api.request("GET", f"/guilds/{guild}/members/{me.user}")
-        if not isinstance(member, Reply) or not member.ok:
+        if not isinstance(member, DiscordReply) or not member.ok:
             return member
         holder = _holder(me.user, whole.body, member.body)
         self._known = {guild: (self._clock(), holder)}

@@ -12,7 +12,7 @@ from adapters.discord.markdown import SMALL, escape, fitted, inline, lines, link
 from relay.card import Canvas, Section, SectionKind, onward, ways
 from relay.i18n import Words
 from relay.model import Card, Post
-from relay.rich import Mark, Text
+from relay.rich import SpanStyle, Text
 from relay.text import directed
 
 _MOST = {
@@ -30,7 +30,7 @@ _LONGEST_LINK = 700
 
 
 @dataclass(slots=True)
-class Room:
+class DiscordBudget:
     """How much of a message's text is left."""
 
     left: int
@@ -52,7 +52,7 @@ def canvas(say: Words) -> Canvas:
 
 
 def written(
-    card: Card, found: Sequence[Section], room: Room, say: Words, *, kept: int, small: str = SMALL
+    card: Card, found: Sequence[Section], room: DiscordBudget, say: Words, *, kept: int, small: str = SMALL
 ) -> dict[SectionKind, str]:
     """The sections between byline and foot as Markdown, in the order of reading.
 
@@ -74,7 +74,7 @@ def written(
     return {section.kind: texts[section.kind] for section in found if section.kind in texts}
 
 
-def _lines(section: Section, room: Room, small: str) -> list[str]:
+def _lines(section: Section, room: DiscordBudget, small: str) -> list[str]:
     if section.inner:
         return _quotation(section, room)
     if section.kind is SectionKind.HEADLINE:
@@ -85,7 +85,7 @@ def _lines(section: Section, room: Room, small: str) -> list[str]:
     ]
 
 
-def _body(section: Section, room: Room, most: int, *, more: str = "") -> str:
+def _body(section: Section, room: DiscordBudget, most: int, *, more: str = "") -> str:
     return fitted(section.text, max(0, most), more=more, folded=section.folded, measure=room.measure)
 
 
@@ -94,7 +94,7 @@ def _onward(card: Card, say: Words) -> str:
     return "".join(link(span.text, span.link) for span in onward(card, canvas(say)))
 
 
-def _quotation(section: Section, room: Room) -> list[str]:
+def _quotation(section: Section, room: DiscordBudget) -> list[str]:
     """A quoted post in a block quote, its text cut to what the rest leaves."""
     texts = {one.kind: [f"> {line}" for line in _quoted(one, room)] for one in section.inner}
     rest = "\n".join(line for each in texts.values() for line in each)
@@ -106,13 +106,13 @@ def _quotation(section: Section, room: Room) -> list[str]:
     return [line for each in texts.values() for line in each]
 
 
-def _quoted(section: Section, room: Room) -> list[str]:
+def _quoted(section: Section, room: DiscordBudget) -> list[str]:
     if section.kind is SectionKind.BODY:
         return []
     if section.kind is not SectionKind.BYLINE:
         return _lines(section, room, small="")
     name, handle = author_of(section.text)
-    return [f"{wrapped(name, Mark.BOLD)} {handle}".strip()]
+    return [f"{wrapped(name, SpanStyle.BOLD)} {handle}".strip()]
 
 
 # --- who wrote it and when, and where it leads ---

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from adapters.discord.api import Api, Reply, Result
+from adapters.discord.api import DiscordApi, DiscordReply, Result
 from adapters.discord.card import message, original, original_in, title
 from adapters.discord.channels import ANNOUNCEMENT, CLOSED, Channel, Channels
+from adapters.discord.identity import Identity, Me
 from adapters.discord.limits import LONGEST
-from adapters.discord.look import Style
-from adapters.discord.manner import Manner
 from adapters.discord.markdown import target_of
-from adapters.discord.me import Identity, Me
+from adapters.discord.message_ids import DiscordMessage
 from adapters.discord.outcomes import (
     ARCHIVED,
     CROSSPOSTED,
@@ -32,8 +31,9 @@ from adapters.discord.outcomes import (
     is_closed,
     refuses_body,
 )
-from adapters.discord.posted import Posted
 from adapters.discord.settings import DiscordOptions
+from adapters.discord.style import Style
+from adapters.discord.styling import DiscordStyling
 from adapters.discord.webhooks import Webhook, Webhooks
 from relay.kit import readable
 from relay.log import Trouble, get_logger
@@ -49,10 +49,12 @@ POSTS_LOOKED_AT = 5
 class History:
     """Finds a message of ours by the address behind its Original button."""
 
-    def __init__(self, api: Api, me: Me, webhooks: Webhooks) -> None:
+    def __init__(self, api: DiscordApi, me: Me, webhooks: Webhooks) -> None:
         self._api, self._me, self._webhooks = api, me, webhooks
 
-    async def find(self, delivery: Delivery, card: Card, channel: Channel, thread: str) -> Posted | Result | None:
+    async def find(
+        self, delivery: Delivery, card: Card, channel: Channel, thread: str
+    ) -> DiscordMessage | Result | None:
         """The message that an earlier try became; None: there is none, or we may not look."""
         me = await self._me.get()
         if not isinstance(me, Identity):
@@ -66,17 +68,17 @@ class History:
 
     async def _among_messages(
         self, delivery: Delivery, card: Card, place: str, holder: str, me: Identity
-    ) -> Posted | Result | None:
+    ) -> DiscordMessage | Result | None:
         reply = await self._api.request("GET", f"/channels/{place}/messages", query={"limit": LOOKED_AT})
-        if not isinstance(reply, Reply) or not reply.ok:
+        if not isinstance(reply, DiscordReply) or not reply.ok:
             return None if is_closed(reply) else reply
-        other = {one.message for text in delivery.under if (one := Posted.parse(text))}
+        other = {one.message for text in delivery.under if (one := DiscordMessage.parse(text))}
         return self._ours(reply.body, card, holder, me, other)
 
-    async def _among_posts(self, card: Card, channel: Channel, me: Identity) -> Posted | Result | None:
+    async def _among_posts(self, card: Card, channel: Channel, me: Identity) -> DiscordMessage | Result | None:
         """A post of a forum is a thread; those of the same name are looked at first."""
         reply = await self._api.request("GET", f"/guilds/{channel.guild}/threads/active")
-        if not isinstance(reply, Reply) or not reply.ok:
+        if not isinstance(reply, DiscordReply) or not reply.ok:
             return None if is_closed(reply) else reply
         name = title(card)
         posts = [
@@ -87,7 +89,7 @@ class History:
         posts.sort(key=lambda one: (one.get("name") == name, int(one["id"])), reverse=True)
         for one in posts[:POSTS_LOOKED_AT]:
             first = await self._api.request("GET", f"/channels/{one['id']}/messages/{one['id']}")
-            if not isinstance(first, Reply) or not (first.ok or first.status in {403, 404}):
+            if not isinstance(first, DiscordReply) or not (first.ok or first.status in {403, 404}):
                 return first
             if first.ok and (found := self._ours([first.body], card, channel.id, me, ())):
                 return found
@@ -95,12 +97,12 @@ class History:
 
     def _ours(
         self, messages: Iterable[Mapping[str, Any]], card: Card, holder: str, me: Identity, other: Collection[str]
-    ) -> Posted | None:
+    ) -> DiscordMessage | None:
         for one in messages:
             if one["id"] in other or not self._is_ours(one, holder, me):
                 continue
             if original_in(one) in {original(card), target_of(card.post.url, LONGEST)} - {""}:
-                return Posted.of(one)
+                return DiscordMessage.of(one)
         return None
 
     def _is_ours(self, message: Mapping[str, Any], holder: str, me: Identity) -> bool:
@@ -115,17 +117,17 @@ class History:
 MANY = 2_000
 
 
-class Threads:
+class DiscordThreads:
     """Opens each thread once; remembers where it may not, so that nobody is asked in vain at each post."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: DiscordApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._api, self._clock = api, clock
         self._open: dict[str, None] = {}
         self._barred: dict[str, float] = {}
 
     async def under(self, channel: Channel, delivery: Delivery, card: Card) -> str | Result:
         """The thread to post in; empty: in the channel itself."""
-        first = next(iter(readable(delivery.under, Posted.parse)), None)
+        first = next(iter(readable(delivery.under, DiscordMessage.parse)), None)
         if first is None or channel.is_thread:
             return ""
         thread = first.message if first.channel == channel.id else first.channel
@@ -140,23 +142,23 @@ class Threads:
 
     def failed(self, thread: str, result: Result) -> bool:
         """Whether a message that a thread did not take belongs into the channel itself."""
-        if not isinstance(result, Reply) or not (is_closed(result) or result.code == ARCHIVED):
+        if not isinstance(result, DiscordReply) or not (is_closed(result) or result.code == ARCHIVED):
             return False
         self._open.pop(thread, None)
         self._bar(thread)
         return True
 
     def _opened(self, channel: Channel, message: str, reply: Result) -> str | Result:
-        if isinstance(reply, Reply) and (reply.ok or reply.code == THREAD_EXISTS):
+        if isinstance(reply, DiscordReply) and (reply.ok or reply.code == THREAD_EXISTS):
             while len(self._open) >= MANY:
                 del self._open[next(iter(self._open))]
             self._open[message] = None
             return message  # the thread of a message has the message's own number
-        if isinstance(reply, Reply) and reply.status == 403 and is_closed(reply):
+        if isinstance(reply, DiscordReply) and reply.status == 403 and is_closed(reply):
             log.warning("threads go on in the channel itself", channel=channel.id, reason=reply.message)
             self._bar(channel.id)
             return ""
-        if isinstance(reply, Reply) and (reply.status == 400 or reply.code == UNKNOWN_MESSAGE):
+        if isinstance(reply, DiscordReply) and (reply.status == 400 or reply.code == UNKNOWN_MESSAGE):
             return ""  # too many threads, a channel that has none, the message is gone
         return reply
 
@@ -180,12 +182,12 @@ WITHIN = 3600.0
 class Crossposts:
     """Ten an hour in each channel, as far as this process knows: Discord allows no more, and does not say so before."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: DiscordApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._api, self._clock = api, clock
         self._done: dict[str, deque[float]] = {}
         self._trouble = Trouble(log)
 
-    async def publish(self, posted: Posted) -> None:
+    async def publish(self, posted: DiscordMessage) -> None:
         """Try once; what does not work is told, and is over."""
         what, now = f"publishing in channel {posted.channel}", self._clock()
         done = self._done.setdefault(posted.channel, deque())
@@ -196,10 +198,10 @@ class Crossposts:
             return
         done.append(now)
         reply = await self._api.request("POST", f"{posted.path}/crosspost")
-        if isinstance(reply, Reply) and (reply.ok or reply.code == CROSSPOSTED):
+        if isinstance(reply, DiscordReply) and (reply.ok or reply.code == CROSSPOSTED):
             self._trouble.works(what)
         else:
-            self._trouble.broke(what, reply.message if isinstance(reply, Reply) else reply.reason)
+            self._trouble.broke(what, reply.message if isinstance(reply, DiscordReply) else reply.reason)
 
 
 # --- sending ---
@@ -226,7 +228,7 @@ def tags_for(channel: Channel, card: Card) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class DiscordOrder:
     """One post on its way: ``thread`` is empty for the channel itself, ``webhook`` None for the bot's own name."""
 
     delivery: Delivery
@@ -243,7 +245,7 @@ class Order:
         """It opens a post in a forum."""
         return self.channel.is_forum and not self.thread
 
-    def milder(self) -> Iterator[Order]:
+    def milder(self) -> Iterator[DiscordOrder]:
         """The same with less that Discord may refuse: without pictures and buttons, and under the relay's own name."""
         yield replace(self, plain=True)
         if self.webhook is not None:
@@ -256,23 +258,23 @@ class Order:
         return self.delivery.interrupted or tries >= NONCE_TRUSTED_FOR or (tries > 0 and nameless)
 
 
-class Sender:
+class DiscordSender:
     """Carries out ``Action.SEND``."""
 
     def __init__(
         self,
         *,
-        api: Api,
+        api: DiscordApi,
         channels: Channels,
         me: Me,
-        manner: Manner,
+        manner: DiscordStyling,
         webhooks: Webhooks,
         failures: Failures,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._channels, self._manner, self._clock = api, channels, manner, clock
         self._webhooks, self._failures = webhooks, failures
-        self._threads = Threads(api, clock=clock)
+        self._threads = DiscordThreads(api, clock=clock)
         self._history = History(api, me, webhooks)
         self._crossposts = Crossposts(api, clock=clock)
         self._no_webhooks: dict[str, float] = {}
@@ -289,10 +291,10 @@ class Sender:
         if not isinstance(thread, str):
             return await self._failures.outcome(delivery, thread, channel)
         options = DiscordOptions.read(delivery.options)
-        order = Order(delivery=delivery, card=card, channel=channel, options=options, thread=thread)
+        order = DiscordOrder(delivery=delivery, card=card, channel=channel, options=options, thread=thread)
         return await self._in_style(order)
 
-    async def _in_style(self, order: Order) -> Outcome:
+    async def _in_style(self, order: DiscordOrder) -> Outcome:
         style = self._manner.style(order.options)
         if self._failures.breaks(order.delivery):
             style = "embed"  # components may be too much for Discord in a way that nobody can count: it answers 500
@@ -302,11 +304,11 @@ class Sender:
         style = "card" if style == "webhook" and webhook is None else style
         return await self._once(replace(order, style=style, webhook=webhook))
 
-    async def _once(self, order: Order) -> Outcome:
+    async def _once(self, order: DiscordOrder) -> Outcome:
         """Send, unless an earlier try turns out to be there."""
         if order.doubtful:
             found = await self._history.find(order.delivery, order.card, order.channel, order.thread)
-            if isinstance(found, Posted):
+            if isinstance(found, DiscordMessage):
                 return await self._sent(order, found, None)
             if found is not None:
                 return await self._failures.outcome(order.delivery, found, order.channel)
@@ -320,7 +322,7 @@ class Sender:
             log.info("a message was refused: it goes with less", channel=order.channel.id, plain=other.plain)
             order, result = other, await self._create(other)
         self._failures.count(order.delivery, result)
-        if not isinstance(result, Reply):
+        if not isinstance(result, DiscordReply):
             return await self._failures.outcome(order.delivery, result, order.channel)
         if result.ok:
             return await self._sent(order, _posted(order, result), result)
@@ -329,7 +331,7 @@ class Sender:
             return Sent(wait=result.wait)
         return await self._failures.outcome(order.delivery, result, order.channel)
 
-    async def _sent(self, order: Order, posted: Posted, reply: Reply | None) -> Sent:
+    async def _sent(self, order: DiscordOrder, posted: DiscordMessage, reply: DiscordReply | None) -> Sent:
         self._failures.over(order.delivery)
         announced = order.channel.kind == ANNOUNCEMENT and posted.channel == order.channel.id
         if announced and self._manner.crosspost(order.options):
@@ -338,7 +340,7 @@ class Sender:
 
     # --- the request ---
 
-    async def _create(self, order: Order) -> Result:
+    async def _create(self, order: DiscordOrder) -> Result:
         look = self._manner.look(order.card, order.style, order.channel, order.options, plain=order.plain)
         body = message(order.card, look)
         if order.webhook is not None:
@@ -356,7 +358,7 @@ class Sender:
         if self._no_webhooks.get(channel.holder, 0.0) > self._clock():
             return None
         found = await self._webhooks.get(channel.holder)
-        if isinstance(found, Reply) and found.code in {NO_ACCESS, NO_PERMISSION} | TOO_MANY_WEBHOOKS:
+        if isinstance(found, DiscordReply) and found.code in {NO_ACCESS, NO_PERMISSION} | TOO_MANY_WEBHOOKS:
             if channel.holder not in self._no_webhooks:
                 log.warning(
                     "posts appear under the relay's own name: it may not manage webhooks there",
@@ -367,7 +369,7 @@ class Sender:
             return None
         return found
 
-    async def _through(self, order: Order, webhook: Webhook, body: dict[str, Any]) -> Result:
+    async def _through(self, order: DiscordOrder, webhook: Webhook, body: dict[str, Any]) -> Result:
         """A webhook that somebody removed is made again, once."""
         result = await self._execute(order, webhook, body)
         if not _webhook_is_gone(result):
@@ -382,7 +384,7 @@ class Sender:
             else again
         )
 
-    async def _execute(self, order: Order, webhook: Webhook, body: dict[str, Any]) -> Result:
+    async def _execute(self, order: DiscordOrder, webhook: Webhook, body: dict[str, Any]) -> Result:
         query = {"wait": "true", "with_components": "true"}
         if thread := order.thread or (order.channel.id if order.channel.is_thread else ""):
             query["thread_id"] = thread
@@ -392,19 +394,19 @@ class Sender:
 
 
 def _webhook_is_gone(result: Result) -> bool:
-    if not isinstance(result, Reply):
+    if not isinstance(result, DiscordReply):
         return False
     if result.code in WEBHOOK_GONE:
         return True
     return result.status == 404 and result.code not in {UNKNOWN_CHANNEL, UNKNOWN_MESSAGE}
 
 
-def _posted(order: Order, reply: Reply) -> Posted:
+def _posted(order: DiscordOrder, reply: DiscordReply) -> DiscordMessage:
     """The message that was made, or that Discord had already: then it may be in another style than this try's."""
     if order.new_post and order.webhook is None:  # its first message has the post's own number
         made = {"channel_id": reply.body["id"], "id": reply.body["id"], **(reply.body.get("message") or {})}
-        return Posted.of(made)
-    return Posted.of(reply.body)
+        return DiscordMessage.of(made)
+    return DiscordMessage.of(reply.body)
 
 
 def is_channel(destination: Destination) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
-from adapters.discord.look import Style
+from adapters.discord.style import Style
 from relay.settings import Settings
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from adapters.discord.api import Api, Reply, Result
-from adapters.discord.me import Identity, Me
+from adapters.discord.api import DiscordApi, DiscordReply, Result
+from adapters.discord.identity import Identity, Me
 
 FORBIDDEN_NAMES = re.compile(r"discord|clyde", re.IGNORECASE)
 LONGEST_NAME = 80
@@ -24,14 +24,14 @@ class Webhook:
 
     @property
     def path(self) -> str:
-        """Holds the token: for :meth:`Api.request`, for nobody else."""
+        """Holds the token: for :meth:`DiscordApi.request`, for nobody else."""
         return f"/webhooks/{self.id}/{self.token.get_secret_value()}"
 
 
 class Webhooks:
     """One webhook of ours per channel: found, else made."""
 
-    def __init__(self, api: Api, me: Me, name: str) -> None:
+    def __init__(self, api: DiscordApi, me: Me, name: str) -> None:
         self._api, self._me = api, me
         self._name = FORBIDDEN_NAMES.sub("", name).strip()[:LONGEST_NAME] or "Chasqui"
         self._known: dict[str, dict[str, Webhook]] = {}
@@ -45,7 +45,7 @@ class Webhooks:
                 return ours
             if not ours:
                 reply = await self._api.request("POST", f"/channels/{channel}/webhooks", {"name": self._name})
-                made = _webhook(reply.body) if isinstance(reply, Reply) and reply.ok else None
+                made = _webhook(reply.body) if isinstance(reply, DiscordReply) and reply.ok else None
                 if made is None:
                     return reply
                 ours[made.id] = made
@@ -70,7 +70,7 @@ class Webhooks:
             if not isinstance(me, Identity):
                 return me
             reply = await self._api.request("GET", f"/channels/{channel}/webhooks")
-            if not isinstance(reply, Reply) or not reply.ok:
+            if not isinstance(reply, DiscordReply) or not reply.ok:
                 return reply
             found = [_webhook(one) for one in reply.body if _made_by(one, me)]
             self._known[channel] = {one.id: one for one in found if one is not None}

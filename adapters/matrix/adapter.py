@@ -6,20 +6,20 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
 from adapters.matrix.address import NO_ROOM, is_alias, is_id
-from adapters.matrix.api import Api, Failed
-from adapters.matrix.calls import DEAD, Calls
+from adapters.matrix.api import Failed, MatrixApi
+from adapters.matrix.calls import DEAD, MatrixCalls
 from adapters.matrix.card import message, pictures
 from adapters.matrix.content import edited, text_content
 from adapters.matrix.limits import TEXT
-from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
+from adapters.matrix.message_ids import MatrixMessage
 from adapters.matrix.outcomes import ENCRYPTED, outcome_of, vanished
-from adapters.matrix.places import Places
-from adapters.matrix.posted import Posted
 from adapters.matrix.rights import Powers, level, needed_to_post
+from adapters.matrix.room_lookup import RoomFinder
 from adapters.matrix.rooms import Rooms
-from adapters.matrix.sending import Sender
+from adapters.matrix.sending import MatrixSender
 from adapters.matrix.settings import MatrixOptions, MatrixSettings
+from adapters.matrix.style import MatrixStyle
 from relay.i18n import Words, words
 from relay.kit import readable
 from relay.model import Action, Card, Delivery, Destination
@@ -39,8 +39,8 @@ PACE = (
 NOBODY = "nobody may invite it: name people or servers in adapters.matrix.invites (or owners)"
 
 
-class Checks:
-    def __init__(self, settings: MatrixSettings, api: Api, rooms: Rooms) -> None:
+class MatrixChecks:
+    def __init__(self, settings: MatrixSettings, api: MatrixApi, rooms: Rooms) -> None:
         self._settings, self._api, self._rooms = settings, api, rooms
 
     async def all(self, destinations: Collection[Destination]) -> Sequence[Check]:
@@ -116,10 +116,10 @@ FOREIGN = "no message that this adapter has sent"
 MANY = 1_000
 
 
-class Changer:
+class MatrixChanger:
     """Carries out ``Action.EDIT``, ``COUNT`` and ``DELETE``."""
 
-    def __init__(self, *, api: Api, calls: Calls, say: Words, prefix: str) -> None:
+    def __init__(self, *, api: MatrixApi, calls: MatrixCalls, say: Words, prefix: str) -> None:
         self._api, self._calls, self._say, self._prefix = api, calls, say, prefix
         self._redacted: OrderedDict[str, int] = OrderedDict()
         """How many messages of a deletion are gone already, by the delivery's id."""
@@ -129,11 +129,11 @@ class Changer:
 
         An edit is always one of the first event: an edit of an edit is none (Matrix spec, "Event replacements").
         """
-        ours = readable(delivery.messages, Posted.parse)
+        ours = readable(delivery.messages, MatrixMessage.parse)
         if not ours or ours[0].kind != "text":
             return Refused(FOREIGN)
         first = ours[0]
-        look = Look(say=self._say, notify=bool(MatrixOptions.read(delivery.options).notify))
+        look = MatrixStyle(say=self._say, notify=bool(MatrixOptions.read(delivery.options).notify))
         there = pictures(card)
         shown = {media.url for media in there} if len(there) < len(ours) else set()  # which of them came, nobody knows
         content = edited(text_content(message(card, look, shown=shown), notify=look.notify), first.event)
@@ -143,7 +143,7 @@ class Changer:
 
     async def delete(self, delivery: Delivery) -> Outcome:
         """All messages that the post became, the words first."""
-        ours = readable(delivery.messages, Posted.parse)
+        ours = readable(delivery.messages, MatrixMessage.parse)
         if not ours:
             return Refused(FOREIGN)
         for number, one in enumerate(ours):
@@ -156,7 +156,7 @@ class Changer:
         self._redacted.pop(delivery.id, None)
         return self._outcome(delivery, None)
 
-    async def _redact(self, delivery: Delivery, number: int, posted: Posted) -> Failed | TryLater | None:
+    async def _redact(self, delivery: Delivery, number: int, posted: MatrixMessage) -> Failed | TryLater | None:
         transaction = f"{delivery.id}-{number}-gone"
         told = await self._calls.paced(posted.room, lambda: self._api.redact(posted.room, posted.event, transaction))
         return None if isinstance(told, str) else told
@@ -185,16 +185,16 @@ class Matrix:
     def __init__(self, settings: MatrixSettings, host: Host) -> None:
         self._settings, self._host = settings, host
         self.limits = Limits(text=TEXT, media=None, idempotent=True)
-        self.api = api = Api(settings)
-        self.calls = calls = Calls()
+        self.api = api = MatrixApi(settings)
+        self.calls = calls = MatrixCalls()
         self.rooms = rooms = Rooms(api)
         say, prefix = words(host.language), settings.prefix
-        places = Places(api=api, rooms=rooms, settings=settings, say=say)
+        places = RoomFinder(api=api, rooms=rooms, settings=settings, say=say)
         server = settings.user.partition(":")[2]
         self._media = media = Pictures(host.http, host.notes, api.upload, api.upload_limit, home=server)
-        self._sender = Sender(api=api, calls=calls, places=places, media=media, say=say, prefix=prefix)
-        self._changer = Changer(api=api, calls=calls, say=say, prefix=prefix)
-        self._checks = Checks(settings, api, rooms)
+        self._sender = MatrixSender(api=api, calls=calls, places=places, media=media, say=say, prefix=prefix)
+        self._changer = MatrixChanger(api=api, calls=calls, say=say, prefix=prefix)
+        self._checks = MatrixChecks(settings, api, rooms)
 
     async def run(self, inbox: Inbox) -> None:
         """Take commands until cancelled. A token that is refused ends it with one loud line: others go on."""

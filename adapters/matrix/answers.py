@@ -11,7 +11,7 @@ from relay.core.commands import spec
 from relay.i18n import LOCALES, Words
 from relay.kit import said
 from relay.ports import Answer
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 
 LANGUAGES = ("en", *sorted(one.name for one in LOCALES.iterdir() if one.is_dir()))
 """What the relay speaks."""
@@ -29,7 +29,7 @@ def shown(answer: Answer, prefix: str, about: str = "") -> Text:
 
 
 def _choice(label: str, line: str) -> Block:
-    spans = (Span(f"{label}: "), Span(line, marks=(Mark.CODE,)))
+    spans = (Span(f"{label}: "), Span(line, marks=(SpanStyle.CODE,)))
     return Block(spans, form=Form.ITEM, depth=1, bullet="•")
 
 
@@ -40,7 +40,7 @@ def as_typed(text: Text, prefix: str) -> Text:
 
 def _typed(spans: Iterable[Span], prefix: str) -> Iterable[Span]:
     for span in spans:
-        found = _COMMAND.match(span.text) if Mark.CODE in span.marks else None
+        found = _COMMAND.match(span.text) if SpanStyle.CODE in span.marks else None
         yield replace(span, text=f"{prefix} {span.text[1:]}") if found and spec(found[1]) else span
 
 

@@ -106,7 +106,7 @@ class _Requests(HTTPAPI):
         """As above: the callers tell what matters."""
 
 
-class Api:
+class MatrixApi:
     """One account at one homeserver. Connects at the first call; with a password it logs in then."""
 
     def __init__(self, settings: MatrixSettings) -> None:

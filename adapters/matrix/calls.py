@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from adapters.matrix.api import Failed
-from adapters.matrix.pace import REMEMBERED, Attempt, Pace
+from adapters.matrix.pace import REMEMBERED, Attempt, MatrixPace
 from relay.log import get_logger
 from relay.ports import TryLater
 
@@ -36,11 +36,11 @@ DEAD = "set adapters.matrix.token (or password) to one that the homeserver takes
 T = TypeVar("T")
 
 
-class Calls:
+class MatrixCalls:
     """Lets calls through at the pace that the homeserver allows. What it limits holds up nothing else."""
 
     def __init__(self, *, hold: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
-        self.pace, self._hold, self._clock = Pace(), hold, clock
+        self.pace, self._hold, self._clock = MatrixPace(), hold, clock
         self._landed = asyncio.Event()
         """Set for a moment when a message has arrived, or has not."""
         self._dead_until = 0.0

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from adapters.matrix.limits import PICTURES, address
-from adapters.matrix.look import Look
+from adapters.matrix.message_text import MatrixBudget, MatrixText, stacked
 from adapters.matrix.prose import answer, fitted
 from adapters.matrix.sections import below, canvas, foot, framed, opening, reason_of
-from adapters.matrix.written import Room, Written, stacked
+from adapters.matrix.style import MatrixStyle
 from relay.card import Section, SectionKind, onward, sections
 from relay.model import Card, Media, Post
 
-__all__ = ["Written", "answer", "message", "pictures"]
+__all__ = ["MatrixText", "answer", "message", "pictures"]
 
 _NAMES = frozenset({SectionKind.BYLINE, SectionKind.HEADLINE})
 _APART = _NAMES | {SectionKind.WARNING, SectionKind.BODY, SectionKind.FOOT}
@@ -29,13 +29,13 @@ def pictures(card: Card) -> tuple[Media, ...]:
     return tuple(found.values())[:PICTURES]
 
 
-def message(card: Card, look: Look, *, shown: Collection[str] = (), count: bool = True) -> Written:
+def message(card: Card, look: MatrixStyle, *, shown: Collection[str] = (), count: bool = True) -> MatrixText:
     """All that is said of a card, its text cut to what the rest leaves; never empty.
 
     ``shown`` are the addresses of the media that follow as pictures: all others are links in the text. ``count``: it
     tells how long the thread is so far.
     """
-    post, room, place = card.post, Room(), canvas(look, count=count)
+    post, room, place = card.post, MatrixBudget(), canvas(look, count=count)
     found = sections(card, place, media=_told_of(post, shown))
     head = room.take(_head(card, found, look))
     end = room.take(foot(card, found, place))
@@ -48,7 +48,7 @@ def message(card: Card, look: Look, *, shown: Collection[str] = (), count: bool 
     return stacked([stacked([head, body], apart), *rest, end])
 
 
-def _head(card: Card, found: Sequence[Section], look: Look) -> Written:
+def _head(card: Card, found: Sequence[Section], look: MatrixStyle) -> MatrixText:
     named = stacked((framed(one) for one in found if one.kind in _NAMES), "\n")
     caution = [framed(one) for one in found if one.kind is SectionKind.WARNING]
     if not caution:

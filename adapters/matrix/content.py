@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.matrix.mentions import quiet
-from adapters.matrix.written import Written
+from adapters.matrix.message_text import MatrixText
 from relay.i18n import Words
 from relay.text import is_blank, short
 
@@ -37,7 +37,7 @@ class Uploaded:
     """What the file is called."""
 
 
-def text_content(written: Written, *, notify: bool, delivery: str = "") -> dict[str, Any]:
+def text_content(written: MatrixText, *, notify: bool, delivery: str = "") -> dict[str, Any]:
     """A message of words; unless it is to ``notify`` it is a notice, which rings nowhere."""
     content = _quiet("m.text" if notify else "m.notice", written.body, delivery)
     return content | {

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from adapters.matrix.limits import URL, address, size
 from adapters.matrix.mentions import JOINER, leads_to_matrix, parted, places, places_in_code, quiet
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import honest, is_blank, safe_url, short
 from relay.text.addresses import bare
 
@@ -32,7 +32,7 @@ def told(text: Text, *, own: bool = False) -> Text:
 def _told(block: Block, *, own: bool) -> Block | None:
     form, spans = block.form, block.spans
     if form is Form.CODE:
-        spans = (Span("".join(span.text for span in spans).strip("\n"), marks=(Mark.CODE,)),)
+        spans = (Span("".join(span.text for span in spans).strip("\n"), marks=(SpanStyle.CODE,)),)
     elif form is not Form.RULE:
         spans = tuple(_honest(_with_addresses(spans)))
     if form is not Form.RULE and is_blank("".join(span.text for span in spans)):
@@ -50,7 +50,7 @@ def quieted(spans: Iterable[Span], *, own: bool = False) -> tuple[Span, ...]:
         return spans
     made, at = [], 0
     for span in spans:
-        wanted = in_code if Mark.CODE in span.marks else in_prose
+        wanted = in_code if SpanStyle.CODE in span.marks else in_prose
         here = wanted[bisect_right(wanted, at) : bisect_right(wanted, at + len(span.text))]
         made.append(replace(span, text=parted(span.text, [place - at for place in here])))
         at += len(span.text)
@@ -62,7 +62,7 @@ def quieted(spans: Iterable[Span], *, own: bool = False) -> tuple[Span, ...]:
 
 def _with_addresses(spans: Iterable[Span]) -> Iterator[Span]:
     """The spans with what is an address, and no link yet, as a link."""
-    for is_set, group in groupby(spans, key=lambda span: bool(span.link) or Mark.CODE in span.marks):
+    for is_set, group in groupby(spans, key=lambda span: bool(span.link) or SpanStyle.CODE in span.marks):
         run = list(group)
         yield from run if is_set else _parted_at_addresses(run)
 
@@ -103,7 +103,7 @@ def _unlinked(run: Iterable[Span]) -> Iterator[Span]:
 
 
 def _in_code(run: Sequence[Span], words: str, url: str) -> Iterator[Span]:
-    code = Span(short(url, _SHOWN), marks=(Mark.CODE,))
+    code = Span(short(url, _SHOWN), marks=(SpanStyle.CODE,))
     if shows(words, url):
         yield code
         return

@@ -9,19 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from adapters.matrix.answers import back, hello, parted, sealed
-from adapters.matrix.api import POLL, Api, Failed, Json
-from adapters.matrix.asking import line_in
-from adapters.matrix.calls import Calls
+from adapters.matrix.api import POLL, Failed, Json, MatrixApi
+from adapters.matrix.calls import MatrixCalls
 from adapters.matrix.card import answer
-from adapters.matrix.news import Entered, Invited, Left, News, Replaced, Said, Sealed, news
-from adapters.matrix.notes import Notes
+from adapters.matrix.conversations import LIFE, MatrixTalk
+from adapters.matrix.notices import MatrixVoice, mark
 from adapters.matrix.outcomes import ENCRYPTED
-from adapters.matrix.rights import PAIR, Rights
+from adapters.matrix.requests import line_in
+from adapters.matrix.rights import PAIR, MatrixRights
+from adapters.matrix.room_notes import RoomNotes
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings, may_invite, server_of
-from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, Batch, read
-from adapters.matrix.talking import LIFE, Talk
-from adapters.matrix.voice import Voice, mark
+from adapters.matrix.shapes import ENCRYPTION, MEMBER, MESSAGE, TOMBSTONE, SyncBatch, read
+from adapters.matrix.sync import Entered, Invited, Left, News, Replaced, RoomMessage, Sealed, news
 from relay.kit import RoomQueues
 from relay.log import Trouble, get_logger
 from relay.model import Destination
@@ -55,11 +55,11 @@ class Joining:
     def __init__(
         self,
         *,
-        api: Api,
+        api: MatrixApi,
         settings: MatrixSettings,
         rooms: Rooms,
-        notes: Notes,
-        voice: Voice,
+        notes: RoomNotes,
+        voice: MatrixVoice,
         inbox: Inbox,
         manners: Manners,
     ) -> None:
@@ -174,12 +174,12 @@ _SHUT = frozenset({"M_FORBIDDEN", "M_USER_DEACTIVATED", "M_UNKNOWN_TOKEN", "M_MI
 """Answers to /sync, or to the login before it, after which no other try is of use. A lock may be lifted."""
 
 
-Take = Callable[[Batch, bool], None]
+Take = Callable[[SyncBatch, bool], None]
 """Never waits. Its second word is whether this is the present state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
+class MatrixPauses:
     """In seconds."""
 
     poll: float = POLL
@@ -206,7 +206,7 @@ def is_hopeless(failed: Failed) -> bool:
     return hopeless
 
 
-async def named(api: Api, tries: Retrying) -> bool:
+async def named(api: MatrixApi, tries: Retrying) -> bool:
     """Find out whether we are who we believe to be; else we would join as somebody else, and answer ourselves."""
     while isinstance(told := await api.whoami(), Failed):
         if is_hopeless(told):
@@ -219,13 +219,13 @@ async def named(api: Api, tries: Retrying) -> bool:
     return user == api.user
 
 
-async def ask(api: Api, take: Take, tries: Retrying, pauses: Pauses) -> None:
+async def ask(api: MatrixApi, take: Take, tries: Retrying, pauses: MatrixPauses) -> None:
     """Ask again and again. Returns where only a person can help: the log says how."""
     position = ""
     while True:
         told = await api.sync(position, SIEVE, hold=pauses.poll)
         batch = told if isinstance(told, Failed) else read(told)
-        if isinstance(batch, Batch) and not batch.position:
+        if isinstance(batch, SyncBatch) and not batch.position:
             batch = Failed("the homeserver's answer has no next_batch", status=200)
         if isinstance(batch, Failed):
             if is_hopeless(batch):
@@ -255,10 +255,10 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class MatrixTiming:
     """How long is waited for what, and by which clock."""
 
-    pauses: Pauses = field(default_factory=Pauses)
+    pauses: MatrixPauses = field(default_factory=MatrixPauses)
     manners: Manners = field(default_factory=Manners)
     life: float = LIFE
     now: Callable[[], datetime] = _now
@@ -271,15 +271,15 @@ class Listening:
         self,
         settings: MatrixSettings,
         host: Host,
-        api: Api,
-        calls: Calls,
+        api: MatrixApi,
+        calls: MatrixCalls,
         rooms: Rooms,
         *,
-        timing: Timing | None = None,
+        timing: MatrixTiming | None = None,
     ) -> None:
         self._settings, self._api, self._rooms = settings, api, rooms
-        self._voice, self._notes = Voice(api, calls), Notes(api, host.language)
-        self._timing = timing or Timing()
+        self._voice, self._notes = MatrixVoice(api, calls), RoomNotes(api, host.language)
+        self._timing = timing or MatrixTiming()
         self._started = _now()
         self._inside: set[str] = set()
         self._members: dict[str, int] = {}
@@ -292,9 +292,11 @@ class Listening:
         tries = self._timing.pauses.retrying()
         if not await named(self._api, tries):
             return
-        turns = RoomQueues(self._handler(inbox), room=lambda one: one.room, must=lambda one: not isinstance(one, Said))
+        turns = RoomQueues(
+            self._handler(inbox), room=lambda one: one.room, must=lambda one: not isinstance(one, RoomMessage)
+        )
 
-        def take(batch: Batch, present: bool) -> None:  # noqa: FBT001 - as Take has it
+        def take(batch: SyncBatch, present: bool) -> None:  # noqa: FBT001 - as Take has it
             self._take(batch, turns, since=None if present else self._started - OLD)
 
         try:
@@ -302,7 +304,7 @@ class Listening:
         finally:
             await turns.close()
 
-    def _take(self, batch: Batch, turns: RoomQueues[News], since: datetime | None) -> None:
+    def _take(self, batch: SyncBatch, turns: RoomQueues[News], since: datetime | None) -> None:
         for room in batch.joined:
             if room.members is not None:
                 self._members[room.id] = room.members
@@ -318,14 +320,14 @@ class Listening:
 
     def _concerns_us(self, one: News) -> bool:
         """Sort out most of what people write to each other."""
-        if not isinstance(one, Said):
+        if not isinstance(one, RoomMessage):
             return True
         line = line_in(one.event, us=self._settings.user, prefix=self._settings.prefix)
         return line is not None and (line.prefixed or self._members.get(one.room, PAIR) <= PAIR)
 
     def _handler(self, inbox: Inbox) -> Callable[[News], Awaitable[None]]:
-        rights = Rights(self._api, self._settings, self._rooms, self._notes)
-        talk = Talk(
+        rights = MatrixRights(self._api, self._settings, self._rooms, self._notes)
+        talk = MatrixTalk(
             settings=self._settings,
             inbox=inbox,
             rights=rights,
@@ -345,9 +347,9 @@ class Listening:
         return lambda one: _handle(one, talk, joining)
 
 
-async def _handle(one: News, talk: Talk, joining: Joining) -> None:
+async def _handle(one: News, talk: MatrixTalk, joining: Joining) -> None:
     match one:
-        case Said():
+        case RoomMessage():
             await talk.message(one)
         case Invited():
             await joining.invited(one)

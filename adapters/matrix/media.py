@@ -16,12 +16,12 @@ from adapters.matrix import pictures
 from adapters.matrix.api import Failed
 from adapters.matrix.content import Uploaded
 from adapters.matrix.pictures import Ready, Unfit
-from relay.http import Answer
+from relay.http import HttpResponse
 from relay.model import Media
 
 if TYPE_CHECKING:
     from relay.http import Http
-    from relay.plugins import Notes
+    from relay.plugins import PluginStorage
 
 __all__ = ["Pictures", "Unfit", "Uploaded"]
 
@@ -49,7 +49,7 @@ class Pictures:
     def __init__(
         self,
         http: Http,
-        notes: Notes,
+        notes: PluginStorage,
         upload: Callable[[bytes, str, str], Awaitable[str | Failed]],
         limit: Callable[[], Awaitable[int]],
         *,
@@ -90,7 +90,7 @@ class Pictures:
 
     async def _bring(self, url: str) -> Found:
         reply = await self._http.get(url, headers=_ACCEPT)
-        if not isinstance(reply, Answer):
+        if not isinstance(reply, HttpResponse):
             return Unfit(reply.reason)
         if reply.status != 200:
             return Unfit(f"the picture's server answered {reply.status}")

@@ -55,7 +55,7 @@ class Attempt:
     """No other one was on its way meanwhile."""
 
 
-class Pace:
+class MatrixPace:
     """Whether one more message may go out now."""
 
     def __init__(self) -> None:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from adapters.matrix.limits import TEXT
 from adapters.matrix.links import quieted, shows, told
 from adapters.matrix.mentions import spelled
-from adapters.matrix.written import Written, stacked
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from adapters.matrix.message_text import MatrixText, stacked
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import cut, scrub, text_content
 from relay.text.markup import Dialect, html, inline
 
@@ -36,11 +36,11 @@ _DIALECT = Dialect(
     heading="h4",
     starts=True,
     marks={
-        Mark.BOLD: Markup("<strong>{}</strong>"),
-        Mark.ITALIC: Markup("<em>{}</em>"),
-        Mark.STRIKE: Markup("<del>{}</del>"),
-        Mark.UNDERLINE: Markup("<u>{}</u>"),
-        Mark.CODE: Markup("<code>{}</code>"),
+        SpanStyle.BOLD: Markup("<strong>{}</strong>"),
+        SpanStyle.ITALIC: Markup("<em>{}</em>"),
+        SpanStyle.STRIKE: Markup("<del>{}</del>"),
+        SpanStyle.UNDERLINE: Markup("<u>{}</u>"),
+        SpanStyle.CODE: Markup("<code>{}</code>"),
     },
 )
 
@@ -48,27 +48,27 @@ _DIALECT = Dialect(
 # --- in both forms ---
 
 
-def written(text: Text, *, hidden: str | None = None, own: bool = False) -> Written:
+def written(text: Text, *, hidden: str | None = None, own: bool = False) -> MatrixText:
     """A text that was :func:`told`; in plain, what its links hide stands behind their words.
 
     ``hidden`` is why all of it is behind spoilers, one in each block; the plain form then holds nothing of it.
     """
     if hidden is None:
-        return Written(_plain(text, own=own), str(html(text, _DIALECT)))
-    return Written("", str(html(_folded(text), replace(_DIALECT, inside=_spoiler(hidden)))))
+        return MatrixText(_plain(text, own=own), str(html(text, _DIALECT)))
+    return MatrixText("", str(html(_folded(text), replace(_DIALECT, inside=_spoiler(hidden)))))
 
 
 def line(
     spans: Iterable[Span], element: Markup = PARAGRAPH, *, hidden: str | None = None, addresses: bool = False
-) -> Written:
+) -> MatrixText:
     """Foreign words as one element; nothing where there is nothing to see."""
     text = told((Block(tuple(spans)),))
     if not text:
-        return Written()
+        return MatrixText()
     inner = inline(text[0].spans, _DIALECT)
     if hidden is not None:
-        return Written("", str(element.format(_spoiler(hidden).format(inner))))
-    return Written(_plain(text, addresses=addresses), str(element.format(inner)))
+        return MatrixText("", str(element.format(_spoiler(hidden).format(inner))))
+    return MatrixText(_plain(text, addresses=addresses), str(element.format(inner)))
 
 
 def _spoiler(reason: str) -> Markup:
@@ -80,9 +80,9 @@ def _folded(text: Text) -> Text:
     """As it may stand behind spoilers: paragraphs in a row open at once, and no program colours its code there."""
     whole: list[Block] = []
     for block in text:
-        look = (Mark.CODE,) if block.form is Form.CODE else ()
+        look = (SpanStyle.CODE,) if block.form is Form.CODE else ()
         spans = tuple(
-            replace(span, marks=look or tuple(mark for mark in span.marks if mark is not Mark.SPOILER))
+            replace(span, marks=look or tuple(mark for mark in span.marks if mark is not SpanStyle.SPOILER))
             for span in block.spans
         )
         form = Form.PARAGRAPH if block.form is Form.CODE else block.form
@@ -121,7 +121,7 @@ def _with_addresses(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _covered(spans: Iterable[Span]) -> Iterator[Span]:
-    for is_hidden, group in groupby(spans, key=lambda span: Mark.SPOILER in span.marks):
+    for is_hidden, group in groupby(spans, key=lambda span: SpanStyle.SPOILER in span.marks):
         yield from (_HIDDEN,) if is_hidden else group
 
 
@@ -140,7 +140,7 @@ def _bounded(block: Block) -> Block:
 
 def fitted(
     text: Text, limit: int, *, more: Sequence[Span] = (), hidden: str | None = None, own: bool = False
-) -> Written:
+) -> MatrixText:
     """A foreign text that takes ``limit`` at most; where it had to be cut, ``more`` stands at its end."""
     most = max(0, limit // (2 if hidden is None else 1))  # a character is a byte in each form at least
     clean = bounded(text, 10 * most)
@@ -154,7 +154,7 @@ def fitted(
         if found.size <= limit:
             return found
     alone = line(more, addresses=True)
-    return alone if alone.size <= limit else Written()
+    return alone if alone.size <= limit else MatrixText()
 
 
 def _readable(text: Text) -> int:
@@ -163,7 +163,7 @@ def _readable(text: Text) -> int:
     return sum(lengths[:_MOST_SPANS]) if len(lengths) > _MOST_SPANS else sys.maxsize
 
 
-def _going_on(text: Text, more: Sequence[Span], hidden: str | None, *, own: bool) -> Written:
+def _going_on(text: Text, more: Sequence[Span], hidden: str | None, *, own: bool) -> MatrixText:
     if not more:
         return written(text, hidden=hidden, own=own)
     last = text[-1] if text else None
@@ -173,10 +173,10 @@ def _going_on(text: Text, more: Sequence[Span], hidden: str | None, *, own: bool
     return stacked([written(text, hidden=hidden), below if hidden is None else replace(below, body="")])
 
 
-def answer(text: Text) -> tuple[Written, ...]:
+def answer(text: Text) -> tuple[MatrixText, ...]:
     """A text of our own as messages, parted between blocks; what is code in it stays as it is to be typed."""
     pages = (fitted(page, TEXT, own=True) for page in _pages(text))
-    return tuple(page for page in pages if page) or (Written("…", "<p>…</p>"),)
+    return tuple(page for page in pages if page) or (MatrixText("…", "<p>…</p>"),)
 
 
 def _pages(text: Text) -> Iterator[Text]:

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from mautrix.types import EventType, PowerLevelStateEventContent, SerializerError, StateEvent, UserID
 
-from adapters.matrix.api import Api, Failed, Json
-from adapters.matrix.notes import Notes
+from adapters.matrix.api import Failed, Json, MatrixApi
 from adapters.matrix.outcomes import ENCRYPTED
+from adapters.matrix.room_notes import RoomNotes
 from adapters.matrix.rooms import Rooms
 from adapters.matrix.settings import MatrixSettings
 from adapters.matrix.shapes import MEMBER
@@ -33,7 +33,7 @@ _UNREADABLE = (SerializerError, TypeError, ValueError, OverflowError, AttributeE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class MatrixStanding:
     """Which room is meant, whether the asker may manage it, and why the relay could not post there; empty: it could."""
 
     room: str
@@ -52,22 +52,22 @@ class Powers:
     create: Json
 
 
-class Rights:
+class MatrixRights:
     """Asks for one account."""
 
     def __init__(
         self,
-        api: Api,
+        api: MatrixApi,
         settings: MatrixSettings,
         rooms: Rooms,
-        notes: Notes,
+        notes: RoomNotes,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._settings, self._rooms, self._notes, self._clock = api, settings, rooms, notes, clock
         self._crowds: OrderedDict[str, float] = OrderedDict()
 
-    async def here(self, room: str, asker: str, say: Words) -> Standing | Failed:
+    async def here(self, room: str, asker: str, say: Words) -> MatrixStanding | Failed:
         """In the room in which it is asked."""
         direct = (await self._notes.read(room)).direct and await self.alone(room)
         if isinstance(direct, Failed):
@@ -84,9 +84,9 @@ class Rights:
         obstacle = await self._obstacle(room, powers, say)
         if isinstance(obstacle, Failed):
             return obstacle
-        return Standing(room=room, may_manage=may and member, obstacle=obstacle, direct=direct)
+        return MatrixStanding(room=room, may_manage=may and member, obstacle=obstacle, direct=direct)
 
-    async def about(self, named: str, here: str, asker: str, say: Words) -> Standing | Refused | Failed:
+    async def about(self, named: str, here: str, asker: str, say: Words) -> MatrixStanding | Refused | Failed:
         """In a room that was named. ``Refused`` says the same to all who may not: it tells nothing of the room."""
         room = await self._rooms.find(named)
         if room == here:
@@ -117,14 +117,14 @@ class Rights:
             self._crowds.popitem(last=False)
         return False
 
-    async def _elsewhere(self, room: str, asker: str, say: Words) -> Standing | Failed:
+    async def _elsewhere(self, room: str, asker: str, say: Words) -> MatrixStanding | Failed:
         """A room that we have left tells how it was then: nobody is known to have a right there now."""
         for one in (self._api.user, asker):
             inside = await self._inside(room, one)
             if isinstance(inside, Failed):
                 return inside
             if not inside:
-                return Standing(room=room, may_manage=False)
+                return MatrixStanding(room=room, may_manage=False)
         return await self.here(room, asker, say)
 
     async def _inside(self, room: str, user: str) -> bool | Failed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from adapters.matrix.address import is_alias, is_id
-from adapters.matrix.api import Api, Failed
+from adapters.matrix.api import Failed, MatrixApi
 from adapters.matrix.shapes import ENCRYPTION, TOMBSTONE
 
 KEPT = 600.0
@@ -38,7 +38,7 @@ class Successor:
 class Rooms:
     """Knows the rooms of one account; joins none."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: MatrixApi, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._api, self._clock = api, clock
         self._aliases: OrderedDict[str, _Named] = OrderedDict()
         self._open: OrderedDict[str, float] = OrderedDict()

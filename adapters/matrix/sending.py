@@ -12,16 +12,16 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.matrix.api import Api, Failed, Json
-from adapters.matrix.calls import Calls
+from adapters.matrix.api import Failed, Json, MatrixApi
+from adapters.matrix.calls import MatrixCalls
 from adapters.matrix.card import message, pictures
 from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
-from adapters.matrix.look import Look
 from adapters.matrix.media import Pictures
+from adapters.matrix.message_ids import MatrixMessage
 from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, says
-from adapters.matrix.places import Places
-from adapters.matrix.posted import Posted
+from adapters.matrix.room_lookup import RoomFinder
 from adapters.matrix.settings import MatrixOptions
+from adapters.matrix.style import MatrixStyle
 from relay.i18n import Words
 from relay.kit import readable
 from relay.log import Trouble, get_logger
@@ -57,7 +57,7 @@ UPLOADS = "uploads to the homeserver"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MatrixPart:
     """One message of a post; ``number`` is its own for good: 0 is the text, then each picture."""
 
     number: int
@@ -65,13 +65,13 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class MatrixOrder:
     """One post on its way into a room."""
 
     delivery: Delivery
     card: Card
     room: str
-    look: Look
+    look: MatrixStyle
     root: str = ""
     """The event that the post's thread began with here; empty: it stands by itself."""
 
@@ -79,10 +79,12 @@ class Order:
         return f"{self.delivery.id}-{number}"
 
 
-class Sender:
+class MatrixSender:
     """Carries out ``Action.SEND``."""
 
-    def __init__(self, *, api: Api, calls: Calls, places: Places, media: Pictures, say: Words, prefix: str) -> None:
+    def __init__(
+        self, *, api: MatrixApi, calls: MatrixCalls, places: RoomFinder, media: Pictures, say: Words, prefix: str
+    ) -> None:
         self._api, self._calls, self._places, self._media = api, calls, places, media
         self._say, self._prefix = say, prefix
         self._trouble = Trouble()
@@ -107,23 +109,23 @@ class Sender:
             self._keep(delivery.id, sent)
             return outcome_of(failed, delivery, self._say, self._prefix)
         self._sent.pop(delivery.id, None)
-        posted = (Posted("picture" if number else "text", room, event) for number, event in sorted(sent.items()))
+        posted = (MatrixMessage("picture" if number else "text", room, event) for number, event in sorted(sent.items()))
         return Sent(tuple(one.id for one in posted), wait=self._calls.gap())
 
     # --- where to, and what is there ---
 
-    def _order(self, delivery: Delivery, card: Card, room: str) -> Order:
+    def _order(self, delivery: Delivery, card: Card, room: str) -> MatrixOrder:
         notify = bool(MatrixOptions.read(delivery.options).notify)
-        first = next(iter(readable(delivery.under, Posted.parse)), None)
-        return Order(
+        first = next(iter(readable(delivery.under, MatrixMessage.parse)), None)
+        return MatrixOrder(
             delivery=delivery,
             card=card,
             room=room,
-            look=Look(say=self._say, notify=notify),
+            look=MatrixStyle(say=self._say, notify=notify),
             root=first.event if first is not None and first.room == room else "",
         )
 
-    async def _so_far(self, order: Order) -> dict[int, str] | Failed:
+    async def _so_far(self, order: MatrixOrder) -> dict[int, str] | Failed:
         known = self._sent.get(order.delivery.id)
         if known is not None or not order.delivery.interrupted:
             return known or {}
@@ -132,7 +134,7 @@ class Sender:
 
     # --- pictures ---
 
-    async def _uploaded(self, order: Order) -> dict[int, Uploaded] | TryLater:
+    async def _uploaded(self, order: MatrixOrder) -> dict[int, Uploaded] | TryLater:
         """The pictures that the homeserver has, by the number of their part; the others become links."""
         wanted = pictures(order.card)
         waits = order.delivery.attempts < TRIES
@@ -155,7 +157,9 @@ class Sender:
 
     # --- the calls ---
 
-    async def _all(self, order: Order, parts: Collection[Part], sent: dict[int, str]) -> Failed | TryLater | None:
+    async def _all(
+        self, order: MatrixOrder, parts: Collection[MatrixPart], sent: dict[int, str]
+    ) -> Failed | TryLater | None:
         """Send what is not there yet, in order, but for pictures that are refused; what stopped it, or None."""
         for part in parts:
             if part.number in sent:
@@ -170,7 +174,7 @@ class Sender:
             sent[part.number] = event
         return None
 
-    async def _reworded(self, order: Order, sent: dict[int, str]) -> Failed | TryLater | None:
+    async def _reworded(self, order: MatrixOrder, sent: dict[int, str]) -> Failed | TryLater | None:
         """Pictures were refused after the words were taken: these link to them now, if the homeserver lets us."""
         log.info("pictures were refused: links take their place", room=order.room)
         shown = {media.url for number, media in enumerate(pictures(order.card), 1) if number in sent}
@@ -180,7 +184,7 @@ class Sender:
         told = await self._calls.paced(order.room, lambda: self._api.send(order.room, transaction, content))
         return None if isinstance(told, str) or refuses_picture(told) else told
 
-    async def _part(self, order: Order, part: Part, root: str) -> str | Failed | TryLater:
+    async def _part(self, order: MatrixOrder, part: MatrixPart, root: str) -> str | Failed | TryLater:
         content = in_thread(part.content, root) if root else part.content
         transaction = order.transaction(part.number)
         return await self._calls.paced(order.room, lambda: self._api.send(order.room, transaction, content))
@@ -193,12 +197,12 @@ class Sender:
                 self._sent.popitem(last=False)
 
 
-def _parts(order: Order, uploaded: dict[int, Uploaded], say: Words) -> Iterator[Part]:
+def _parts(order: MatrixOrder, uploaded: dict[int, Uploaded], say: Words) -> Iterator[MatrixPart]:
     wanted = pictures(order.card)
     shown = {media.url for number, media in enumerate(wanted, 1) if number in uploaded}
     written = message(order.card, order.look, shown=shown)
-    yield Part(0, text_content(written, notify=order.look.notify, delivery=order.transaction(0)))
+    yield MatrixPart(0, text_content(written, notify=order.look.notify, delivery=order.transaction(0)))
     for number, media in enumerate(wanted, 1):
         if number in uploaded:
             picture = picture_content(uploaded[number], media.alt, say=say, delivery=order.transaction(number))
-            yield Part(number, picture)
+            yield MatrixPart(number, picture)

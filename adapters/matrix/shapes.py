@@ -20,7 +20,7 @@ TOMBSTONE = "m.room.tombstone"
 T = TypeVar("T")
 
 
-class Event(msgspec.Struct, frozen=True):
+class MatrixEvent(msgspec.Struct, frozen=True):
     """One event; the ``content`` is whatever somebody has put there."""
 
     type: str
@@ -62,28 +62,28 @@ class Event(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SyncRoom:
     """What is told of one room: its ``state`` before the ``timeline``, and that, oldest first."""
 
     id: str
-    state: tuple[Event, ...] = ()
-    timeline: tuple[Event, ...] = ()
+    state: tuple[MatrixEvent, ...] = ()
+    timeline: tuple[MatrixEvent, ...] = ()
     members: int | None = None
     """How many have joined it; None: as many as before."""
 
     @property
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[MatrixEvent, ...]:
         return (*self.state, *self.timeline)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SyncBatch:
     """One answer; ``position`` is where the next one goes on, and empty where the answer is none."""
 
     position: str = ""
-    joined: tuple[Room, ...] = ()
-    invited: tuple[Room, ...] = ()
-    left: tuple[Room, ...] = ()
+    joined: tuple[SyncRoom, ...] = ()
+    invited: tuple[SyncRoom, ...] = ()
+    left: tuple[SyncRoom, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -110,28 +110,28 @@ class _Sync(msgspec.Struct):
     rooms: Any = None
 
 
-def read(told: object) -> Batch:
+def read(told: object) -> SyncBatch:
     """The answer as far as it can be understood: one strange room or event spoils none of the others."""
     sync = _as(told, _Sync)
     if sync is None:
-        return Batch()
+        return SyncBatch()
     rooms = sync.rooms if isinstance(sync.rooms, dict) else {}
     joined, invited, left = (tuple(_rooms(rooms.get(kind))) for kind in ("join", "invite", "leave"))
-    return Batch(sync.next_batch, joined, invited, left)
+    return SyncBatch(sync.next_batch, joined, invited, left)
 
 
-def _rooms(told: object) -> Iterator[Room]:
+def _rooms(told: object) -> Iterator[SyncRoom]:
     for key, value in told.items() if isinstance(told, dict) else ():
         room = _as(value, _Room)
         if room is not None and isinstance(key, str) and key.startswith("!"):
             summary = _as(room.summary, _Summary)
             members = summary.joined if summary else None
-            yield Room(key, _events(room.state) + _events(room.invite_state), _events(room.timeline), members)
+            yield SyncRoom(key, _events(room.state) + _events(room.invite_state), _events(room.timeline), members)
 
 
-def _events(told: object) -> tuple[Event, ...]:
+def _events(told: object) -> tuple[MatrixEvent, ...]:
     listed = _as(told, _Events)
-    read_ones = (_as(one, Event) for one in (listed.events if listed else ()))
+    read_ones = (_as(one, MatrixEvent) for one in (listed.events if listed else ()))
     return tuple(one for one in read_ones if one is not None)
 
 

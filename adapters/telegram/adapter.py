@@ -16,15 +16,15 @@ from telegram import (
 from telegram.constants import ChatType
 from telegram.error import BadRequest, Forbidden, InvalidToken, TelegramError
 
-from adapters.telegram.address import NO_CHAT, Place
-from adapters.telegram.calls import DEAD, Calls, Failed
-from adapters.telegram.changing import Changer
+from adapters.telegram.address import NO_CHAT, TelegramAddress
+from adapters.telegram.calls import DEAD, Failed, TelegramCalls
+from adapters.telegram.changing import TelegramChanger
 from adapters.telegram.comments import Comments
-from adapters.telegram.manner import Manner
-from adapters.telegram.pace import Pace
-from adapters.telegram.sending import Sender
+from adapters.telegram.pace import TelegramPace
+from adapters.telegram.sending import TelegramSender
 from adapters.telegram.settings import TelegramSettings
-from adapters.telegram.wire import NoSuchMethod, bot_of, wire
+from adapters.telegram.styling import TelegramStyling
+from adapters.telegram.transport import NoSuchMethod, bot_of, wire
 from relay.model import Action, Delivery, Destination
 from relay.plugins import Host
 from relay.ports import Check, Inbox, Limits, Outcome, Refused, TryLater
@@ -35,8 +35,8 @@ _FAILED = (TryLater, TelegramError)
 _OUT = frozenset({ChatMember.LEFT, ChatMember.BANNED})
 
 
-class Checks:
-    def __init__(self, bot: Bot, calls: Calls) -> None:
+class TelegramChecks:
+    def __init__(self, bot: Bot, calls: TelegramCalls) -> None:
         self._bot, self._calls = bot, calls
 
     async def all(self, destinations: Collection[Destination]) -> Sequence[Check]:
@@ -48,7 +48,7 @@ class Checks:
         return (Check(name="telegram", ok=True, note=note), *[await self._one(one, me) for one in destinations])
 
     async def _one(self, destination: Destination, me: User) -> Check:
-        name, place = str(destination), Place.parse(destination.address)
+        name, place = str(destination), TelegramAddress.parse(destination.address)
         if place is None:
             return Check(name=name, ok=False, note=NO_CHAT)
         chat = await self._calls.plain(lambda: self._bot.get_chat(place.chat))
@@ -65,7 +65,7 @@ class Checks:
         return _standing(name, place, chat, member)
 
 
-def _standing(name: str, place: Place, chat: ChatFullInfo, member: ChatMember) -> Check:
+def _standing(name: str, place: TelegramAddress, chat: ChatFullInfo, member: ChatMember) -> Check:
     if reason := _mute(chat, member):
         return Check(name=name, ok=False, note=f"{chat.title}: {reason}")
     notes = [str(chat.title)]
@@ -95,7 +95,7 @@ def _may(member: ChatMember, right: str) -> bool:
     return member.status == ChatMember.OWNER or bool(getattr(member, right, False))
 
 
-def _wrong_topic(place: Place, chat: ChatFullInfo) -> str:
+def _wrong_topic(place: TelegramAddress, chat: ChatFullInfo) -> str:
     if place.thread is None or chat.is_forum or chat.type == ChatType.PRIVATE:
         return ""
     return f"{chat.title} has no topics: leave out /{place.topic}"
@@ -141,17 +141,17 @@ class Telegram:
     name = "telegram"
     remote = True
 
-    def __init__(self, settings: TelegramSettings, host: Host, *, pace: Pace | None = None) -> None:
+    def __init__(self, settings: TelegramSettings, host: Host, *, pace: TelegramPace | None = None) -> None:
         self._settings, self._host = settings, host
         self.limits = Limits(text=4096, media=10, threads=True, idempotent=False, on_unknown=settings.on_unknown)
         self._wires = sending, polling = wire(), wire()
         self.bot = bot = bot_of(settings, sending, polling)
-        self.calls = calls = Calls(pace or Pace())
+        self.calls = calls = TelegramCalls(pace or TelegramPace())
         self.comments = comments = Comments()
-        manner = Manner(host)
-        self._sender = Sender(bot=bot, calls=calls, manner=manner, comments=comments)
-        self._changer = Changer(bot=bot, calls=calls, manner=manner)
-        self._checks = Checks(bot, calls)
+        manner = TelegramStyling(host)
+        self._sender = TelegramSender(bot=bot, calls=calls, manner=manner, comments=comments)
+        self._changer = TelegramChanger(bot=bot, calls=calls, manner=manner)
+        self._checks = TelegramChecks(bot, calls)
 
     async def run(self, inbox: Inbox) -> None:
         """Take commands until cancelled. A token that Telegram refuses ends it with one loud line: others go on."""
@@ -161,7 +161,7 @@ class Telegram:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Carry out one delivery, once."""
-        place = Place.parse(delivery.destination.address)
+        place = TelegramAddress.parse(delivery.destination.address)
         if place is None:
             return Refused(f"{delivery.destination} is no chat of Telegram's: {NO_CHAT}")
         if delivery.action is Action.DELETE:

@@ -14,14 +14,14 @@ _GENERAL = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TelegramAddress:
     """A chat, by its number or its public ``@name``, and maybe one topic in it."""
 
     chat: int | str
     topic: int | None = None
 
     @classmethod
-    def parse(cls, address: str) -> Place | None:
+    def parse(cls, address: str) -> TelegramAddress | None:
         """None: no address of Telegram's."""
         found = _WRITTEN.fullmatch(address.strip())
         if found is None:
@@ -38,9 +38,9 @@ class Place:
         """The topic as Telegram wants it named: the general one has no number there."""
         return None if self.topic == _GENERAL else self.topic
 
-    def moved(self, chat: int) -> Place:
+    def moved(self, chat: int) -> TelegramAddress:
         """The same in a group that has become another chat."""
-        return Place(chat, self.topic)
+        return TelegramAddress(chat, self.topic)
 
 
 def is_private(chat: int | str) -> bool:

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
-from adapters.telegram.pace import Chat, Pace, Ticket
-from adapters.telegram.wire import AT_ONCE, NoSuchMethod, NotSent, Slower
+from adapters.telegram.pace import Chat, TelegramPace, TelegramTicket
+from adapters.telegram.transport import AT_ONCE, NoSuchMethod, Slower, TelegramNotSent
 from relay.log import get_logger
 from relay.ports import TryLater
 
@@ -35,10 +35,10 @@ Failed = TryLater | TelegramError
 """Not made, or what the library raised."""
 
 
-class Calls:
+class TelegramCalls:
     """Lets calls through at the pace that Telegram allows, and answers their failures as values."""
 
-    def __init__(self, pace: Pace, *, hold: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pace: TelegramPace, *, hold: float = HOLD, clock: Callable[[], float] = time.monotonic) -> None:
         self.pace, self._hold, self._clock = pace, hold, clock
         self._at_once, self._fetching = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(FETCHING)
         self._turn = asyncio.Lock()
@@ -100,7 +100,7 @@ class Calls:
         await asyncio.sleep(wait)
         return None
 
-    async def _ticket(self, chat: Chat, kind: str, items: int, until: float) -> Ticket | TryLater:
+    async def _ticket(self, chat: Chat, kind: str, items: int, until: float) -> TelegramTicket | TryLater:
         """A place in the pace, and with it one of the connections, which the caller gives back."""
         while True:
             if (late := await self._due(chat, items, until)) is not None:
@@ -126,10 +126,10 @@ class Calls:
 
     # --- the call ---
 
-    async def _made(self, ticket: Ticket, act: Callable[[], Awaitable[T]]) -> T | Failed:
+    async def _made(self, ticket: TelegramTicket, act: Callable[[], Awaitable[T]]) -> T | Failed:
         try:
             result = await act()
-        except NotSent as error:
+        except TelegramNotSent as error:
             self.pace.unsent(ticket)
             return error
         except Slower as error:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from adapters.telegram.entities import Draft, Words, finished, joined
+from adapters.telegram.entities import EntityDraft, EntityText, finished, joined
 from adapters.telegram.limits import ALBUM, CAPTION, LABEL, TEXT, address
-from adapters.telegram.look import Look
 from adapters.telegram.prose import answer, fitted, foreign
 from adapters.telegram.sections import SIGNS, canvas, draft_of, hidden, link_of
+from adapters.telegram.style import TelegramStyle
 from relay.card import Canvas, SectionKind, onward, sections, sign_of, ways
 from relay.model import Card, Media, MediaKind, Post
 from relay.text import short, units
 
-__all__ = ["Button", "Item", "Part", "Parts", "answer", "keyboard", "message", "original_of"]
+__all__ = ["AlbumItem", "CardMessage", "LinkButton", "Parts", "answer", "keyboard", "message", "original_of"]
 
 Method = Literal[
     "sendMessage", "sendPhoto", "sendVideo", "sendAnimation", "sendAudio", "sendDocument", "sendMediaGroup"
@@ -49,7 +49,7 @@ _BESIDE, _EACH = 250, 45
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
+class LinkButton:
     """A button that leads somewhere."""
 
     label: str
@@ -57,7 +57,7 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class AlbumItem:
     """A picture, video, sound or file that Telegram fetches from its address."""
 
     kind: ItemKind
@@ -70,13 +70,13 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CardMessage:
     """One call. An album has its words at its first item and no buttons; ``preview`` is the link to be previewed."""
 
     method: Method
-    words: Words
-    media: tuple[Item, ...] = ()
-    buttons: tuple[tuple[Button, ...], ...] = ()
+    words: EntityText
+    media: tuple[AlbumItem, ...] = ()
+    buttons: tuple[tuple[LinkButton, ...], ...] = ()
     preview: str = ""
 
     @property
@@ -119,17 +119,17 @@ class Part:
         return {"reply_markup": markup(self.buttons)} if self.buttons else {}
 
 
-Parts = tuple[Part, ...]
+Parts = tuple[CardMessage, ...]
 
 
-def markup(buttons: Sequence[Sequence[Button]]) -> dict[str, Any]:
+def markup(buttons: Sequence[Sequence[LinkButton]]) -> dict[str, Any]:
     """Rows of buttons as the Bot API takes them."""
     return {"inline_keyboard": [[{"text": one.label, "url": one.url} for one in row] for row in buttons]}
 
 
 def message(
     card: Card,
-    look: Look,
+    look: TelegramStyle,
     *,
     count: bool = True,
     media: bool = True,
@@ -146,7 +146,7 @@ def message(
     below = () if plain else keyboard(card, look)
     if not shown.items:
         words = finished(_composed(card, look, shown, count=count, links=plain))
-        return (Part("sendMessage", words, (), below, "" if plain else _preview(card)),)
+        return (CardMessage("sendMessage", words, (), below, "" if plain else _preview(card)),)
     buttons = () if len(shown.items) > 1 else below
     size = _composed(card, look, shown, count=count, links=not buttons).size
     worth = max(_BESIDE, _EACH * len(shown.media))
@@ -155,12 +155,12 @@ def message(
         return (_of_media(shown, _composed(card, look, shown, told, count=count, links=not buttons), buttons),)
     words = finished(_composed(card, look, shown, count=count, links=plain))
     media_alone = _of_media(shown, _described(shown, card.post, CAPTION), ())
-    return Part("sendMessage", words, (), below), media_alone
+    return CardMessage("sendMessage", words, (), below), media_alone
 
 
-def keyboard(card: Card, look: Look) -> tuple[tuple[Button, ...], ...]:
+def keyboard(card: Card, look: TelegramStyle) -> tuple[tuple[LinkButton, ...], ...]:
     """The buttons under a card, in one row; none where nothing can be reached."""
-    row = tuple(Button(short(way.text, LABEL), way.link) for way in ways(card, canvas(look)))
+    row = tuple(LinkButton(short(way.text, LABEL), way.link) for way in ways(card, canvas(look)))
     return (row,) if row else ()
 
 
@@ -173,23 +173,26 @@ def original_of(card: Card) -> str:
 
 
 def _composed(
-    card: Card, look: Look, shown: _Shown, told: Draft | None = None, *, count: bool, links: bool = False
-) -> Draft:
+    card: Card, look: TelegramStyle, shown: _Shown, told: EntityDraft | None = None, *, count: bool, links: bool = False
+) -> EntityDraft:
     """All that is said of a card, its body cut to what the rest leaves; ``links``: what else would be buttons."""
     place = canvas(look, count=count)
     lines, more = _told_of(card.post, shown)
     found = sections(card, place, media=lines, more=more)
-    around: dict[SectionKind, Draft] = {
+    around: dict[SectionKind, EntityDraft] = {
         section.kind: draft_of(section) for section in found if section.kind is not SectionKind.BODY
     }
-    below = [told or Draft(), joined([around.pop(SectionKind.FOOT, Draft()), *_links(card, place, links=links)], "\n")]
-    room = TEXT - _assembled(around, Draft(), below).size - 4
+    below = [
+        told or EntityDraft(),
+        joined([around.pop(SectionKind.FOOT, EntityDraft()), *_links(card, place, links=links)], "\n"),
+    ]
+    room = TEXT - _assembled(around, EntityDraft(), below).size - 4
     going_on = joined(map(link_of, onward(card, place)), "")
     body = hidden(fitted(card.post.body, room, more=going_on), folded=bool(card.post.warning))
     return _assembled(around, body, below)
 
 
-def _links(card: Card, place: Canvas, *, links: bool) -> list[Draft]:
+def _links(card: Card, place: Canvas, *, links: bool) -> list[EntityDraft]:
     return [joined(map(link_of, ways(card, place)), " · ")] if links else []
 
 
@@ -201,17 +204,19 @@ def _told_of(post: Post, shown: _Shown) -> tuple[list[Media], int]:
     return lines, len(beyond)
 
 
-def _assembled(around: Mapping[SectionKind, Draft], body: Draft, below: Sequence[Draft]) -> Draft:
+def _assembled(
+    around: Mapping[SectionKind, EntityDraft], body: EntityDraft, below: Sequence[EntityDraft]
+) -> EntityDraft:
     head = joined([around[part] for part in (SectionKind.BYLINE, SectionKind.HEADLINE) if part in around], "\n")
-    words = joined([around.get(SectionKind.WARNING, Draft()), body], "\n")
+    words = joined([around.get(SectionKind.WARNING, EntityDraft()), body], "\n")
     apart = "\n\n" if "\n" in head.text else "\n"  # below a title there is some space
     rest = [draft for part, draft in around.items() if part not in _HEAD]
     return _stacked([joined([head, words], apart), *rest, *below])
 
 
-def _stacked(drafts: Sequence[Draft]) -> Draft:
+def _stacked(drafts: Sequence[EntityDraft]) -> EntityDraft:
     """One below the other, with an empty line where Telegram leaves no space by itself."""
-    whole, above = Draft(), Draft()
+    whole, above = EntityDraft(), EntityDraft()
     for one in drafts:
         if not one:
             continue
@@ -239,31 +244,31 @@ class _Shown:
     """The media that are shown, and what they are for Telegram."""
 
     media: tuple[Media, ...] = ()
-    items: tuple[Item, ...] = ()
+    items: tuple[AlbumItem, ...] = ()
 
 
-def _of_media(shown: _Shown, words: Draft, buttons: tuple[tuple[Button, ...], ...]) -> Part:
+def _of_media(shown: _Shown, words: EntityDraft, buttons: tuple[tuple[LinkButton, ...], ...]) -> CardMessage:
     method = _METHODS[shown.items[0].kind] if len(shown.items) == 1 else "sendMediaGroup"
-    return Part(method, finished(words), shown.items, buttons)
+    return CardMessage(method, finished(words), shown.items, buttons)
 
 
-def _described(shown: _Shown, post: Post, room: int) -> Draft:
+def _described(shown: _Shown, post: Post, room: int) -> EntityDraft:
     """The descriptions of what is shown, in a quotation that can be unfolded: Telegram has no other place for them."""
-    told = [(number, media) for number, media in enumerate(shown.media, 1) if Draft(media.alt)]
+    told = [(number, media) for number, media in enumerate(shown.media, 1) if EntityDraft(media.alt)]
     each, several = room // max(1, len(told)) - 12, len(shown.media) > 1
-    text = Draft()
+    text = EntityDraft()
     while each > 20 and (text.size > room or not text):  # a second time only where many joiners will stand in it
         lines = (_description(f"{number}. " if several else "", media, each) for number, media in told)
         text = joined(lines, "\n")
         each = each * 9 // 10
     if not text or text.size > room:
-        return Draft()
+        return EntityDraft()
     return hidden(text, folded=_is_hidden(post)).marked("expandable_blockquote")
 
 
-def _description(number: str, media: Media, limit: int) -> Draft:
+def _description(number: str, media: Media, limit: int) -> EntityDraft:
     sign = sign_of(media.kind)
-    return Draft(f"{SIGNS.get(sign, sign)} {number}") + foreign(short(media.alt, limit))
+    return EntityDraft(f"{SIGNS.get(sign, sign)} {number}") + foreign(short(media.alt, limit))
 
 
 def _described_units(shown: _Shown) -> int:
@@ -292,7 +297,7 @@ def _is_seen(media: Media) -> bool:
     return item is not None and item.kind not in _UNSEEN
 
 
-def _item(media: Media, *, hidden: bool) -> Item | None:
+def _item(media: Media, *, hidden: bool) -> AlbumItem | None:
     kind, url = _KINDS[media.kind], address(media.url)
     path = urlsplit(url).path.lower()
     if kind in _UNSEEN and (hidden or (kind == "document" and not path.endswith(_BY_ADDRESS))):
@@ -301,7 +306,7 @@ def _item(media: Media, *, hidden: bool) -> Item | None:
         kind, url = "photo", address(media.preview)
     elif kind == "photo" and (path.endswith(_NO_PHOTO) or not _is_fit(media)):
         url = address(media.preview) if media.preview != media.url else ""
-    return Item(kind, url, hidden) if url else None
+    return AlbumItem(kind, url, hidden) if url else None
 
 
 def _is_still(media: Media) -> bool:

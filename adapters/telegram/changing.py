@@ -12,14 +12,14 @@ from typing import Any
 from telegram import Bot, InputMediaPhoto
 from telegram.error import BadRequest, TelegramError
 
-from adapters.telegram.calls import Calls, Failed
+from adapters.telegram.calls import Failed, TelegramCalls
 from adapters.telegram.card import keyboard, markup, message
-from adapters.telegram.entities import Words
+from adapters.telegram.entities import EntityText
 from adapters.telegram.limits import CAPTION
-from adapters.telegram.manner import Manner
+from adapters.telegram.message_ids import TelegramMessage
 from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_text, says
-from adapters.telegram.posted import Posted
 from adapters.telegram.rich import rich, whole
+from adapters.telegram.styling import TelegramStyling
 from adapters.telegram.writing import EditMethod, change
 from relay.kit import readable
 from relay.model import Card, Delivery
@@ -59,14 +59,14 @@ _HELD_BY: dict[str, EditMethod] = {
 _UNSEEN = {"link_preview_options": {"is_disabled": True}}
 
 
-def shortened(words: Words, limit: int) -> Words:
+def shortened(words: EntityText, limit: int) -> EntityText:
     """At most so many units of a text, with an ellipsis where it was longer."""
     if units(words.text) <= limit:
         return words
     kept = words.text.encode("utf-16-le")[: (limit - 1) * 2].decode("utf-16-le", "ignore").rstrip()
     end = units(kept)
     entities = [replace(one, length=min(one.length, end - one.offset)) for one in words.entities if one.offset < end]
-    return Words(f"{kept}…", tuple(entities))
+    return EntityText(f"{kept}…", tuple(entities))
 
 
 def done(failed: object) -> bool:
@@ -74,15 +74,15 @@ def done(failed: object) -> bool:
     return says(failed, UNCHANGED + VANISHED)
 
 
-class Changer:
+class TelegramChanger:
     """Carries out ``Action.EDIT``, ``COUNT`` and ``DELETE``."""
 
-    def __init__(self, *, bot: Bot, calls: Calls, manner: Manner) -> None:
+    def __init__(self, *, bot: Bot, calls: TelegramCalls, manner: TelegramStyling) -> None:
         self._bot, self._calls, self._manner = bot, calls, manner
 
     async def edit(self, delivery: Delivery, card: Card) -> Outcome:
         """The words as the card says them now. Media stay as they were sent."""
-        ours = readable(delivery.messages, Posted.parse)
+        ours = readable(delivery.messages, TelegramMessage.parse)
         if not ours:
             return Refused(FOREIGN)
         first = ours[0]
@@ -93,7 +93,7 @@ class Changer:
 
     async def count(self, delivery: Delivery, card: Card) -> Outcome:
         """The buttons alone, or all of a thread that is one message. An album has none: there is nothing to do."""
-        ours = readable(delivery.messages, Posted.parse)
+        ours = readable(delivery.messages, TelegramMessage.parse)
         if not ours:
             return Refused(FOREIGN)
         if ours[0].kind == "rich" and card.posts:
@@ -106,7 +106,7 @@ class Changer:
 
     async def delete(self, delivery: Delivery) -> Outcome:
         """All messages that the post became; what is too old for that says that it was deleted, instead."""
-        ours = readable(delivery.messages, Posted.parse)
+        ours = readable(delivery.messages, TelegramMessage.parse)
         if not ours:
             return Refused(FOREIGN)
         for chat, some in groupby(ours, key=lambda one: one.chat):
@@ -117,17 +117,17 @@ class Changer:
 
     # --- what becomes of it ---
 
-    def _outcome(self, delivery: Delivery, failed: Failed | None, posted: Posted) -> Outcome:
+    def _outcome(self, delivery: Delivery, failed: Failed | None, posted: TelegramMessage) -> Outcome:
         """What is so already, or no longer there at all, is done."""
         if failed is None or done(failed):
             return Sent(delivery.messages, wait=self._calls.gap(posted.chat))
         return outcome_of(failed, delivery, self._manner.say)
 
-    async def _edit(self, posted: Posted, method: EditMethod, body: dict[str, Any]) -> Failed | None:
+    async def _edit(self, posted: TelegramMessage, method: EditMethod, body: dict[str, Any]) -> Failed | None:
         result = await self._calls.paced(posted.chat, method, lambda: change(self._bot, method, posted, body))
         return result if isinstance(result, _FAILED) else None
 
-    async def _taken_back(self, chat: int, messages: list[Posted]) -> Failed | None:
+    async def _taken_back(self, chat: int, messages: list[TelegramMessage]) -> Failed | None:
         failed = await self._deleted(chat, [one.message for one in messages])
         if not says(failed, TOO_OLD):
             return failed
@@ -138,7 +138,7 @@ class Changer:
                 return failed
         return None
 
-    async def _emptied(self, posted: Posted, words: str) -> Failed | None:
+    async def _emptied(self, posted: TelegramMessage, words: str) -> Failed | None:
         """What its author took back is not left to be seen: an empty picture takes the place of each medium."""
         if posted.kind in {"text", "rich"}:
             return await self._edit(posted, "editMessageText", {"text": words, **_UNSEEN})
@@ -161,7 +161,7 @@ class Changer:
 
     # --- the words ---
 
-    def _text(self, ours: Sequence[Posted], card: Card, *, plain: bool) -> dict[str, Any]:
+    def _text(self, ours: Sequence[TelegramMessage], card: Card, *, plain: bool) -> dict[str, Any]:
         """What the card says as a text, which tells of media that did not come after it."""
         look = self._manner.look()
         first, *media = message(card, look, count=False, plain=plain)
@@ -169,7 +169,7 @@ class Changer:
             (first,) = message(card, look, count=False, media=False, plain=plain)
         return first.edit_parameters()
 
-    def _body(self, ours: Sequence[Posted], card: Card, *, plain: bool = False) -> dict[str, Any]:
+    def _body(self, ours: Sequence[TelegramMessage], card: Card, *, plain: bool = False) -> dict[str, Any]:
         """What the card says, as the message can hold it: one that was sent as a text stays one.
 
         ``plain``: with links for buttons, and as text what was more.

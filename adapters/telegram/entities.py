@@ -87,7 +87,7 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class EntityText:
     """A text and its entities, ready to be sent."""
 
     text: str = ""
@@ -110,7 +110,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EntityDraft:
     """A text that is being put together. Of two marks on the same run the outer one stands first."""
 
     text: str = ""
@@ -119,30 +119,30 @@ class Draft:
     def __bool__(self) -> bool:
         return not is_blank(self.text)
 
-    def __add__(self, other: Draft | str) -> Draft:
+    def __add__(self, other: EntityDraft | str) -> EntityDraft:
         if isinstance(other, str):
             return replace(self, text=self.text + other)
-        return Draft(self.text + other.text, (*self.marks, *_moved(other.marks, len(self.text))))
+        return EntityDraft(self.text + other.text, (*self.marks, *_moved(other.marks, len(self.text))))
 
-    def marked(self, kind: Kind, url: str = "", *, tag: bool = False) -> Draft:
+    def marked(self, kind: Kind, url: str = "", *, tag: bool = False) -> EntityDraft:
         """All of it with one more look, around those that it has."""
-        return Draft(self.text, (Marked(0, len(self.text), kind, url, tag), *self.marks))
+        return EntityDraft(self.text, (Marked(0, len(self.text), kind, url, tag), *self.marks))
 
-    def stripped(self) -> Draft:
+    def stripped(self) -> EntityDraft:
         """Without white space around it."""
         start = len(self.text) - len(self.text.lstrip())
         return self._slice(start, max(start, len(self.text.rstrip())))
 
-    def lines(self) -> Iterator[Draft]:
+    def lines(self) -> Iterator[EntityDraft]:
         """Each of its lines."""
         at = 0
         for line in self.text.split("\n"):
             yield self._slice(at, at + len(line))
             at += len(line) + 1
 
-    def _slice(self, start: int, end: int) -> Draft:
+    def _slice(self, start: int, end: int) -> EntityDraft:
         inner = (replace(one, start=max(one.start, start), end=min(one.end, end)) for one in self.marks)
-        return Draft(self.text[start:end], tuple(_moved((one for one in inner if one.start < one.end), -start)))
+        return EntityDraft(self.text[start:end], tuple(_moved((one for one in inner if one.start < one.end), -start)))
 
     @property
     def is_quotation(self) -> bool:
@@ -160,9 +160,9 @@ def is_blank(text: str) -> bool:
     return not _INVISIBLE.sub("", text)
 
 
-def joined(drafts: Iterable[Draft], between: str) -> Draft:
+def joined(drafts: Iterable[EntityDraft], between: str) -> EntityDraft:
     """The drafts in which there is something to see, one behind the other."""
-    whole = Draft()
+    whole = EntityDraft()
     for count, one in enumerate(draft for draft in drafts if draft):
         whole = whole + between + one if count else one
     return whole
@@ -175,7 +175,7 @@ def _moved(marks: Iterable[Marked], by: int) -> Iterator[Marked]:
 # --- from a draft to what is sent ---
 
 
-def finished(draft: Draft, *, commands: bool = False) -> Words:
+def finished(draft: EntityDraft, *, commands: bool = False) -> EntityText:
     """The draft as Telegram takes it; ``commands``: what looks like a command is one, the text is our own."""
     draft = draft.stripped()
     nested = _nested(_trimmed(draft.text, (one for one in draft.marks if not _is_native(draft.text, one))))
@@ -188,7 +188,7 @@ def finished(draft: Draft, *, commands: bool = False) -> Words:
         if one in kept
     )
     text = _with_joiners(draft.text, points)
-    return Words(text, tuple(_measured(text, moved)))
+    return EntityText(text, tuple(_measured(text, moved)))
 
 
 def _is_native(text: str, one: Marked) -> bool:

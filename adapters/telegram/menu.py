@@ -14,7 +14,7 @@ from telegram import (
     BotCommandScopeAllPrivateChats,
 )
 
-from adapters.telegram.asking import START
+from adapters.telegram.requests import START
 from relay.core.commands import TABLE
 from relay.i18n import later, words
 from relay.log import get_logger

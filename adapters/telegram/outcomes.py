@@ -14,9 +14,9 @@ from telegram.error import (
     TelegramError,
 )
 
-from adapters.telegram.address import Place
+from adapters.telegram.address import TelegramAddress
 from adapters.telegram.calls import REFUSED_FOR, Failed
-from adapters.telegram.wire import NoSuchMethod, NotSent, Slower
+from adapters.telegram.transport import NoSuchMethod, Slower, TelegramNotSent
 from relay.i18n import Words, later
 from relay.model import Action, Delivery, Destination
 from relay.ports import Gone, Moved, Outcome, Refused, TryLater, Unknown
@@ -123,7 +123,7 @@ def outcome_of(failed: Failed, delivery: Delivery, say: Words) -> Outcome:
 def _again(failed: TelegramError) -> TryLater | None:
     """Surely not done; None: nobody knows."""
     match failed:
-        case NotSent():
+        case TelegramNotSent():
             return TryLater(failed.message)
         case Slower():
             return TryLater(failed.message, timedelta(seconds=failed.seconds))
@@ -141,7 +141,7 @@ def _in_doubt(failed: TelegramError, delivery: Delivery) -> Outcome:
 
 
 def _moved(delivery: Delivery, chat: int) -> Outcome:
-    place = Place.parse(delivery.destination.address)
+    place = TelegramAddress.parse(delivery.destination.address)
     if place is None or place.chat == chat:
         return Refused("Telegram says that the chat has moved to itself")
     return Moved(Destination(delivery.destination.adapter, str(place.moved(chat))))

@@ -30,7 +30,7 @@ Chat = int | str
 
 
 @dataclass(slots=True)
-class Ticket:
+class TelegramTicket:
     """``until``: seconds at which it is no longer in the way of others, in all and in its chat."""
 
     chat: Chat
@@ -46,18 +46,18 @@ class _Chat:
     free: float = 0.0
     closed: float = 0.0
     rate: float = 1.0
-    recent: list[Ticket] = field(default_factory=list)
+    recent: list[TelegramTicket] = field(default_factory=list)
     """Those of the last minute, where that counts."""
 
 
-class Pace:
+class TelegramPace:
     """Whether one more request may be made now. ``second``: how long one is (tests have shorter ones)."""
 
     def __init__(self, *, second: float = 1.0) -> None:
         self.second = second
         self._chats: dict[Chat, _Chat] = {}
         self._names: dict[str, int] = {}
-        self._all: list[Ticket] = []
+        self._all: list[TelegramTicket] = []
         self._answers: Counter[str] = Counter()
         self._quickest: dict[str, float] = {}
 
@@ -73,9 +73,9 @@ class Pace:
         self._all = [one for one in self._all if one.counted + self.second > now]
         return max(0.0, self._room(self._all, ALL_TOGETHER, items, self.second) - now)
 
-    def take(self, chat: Chat, items: int, kind: str, now: float) -> Ticket:
+    def take(self, chat: Chat, items: int, kind: str, now: float) -> TelegramTicket:
         """It is sent now; ``kind`` is the method, as some take longer than others."""
-        ticket = Ticket(chat, items, kind, begun=now, counted=now + self._most(LATEST))
+        ticket = TelegramTicket(chat, items, kind, begun=now, counted=now + self._most(LATEST))
         one = self._chat(chat)
         one.free = max(one.free, now) + self._gap(one) * items
         if not one.private:
@@ -86,7 +86,7 @@ class Pace:
 
     # --- what came of it ---
 
-    def done(self, ticket: Ticket, now: float) -> None:
+    def done(self, ticket: TelegramTicket, now: float) -> None:
         """It was taken.
 
         Telegram counts a request when it arrives, which is some time between the writing and the answer: at the latest
@@ -97,21 +97,21 @@ class Pace:
         one = self._chat(ticket.chat)
         one.rate = min(1.0, one.rate + QUICKER)
 
-    def refused(self, ticket: Ticket, now: float) -> None:
+    def refused(self, ticket: TelegramTicket, now: float) -> None:
         """It was not taken, for a reason of its own: nothing appeared, so it is in nobody's way in its chat."""
         self._counted(ticket, now)
         one = self._chat(ticket.chat)
         one.recent = [other for other in one.recent if other is not ticket]
         one.free -= self._gap(one) * (ticket.items - 1)
 
-    def unsent(self, ticket: Ticket) -> None:
+    def unsent(self, ticket: TelegramTicket) -> None:
         """It never left this machine."""
         one = self._chat(ticket.chat)
         one.free -= self._gap(one) * ticket.items
         one.recent = [other for other in one.recent if other is not ticket]
         self._all = [other for other in self._all if other is not ticket]
 
-    def slowed(self, ticket: Ticket, after: float, now: float) -> None:
+    def slowed(self, ticket: TelegramTicket, after: float, now: float) -> None:
         """The chat is closed for ``after`` seconds, and slower after that. No other chat hears of it."""
         self._counted(ticket, now)
         one = self._chat(ticket.chat)
@@ -128,7 +128,7 @@ class Pace:
 
     # --- inside ---
 
-    def _counted(self, ticket: Ticket, now: float) -> None:
+    def _counted(self, ticket: TelegramTicket, now: float) -> None:
         took = now - ticket.begun
         self._answers[ticket.kind] += 1
         quickest = self._quickest[ticket.kind] = min(took, self._quickest.get(ticket.kind, took))
@@ -149,7 +149,7 @@ class Pace:
         return self._room(one.recent, max(1, int(A_MINUTES_MESSAGES * one.rate)), items, minute)
 
     @staticmethod
-    def _room(tickets: list[Ticket], most: int, items: int, window: float) -> float:
+    def _room(tickets: list[TelegramTicket], most: int, items: int, window: float) -> float:
         """When so many more fit among those of a window; what never fits alone fits when the window is empty."""
         spare = most - sum(one.items for one in tickets) - items
         if spare >= 0 or not tickets:

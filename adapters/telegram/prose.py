@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from urllib.parse import urlsplit
 
-from adapters.telegram.entities import Draft, Kind, Words, finished, is_blank
+from adapters.telegram.entities import EntityDraft, EntityText, Kind, finished, is_blank
 from adapters.telegram.limits import TEXT, address
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import cut, honest, safe_url, units
 from relay.text.addresses import bare
 
-_KINDS: dict[Mark, Kind] = {
-    Mark.SPOILER: "spoiler",
-    Mark.CODE: "code",
-    Mark.BOLD: "bold",
-    Mark.ITALIC: "italic",
-    Mark.UNDERLINE: "underline",
-    Mark.STRIKE: "strikethrough",
+_KINDS: dict[SpanStyle, Kind] = {
+    SpanStyle.SPOILER: "spoiler",
+    SpanStyle.CODE: "code",
+    SpanStyle.BOLD: "bold",
+    SpanStyle.ITALIC: "italic",
+    SpanStyle.UNDERLINE: "underline",
+    SpanStyle.STRIKE: "strikethrough",
 }
 _NAME = re.compile(r"[@＠#＃][^\s/]*")
 _TELEGRAM = re.compile(r"https?://(?:[\w-]+\.)*(?:t\.me|telegram\.(?:me|dog))(?![\w.-])", re.IGNORECASE)
@@ -35,20 +35,20 @@ class _Run:
     text: str
     link: str = ""
     role: Role = Role.TEXT
-    marks: frozenset[Mark] = frozenset()
+    marks: frozenset[SpanStyle] = frozenset()
 
 
 # --- links ---
 
 
-def foreign(text: str) -> Draft:
+def foreign(text: str) -> EntityDraft:
     """A foreign line: addresses in it are links, nothing else is."""
-    return _styled([_Run(text)]) if text else Draft()
+    return _styled([_Run(text)]) if text else EntityDraft()
 
 
-def linked(text: str | Draft, url: str, role: Role = Role.TEXT) -> Draft:
+def linked(text: str | EntityDraft, url: str, role: Role = Role.TEXT) -> EntityDraft:
     """A foreign text as a link that says where it leads; the text alone where it leads nowhere."""
-    draft = Draft(text) if isinstance(text, str) else text
+    draft = EntityDraft(text) if isinstance(text, str) else text
     target = address(url)
     if not target or not draft:
         return draft + _mail(draft.text, safe_url(url))
@@ -85,12 +85,12 @@ def _lines_of(spans: Iterable[Span]) -> list[list[_Run]]:
     return lines
 
 
-def _styled(line: Iterable[_Run]) -> Draft:
+def _styled(line: Iterable[_Run]) -> EntityDraft:
     """A line with its looks and links; what is hidden in a row is hidden as one."""
-    draft = Draft()
+    draft = EntityDraft()
     for is_hidden, near in groupby(_parts(line), key=lambda part: part[0]):
-        looks = [look for look in _KINDS if look is not Mark.SPOILER or not is_hidden]
-        part = Draft()
+        looks = [look for look in _KINDS if look is not SpanStyle.SPOILER or not is_hidden]
+        part = EntityDraft()
         for _, runs in near:
             part += _shown(runs, looks)
         draft += part.marked("spoiler") if is_hidden else part
@@ -102,34 +102,34 @@ def _parts(line: Iterable[_Run]) -> Iterator[tuple[bool, list[_Run]]]:
     for url, group in groupby(_with_addresses(line), key=lambda run: run.link):
         runs = list(group)
         if url:
-            yield all(Mark.SPOILER in run.marks for run in runs), runs
+            yield all(SpanStyle.SPOILER in run.marks for run in runs), runs
             continue
-        for is_hidden, some in groupby(runs, key=lambda run: Mark.SPOILER in run.marks):
+        for is_hidden, some in groupby(runs, key=lambda run: SpanStyle.SPOILER in run.marks):
             yield is_hidden, list(some)
 
 
-def _shown(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
+def _shown(runs: Sequence[_Run], looks: Sequence[SpanStyle]) -> EntityDraft:
     url, roles = runs[0].link, {run.role for run in runs}
     if not url:
         return _looking(runs, looks)
-    inner = _looking(runs, [look for look in looks if look is not Mark.CODE])  # a link is worth more than its look
+    inner = _looking(runs, [look for look in looks if look is not SpanStyle.CODE])  # a link is worth more than its look
     return linked(inner, url, roles.pop() if len(roles) == 1 else Role.TEXT)
 
 
-def _looking(runs: Sequence[_Run], looks: Sequence[Mark]) -> Draft:
+def _looking(runs: Sequence[_Run], looks: Sequence[SpanStyle]) -> EntityDraft:
     if not looks or not any(run.marks for run in runs):
-        return Draft("".join(run.text for run in runs))
+        return EntityDraft("".join(run.text for run in runs))
     look, *inner = looks
-    draft = Draft()
+    draft = EntityDraft()
     for has, group in groupby(runs, key=lambda run: look in run.marks):
-        part = _looking(list(group), [] if has and look is Mark.CODE else inner)
+        part = _looking(list(group), [] if has and look is SpanStyle.CODE else inner)
         draft += part.marked(_KINDS[look]) if has else part
     return draft
 
 
 def _with_addresses(line: Iterable[_Run]) -> Iterator[_Run]:
     """The line with what is an address, and no link yet, as a link; ways into Telegram stay text."""
-    for is_set, group in groupby(line, key=lambda run: bool(run.link) or Mark.CODE in run.marks):
+    for is_set, group in groupby(line, key=lambda run: bool(run.link) or SpanStyle.CODE in run.marks):
         runs = list(group)
         yield from runs if is_set else _parted(runs)
 
@@ -155,9 +155,9 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 # --- blocks ---
 
 
-def drafted(text: Text, *, quoted: bool = False) -> Draft:
+def drafted(text: Text, *, quoted: bool = False) -> EntityDraft:
     """The text, all of it; ``quoted``: it stands in a quotation already, and quotations cannot stand in another."""
-    whole = Draft()
+    whole = EntityDraft()
     for is_quote, group in groupby(text, key=lambda block: block.quote > 0 and not quoted):
         part = _blocks(group)
         if is_quote:
@@ -167,14 +167,14 @@ def drafted(text: Text, *, quoted: bool = False) -> Draft:
     return whole
 
 
-def quotation(draft: Draft) -> Draft:
+def quotation(draft: EntityDraft) -> EntityDraft:
     """The draft as a quotation; a long one can be unfolded."""
     is_long = units(draft.text) > _LONG_QUOTE or draft.text.count("\n") >= _LONG_LINES
     return draft.marked("expandable_blockquote" if is_long else "blockquote") if draft else draft
 
 
-def _blocks(blocks: Iterable[Block]) -> Draft:
-    whole = Draft()
+def _blocks(blocks: Iterable[Block]) -> EntityDraft:
+    whole = EntityDraft()
     above: Block | None = None
     for block in blocks:
         if part := drafted_block(block):
@@ -190,29 +190,29 @@ def _between(above: Block | None, block: Block) -> str:
     return "\n" if near else "\n\n"
 
 
-def drafted_block(block: Block, *, bullets: bool = True) -> Draft:
+def drafted_block(block: Block, *, bullets: bool = True) -> EntityDraft:
     """One block without the quotation that it may stand in; ``bullets``: with its marker and margin."""
     if block.form is Form.RULE:
-        return Draft("———")
+        return EntityDraft("———")
     if block.form is Form.CODE:
         code = "".join(span.text for span in block.spans).strip("\n")
-        return Draft() if is_blank(code) else Draft(code).marked("pre")
+        return EntityDraft() if is_blank(code) else EntityDraft(code).marked("pre")
     lines = [_styled(runs).stripped() for runs in _lines_of(block.spans)]
     while lines and not lines[0]:
         lines.pop(0)
     while lines and not lines[-1]:
         lines.pop()
-    return _laid_out(block, lines, bullets=bullets) if lines else Draft()
+    return _laid_out(block, lines, bullets=bullets) if lines else EntityDraft()
 
 
-def _laid_out(block: Block, lines: list[Draft], *, bullets: bool) -> Draft:
+def _laid_out(block: Block, lines: list[EntityDraft], *, bullets: bool) -> EntityDraft:
     if block.form in {Form.HEADING, Form.NOTE}:
         whole = lines[0]
         for line in lines[1:]:
             whole = whole + " " + line
         return whole.marked("bold" if block.form is Form.HEADING else "italic")
     first, rest = _margins(block) if bullets else ("", "")
-    whole = Draft(first) + lines[0]
+    whole = EntityDraft(first) + lines[0]
     for line in lines[1:]:
         whole = whole + f"\n{rest}" + line
     return whole
@@ -229,9 +229,9 @@ def _margins(block: Block) -> tuple[str, str]:
 # --- to a limit ---
 
 
-def fitted(text: Text, limit: int, *, more: Draft | None = None, quoted: bool = False) -> Draft:
+def fitted(text: Text, limit: int, *, more: EntityDraft | None = None, quoted: bool = False) -> EntityDraft:
     """The text of at most ``limit``; where it had to be cut, ``more`` stands at its end."""
-    more = more or Draft()
+    more = more or EntityDraft()
     text = tuple(replace(block, quote=min(block.quote, 1), depth=min(block.depth, _DEEPEST)) for block in text)
     near = cut(text, max(0, limit), measure=units)
     if near is text and (whole := drafted(text, quoted=quoted)).size <= limit:
@@ -243,13 +243,13 @@ def fitted(text: Text, limit: int, *, more: Draft | None = None, quoted: bool = 
             apart = kept[-1].form is Form.CODE or kept[-1].quote
             return draft + ("\n" if apart else " ") + more if more else draft
         length -= max(1, draft.size - room)
-    return more if more.size <= limit else Draft()
+    return more if more.size <= limit else EntityDraft()
 
 
-def answer(text: Text) -> tuple[Words, ...]:
+def answer(text: Text) -> tuple[EntityText, ...]:
     """A text of our own as messages, parted between blocks; commands in it can be pressed, names call nobody."""
     pages = (finished(fitted(page, TEXT), commands=True) for page in _pages(text))
-    return tuple(page for page in pages if not is_blank(page.text)) or (Words("…"),)
+    return tuple(page for page in pages if not is_blank(page.text)) or (EntityText("…"),)
 
 
 def _pages(text: Text) -> Iterator[Text]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, TelegramError
 
-from adapters.telegram.wire import Slower
+from adapters.telegram.transport import Slower
 from relay.log import Trouble, get_logger
 from relay.plugins import Host
 from relay.retrying import Retrying
@@ -28,19 +28,19 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TelegramUpdate:
     """An update; ``late``: it waited for us to begin."""
 
     update: Update
     late: bool = False
 
 
-Take = Callable[[Heard], None]
+Take = Callable[[TelegramUpdate], None]
 """Never waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
+class TelegramPauses:
     """In seconds."""
 
     poll: int = 30
@@ -63,7 +63,7 @@ class Pauses:
 class Tries:
     """What goes wrong is told once, and so is its end."""
 
-    def __init__(self, pauses: Pauses) -> None:
+    def __init__(self, pauses: TelegramPauses) -> None:
         self._pauses = pauses
         self._tries = pauses.retrying()
         self._conflict: float | None = None
@@ -97,7 +97,7 @@ class Tries:
         self._conflict = asyncio.get_running_loop().time()
 
 
-async def ask(bot: Bot, take: Take, tries: Tries, pauses: Pauses) -> None:
+async def ask(bot: Bot, take: Take, tries: Tries, pauses: TelegramPauses) -> None:
     """Ask for updates again and again. Returns where only a person can help: the log says how."""
     polling = Polling(bot, take, pauses)
     while True:
@@ -114,7 +114,7 @@ async def ask(bot: Bot, take: Take, tries: Tries, pauses: Pauses) -> None:
 class Polling:
     """Knows which update is the next."""
 
-    def __init__(self, bot: Bot, take: Take, pauses: Pauses) -> None:
+    def __init__(self, bot: Bot, take: Take, pauses: TelegramPauses) -> None:
         self._bot = bot
         self._take = take
         self._pauses = pauses
@@ -143,11 +143,11 @@ class Polling:
             return
         for update in updates:
             self._offset = update.update_id + 1
-            self._take(Heard(update, self._late))
+            self._take(TelegramUpdate(update, self._late))
         self._late = self._late and len(updates) == MOST_AT_ONCE
 
 
-async def be_called(bot: Bot, host: Host, take: Take, tries: Tries, pauses: Pauses) -> None:
+async def be_called(bot: Bot, host: Host, take: Take, tries: Tries, pauses: TelegramPauses) -> None:
     """Have Telegram call the relay. Returns where only a person can help: the log says how."""
     hook = Called(bot, take)
     try:
@@ -166,7 +166,7 @@ async def be_called(bot: Bot, host: Host, take: Take, tries: Tries, pauses: Paus
         host.hooks.close(HOOK)
 
 
-async def _keep_called(bot: Bot, url: str, hook: Called, tries: Tries, pauses: Pauses) -> None:
+async def _keep_called(bot: Bot, url: str, hook: Called, tries: Tries, pauses: TelegramPauses) -> None:
     """Give Telegram our address, and see that nobody gives it another one."""
     hook.late = (await bot.get_webhook_info()).pending_update_count
     await bot.set_webhook(url, secret_token=hook.secret, allowed_updates=ALLOWED)
@@ -205,6 +205,6 @@ class Called:
         except Exception:  # the same call would come again for a day
             log.exception("an update of telegram cannot be read; it is dropped")
             return 200
-        self._take(Heard(update, self.late > 0))
+        self._take(TelegramUpdate(update, self.late > 0))
         self.late = max(0, self.late - 1)
         return 200

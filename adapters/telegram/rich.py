@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby, pairwise
 
-from adapters.telegram.entities import Draft, Kind, Words, finished
+from adapters.telegram.entities import EntityDraft, EntityText, Kind, finished
 from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address
-from adapters.telegram.look import Look
 from adapters.telegram.prose import drafted_block
 from adapters.telegram.sections import canvas, draft_of
+from adapters.telegram.style import TelegramStyle
 from relay.card import SectionKind, media_section, sections
 from relay.model import Card, Media, MediaKind
 from relay.rich import Block, Form, Text
@@ -51,7 +51,7 @@ def whole(card: Card) -> tuple[Card, ...]:
     return tuple(replace(card, post=one) for one in card.posts) or (card,)
 
 
-def rich(cards: Sequence[Card], look: Look) -> str | None:
+def rich(cards: Sequence[Card], look: TelegramStyle) -> str | None:
     """The cards of one thread, or a single one, as the HTML of one message; None where they do not fit.
 
     It has no links of its own: :func:`adapters.telegram.card.keyboard` stands under it.
@@ -66,13 +66,13 @@ def rich(cards: Sequence[Card], look: Look) -> str | None:
     return "".join(one.html for one in found)
 
 
-def _told(card: Card, look: Look, *parts: SectionKind, tag: str = "p") -> Iterator[_Piece]:
+def _told(card: Card, look: TelegramStyle, *parts: SectionKind, tag: str = "p") -> Iterator[_Piece]:
     for section in sections(card, canvas(look, count=False)):
         if section.kind in parts:
             yield from _paragraph(draft_of(section), tag)
 
 
-def _post(card: Card, look: Look) -> Iterator[_Piece]:
+def _post(card: Card, look: TelegramStyle) -> Iterator[_Piece]:
     yield from _told(card, look, SectionKind.HEADLINE, tag="h3")
     inner = list(_inner(card, look))
     if not card.post.warning:
@@ -83,7 +83,7 @@ def _post(card: Card, look: Look) -> Iterator[_Piece]:
     yield _Piece(f"<details>{html}</details>", sum(one.blocks for one in folded), sum(one.text for one in folded))
 
 
-def _inner(card: Card, look: Look) -> Iterator[_Piece]:
+def _inner(card: Card, look: TelegramStyle) -> Iterator[_Piece]:
     """What unfolds with a post that has a warning: nothing in it is hidden once more, but its media."""
     post = replace(card.post, warning="", sensitive=card.post.sensitive or bool(card.post.warning))
     for section in sections(replace(card, post=post), canvas(look)):
@@ -97,7 +97,7 @@ def _inner(card: Card, look: Look) -> Iterator[_Piece]:
         yield from _media(media, look, hidden=post.sensitive)
 
 
-def _media(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
+def _media(media: Media, look: TelegramStyle, *, hidden: bool) -> Iterator[_Piece]:
     is_file = media.kind is MediaKind.VIDEO and not media.page
     tag, url = ("video", address(media.url)) if is_file else ("img", address(media.picture))
     if not url or hidden:
@@ -109,7 +109,7 @@ def _media(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
         yield from _line(media, look, hidden=False)
 
 
-def _line(media: Media, look: Look, *, hidden: bool) -> Iterator[_Piece]:
+def _line(media: Media, look: TelegramStyle, *, hidden: bool) -> Iterator[_Piece]:
     yield from _paragraph(draft_of(media_section([media], canvas(look), hidden="" if hidden else None)))
 
 
@@ -162,20 +162,20 @@ def _block(block: Block) -> Iterator[_Piece]:
         yield from _paragraph(drafted_block(block, bullets=False))
 
 
-def _paragraph(draft: Draft, tag: str = "p") -> Iterator[_Piece]:
+def _paragraph(draft: EntityDraft, tag: str = "p") -> Iterator[_Piece]:
     """An element for each line: white space would swallow the end of a line within one."""
     for line in draft.lines():
         if line:
             yield _element(line, tag)
 
 
-def _element(draft: Draft, tag: str) -> _Piece:
+def _element(draft: EntityDraft, tag: str) -> _Piece:
     words = finished(draft)
     inner = inline(words)
     return _Piece(f"<{tag}>{inner}</{tag}>" if tag else inner, 1, units(words.text))
 
 
-def inline(words: Words) -> str:
+def inline(words: EntityText) -> str:
     """A text with entities as HTML; quotations are not its business."""
     raw = words.text.encode("utf-16-le")
     opening: dict[int, str] = {}

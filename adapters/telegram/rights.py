@@ -15,8 +15,8 @@ from telegram import (
 )
 from telegram.error import BadRequest, Forbidden
 
-from adapters.telegram.address import Place
-from adapters.telegram.asking import Asker
+from adapters.telegram.address import TelegramAddress
+from adapters.telegram.requests import TelegramAsker
 from relay.i18n import Words
 from relay.ports import Refused
 
@@ -27,31 +27,31 @@ _CLOSED = (BadRequest, Forbidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TelegramStanding:
     """Which chat is meant, whether the asker may manage it, and why the relay could not post there; empty: it could."""
 
-    place: Place
+    place: TelegramAddress
     community: str
     may_manage: bool
     obstacle: str = ""
 
 
-class Rights:
+class TelegramRights:
     """Asks for one bot. ``owners``: the only people who may manage in their private chats; empty: everybody."""
 
     def __init__(self, bot: Bot, owners: Collection[int]) -> None:
         self._bot = bot
         self._owners = frozenset(owners)
 
-    async def here(self, chat: Chat, place: Place, asker: Asker, say: Words) -> Standing:
+    async def here(self, chat: Chat, place: TelegramAddress, asker: TelegramAsker, say: Words) -> TelegramStanding:
         """In the chat in which it is asked."""
         if chat.type == Chat.PRIVATE:
             may, obstacle = not self._owners or asker.id in self._owners, ""
         else:
             may, obstacle = await self._leads(chat.id, asker), await self._muted(chat.id, say)
-        return Standing(place=place, community=str(chat.id), may_manage=may, obstacle=obstacle)
+        return TelegramStanding(place=place, community=str(chat.id), may_manage=may, obstacle=obstacle)
 
-    async def there(self, named: Place, asker: Asker, say: Words) -> Standing | Refused:
+    async def there(self, named: TelegramAddress, asker: TelegramAsker, say: Words) -> TelegramStanding | Refused:
         """In another chat, which was named. ``Refused`` says what is in the way: strangers are told nothing of it."""
         if asker.id is None:
             return Refused(say("I cannot see who you are here. Ask me that in our private chat."))
@@ -68,14 +68,14 @@ class Rights:
             return Refused(obstacle or say("Telegram does not tell me who manages {chat}.").format(**shown))
         if not may:
             return Refused(say("Only an administrator of {chat} may ask me that.").format(**shown))
-        place = Place(address_of(chat), named.topic)
-        return Standing(place=place, community=str(chat.id), may_manage=True, obstacle=obstacle)
+        place = TelegramAddress(address_of(chat), named.topic)
+        return TelegramStanding(place=place, community=str(chat.id), may_manage=True, obstacle=obstacle)
 
-    async def leads(self, chat: Chat, asker: Asker) -> bool:
+    async def leads(self, chat: Chat, asker: TelegramAsker) -> bool:
         """Whether the asker is an administrator of this group, or it is their own private chat."""
         return chat.type == Chat.PRIVATE or await self._leads(chat.id, asker)
 
-    async def _leads(self, chat_id: int, asker: Asker) -> bool:
+    async def _leads(self, chat_id: int, asker: TelegramAsker) -> bool:
         if asker.id is None:
             return asker.anonymous
         try:
@@ -146,7 +146,7 @@ def may_post(member: ChatMember) -> bool:
 
 def address_of(chat: Chat | ChatFullInfo) -> int | str:
     """How a chat is written in a destination, whichever way it was named: a channel by its name where it has one."""
-    named = Place.parse(f"@{chat.username}") if chat.type == Chat.CHANNEL else None
+    named = TelegramAddress.parse(f"@{chat.username}") if chat.type == Chat.CHANNEL else None
     return named.chat if named else chat.id
 
 

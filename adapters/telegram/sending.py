@@ -14,16 +14,16 @@ from typing import Any
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
 
-from adapters.telegram.address import Place, is_private
-from adapters.telegram.calls import Calls, Failed
-from adapters.telegram.card import Part, keyboard, markup, message
+from adapters.telegram.address import TelegramAddress, is_private
+from adapters.telegram.calls import Failed, TelegramCalls
+from adapters.telegram.card import CardMessage, keyboard, markup, message
 from adapters.telegram.comments import Comments
-from adapters.telegram.look import Look
-from adapters.telegram.manner import Manner
+from adapters.telegram.message_ids import TelegramMessage
 from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media, refuses_text
-from adapters.telegram.posted import Posted
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
+from adapters.telegram.style import TelegramStyle
+from adapters.telegram.styling import TelegramStyling
 from adapters.telegram.writing import change, put, put_rich
 from relay.kit import readable
 from relay.log import get_logger
@@ -43,7 +43,7 @@ class Progress:
     """What became of a delivery so far."""
 
     parts: int = 0
-    posted: tuple[Posted, ...] = ()
+    posted: tuple[TelegramMessage, ...] = ()
     in_words: bool = False
     """Its media are links: Telegram does not take them."""
     untold: bool = False
@@ -57,7 +57,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class TelegramOrder:
     """One post on its way into ``chat``, where it answers the message ``under`` (0: none)."""
 
     name: str
@@ -67,8 +67,8 @@ class Order:
     chat: int | str
     thread: int | None = None
     under: int = 0
-    look: Look
-    root: Posted | None = None
+    look: TelegramStyle
+    root: TelegramMessage | None = None
     """The channel's message to which it is a comment in the discussion group."""
     progress: Progress = field(default_factory=Progress)
 
@@ -85,15 +85,15 @@ class Order:
         return body
 
 
-class Sender:
+class TelegramSender:
     """Carries out ``Action.SEND``."""
 
-    def __init__(self, *, bot: Bot, calls: Calls, manner: Manner, comments: Comments) -> None:
+    def __init__(self, *, bot: Bot, calls: TelegramCalls, manner: TelegramStyling, comments: Comments) -> None:
         self._bot, self._calls, self._manner, self._comments = bot, calls, manner, comments
         self._progress: OrderedDict[str, Progress] = OrderedDict()
         self._rich = True
 
-    async def send(self, delivery: Delivery, card: Card, place: Place) -> Outcome:
+    async def send(self, delivery: Delivery, card: Card, place: TelegramAddress) -> Outcome:
         order = await self._order(delivery, card, place)
         failed = await self._all(order)
         if order.root is not None and closed(failed, self._manner.say):
@@ -107,11 +107,11 @@ class Sender:
 
     # --- where to ---
 
-    async def _order(self, delivery: Delivery, card: Card, place: Place) -> Order:
+    async def _order(self, delivery: Delivery, card: Card, place: TelegramAddress) -> TelegramOrder:
         """As a comment below the thread's first post, or as a reply to it, or by itself."""
         options = TelegramOptions.read(delivery.options)
         known = self._progress.get(delivery.id)
-        order = Order(
+        order = TelegramOrder(
             name=delivery.id,
             card=card,
             options=options,
@@ -120,7 +120,7 @@ class Sender:
             look=self._manner.look(),
             progress=known or Progress(),
         )
-        first = next(iter(readable(delivery.under, Posted.parse)), None)
+        first = next(iter(readable(delivery.under, TelegramMessage.parse)), None)
         if first is None or (isinstance(place.chat, int) and place.chat != first.chat):
             return order  # a group that has moved has other numbers for its messages
         if options.comments and place.thread is None and not is_private(first.chat):
@@ -129,7 +129,7 @@ class Sender:
                 return replace(order, chat=comment.chat, under=comment.message, root=first)
         return replace(order, under=first.message)
 
-    def _beside(self, order: Order, place: Place, root: Posted) -> Order:
+    def _beside(self, order: TelegramOrder, place: TelegramAddress, root: TelegramMessage) -> TelegramOrder:
         """The same as a reply in the channel, where we may not comment."""
         log.info("a thread goes on in the channel: the relay may not comment there", chat=root.chat)
         self._comments.closed(root.chat, root.message)
@@ -137,7 +137,7 @@ class Sender:
 
     # --- the calls ---
 
-    async def _all(self, order: Order) -> Failed | None:
+    async def _all(self, order: TelegramOrder) -> Failed | None:
         """Send what is not there yet; what stopped it, or None."""
         progress = order.progress
         if order.options.rich and self._rich and not progress.poor and not progress.parts:
@@ -159,7 +159,7 @@ class Sender:
                     self._calls.pace.named(order.chat, posted[0].chat)
         return await self._reworded(order) if progress.untold else None
 
-    def _next(self, order: Order) -> Part | None:
+    def _next(self, order: TelegramOrder) -> CardMessage | None:
         progress = order.progress
         if progress.untold:
             return None
@@ -173,7 +173,7 @@ class Sender:
         )
         return next(iter(parts[progress.parts :]), None)
 
-    def _leave_out(self, order: Order, part: Part, failed: object) -> None:
+    def _leave_out(self, order: TelegramOrder, part: CardMessage, failed: object) -> None:
         """Links take the place of what was refused: of the one that Telegram names, else of all of it."""
         progress, number = order.progress, refused_item(failed)
         log.info("media were refused: links take their place", chat=order.chat, reason=str(failed))
@@ -182,7 +182,7 @@ class Sender:
         else:
             progress.without.add(part.media[number - 1].url)
 
-    async def _reworded(self, order: Order) -> Failed | None:
+    async def _reworded(self, order: TelegramOrder) -> Failed | None:
         """The text went out before its media were refused: it tells of them now, if Telegram lets it."""
         first = order.progress.posted[0]
         (words,) = message(order.card, order.look, count=False, media=False, plain=order.progress.plain)
@@ -192,7 +192,7 @@ class Sender:
         )
         return edited if isinstance(edited, _FAILED) and not isinstance(edited, BadRequest) else None
 
-    async def _part(self, order: Order, part: Part) -> tuple[Posted, ...] | Failed:
+    async def _part(self, order: TelegramOrder, part: CardMessage) -> tuple[TelegramMessage, ...] | Failed:
         body = part.parameters() | order.around()
         return await self._calls.paced(
             order.chat,
@@ -201,7 +201,7 @@ class Sender:
             items=max(1, len(part.media)),
         )
 
-    async def _as_rich(self, order: Order) -> Failed | None:
+    async def _as_rich(self, order: TelegramOrder) -> Failed | None:
         """``progress.poor`` says that it is to be sent as others are."""
         html, progress = rich(whole(order.card), order.look), order.progress
         if html is None:
@@ -225,7 +225,7 @@ class Sender:
 
     # --- what is remembered ---
 
-    def _keep(self, order: Order) -> None:
+    def _keep(self, order: TelegramOrder) -> None:
         """For the next try of the same delivery."""
         progress = order.progress
         if progress != Progress():

@@ -12,13 +12,13 @@ from telegram import Bot, Chat, ChatMember, ChatMemberUpdated
 from telegram.error import TelegramError
 
 from adapters.telegram import menu
-from adapters.telegram.asking import forwarded_in
-from adapters.telegram.calls import Calls
+from adapters.telegram.calls import TelegramCalls
 from adapters.telegram.comments import Comments
-from adapters.telegram.receiving import Heard, Pauses, Tries, ask, be_called
-from adapters.telegram.rights import Rights, is_away, is_silenced, may_post
+from adapters.telegram.conversations import TalkTimeouts, TelegramTalk
+from adapters.telegram.receiving import TelegramPauses, TelegramUpdate, Tries, ask, be_called
+from adapters.telegram.requests import forwarded_in
+from adapters.telegram.rights import TelegramRights, is_away, is_silenced, may_post
 from adapters.telegram.settings import TelegramSettings
-from adapters.telegram.talking import Patience, Talk
 from relay.i18n import Words, words
 from relay.kit import RoomQueues
 from relay.log import get_logger
@@ -74,7 +74,7 @@ OLD = timedelta(minutes=2)
 log = get_logger(__name__)
 
 
-def _chat(heard: Heard) -> int:
+def _chat(heard: TelegramUpdate) -> int:
     return heard.update.effective_chat.id if heard.update.effective_chat else 0
 
 
@@ -83,11 +83,11 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class TelegramTiming:
     """How long is waited for what, and by which clock."""
 
-    pauses: Pauses = field(default_factory=Pauses)
-    patience: Patience = field(default_factory=Patience)
+    pauses: TelegramPauses = field(default_factory=TelegramPauses)
+    patience: TalkTimeouts = field(default_factory=TalkTimeouts)
     now: Callable[[], datetime] = _now
 
 
@@ -99,17 +99,17 @@ class Updates:
         settings: TelegramSettings,
         host: Host,
         bot: Bot,
-        calls: Calls,
+        calls: TelegramCalls,
         comments: Comments,
         *,
-        timing: Timing | None = None,
+        timing: TelegramTiming | None = None,
     ) -> None:
         self._settings = settings
         self._host = host
         self._bot = bot
         self._calls = calls
         self._comments = comments
-        self._timing = timing or Timing()
+        self._timing = timing or TelegramTiming()
         self._since = _now()
 
     async def run(self, inbox: Inbox) -> None:
@@ -149,9 +149,9 @@ class Updates:
         except TelegramError as error:
             log.warning("the commands could not be given to telegram", reason=error.message)
 
-    def _handler(self, inbox: Inbox) -> Callable[[Heard], Awaitable[None]]:
-        rights = Rights(self._bot, self._settings.owners)
-        talk = Talk(
+    def _handler(self, inbox: Inbox) -> Callable[[TelegramUpdate], Awaitable[None]]:
+        rights = TelegramRights(self._bot, self._settings.owners)
+        talk = TelegramTalk(
             bot=self._bot,
             calls=self._calls,
             host=self._host,
@@ -161,7 +161,7 @@ class Updates:
         )
         return lambda heard: self._handle(heard, talk, inbox)
 
-    async def _handle(self, heard: Heard, talk: Talk, inbox: Inbox) -> None:
+    async def _handle(self, heard: TelegramUpdate, talk: TelegramTalk, inbox: Inbox) -> None:
         update = heard.update
         if (changed := update.my_chat_member) is not None:
             await tell_loss(changed, inbox, words(self._host.language))

@@ -15,8 +15,8 @@ from telegram import (
 )
 
 from adapters.telegram.card import Method
-from adapters.telegram.posted import Kind, Posted
-from adapters.telegram.wire import NoSuchMethod
+from adapters.telegram.message_ids import Kind, TelegramMessage
+from adapters.telegram.transport import NoSuchMethod
 
 _ALBUM: dict[str, type[InputMedia]] = {
     "photo": InputMediaPhoto,
@@ -27,12 +27,12 @@ _ALBUM: dict[str, type[InputMedia]] = {
 EditMethod = Literal["editMessageText", "editMessageCaption", "editMessageReplyMarkup"]
 
 
-async def put(bot: Bot, method: Method, chat: int | str, body: dict[str, Any]) -> tuple[Posted, ...]:
+async def put(bot: Bot, method: Method, chat: int | str, body: dict[str, Any]) -> tuple[TelegramMessage, ...]:
     """Send one part of a post; the messages that it became."""
     if method == "sendMediaGroup":
         rest = {key: value for key, value in body.items() if key != "media"}
         album = await bot.send_media_group(chat, [_item(one) for one in body["media"]], api_kwargs=rest)  # type: ignore[misc]  # the four kinds above
-        return tuple(Posted("album", one.chat.id, one.message_id) for one in album)
+        return tuple(TelegramMessage("album", one.chat.id, one.message_id) for one in album)
     message = await _one(bot, method, chat, body)
     return (_posted("text" if method == "sendMessage" else "caption", message),)
 
@@ -53,7 +53,7 @@ async def _one(bot: Bot, method: Method, chat: int | str, body: dict[str, Any]) 
             return await bot.send_document(chat, body["document"], api_kwargs=body)
 
 
-async def put_rich(bot: Bot, chat: int | str, body: dict[str, Any]) -> tuple[Posted, ...] | None:
+async def put_rich(bot: Bot, chat: int | str, body: dict[str, Any]) -> tuple[TelegramMessage, ...] | None:
     """Send a rich message; None: this Bot API has none."""
     try:
         message = await bot.do_api_request("sendRichMessage", {"chat_id": chat, **body}, Message)
@@ -62,7 +62,7 @@ async def put_rich(bot: Bot, chat: int | str, body: dict[str, Any]) -> tuple[Pos
     return (_posted("rich", message),)
 
 
-async def change(bot: Bot, method: EditMethod, posted: Posted, body: dict[str, Any]) -> None:
+async def change(bot: Bot, method: EditMethod, posted: TelegramMessage, body: dict[str, Any]) -> None:
     """Edit one message of ours."""
     chat, message = posted.chat, posted.message
     match method:
@@ -80,5 +80,5 @@ def _item(body: dict[str, Any]) -> InputMedia:
     return _ALBUM[body["type"]](media=body["media"], api_kwargs=rest)  # type: ignore[call-arg]  # each of the four takes it alone
 
 
-def _posted(kind: Kind, message: Message) -> Posted:
-    return Posted(kind, message.chat.id, message.message_id)
+def _posted(kind: Kind, message: Message) -> TelegramMessage:
+    return TelegramMessage(kind, message.chat.id, message.message_id)

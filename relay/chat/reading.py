@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from relay.chat.answers import done, failed
-from relay.chat.desk import Desk, meaningless, meant, topic_in
+from relay.chat.services import Desk, meaningless, meant, topic_in
 from relay.i18n import Words
 from relay.model import Card, Post, PostUri, Thread
 from relay.phrases import bold, code, item, line

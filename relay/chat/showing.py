@@ -7,7 +7,7 @@ from datetime import datetime
 from string import Formatter
 
 from relay.chat.answers import ago, done, state
-from relay.chat.desk import Desk
+from relay.chat.services import Desk
 from relay.core.commands import NOTHING, TABLE, Spec
 from relay.core.schedule import is_waiting
 from relay.i18n import ENGLISH, Words
@@ -16,7 +16,7 @@ from relay.options import DELIVERY_OPTIONS, FILTERS
 from relay.phrases import bold, code, item, line
 from relay.ports import Answer, Command
 from relay.records import DestinationState, FeedState
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 
 # --- what the relay says of itself and of its commands ---
 
@@ -61,12 +61,12 @@ def _with_code(text: str, shown: Mapping[str, str]) -> Iterator[Span]:
         if said:
             yield Span(said)
         if name:
-            yield Span(shown[name], marks=(Mark.CODE,))
+            yield Span(shown[name], marks=(SpanStyle.CODE,))
 
 
 def _help_line(one: Spec, say: Words, prefix: str) -> Block:
     star = " ★" if one.manages else ""
-    spans = (Span(usage(one, prefix), marks=(Mark.CODE,)), Span(f"{star} — {say(one.summary)}"))
+    spans = (Span(usage(one, prefix), marks=(SpanStyle.CODE,)), Span(f"{star} — {say(one.summary)}"))
     return Block(spans, form=Form.ITEM, depth=1, bullet="•")
 
 

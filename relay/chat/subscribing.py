@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from relay.chat.answers import BY, done, failed, state
-from relay.chat.desk import Desk, meaningless, networks_in, own, topic_in
+from relay.chat.services import Desk, meaningless, networks_in, own, topic_in
 from relay.core.commands import NOTHING, Parsed, command_of, label
 from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words

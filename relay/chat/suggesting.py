@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relay.chat.answers import state
-from relay.chat.desk import Desk, folded
+from relay.chat.services import Desk, folded
 from relay.core.commands import Parameter, spec
 from relay.i18n import words
 from relay.model import Destination

@@ -31,7 +31,7 @@ from relay.config.adapter_options import take_options
 from relay.config.errors import ConfigError, Problem, Report, nearest, read, secret_names
 from relay.config.layers import from_environment, holds_secret, merged, variables, with_secrets
 from relay.config.subscriptions import LanguageTag, SubscriptionConfig, not_installed
-from relay.core.bot_words import COURTESIES, STOP, UNDO, UNROLL, Asking
+from relay.core.bot_words import COURTESIES, STOP, UNDO, UNROLL, BotWords
 from relay.http import HttpSettings
 from relay.http.guard import LOCAL, Network
 from relay.options import DELIVERY_OPTIONS
@@ -169,8 +169,8 @@ class MentionSettings(Settings):
     undo: _Words = UNDO
     courtesies: _Words = COURTESIES
 
-    def asking(self) -> Asking:
-        return Asking(unroll=self.unroll, stop=self.stop, undo=self.undo, courtesies=self.courtesies)
+    def asking(self) -> BotWords:
+        return BotWords(unroll=self.unroll, stop=self.stop, undo=self.undo, courtesies=self.courtesies)
 
 
 class CommandSettings(Settings):

@@ -27,7 +27,7 @@ _HANDLE = re.compile(r"(?<![\w.+-])@\w|@[\w.-]{1,100}@\w")
 _HOST_LIKE = re.compile(r"\w\.\w")
 
 
-class Said(StrEnum):
+class AuthorClaim(StrEnum):
     """What is said of an author."""
 
     POST = "post"
@@ -43,7 +43,7 @@ class Said(StrEnum):
     """That another post, or another address, is the same post."""
 
 
-class Standing(StrEnum):
+class Vouching(StrEnum):
     """How the one who says it stands to the author."""
 
     HOME = "home"
@@ -67,38 +67,38 @@ class Verdict(StrEnum):
 
 
 _VERDICTS = {
-    Standing.HOME: dict.fromkeys(Said, Verdict.COUNTS),
-    Standing.TRUSTED: {
-        Said.POST: Verdict.COUNTS,
-        Said.EDIT: Verdict.ASK_HOME,
-        Said.DELETION: Verdict.ASK_HOME,
-        Said.QUOTE: Verdict.COUNTS,
-        Said.NAME: Verdict.REFUSED,
-        Said.MOVE: Verdict.ASK_HOME,
-        Said.COPY: Verdict.REFUSED,
+    Vouching.HOME: dict.fromkeys(AuthorClaim, Verdict.COUNTS),
+    Vouching.TRUSTED: {
+        AuthorClaim.POST: Verdict.COUNTS,
+        AuthorClaim.EDIT: Verdict.ASK_HOME,
+        AuthorClaim.DELETION: Verdict.ASK_HOME,
+        AuthorClaim.QUOTE: Verdict.COUNTS,
+        AuthorClaim.NAME: Verdict.REFUSED,
+        AuthorClaim.MOVE: Verdict.ASK_HOME,
+        AuthorClaim.COPY: Verdict.REFUSED,
     },
-    Standing.PEER: {
-        Said.POST: Verdict.ASK_HOME,
-        Said.EDIT: Verdict.ASK_HOME,
-        Said.DELETION: Verdict.ASK_HOME,
-        Said.QUOTE: Verdict.LINK,
-        Said.NAME: Verdict.REFUSED,
-        Said.MOVE: Verdict.ASK_HOME,
-        Said.COPY: Verdict.REFUSED,
+    Vouching.PEER: {
+        AuthorClaim.POST: Verdict.ASK_HOME,
+        AuthorClaim.EDIT: Verdict.ASK_HOME,
+        AuthorClaim.DELETION: Verdict.ASK_HOME,
+        AuthorClaim.QUOTE: Verdict.LINK,
+        AuthorClaim.NAME: Verdict.REFUSED,
+        AuthorClaim.MOVE: Verdict.ASK_HOME,
+        AuthorClaim.COPY: Verdict.REFUSED,
     },
-    Standing.STRANGER: {
-        Said.POST: Verdict.ASK_HOME,
-        Said.EDIT: Verdict.ASK_HOME,
-        Said.DELETION: Verdict.REFUSED,
-        Said.QUOTE: Verdict.LINK,
-        Said.NAME: Verdict.REFUSED,
-        Said.MOVE: Verdict.REFUSED,
-        Said.COPY: Verdict.REFUSED,
+    Vouching.STRANGER: {
+        AuthorClaim.POST: Verdict.ASK_HOME,
+        AuthorClaim.EDIT: Verdict.ASK_HOME,
+        AuthorClaim.DELETION: Verdict.REFUSED,
+        AuthorClaim.QUOTE: Verdict.LINK,
+        AuthorClaim.NAME: Verdict.REFUSED,
+        AuthorClaim.MOVE: Verdict.REFUSED,
+        AuthorClaim.COPY: Verdict.REFUSED,
     },
 }
 
 
-def verdict(said: Said, speaker: str, author: str, configured: Collection[str] = ()) -> Verdict:
+def verdict(said: AuthorClaim, speaker: str, author: str, configured: Collection[str] = ()) -> Verdict:
     """What becomes of what ``speaker`` says of ``author``; both are addresses, ``configured`` those in the settings.
 
     =========  ========  ========  ========  ========  =======  ========  =======
@@ -113,12 +113,12 @@ def verdict(said: Said, speaker: str, author: str, configured: Collection[str] =
     return _VERDICTS[standing(speaker, author, configured)][said]
 
 
-def standing(speaker: str, author: str, configured: Collection[str] = ()) -> Standing:
+def standing(speaker: str, author: str, configured: Collection[str] = ()) -> Vouching:
     if is_home(speaker, author):
-        return Standing.HOME
+        return Vouching.HOME
     if not any(is_home(speaker, one) for one in configured):
-        return Standing.STRANGER
-    return Standing.PEER if any(is_home(author, one) for one in configured) else Standing.TRUSTED
+        return Vouching.STRANGER
+    return Vouching.PEER if any(is_home(author, one) for one in configured) else Vouching.TRUSTED
 
 
 def is_home(one: str, other: str) -> bool:
@@ -151,13 +151,13 @@ def of_post(post: Post, configured: Collection[str] = ()) -> Verdict:
     """
     if not is_home(post.uri, post.author.uri):
         return Verdict.REFUSED
-    return verdict(Said.EDIT if post.edited else Said.POST, post.origin, post.author.uri, configured)
+    return verdict(AuthorClaim.EDIT if post.edited else AuthorClaim.POST, post.origin, post.author.uri, configured)
 
 
 def counts_unasked(post: Post, configured: Collection[str] = ()) -> bool:
     """Whether a post counts as its ``origin`` tells it where its author's own host can neither confirm nor deny it."""
     told = of_post(post, configured)
-    is_trusted = standing(post.origin, post.author.uri, configured) is Standing.TRUSTED
+    is_trusted = standing(post.origin, post.author.uri, configured) is Vouching.TRUSTED
     return told is Verdict.COUNTS or (told is Verdict.ASK_HOME and is_trusted)
 
 

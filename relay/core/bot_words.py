@@ -69,7 +69,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class BotWords:
     """The words by which people ask; their case and their accents do not matter."""
 
     unroll: Mapping[str, Sequence[str]] = field(default_factory=lambda: UNROLL)

@@ -17,7 +17,7 @@ UNDO_FOR = timedelta(hours=72)
 """How long what an author took back is hidden before it is erased: until then it can be undone."""
 
 
-class Asker(StrEnum):
+class PageReader(StrEnum):
     """Who wants a page of a thread."""
 
     AUTHOR = "author"
@@ -43,7 +43,7 @@ class Consent:
 NO = Consent(page=False)
 
 
-def consent(author: Author, asker: Asker, expire: timedelta) -> Consent:
+def consent(author: Author, asker: PageReader, expire: timedelta) -> Consent:
     """What the author allows. ``expire``: how long pages stay that nobody allowed for good; 0: for good all the same.
 
     =====================  ==================  ===========================  =======
@@ -57,7 +57,7 @@ def consent(author: Author, asker: Asker, expire: timedelta) -> Consent:
     yes to search engines  anybody             yes, for good, and indexed   no
     =====================  ==================  ===========================  =======
     """
-    own = asker is Asker.AUTHOR
+    own = asker is PageReader.AUTHOR
     if author.refuses:
         return Consent(page=True) if own else NO
     listed, indexed = author.discoverable is True, author.indexable is True
@@ -68,7 +68,7 @@ def consent(author: Author, asker: Asker, expire: timedelta) -> Consent:
 def page_consent(page: Page, expire: timedelta) -> Consent:
     """What the author of a thread allows with its page; nothing where all of it was deleted."""
     author = next((post.author for post in page.posts if isinstance(post, Post)), None)
-    return consent(author, Asker.AUTHOR if page.asked else Asker.NOBODY, expire) if author else NO
+    return consent(author, PageReader.AUTHOR if page.asked else PageReader.NOBODY, expire) if author else NO
 
 
 def page_has_run_out(page: Page, expire: timedelta, now: datetime) -> bool:

@@ -40,7 +40,7 @@ class Ration:
     def __init__(self) -> None:
         self._brought: OrderedDict[tuple[SubscriptionId, str], deque[tuple[datetime, str]]] = OrderedDict()
 
-    def take(self, one: Subscription | Listener, post: Post, now: datetime) -> bool:
+    def take(self, one: Subscription | Candidate, post: Post, now: datetime) -> bool:
         """Whether one more post of its author is wanted, which is then noted. The same post again is not one more."""
         most, key = one.filters.per_hour, (one.id, post.author.uri)
         brought = self._brought.setdefault(key, deque())
@@ -67,7 +67,7 @@ class Choices(msgspec.Struct, frozen=True, gc=False):
 _choices = lru_cache(4_096)(Choices)
 
 
-class Listener(msgspec.Struct, frozen=True, gc=False):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """What the match has to know of a subscription.
 
     Small, as there may be a million, and the garbage collector passes over it.
@@ -99,26 +99,26 @@ class Listener(msgspec.Struct, frozen=True, gc=False):
         return [one for one in self.links if isinstance(one, int)]
 
 
-Listeners = Mapping[str, Listener]
+Listeners = Mapping[str, Candidate]
 """Who listens, by destination as it is written: two subscriptions for one destination want one send."""
 
 Tag = tuple[str, str]
 """A source, and a folded hashtag."""
 Key = TypeVar("Key", bound=Hashable)
 T = TypeVar("T")
-_NOBODY: dict[str, Listener] = {}
-_id: Callable[[Listener], SubscriptionId] = attrgetter("id")
+_NOBODY: dict[str, Candidate] = {}
+_id: Callable[[Candidate], SubscriptionId] = attrgetter("id")
 
 
 class Groups(Set[Key]):
     """What is listened to, and who listens; of one destination's subscriptions the first that wants a post counts."""
 
     def __init__(self) -> None:
-        self._plain: dict[Key, Listener | dict[str, Listener]] = {}
+        self._plain: dict[Key, Candidate | dict[str, Candidate]] = {}
         """Those that want everything, by destination: the first of each. One alone has no dict around it."""
-        self.choosy: dict[Key, list[Listener]] = {}
+        self.choosy: dict[Key, list[Candidate]] = {}
         """Those that want only some of the posts, and so must be asked one by one; in the order of their ids."""
-        self._spare: dict[Key, list[Listener]] = {}
+        self._spare: dict[Key, list[Candidate]] = {}
         """Those that want everything where an earlier one does so, too; in the order of their ids."""
 
     def __contains__(self, key: object) -> bool:
@@ -138,12 +138,12 @@ class Groups(Set[Key]):
         """What :class:`Set` makes of two of them."""
         return set(keys)
 
-    def plain(self, key: Key) -> dict[str, Listener]:
+    def plain(self, key: Key) -> dict[str, Candidate]:
         """Those that want everything, by destination: the first of each."""
         found = self._plain.get(key, _NOBODY)
-        return {found.name: found} if isinstance(found, Listener) else found
+        return {found.name: found} if isinstance(found, Candidate) else found
 
-    def any(self, key: Key) -> Listener | None:
+    def any(self, key: Key) -> Candidate | None:
         """One that listens, where there is one.
 
         The latest: a dict passes over all that was deleted before its first entry, so that to put each of many anew
@@ -151,27 +151,27 @@ class Groups(Set[Key]):
         """
         return next(chain(reversed(self.plain(key).values()), self.choosy.get(key, ())), None)
 
-    def add(self, one: Listener, key: Key) -> None:
+    def add(self, one: Candidate, key: Key) -> None:
         if is_set(one.filters):
             insort(self.choosy.setdefault(key, []), one, key=_id)
             return
         group = self._plain.setdefault(key, one)
         if group is one:
             return
-        if isinstance(group, Listener):
+        if isinstance(group, Candidate):
             group = self._plain[key] = {group.name: group}
         first = group.setdefault(one.name, one)
         if first is not one:
             group[one.name], later = (one, first) if one.id < first.id else (first, one)
             insort(self._spare.setdefault(key, []), later, key=_id)
 
-    def remove(self, one: Listener, key: Key) -> None:
+    def remove(self, one: Candidate, key: Key) -> None:
         """``one`` was added for the key."""
         if is_set(one.filters):
             _take_out(self.choosy, key, one)
             return
         group = self._plain[key]
-        if isinstance(group, Listener):
+        if isinstance(group, Candidate):
             del self._plain[key]
             return
         if group[one.name] is not one:
@@ -185,7 +185,7 @@ class Groups(Set[Key]):
             del self._plain[key]
 
 
-def _take_out(groups: dict[Key, list[Listener]], key: Key, one: Listener) -> None:
+def _take_out(groups: dict[Key, list[Candidate]], key: Key, one: Candidate) -> None:
     group = groups[key]
     del group[bisect_left(group, one.id, key=_id)]
     if not group:
@@ -205,7 +205,7 @@ class Index:
         self.ration = ration or Ration()
         self.news: set[Tag] = set()
         """Hashtags that somebody wants now, or nobody any more, since it was emptied."""
-        self._there: dict[int, list[Listener]] = {}
+        self._there: dict[int, list[Candidate]] = {}
         """In the order of their ids, by these without the last digits."""
         for one in subscriptions:
             self.put(one)
@@ -216,7 +216,7 @@ class Index:
     def ids(self) -> list[SubscriptionId]:
         return list(map(_id, chain.from_iterable(self._there.values())))
 
-    def put(self, subscription: Subscription) -> Listener | None:
+    def put(self, subscription: Subscription) -> Candidate | None:
         """Add a subscription, or take it as it is now; as what it was known before."""
         old = self.drop(subscription.id)
         if subscription.paused:
@@ -231,7 +231,7 @@ class Index:
             self.by_feed.add(one, feed)
         return old
 
-    def drop(self, subscription: SubscriptionId) -> Listener | None:
+    def drop(self, subscription: SubscriptionId) -> Candidate | None:
         """Forget a subscription; as what it was known, where it was."""
         part = self._there.get(subscription // _PART, [])
         at = bisect_left(part, subscription, key=_id)
@@ -247,7 +247,7 @@ class Index:
             self.by_feed.remove(one, feed)
         return one
 
-    def _listener(self, new: Subscription) -> Listener:
+    def _listener(self, new: Subscription) -> Candidate:
         """What many say alike is held once."""
         like = next((found for source, tag in new.tags if (found := self.by_tag[source].any(tag))), None)
         like = like or next((found for feed in new.feeds if (found := self.by_feed.any(feed))), None)
@@ -255,7 +255,7 @@ class Index:
         for source, tag in new.tags:
             words += sys.intern(source), tag
         links: tuple[str | FeedId, ...] = (*words, *new.feeds)
-        return Listener(
+        return Candidate(
             id=new.id,
             topic=like.topic if like and like.topic == new.topic else new.topic,
             name=sys.intern(str(new.destination)),
@@ -286,14 +286,14 @@ def _listening(post: Post, feed: Feed, subscribed: Index, now: datetime | None) 
         choosy = [by_feed.choosy.get(feed.id, ()), *(by_tag.choosy.get(key, ()) for key in tags)]
         if any(choosy):
             return _asked(plain, choosy, Reading(post, now or post.published), subscribed.ration)
-    found: dict[str, Listener] = {}
+    found: dict[str, Candidate] = {}
     for group in reversed(plain):
         found.update(group)
     return found
 
 
 def _asked(
-    plain: Sequence[Listeners], choosy: Sequence[Sequence[Listener]], reading: Reading, ration: Ration
+    plain: Sequence[Listeners], choosy: Sequence[Sequence[Candidate]], reading: Reading, ration: Ration
 ) -> Listeners:
     """The same where some are choosy: of one destination's subscriptions the first that wants the post counts.
 
@@ -301,20 +301,20 @@ def _asked(
     """
     layers: list[Listeners] = []
     for everything, some in zip(plain, choosy, strict=True):
-        chosen: dict[str, Listener] = {}
+        chosen: dict[str, Candidate] = {}
         for one in some:
             taken = one.name in chosen or any(one.name in layer for layer in layers)
             earlier = everything.get(one.name)
             if not taken and not (earlier and earlier.id < one.id) and _wants(one, reading, ration):
                 chosen[one.name] = one
         layers += (chosen, everything)
-    found: dict[str, Listener] = {}
+    found: dict[str, Candidate] = {}
     for layer in reversed(layers):
         found.update(layer)
     return found
 
 
-def _wants(one: Listener, reading: Reading, ration: Ration) -> bool:
+def _wants(one: Candidate, reading: Reading, ration: Ration) -> bool:
     if objection(one.filters, reading) is not None:
         return False
     return not one.filters.per_hour or ration.take(one, reading.post, reading.now)

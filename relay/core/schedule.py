@@ -113,7 +113,7 @@ def next_check(published: datetime, now: datetime, sweep: timedelta) -> datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class RetryPolicy:
     """What a destination's adapter allows, and what to do when it is unknown whether a message arrived."""
 
     limits: Limits
@@ -124,17 +124,17 @@ class Policy:
         return self.limits.idempotent or action is not Action.SEND or self.on_unknown == "resend"
 
     @classmethod
-    def of(cls, limits: Limits, on_unknown: OnUnknown) -> Policy:
+    def of(cls, limits: Limits, on_unknown: OnUnknown) -> RetryPolicy:
         """The adapter's own word on the unknown comes before everybody's."""
         return cls(limits=limits, on_unknown=limits.on_unknown or on_unknown)
 
 
-def unsure(delivery: Delivery, policy: Policy) -> bool:
+def unsure(delivery: Delivery, policy: RetryPolicy) -> bool:
     """An interrupted attempt may have arrived, and the policy is not to send twice."""
     return delivery.interrupted and not policy.repeats(delivery.action)
 
 
-def impossible(delivery: Delivery, policy: Policy) -> str:
+def impossible(delivery: Delivery, policy: RetryPolicy) -> str:
     """The reason why a delivery needs no attempt at all, or an empty string."""
     if unsure(delivery, policy):
         return "it is unknown whether an interrupted attempt arrived, and the policy is not to send twice"
@@ -149,7 +149,7 @@ def impossible(delivery: Delivery, policy: Policy) -> str:
     return ""
 
 
-def settle(delivery: Delivery, outcome: Outcome, policy: Policy, now: datetime, jitter: float) -> Settlement:
+def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime, jitter: float) -> Settlement:
     """The whole retry policy, as a transition table.
 
     ========  =====================================  ==============================================

@@ -7,23 +7,23 @@ and connection gains nothing. Redirects are followed by hand, and each hop is ch
 
 from __future__ import annotations
 
-from relay.http.answers import Answer, Forbidden, Reply, Unreachable, retry_after
+from relay.http.answers import Forbidden, HttpResponse, Reply, Unreachable, retry_after
 from relay.http.client import Http, HttpSettings
 from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, is_public
-from relay.http.lanes import Manner
+from relay.http.lanes import HostPolicy
 from relay.http.sockets import FloodError, Rate
 
 __all__ = [
-    "Answer",
     "BarredError",
     "Cookies",
     "FloodError",
     "Forbidden",
     "Guard",
+    "HostPolicy",
     "Http",
+    "HttpResponse",
     "HttpSettings",
-    "Manner",
     "Rate",
     "Reply",
     "Unreachable",

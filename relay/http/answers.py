@@ -12,7 +12,7 @@ _YEAR = timedelta(days=365).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What a server said, whatever it was. Header names are in lower case, repeated ones joined by a comma."""
 
     status: int
@@ -41,7 +41,7 @@ class Forbidden:
     reason: str
 
 
-Reply = Answer | Unreachable | Forbidden
+Reply = HttpResponse | Unreachable | Forbidden
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

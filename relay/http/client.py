@@ -20,10 +20,10 @@ from multidict import CIMultiDictProxy
 from pydantic import BeforeValidator, Field
 from yarl import URL
 
-from relay.http.answers import Answer, Forbidden, Reply, Unreachable
+from relay.http.answers import Forbidden, HttpResponse, Reply, Unreachable
 from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
-from relay.http.lanes import USUAL, CrowdedError, Lanes, Manner
+from relay.http.lanes import USUAL, CrowdedError, HostPolicy, Lanes
 from relay.http.sockets import Socket
 from relay.settings import Duration, Settings
 
@@ -259,7 +259,7 @@ class _Request:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] | bytes | None = None
-    manner: Manner = USUAL
+    manner: HostPolicy = USUAL
     cookies: Cookies = field(default_factory=Cookies)
 
     def follows(self, status: int) -> bool:
@@ -275,7 +275,7 @@ class _Request:
 
 
 def _written(
-    method: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str] | None, manner: Manner
+    method: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str] | None, manner: HostPolicy
 ) -> _Request:
     usual = {"accept": _JSON} if isinstance(body, bytes) else {}
     usual |= {"content-type": _JSON} if usual and body else {}
@@ -321,7 +321,7 @@ class Http:
         *,
         params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
-        manner: Manner = USUAL,
+        manner: HostPolicy = USUAL,
         cookies: Cookies | None = None,
     ) -> Reply:
         """Fetch one address, following up to 5 redirects; ``Authorization`` is not carried to another origin.
@@ -342,7 +342,7 @@ class Http:
         body: Mapping[str, str] | bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        manner: Manner = USUAL,
+        manner: HostPolicy = USUAL,
     ) -> Reply:
         """Post a form, or bytes (of JSON unless ``headers`` say otherwise), guarded as :meth:`get` is.
 
@@ -359,7 +359,7 @@ class Http:
         body: Mapping[str, str] | bytes,
         *,
         headers: Mapping[str, str] | None = None,
-        manner: Manner = USUAL,
+        manner: HostPolicy = USUAL,
     ) -> Reply:
         """The same for what must not be done twice: one request, and a redirect is the answer itself."""
         request = _written(method, body, headers, manner)
@@ -378,7 +378,7 @@ class Http:
         while True:
             asked.add((here, request.cookies.header(here)))
             reply = await self._ask(here, request)
-            if not isinstance(reply, Answer):
+            if not isinstance(reply, HttpResponse):
                 return reply
             target = reply.headers.get("location") if request.follows(reply.status) else None
             if not target:
@@ -419,7 +419,7 @@ class Http:
         except (aiohttp.ClientError, OSError, zlib.error) as error:
             return Unreachable(f"{url.host} {_trouble(error, self._settings.timeout.total_seconds())}")
 
-    async def _fetch(self, url: URL, request: _Request) -> Answer:
+    async def _fetch(self, url: URL, request: _Request) -> HttpResponse:
         cookie = request.cookies.header(url)
         headers = {**request.headers, "Cookie": cookie} if cookie else request.headers
         async with self._session().request(
@@ -433,7 +433,7 @@ class Http:
                 if response.status < 400:
                     raise
                 body = b""  # an error says what it is without its page
-            return Answer(response.status, str(url), _plain_headers(response.headers), body)
+            return HttpResponse(response.status, str(url), _plain_headers(response.headers), body)
 
     def sockets(self) -> aiohttp.ClientSession:
         """A session for websockets; the caller closes it. It reaches what the guard allows, and follows no redirect.

@@ -21,7 +21,7 @@ _SLOW = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class HostPolicy:
     """How one kind of caller treats hosts. Callers of another manner stand in other queues."""
 
     name: str = ""
@@ -37,7 +37,7 @@ class Manner:
         name = name.lower().rstrip(".")
         return next((place for place in self.gaps if f".{name}".endswith(f".{place}")), name)
 
-    def further(self, here: str, there: str) -> Manner:
+    def further(self, here: str, there: str) -> HostPolicy:
         """For the next hop of a redirect: it is waited for, or the first one was in vain, again and again.
 
         Within one host of ``gaps`` both hops are one request: there it would never get its turn within the patience.
@@ -46,7 +46,7 @@ class Manner:
         return replace(self, patience=None, gaps={} if within else self.gaps)
 
 
-USUAL = Manner()
+USUAL = HostPolicy()
 
 
 class CrowdedError(Exception):
@@ -57,7 +57,7 @@ class CrowdedError(Exception):
         self.after, self.why = after, why
 
 
-class Places:
+class Slots:
     """So many at a time; who has waited longest comes next. Knows nothing of hosts."""
 
     def __init__(self, width: int) -> None:
@@ -112,7 +112,7 @@ class Lane:
 
     def __init__(self, width: int, pace: float, *, beside: int = 1, slow: float = _SLOW) -> None:
         self._width = width
-        self._quick, self._slow, self._grace = Places(width), Places(beside), slow
+        self._quick, self._slow, self._grace = Slots(width), Slots(beside), slow
         self._pace = pace
         self._free_at = 0.0
         self._promised = 0.0
@@ -149,7 +149,7 @@ class Lane:
             stay.places = self._slow
             self._quick.leave()
 
-    async def _take_place(self, places: Places, patience: float | None, name: str) -> None:
+    async def _take_place(self, places: Slots, patience: float | None, name: str) -> None:
         now = asyncio.get_running_loop().time()
         since = self._since.get(name, now)
         if patience is not None and self._expected(places, now, since) - now > patience:
@@ -160,11 +160,11 @@ class Lane:
             raise self._crowded(places, now, name) from None
         self._since.pop(name, None)
 
-    def _expected(self, places: Places, now: float, since: float) -> float:
+    def _expected(self, places: Slots, now: float, since: float) -> float:
         """When one who comes now would start, if no answer took any time; ``since``: from when on it has waited."""
         return max(now, self._free_at) + places.ahead(since) * self._pace
 
-    def _crowded(self, places: Places, now: float, name: str) -> CrowdedError:
+    def _crowded(self, places: Slots, now: float, name: str) -> CrowdedError:
         """Everybody who is turned away is promised a time of their own: who came together do not come back together."""
         self._promised = max(self._promised + max(self._pace, _STEP), self._expected(places, now, now))
         if name:
@@ -173,7 +173,7 @@ class Lane:
         waits = asyncio.get_running_loop().time() - self._since.get(name, now)
         return CrowdedError(timedelta(seconds=self._promised - now), self._why(places, waits))
 
-    def _why(self, places: Places, waits: float) -> str:
+    def _why(self, places: Slots, waits: float) -> str:
         if places is self._slow:
             return f"it was slow, and {places.taken} others that are slow are asked there now"
         hang = f", {self._slow.taken} of which do not answer" if self._slow.taken else ""
@@ -197,7 +197,7 @@ class Lane:
 class _Stay:
     """Where a request has its place, and whether it had it for long."""
 
-    places: Places
+    places: Slots
     is_long: bool = False
 
 
@@ -223,7 +223,7 @@ class Lanes:
         self._pace = pace
         self._lanes: dict[tuple[str, str, timedelta], Lane] = {}
 
-    def of(self, name: str, manner: Manner) -> Lane:
+    def of(self, name: str, manner: HostPolicy) -> Lane:
         host = manner.host(name)
         key = manner.name, host, max(self._pace, manner.gaps.get(host, timedelta(0)))
         lane = self._lanes.get(key)

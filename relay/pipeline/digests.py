@@ -132,7 +132,7 @@ def _rest(fold: Fold, shown: int, page: str, address: Address, say: Words) -> It
 
 
 @dataclass(kw_only=True)
-class Folding:
+class DigestLoop:
     """Sends digests and what quiet hours held back, when they are due, until cancelled."""
 
     store: Store

@@ -24,10 +24,10 @@ from relay.core.urls import host_of
 from relay.i18n import preferred, words
 from relay.log import get_logger
 from relay.model import PostUri
-from relay.pipeline.replies import Accounts, Replies, Reply
+from relay.pipeline.replies import Accounts, BotReply, Replies
 from relay.pipeline.worker import Tenure
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused, Source, TryLater
-from relay.records import Asked, Heard, RequestState, Share
+from relay.records import Heard, PendingMention, RequestState, Share
 from relay.retrying import Retrying
 from relay.store import Store
 
@@ -169,7 +169,7 @@ class Speaker:
             if not due:
                 await _rung(bell.urgent, self.idle)
 
-    async def _carry_out(self, line: _Line, asked: Asked) -> None:
+    async def _carry_out(self, line: _Line, asked: PendingMention) -> None:
         """Hide first: the answer may have to wait. Done once, however often it is tried to answer."""
         mention, source = asked.mention, line.source.name
         request, now = self._request(line, mention), self.tenure.clock()
@@ -184,7 +184,7 @@ class Speaker:
             log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
 
     @asynccontextmanager
-    async def _trying_again(self, line: _Line, asked: Asked) -> AsyncIterator[None]:
+    async def _trying_again(self, line: _Line, asked: PendingMention) -> AsyncIterator[None]:
         """A bug with one mention holds up no other."""
         try:
             yield
@@ -197,7 +197,7 @@ class Speaker:
     async def _answer_all(self, line: _Line, bell: _Bell) -> None:
         """Look at what is due, several at once: one that hangs delays nobody."""
         source, account = line.source.name, line.account
-        running: dict[str, Asked] = {}
+        running: dict[str, PendingMention] = {}
         async with asyncio.TaskGroup() as tasks:
             while True:
                 bell.news.clear()
@@ -215,7 +215,9 @@ class Speaker:
                 wait = following - self.tenure.clock() if following else self.idle
                 await _rung(bell.news, max(min(self.idle, wait), timedelta(milliseconds=5)))
 
-    async def _attend(self, line: _Line, asked: Asked, bell: _Bell, running: dict[str, Asked]) -> None:
+    async def _attend(
+        self, line: _Line, asked: PendingMention, bell: _Bell, running: dict[str, PendingMention]
+    ) -> None:
         try:
             async with self._trying_again(line, asked):
                 await self._one(line, asked, bell)
@@ -223,7 +225,7 @@ class Speaker:
             del running[asked.mention.uri]
             bell.news.set()
 
-    async def _one(self, line: _Line, asked: Asked, bell: _Bell) -> None:
+    async def _one(self, line: _Line, asked: PendingMention, bell: _Bell) -> None:
         mention, request = asked.mention, self._request(line, asked.mention)
         if request and request.deed is not Deed.UNROLL and not asked.effect and _is_theirs(mention):
             await self._carry_out(line, asked)  # it was kept before it was known as a command; it is answered next
@@ -235,15 +237,15 @@ class Speaker:
         say = words(preferred(request.language, self.language))
         asked = replace(asked, mention=replace(mention, language=say.tag))  # from now on that of the answer
         word = await self.replies.make(self.accounts.known[line.name], asked, request, say)
-        if isinstance(word, Reply):
+        if isinstance(word, BotReply):
             await self._answer(line, asked, word, bell)
         elif self.tenure.clock() + (word.after or timedelta(0)) < mention.at + GIVE_UP:
             await self._later(line, asked, word.after)
         else:
             given_up = say("I cannot read that thread just now; please ask again.")
-            await self._answer(line, asked, Reply(given_up, PostUri(mention.about)), bell)
+            await self._answer(line, asked, BotReply(given_up, PostUri(mention.about)), bell)
 
-    async def _answer(self, line: _Line, asked: Asked, word: Reply, bell: _Bell) -> None:
+    async def _answer(self, line: _Line, asked: PendingMention, word: BotReply, bell: _Bell) -> None:
         """One answer at a time, as fast as the network lets the account speak."""
         async with bell.speaking:
             mention, source = asked.mention, line.source
@@ -262,7 +264,9 @@ class Speaker:
             if isinstance(outcome, Answered):
                 await asyncio.sleep(outcome.wait.total_seconds())
 
-    async def _settle_answer(self, line: _Line, asked: Asked, outcome: Answered | TryLater | Refused | Gone) -> None:
+    async def _settle_answer(
+        self, line: _Line, asked: PendingMention, outcome: Answered | TryLater | Refused | Gone
+    ) -> None:
         match outcome:
             case Answered(uri):
                 await self._settle(line, asked.mention, RequestState.ANSWERED, uri)
@@ -276,7 +280,7 @@ class Speaker:
                 self.tenure.trouble.broke(line.name, reason)
                 await self._later(line, asked, CLOSED)
 
-    async def _pause(self, line: _Line, asked: Asked) -> timedelta | None:
+    async def _pause(self, line: _Line, asked: PendingMention) -> timedelta | None:
         """How long the account has to be silent, which answered as often as it may.
 
         A tenth of what it may say is kept for those who take themselves out.
@@ -287,7 +291,7 @@ class Speaker:
         lately = await self.store.list_answers(line.source.name, line.account, now - span)
         return lately[-most] + span - now if len(lately) >= most else None
 
-    async def _later(self, line: _Line, asked: Asked, after: timedelta | None) -> None:
+    async def _later(self, line: _Line, asked: PendingMention, after: timedelta | None) -> None:
         mention, now = asked.mention, self.tenure.clock()
         if now > mention.at + 2 * GIVE_UP:
             log.warning("a mention was given up that could not be answered for long", mention=mention.uri)
@@ -302,7 +306,7 @@ class Speaker:
         await self.tenure.persist(lambda: self.store.save_request(line.source.name, mention.uri, state, answer=answer))
 
 
-def _has_room(asked: Asked, running: Collection[Asked]) -> bool:
+def _has_room(asked: PendingMention, running: Collection[PendingMention]) -> bool:
     """Whether one more may be looked at; what could not be read before takes half of the places at most."""
     again = sum(1 for one in running if one.tries and not one.effect)
     return len(running) < SHARE.total and (asked.effect is not None or not asked.tries or again < SHARE.total // 2)

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from relay.changes import change_card
-from relay.core.schedule import OnUnknown, Policy, impossible, settle, unsure
+from relay.core.schedule import OnUnknown, RetryPolicy, impossible, settle, unsure
 from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.model import Action, Delivery, DeliveryId, Post
@@ -198,7 +198,7 @@ class Outbox:
     async def _carry_out(self, ordered: Delivery, until: datetime) -> None:
         """``until``: from when on another process may carry it out, so that this one must not."""
         adapter = self.adapters[ordered.destination.adapter]
-        policy = Policy.of(adapter.limits, self.on_unknown)
+        policy = RetryPolicy.of(adapter.limits, self.on_unknown)
         delivery = self._announced(adapter, ordered)
         if reason := impossible(delivery, policy):
             settlement = Settlement(

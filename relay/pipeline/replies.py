@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from relay.core.bot_words import Asking, Deed, Request
+from relay.core.bot_words import BotWords, Deed, Request
 from relay.core.consent import UNDO_FOR
 from relay.i18n import Words
 from relay.model import Post, PostUri, Thread
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.ports import Account, Gone, Mention, Refused, TryLater
-from relay.records import Asked, Effect
+from relay.records import Effect, PendingMention
 
 HELP = PostUri("help")
 """About what those are answered, once each, who ask for a page of nothing."""
 
 
-class Reply(NamedTuple):
+class BotReply(NamedTuple):
     """What is to be said, and about what: the thread's root, or its like."""
 
     text: str
@@ -31,7 +31,7 @@ class Reply(NamedTuple):
 class Accounts:
     """The relay's own accounts, as far as they said who they are, and the words by which they are asked."""
 
-    asking: Asking
+    asking: BotWords
     known: dict[str, Account] = field(default_factory=dict)
 
     def handles(self) -> Sequence[str]:
@@ -46,20 +46,20 @@ class Accounts:
 class Replies:
     """Finds out what is to be answered. ``base`` is the public address of the pages."""
 
-    threads: Threads
+    threads: ThreadReader
     accounts: Accounts
     base: str
     patience: timedelta = timedelta(seconds=20)
     """How long a thread may take to be read when it is first tried; later tries may take three times as long."""
 
-    async def make(self, account: Account, asked: Asked, request: Request, say: Words) -> Reply | TryLater:
+    async def make(self, account: Account, asked: PendingMention, request: Request, say: Words) -> BotReply | TryLater:
         """What ``account`` is to answer; nobody but who asked is named."""
         mention = asked.mention
         if request.deed is not Deed.UNROLL:
-            return Reply(self._stopped(account, request.deed, asked.effect, say), PostUri(mention.uri))
+            return BotReply(self._stopped(account, request.deed, asked.effect, say), PostUri(mention.uri))
         if not mention.about:
             how = say("Mention me with the word “{word}” below a thread, and I answer with one page of it.")
-            return Reply(how.format(word=self._example(request.language)), HELP)
+            return BotReply(how.format(word=self._example(request.language)), HELP)
         return await self._unrolled(asked, say)
 
     def _stopped(self, account: Account, deed: Deed, effect: Effect | None, say: Words) -> str:
@@ -85,7 +85,7 @@ class Replies:
         known = self.accounts.asking.unroll
         return next(iter(known.get(language.partition("-")[0], ())), "") or next(iter(known.values()))[0]
 
-    async def _unrolled(self, asked: Asked, say: Words) -> Reply | TryLater:
+    async def _unrolled(self, asked: PendingMention, say: Words) -> BotReply | TryLater:
         mention = asked.mention
         try:
             async with asyncio.timeout((self.patience * (3 if asked.tries else 1)).total_seconds()):
@@ -96,13 +96,13 @@ class Replies:
             return thread
         about = PostUri(mention.about)
         if not isinstance(thread, Thread):
-            return Reply(say("I cannot read that thread: it is gone, or not for everybody."), about)
+            return BotReply(say("I cannot read that thread: it is gone, or not for everybody."), about)
         page = await self.threads.keep(thread, asker=mention.asker)
         if page is None:
-            return Reply(say("Its author asks not to be collected, so I make no page of it."), thread.root)
+            return BotReply(say("Its author asks not to be collected, so I make no page of it."), thread.root)
         posts = sum(isinstance(post, Post) for post in page.posts)
         told = say.many("This post on a page of its own:", "These {n} posts as one text:", posts)
-        return Reply(f"{told} {self.base}/t/{page.slug}", page.root)
+        return BotReply(f"{told} {self.base}/t/{page.slug}", page.root)
 
     async def _thread(self, mention: Mention) -> Thread | Refused | TryLater | Gone:
         thread = await self.threads.fetch(mention.about)

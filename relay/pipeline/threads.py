@@ -34,7 +34,7 @@ LATER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threads:
+class ThreadReader:
     """Asks the sources for whole threads. ``written`` is told what became of what they brought."""
 
     store: Store
@@ -174,7 +174,7 @@ class Growth:
 
     store: Store
     sources: Mapping[str, Source]
-    threads: Threads
+    threads: ThreadReader
     tenure: Tenure
     pause: timedelta = PAUSE
     idle: timedelta = timedelta(seconds=30)

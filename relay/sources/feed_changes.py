@@ -13,12 +13,12 @@ from typing import TypeVar
 import msgspec
 
 from relay.model import Edited, Published
-from relay.sources import feed_former, feed_identity, feed_standing
-from relay.sources.feed_document import Change, Changes, Document, Known
-from relay.sources.feed_identity import Mark, mark
-from relay.sources.feed_posts import Item, note, read_items, setting_of
+from relay.sources import feed_former, feed_identity, feed_snapshot
+from relay.sources.feed_document import EntryChange, FeedChanges, FeedDocument, KnownFeed
+from relay.sources.feed_identity import EntryDigests, mark
+from relay.sources.feed_posts import EntryPost, note, read_items, setting_of
 from relay.sources.feed_read import read
-from relay.sources.feed_standing import Slices
+from relay.sources.feed_snapshot import KnownSlices
 
 # --- what of a document is news, and what has only another name, another date, or was served again ---
 
@@ -42,7 +42,7 @@ class News:
 
 
 def compare(
-    items: Sequence[Item],
+    items: Sequence[EntryPost],
     seen: Mapping[str, str],
     gone: str = "",
     *,
@@ -60,7 +60,7 @@ def compare(
     present = {item.name for item in items} | (seen.keys() & unchanged)
     if not present:  # an empty document takes nothing back: what comes next is compared with what was there before
         return News(events=(), late=(), items=dict(seen), gone=gone)
-    known = {name: Mark.load(text) for name, text in seen.items()}
+    known = {name: EntryDigests.load(text) for name, text in seen.items()}
     names = set(gone.split())
     marked = {item.name: mark(item, held=item.name in seen) for item in items}
     new = {item.name: item for item in items if item.name not in seen and item.name not in names}
@@ -85,9 +85,9 @@ def compare(
 
 
 def _known_again(
-    new: Mapping[str, Item],
-    marked: Mapping[str, Mark],
-    known: Mapping[str, Mark | None],
+    new: Mapping[str, EntryPost],
+    marked: Mapping[str, EntryDigests],
+    known: Mapping[str, EntryDigests | None],
     seen: Mapping[str, str],
     present: Set[str],
     *,
@@ -104,15 +104,15 @@ def _known_again(
     return found
 
 
-def _stands(text: str, one: Mark | None) -> str:
+def _stands(text: str, one: EntryDigests | None) -> str:
     return text if one is None or one.held else replace(one, held=True).dump()
 
 
-def _leaves(text: str, one: Mark | None) -> str:
+def _leaves(text: str, one: EntryDigests | None) -> str:
     return text if one is None or one.gone else replace(one, gone=True).dump()
 
 
-def _is_late(item: Item, newest: datetime | None) -> bool:
+def _is_late(item: EntryPost, newest: datetime | None) -> bool:
     return newest is not None and item.date is not None and item.post.published < newest - PLAUSIBLE
 
 
@@ -128,25 +128,25 @@ def _forget(present: Collection[str], names: Sequence[str], *, new: int) -> list
 # --- feed changes ---
 
 T = TypeVar("T")
-Read = Callable[[bytes, str, str, Collection[str]], Document]
+Read = Callable[[bytes, str, str, Collection[str]], FeedDocument]
 
 
-def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes, Sequence[Change]]:
+def find_changes(body: bytes, known: KnownFeed, read: Read = read) -> tuple[FeedChanges, Sequence[EntryChange]]:
     """The news are oldest first. What of the document stands there as before is not read again.
 
     All of it is read where that has to do with the rest.
     """
-    seen, slices = _decoded(known.items, dict[str, str]) or {}, _decoded(known.slices, Slices)
-    before = feed_standing.known(slices, known.url, seen) if slices else {}
+    seen, slices = _decoded(known.items, dict[str, str]) or {}, _decoded(known.slices, KnownSlices)
+    before = feed_snapshot.known(slices, known.url, seen) if slices else {}
     while True:
         document = read(body, known.content_type, slices.around if slices else "", before)
         if not document.version and not document.found:
-            return Changes(document=replace(document, entries=())), ()
+            return FeedChanges(document=replace(document, entries=())), ()
         setting = setting_of(document, address=known.name, url=known.url, now=known.now, feed=known.feed)
         items = read_items(document, setting)
-        others = feed_standing.others(document, before)
+        others = feed_snapshot.others(document, before)
         rest = others.values()
-        if not others or (feed_standing.are_few(items, rest) and feed_standing.are_apart(items, rest)):
+        if not others or (feed_snapshot.are_few(items, rest) and feed_snapshot.are_apart(items, rest)):
             break
         before = {}
     news = compare(
@@ -157,20 +157,20 @@ def find_changes(body: bytes, known: Known, read: Read = read) -> tuple[Changes,
         unchanged=[one.name for one in rest],
         stood=known.stood,
     )
-    changes = Changes(
+    changes = FeedChanges(
         document=replace(document, entries=(), slices=None, around=""),
         note=note(document),
-        dates=feed_standing.dates(items, rest),
+        dates=feed_snapshot.dates(items, rest),
         items=_encoded(news.items),
         gone=news.gone,
-        slices=_encoded(feed_standing.remembered(document, items, others, known.url)),
+        slices=_encoded(feed_snapshot.remembered(document, items, others, known.url)),
     )
     return changes, _told(news)
 
 
-def _told(news: News) -> list[Change]:
-    late = [Change(event.post, late=True) for event in news.late]
-    return late + [Change(event.post, edited=isinstance(event, Edited)) for event in news.events]
+def _told(news: News) -> list[EntryChange]:
+    late = [EntryChange(event.post, late=True) for event in news.late]
+    return late + [EntryChange(event.post, edited=isinstance(event, Edited)) for event in news.events]
 
 
 def _decoded(text: msgspec.Raw, kind: type[T]) -> T | None:

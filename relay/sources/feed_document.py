@@ -13,7 +13,7 @@ NOTHING = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TypedText:
     """A text and how it is written."""
 
     text: str = ""
@@ -33,15 +33,15 @@ class Enclosure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """One entry as the document has it: nothing is resolved, cleaned or trusted."""
 
     guid: str = ""
     link: str = ""
     original: str = ""
     """The page that ``link`` only leads on to, where the feed goes through a counting service."""
-    title: Words = Words()
-    body: Words = Words()
+    title: TypedText = TypedText()
+    body: TypedText = TypedText()
     base: str = ""
     """``xml:base`` of the body, absolute or not."""
     author: str = ""
@@ -59,11 +59,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class FeedDocument:
     """A whole feed. Without ``version`` and entries it was none."""
 
     version: str = ""
-    title: Words = Words()
+    title: TypedText = TypedText()
     link: str = ""
     ttl: int = 0
     """Minutes for which the publisher says the document holds."""
@@ -84,10 +84,10 @@ class Document:
     """Digests of all entries' bytes, in their order, also of those that were not read; None where it was not cut."""
     around: str = ""
     """A digest of what the entries' meaning depends on beside their own bytes."""
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[FeedEntry, ...] = ()
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class KnownFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A feed, where it was read, and what the last polls left behind (:class:`relay.sources.rss.cursor.Cursor`)."""
 
     name: str
@@ -102,13 +102,13 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The newest date that any document had, seconds of Unix time; 0 where there is none to compare with."""
     stood: bool = False
     items: msgspec.Raw = NOTHING
-    """By name the marks of entries (:class:`relay.sources.feed_identity.Mark`), as JSON."""
+    """By name the marks of entries (:class:`relay.sources.feed_identity.EntryDigests`), as JSON."""
     gone: str = ""
     slices: msgspec.Raw = NOTHING
-    """A :class:`relay.sources.feed_standing.Slices`, as JSON."""
+    """A :class:`relay.sources.feed_snapshot.KnownSlices`, as JSON."""
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class EntryChange(msgspec.Struct, frozen=True, array_like=True):
     """One entry that is new, or reads differently."""
 
     post: Post
@@ -120,10 +120,10 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
         return Edited(self.post) if self.edited else Published(self.post)
 
 
-class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FeedChanges(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a document says of itself, and what is to be remembered of its entries."""
 
-    document: Document
+    document: FeedDocument
     """Without its entries. Without a version and entries that were found it was no feed."""
     note: str = ""
     dates: list[int] = []
@@ -131,4 +131,4 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: msgspec.Raw = NOTHING
     gone: str = ""
     slices: msgspec.Raw = NOTHING
-    """These three for the next time (:class:`Known`)."""
+    """These three for the next time (:class:`KnownFeed`)."""

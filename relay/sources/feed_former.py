@@ -13,7 +13,7 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from relay.rich import Form, Text
-from relay.sources.feed_posts import Item
+from relay.sources.feed_posts import EntryPost
 from relay.text import text_content
 
 _COUNTERS = re.compile(r"(?<!\d)\d{1,9} points? \| \d{1,9} comments?")
@@ -26,7 +26,7 @@ _COUNTER_LINE = re.compile(
 _LONGEST = 160
 
 
-def old_ones(new: Iterable[Item], former: Collection[str], newest: datetime | None, *, replaced: bool) -> set[str]:
+def old_ones(new: Iterable[EntryPost], former: Collection[str], newest: datetime | None, *, replaced: bool) -> set[str]:
     """The names of those that are other names of entries that are known by ``former`` marks.
 
     ``replaced``: none of them stands in the document under its name, so the names are of no use.
@@ -42,7 +42,7 @@ def old_ones(new: Iterable[Item], former: Collection[str], newest: datetime | No
     }
 
 
-def marks(item: Item) -> tuple[str, ...]:
+def marks(item: EntryPost) -> tuple[str, ...]:
     """As they stood in a cursor, for an entry that had its address alone."""
     words = _words(item)
     place = _digest(5, item.raw.url.partition("#")[0], words)
@@ -52,7 +52,7 @@ def marks(item: Item) -> tuple[str, ...]:
     return words, twin, place, _digest(5, item.raw.published.isoformat(), words)
 
 
-def _words(item: Item) -> str:
+def _words(item: EntryPost) -> str:
     raw = item.raw
     said = _said(raw.body)
     if "/status/" in item.link:

@@ -33,7 +33,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from relay.sources.feed_posts import Item
+from relay.sources.feed_posts import EntryPost
 
 VERSION = "2"
 """Of the digests: words under another one are not compared."""
@@ -42,7 +42,7 @@ _CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class EntryDigests:
     """What is remembered of an entry, in digests."""
 
     words: str
@@ -58,7 +58,7 @@ class Mark:
     """It left the document before it was last read."""
 
     @classmethod
-    def load(cls, text: str) -> Mark | None:
+    def load(cls, text: str) -> EntryDigests | None:
         """What :meth:`dump` wrote; None for what an older version did."""
         version, *fields = text.split(".")
         if version != VERSION or len(fields) != 5:
@@ -72,7 +72,7 @@ class Mark:
         flags = "f" * self.fresh + "h" * self.held + "g" * self.gone
         return f"{VERSION}.{self.words}.{self.page}.{self.path}.{self.date}.{flags}"
 
-    def same_page(self, other: Mark) -> bool:
+    def same_page(self, other: EntryDigests) -> bool:
         if not self.page or not other.page:
             return True
         return self.page == other.page or self.path == other.path
@@ -81,9 +81,9 @@ class Mark:
         return self.words, self.page, self.date
 
 
-def mark(item: Item, *, held: bool = False) -> Mark:
+def mark(item: EntryPost, *, held: bool = False) -> EntryDigests:
     host, slash, path = item.link.removeprefix("//").partition("/")
-    return Mark(
+    return EntryDigests(
         words=item.text,
         page=_digest(host, path) if item.link else "",
         path=_digest(slash + path) if item.link else "",
@@ -97,7 +97,7 @@ def _digest(*parts: str) -> str:
     return blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()
 
 
-def old_ones(new: Mapping[str, Mark], known: Mapping[str, Mark], present: Collection[str]) -> set[str]:
+def old_ones(new: Mapping[str, EntryDigests], known: Mapping[str, EntryDigests], present: Collection[str]) -> set[str]:
     """The names in ``new`` that are other names of entries in ``known``; ``present`` names all in the document."""
     found: set[str] = set()
     twins = {one.twin() for one in known.values() if one.date}
@@ -113,7 +113,7 @@ def old_ones(new: Mapping[str, Mark], known: Mapping[str, Mark], present: Collec
     return found | _Left(left, made_anew=_is_made_anew(new.values(), left, stayed)).find(rest)
 
 
-def _is_made_anew(new: Iterable[Mark], left: Sequence[Mark], stayed: int) -> bool:
+def _is_made_anew(new: Iterable[EntryDigests], left: Sequence[EntryDigests], stayed: int) -> bool:
     """Whether what left came back under other names: half of the document, and two entries of different words."""
     there = {one.words for one in left}
     back = {one.words for one in new if one.words in there}
@@ -123,7 +123,7 @@ def _is_made_anew(new: Iterable[Mark], left: Sequence[Mark], stayed: int) -> boo
 class _Left:
     """The entries that left the document just now; each comes back once."""
 
-    def __init__(self, left: Sequence[Mark], *, made_anew: bool) -> None:
+    def __init__(self, left: Sequence[EntryDigests], *, made_anew: bool) -> None:
         self._made_anew = made_anew
         self._taken: set[int] = set()
         self._left = left
@@ -132,16 +132,16 @@ class _Left:
             for key in _keys(one):
                 self._by[key].append(number)
 
-    def find(self, new: Mapping[str, Mark]) -> set[str]:
+    def find(self, new: Mapping[str, EntryDigests]) -> set[str]:
         """The closest first: what is at the same page before what has only the same words."""
         found: set[str] = set()
-        for rank in range(len(_keys(Mark(words="")))):
+        for rank in range(len(_keys(EntryDigests(words="")))):
             for name, one in new.items():
                 if name not in found and self._take(_keys(one)[rank], one):
                     found.add(name)
         return found
 
-    def _take(self, key: tuple[str, ...], one: Mark) -> bool:
+    def _take(self, key: tuple[str, ...], one: EntryDigests) -> bool:
         there = self._by.get(key, [])
         while there and there[-1] in self._taken:
             there.pop()
@@ -151,7 +151,7 @@ class _Left:
                 return True
         return False
 
-    def _is_old(self, one: Mark, old: Mark) -> bool:
+    def _is_old(self, one: EntryDigests, old: EntryDigests) -> bool:
         undated = not one.date or not old.date
         if one.date == old.date and not undated:
             return True
@@ -160,7 +160,7 @@ class _Left:
         return undated and (self._made_anew or not old.held)
 
 
-def _keys(one: Mark) -> tuple[tuple[str, ...], ...]:
+def _keys(one: EntryDigests) -> tuple[tuple[str, ...], ...]:
     return (
         ("page", one.words, one.page, one.date),
         ("path", one.words, one.path, one.date),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from relay.sources.feed_dates import moment
-from relay.sources.feed_document import Document, Enclosure, Entry, Words
+from relay.sources.feed_document import Enclosure, FeedDocument, FeedEntry, TypedText
 from relay.sources.feed_encoding import to_utf8
 from relay.sources.feed_media import chosen
 from relay.sources.feed_parse import BODY, LINE, MANY, as_written
@@ -35,25 +35,25 @@ def is_json(body: bytes) -> bool:
     return _OBJECT.match(body[:_START].translate(None, _UNSEEN)) is not None
 
 
-def parse_json(body: bytes) -> Document:
+def parse_json(body: bytes) -> FeedDocument:
     """Read a JSON Feed; an empty document where it is none. Of one that breaks off the whole items are read."""
     feed, truncated = _decoded(body)
     version = _text(feed, "version")
     items = _shapes(feed, "items")
     if "jsonfeed.org/version/" not in version:
-        return Document()
+        return FeedDocument()
     language = _text(feed, "language")
     author = _author(feed)
     entries = [_entry(item, language, author) for item in items[:MANY]]
-    return Document(
+    return FeedDocument(
         version=f"json{version.rpartition('/')[2][:10]}",
-        title=Words(_text(feed, "title")),
+        title=TypedText(_text(feed, "title")),
         link=_text(feed, "home_page_url"),
         hubs=tuple(filter(None, (_text(hub, "url") for hub in _shapes(feed, "hubs")[:10] if _is_websub(hub)))),
         topic=_text(feed, "feed_url"),
         truncated=truncated,
         found=len(items),
-        entries=tuple(entry for entry in entries if entry != Entry(language=language, author=author)),
+        entries=tuple(entry for entry in entries if entry != FeedEntry(language=language, author=author)),
     )
 
 
@@ -95,15 +95,15 @@ def _salvaged(text: str) -> tuple[_Shape, bool]:
     return ({**feed, "items": items} if items and isinstance(feed, dict) else {}), True
 
 
-def _entry(item: _Shape, language: str, author: str) -> Entry:
+def _entry(item: _Shape, language: str, author: str) -> FeedEntry:
     html = _text(item, "content_html", BODY)
     plain = "" if html else _text(item, "content_text", BODY) or _text(item, "summary", BODY)
     guid = _identity(item.get("id"))
-    return Entry(
+    return FeedEntry(
         guid=guid,
         link=_text(item, "url") or _text(item, "external_url") or (guid if guid.lower().startswith(_WEB) else ""),
-        title=Words(_text(item, "title")),
-        body=as_written(html) if html else Words(plain),
+        title=TypedText(_text(item, "title")),
+        body=as_written(html) if html else TypedText(plain),
         author=_author(item) or author,
         language=_text(item, "language") or language,
         published=_date(item, "date_published", language),

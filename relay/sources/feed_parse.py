@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.sources.feed_dates import moment
-from relay.sources.feed_document import Document, Enclosure, Entry, Words
+from relay.sources.feed_document import Enclosure, FeedDocument, FeedEntry, TypedText
 from relay.sources.feed_media import chosen, number, widest
 
 MANY = 1000
@@ -42,7 +42,7 @@ LINE = 2_000
 """Characters that are kept of a text, and of anything else."""
 
 
-def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
+def parse(body: bytes, slices: Sequence[str] | None = None) -> FeedDocument:
     """Read RSS 0.9x to 2.0, RSS 1.0 (RDF) or Atom in UTF-8 (:mod:`relay.sources.feed_encoding`), well-formed or not.
 
     ``slices`` are the digests of its entries, if it was cut: they are handed on where it is as it was thought to be.
@@ -56,7 +56,7 @@ def parse(body: bytes, slices: Sequence[str] | None = None) -> Document:
     links = [(link.get("rel"), _text(link, "href")) for link in feed.get("links", ())]
     hours, days = skips(body)
     cut = tuple(slices) if slices is not None and not parsed.bozo and len(slices) == len(found) else None
-    return Document(
+    return FeedDocument(
         version=version,
         title=_title(feed),
         link=page_of(feed),
@@ -119,10 +119,10 @@ def _newest(entries: Sequence[Any], language: str, slices: Sequence[str]) -> lis
     return sorted(cut, key=lambda one: dates[id(one[0])], reverse=True)[:MANY]
 
 
-def _entry(entry: Any, head: _Head, digest: str) -> Entry:
+def _entry(entry: Any, head: _Head, digest: str) -> FeedEntry:
     body, detail = _body(entry, head)
     media = list(media_of(entry))
-    return Entry(
+    return FeedEntry(
         guid=_text(entry, "id"),
         link=page_of(entry) or _page_by_guid(entry, head),
         original=_address(entry, "feedburner_origlink") or _address(entry, "pheedo_origlink"),
@@ -160,8 +160,8 @@ def _page_by_guid(entry: Any, head: _Head) -> str:
     return _text(entry, "page_by_guid") or (about if about.lower().startswith(("http://", "https://")) else "")
 
 
-def _title(where: Any) -> Words:
-    return Words(unwrapped(_text(where, "title")), (where.get("title_detail") or {}).get("type") in _HTML)
+def _title(where: Any) -> TypedText:
+    return TypedText(unwrapped(_text(where, "title")), (where.get("title_detail") or {}).get("type") in _HTML)
 
 
 def _author(entry: Any, head: _Head) -> str:
@@ -170,7 +170,7 @@ def _author(entry: Any, head: _Head) -> str:
     return name or _text(entry, "author")
 
 
-def _body(entry: Any, head: _Head) -> tuple[Words, Any]:
+def _body(entry: Any, head: _Head) -> tuple[TypedText, Any]:
     """The fullest text, and where its base and language stand."""
     contents = entry.get("content", ())
     rich = [content for content in contents if content.get("type") in _HTML]
@@ -183,8 +183,8 @@ def _body(entry: Any, head: _Head) -> tuple[Words, Any]:
     for place in [*rich, *own, summary, *plain] if head.is_atom else [*rich, summary, *plain]:
         if value := unwrapped(_text(place, "value", BODY)):
             guess = not head.is_atom or place.get("type", MEDIA_TEXT) == MEDIA_TEXT
-            return (as_written(value) if guess else Words(value, place.get("type") in _HTML)), place
-    return Words(), {}
+            return (as_written(value) if guess else TypedText(value, place.get("type") in _HTML)), place
+    return TypedText(), {}
 
 
 def unwrapped(text: str) -> str:
@@ -194,16 +194,16 @@ def unwrapped(text: str) -> str:
     return text.replace("]]><![CDATA[", "").replace("<![CDATA[", "").replace("]]>", "").strip()
 
 
-def as_written(text: str) -> Words:
+def as_written(text: str) -> TypedText:
     """RSS does not say whether a text is HTML: it is where there is a tag, and without one its lines are lines.
 
     Where the only tags are links and the like, an empty line shows that lines were meant, too.
     """
     if not _TAG.search(text):
-        return Words(_lines(html.unescape(text)))
+        return TypedText(_lines(html.unescape(text)))
     if _EMPTY_LINE.search(text) and not _BLOCK.search(text):
-        return Words(text.replace("\r\n", "\n").replace("\n", "<br>\n"), html=True)
-    return Words(text, html=True)
+        return TypedText(text.replace("\r\n", "\n").replace("\n", "<br>\n"), html=True)
+    return TypedText(text, html=True)
 
 
 def _lines(text: str) -> str:

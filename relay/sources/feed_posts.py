@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from relay.core.authenticity import has_handle, is_home
 from relay.model import Author, Media, MediaKind, Post, PostUri
 from relay.rich import Text
-from relay.sources.feed_document import Document, Entry, Words
+from relay.sources.feed_document import FeedDocument, FeedEntry, TypedText
 from relay.sources.feed_habits import STATUS, as_meant
 from relay.sources.feed_media import WIDE
 from relay.sources.feed_names import SOURCE, Names, account_hosts, author_uri, entry_names
 from relay.sources.feed_parse import MANY
-from relay.sources.feed_threads import Told, in_threads, links
+from relay.sources.feed_threads import EntryRelations, in_threads, links
 from relay.text import Content, clean, from_html, from_plain, read_html, safe_url, text_content, with_shown
 from relay.text.pictures import kind_of, same_picture
 
@@ -156,7 +156,7 @@ _PLAYERS = ("text/html", "application/x-shockwave-flash")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class EntryPost:
     """A post, and that by which a later look at the feed knows it again (:mod:`relay.sources.feed_identity`)."""
 
     post: Post
@@ -205,11 +205,11 @@ class Setting:
         """What an entry is called that the feed calls ``name``."""
         return entry_names(name, address=self.address, feed=self.feed)
 
-    def page_of(self, entry: Entry) -> str:
+    def page_of(self, entry: FeedEntry) -> str:
         """The page that an entry names, where it names one."""
         return _web(entry.original) or _web(_whole(entry.link), self.base)
 
-    def base_of(self, entry: Entry) -> str:
+    def base_of(self, entry: FeedEntry) -> str:
         return _web(entry.base, self.base) or self.base
 
     def speaks_for(self, link: str) -> bool:
@@ -217,7 +217,7 @@ class Setting:
         return is_home(self.address, link) and is_home(self.url, link)
 
 
-def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
+def read_items(document: FeedDocument, setting: Setting) -> tuple[EntryPost, ...]:
     """The entries as posts, oldest first, each once. Dates that are missing or to come are ``setting.now``."""
     entries = [entry for entry in document.entries if not entry.title.text.startswith(_BRIDGE_ERROR)]
     links = [_canonical(_web(entry.link, setting.url)) for entry in entries]
@@ -226,9 +226,9 @@ def read_items(document: Document, setting: Setting) -> tuple[Item, ...]:
     return _arranged([_read_item(entry, name, setting) for name, entry in zip(names, entries, strict=True)])
 
 
-def _arranged(items: Sequence[Item]) -> tuple[Item, ...]:
+def _arranged(items: Sequence[EntryPost]) -> tuple[EntryPost, ...]:
     """Each once, oldest first, those of one moment in the reverse of the order given; and who answers whom."""
-    once: dict[str, Item] = {}
+    once: dict[str, EntryPost] = {}
     for item in items:
         once.setdefault(item.name, item)
     newest_last = list(reversed(once.values()))
@@ -239,15 +239,15 @@ def _arranged(items: Sequence[Item]) -> tuple[Item, ...]:
     return tuple(replace(item, post=answering.get(item.post.uri, item.post)) for item in newest_last)
 
 
-def _told(item: Item) -> Told:
-    return Told(post=item.post, dated=item.date is not None, answers=item.answers, links=item.links)
+def _told(item: EntryPost) -> EntryRelations:
+    return EntryRelations(post=item.post, dated=item.date is not None, answers=item.answers, links=item.links)
 
 
-def _read_item(entry: Entry, name: str, setting: Setting) -> Item:
+def _read_item(entry: FeedEntry, name: str, setting: Setting) -> EntryPost:
     return _item(entry, setting.page_of(entry), setting.names(name), setting)
 
 
-def setting_of(document: Document, *, address: str, url: str, now: datetime, feed: str = "") -> Setting:
+def setting_of(document: FeedDocument, *, address: str, url: str, now: datetime, feed: str = "") -> Setting:
     """``feed`` is all that is subscribed to, where ``address`` is the first of several mirrors."""
     title, page = _line(document.title), _web(_whole(document.link), url)
     profile = page if is_home(url, page) else ""
@@ -269,7 +269,7 @@ def setting_of(document: Document, *, address: str, url: str, now: datetime, fee
     return setting if known else replace(setting, title=urlsplit(address).hostname or address)
 
 
-def note(document: Document) -> str:
+def note(document: FeedDocument) -> str:
     """What the operator should know of the document though it could be read."""
     for entry in document.entries:
         if entry.title.text.startswith(_BRIDGE_ERROR):
@@ -282,7 +282,7 @@ def note(document: Document) -> str:
 # --- which one is which ---
 
 
-def _names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
+def _names(entries: Sequence[FeedEntry], links: Sequence[str]) -> list[str]:
     """What tells the entries apart: the guid, else the link, else the words.
 
     A name that entries share tells nothing (there are sites that give all of them one guid): link and words are added.
@@ -296,17 +296,17 @@ def _names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
     return names
 
 
-def _own_names(entries: Sequence[Entry], links: Sequence[str]) -> list[str]:
+def _own_names(entries: Sequence[FeedEntry], links: Sequence[str]) -> list[str]:
     return [_own_name(entry) or link or _words(entry) for entry, link in zip(entries, links, strict=True)]
 
 
-def _told_apart(entries: Sequence[Entry], names: Sequence[str], own: Sequence[str]) -> list[Entry]:
+def _told_apart(entries: Sequence[FeedEntry], names: Sequence[str], own: Sequence[str]) -> list[FeedEntry]:
     """What others make an entry to be is not told by its bytes."""
     named = zip(entries, names, own, strict=True)
     return [entry if name == alone else replace(entry, slice="") for entry, name, alone in named]
 
 
-def _own_name(entry: Entry) -> str:
+def _own_name(entry: FeedEntry) -> str:
     """The guid; of a post on X its number, which is the guid of some instances and the same on all."""
     if "/status/" in entry.link and (status := STATUS.fullmatch(entry.link)):
         guid = entry.guid.removesuffix("#m")
@@ -314,7 +314,7 @@ def _own_name(entry: Entry) -> str:
     return entry.guid
 
 
-def _words(entry: Entry) -> str:
+def _words(entry: FeedEntry) -> str:
     return _digest(entry.title.text, entry.body.text)
 
 
@@ -332,14 +332,14 @@ def _canonical(link: str) -> str:
     )
 
 
-def _item(entry: Entry, place: str, names: Names, setting: Setting) -> Item:
+def _item(entry: FeedEntry, place: str, names: Names, setting: Setting) -> EntryPost:
     raw = _post(entry, place, names.uri, setting)
     said = without_counters(_lines(raw.body)).replace("http://", "https://")  # a site that moves says nothing new
     if "/status/" in place:  # the instances of Nitter name themselves in the text
         said = said.replace(urlsplit(setting.url).netloc, "")
     dated = entry.published or entry.updated
     post = as_meant(raw, creator=entry.author, own=setting.speaks_for)
-    return Item(
+    return EntryPost(
         post=post,
         raw=raw,
         name=_digest(names.mark),
@@ -353,7 +353,7 @@ def _item(entry: Entry, place: str, names: Names, setting: Setting) -> Item:
     )
 
 
-def _media_told(raw: Post, entry: Entry, setting: Setting) -> Iterator[str]:
+def _media_told(raw: Post, entry: FeedEntry, setting: Setting) -> Iterator[str]:
     """What of the media makes an entry another one: its files, and of the pictures in its text the words and number."""
     own = tuple(_media(entry, setting.base_of(entry), shown=raw.media))
     yield from map(_path, own)
@@ -380,7 +380,7 @@ def _digest(*parts: str) -> str:
 # --- the post ---
 
 
-def _post(entry: Entry, place: str, uri: PostUri, setting: Setting) -> Post:
+def _post(entry: FeedEntry, place: str, uri: PostUri, setting: Setting) -> Post:
     published = _past(entry.published or entry.updated, setting.now)
     updated = _past(entry.updated, setting.now) if entry.updated else published
     toot = None if entry.author else _TOOT.fullmatch(place)
@@ -411,7 +411,7 @@ def _past(date: datetime | None, now: datetime) -> datetime:
     return date if date and date <= now + _SKEW else now
 
 
-def _author(entry: Entry, setting: Setting) -> Author:
+def _author(entry: FeedEntry, setting: Setting) -> Author:
     """The feed, under the name that the entry gives; no name is the account of somebody it does not speak for."""
     name = _name(entry.author)
     if has_handle(name):
@@ -441,9 +441,11 @@ def _tooter(toot: re.Match[str], setting: Setting) -> Author:
     return Author(uri=toot["page"], name=setting.title if own else handle, url=toot["page"], handle=handle)
 
 
-def _unfold(body: Words) -> tuple[str, Words]:
+def _unfold(body: TypedText) -> tuple[str, TypedText]:
     match = _WARNING.match(body.text)
-    return (_line(Words(match[1], html=True)), replace(body, text=body.text[match.end() :])) if match else ("", body)
+    return (
+        (_line(TypedText(match[1], html=True)), replace(body, text=body.text[match.end() :])) if match else ("", body)
+    )
 
 
 def _tags(tags: Iterable[str]) -> Iterator[str]:
@@ -460,7 +462,7 @@ def _file(media: Sequence[Media]) -> str:
     return next((one.url for one in media if one.kind is not MediaKind.IMAGE), "")
 
 
-def _media(entry: Entry, base: str, *, shown: Sequence[Media]) -> Iterator[Media]:
+def _media(entry: FeedEntry, base: str, *, shown: Sequence[Media]) -> Iterator[Media]:
     """The files of an entry; its thumbnail stands for what it has no better picture of, also ``shown`` in its text."""
     preview = _web(entry.thumbnail, base)
     media = dict[str, Media]()
@@ -491,7 +493,7 @@ def _wider(known: Media, other: Media) -> Media:
     return replace(first, alt=first.alt or second.alt)
 
 
-def _line(words: Words) -> str:
+def _line(words: TypedText) -> str:
     return clean(text_content(from_html(words.text)) if words.html else words.text)
 
 

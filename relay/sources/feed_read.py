@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 import msgspec
 
-from relay.sources.feed_document import Document
+from relay.sources.feed_document import FeedDocument
 from relay.sources.feed_encoding import document_of
 from relay.sources.feed_json import is_json, parse_json
 from relay.sources.feed_parse import parse
@@ -27,7 +27,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Slices:
+class DocumentSlices:
     """A document, and where its entries stand in it."""
 
     body: bytes
@@ -51,7 +51,7 @@ class Slices:
         return tuple([digest for digest in self.digests if digest not in known])
 
 
-def cut(body: bytes) -> Slices | None:
+def cut(body: bytes) -> DocumentSlices | None:
     """The document's entries, or None where it is no plain list of them. Takes UTF-8 without a declaration."""
     finder = _Finder(body)
     try:
@@ -62,7 +62,7 @@ def cut(body: bytes) -> Slices | None:
     digests = [blake2b(one, digest_size=6).hexdigest() for one in slices]
     if not digests or len(set(digests)) < len(digests):  # which of the same ones is it?
         return None
-    return Slices(body, tuple(finder.places), tuple(digests), finder.around)
+    return DocumentSlices(body, tuple(finder.places), tuple(digests), finder.around)
 
 
 class _RefusedError(Exception):
@@ -137,7 +137,7 @@ _OF_ITSELF = frozenset(
 )
 
 
-def read(body: bytes, content_type: str, around: str = "", known: Collection[str] = ()) -> Document:
+def read(body: bytes, content_type: str, around: str = "", known: Collection[str] = ()) -> FeedDocument:
     """The document, without the entries that are ``known`` by their bytes if what is ``around`` them is as it was.
 
     May take as long as feedparser takes: not for the event loop.
@@ -157,7 +157,7 @@ def read(body: bytes, content_type: str, around: str = "", known: Collection[str
     return whole if whole.slices is None else replace(whole, around=_around(whole, slices))
 
 
-def _around(document: Document, slices: Slices) -> str:
+def _around(document: FeedDocument, slices: DocumentSlices) -> str:
     """A digest of all that holds for entries; what a document says of itself alone is no part of that."""
     head = [getattr(document, one.name) for one in fields(document) if one.name not in _OF_ITSELF]
     return blake2b(slices.around + msgspec.msgpack.encode(head), digest_size=6).hexdigest()

@@ -62,7 +62,7 @@ _BARE = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?()\[\]]")
 _SENTENCE = re.compile(r"[.!?…] |[。！？\n]")
 
 
-class Mention(NamedTuple):
+class EntryLink(NamedTuple):
     """A link, and what stands around it."""
 
     before: str
@@ -94,9 +94,9 @@ def links(post: Post) -> frozenset[str]:
     return frozenset(there for there in found if there.startswith(home) and there != own)
 
 
-def _mentions(post: Post) -> Mapping[str, Sequence[Mention]]:
+def _mentions(post: Post) -> Mapping[str, Sequence[EntryLink]]:
     """All that it links to, with what stands around each link."""
-    found: defaultdict[str, list[Mention]] = defaultdict(list)
+    found: defaultdict[str, list[EntryLink]] = defaultdict(list)
     for block in post.body:
         if any(span.link or "://" in span.text for span in block.spans):
             for there, mention in _mentioned(block):
@@ -104,7 +104,7 @@ def _mentions(post: Post) -> Mapping[str, Sequence[Mention]]:
     return found
 
 
-def _mentioned(block: Block) -> Iterator[tuple[str, Mention]]:
+def _mentioned(block: Block) -> Iterator[tuple[str, EntryLink]]:
     """Around a link is what stands between the links beside it, and not far."""
     runs = list(_runs(block))
     text = "".join([span.text for span in block.spans])
@@ -113,7 +113,7 @@ def _mentioned(block: Block) -> Iterator[tuple[str, Mention]]:
     for number, (link, start, end) in enumerate(runs):
         ceiling = runs[number + 1][1] if number < last else len(text)
         before, after = text[max(floor, start - _BEFORE) : start], text[end : min(ceiling, end + _AFTER)]
-        yield page(link), Mention(before, text[start : min(end, start + _BEFORE)], after, prose)
+        yield page(link), EntryLink(before, text[start : min(end, start + _BEFORE)], after, prose)
         floor = end
 
 
@@ -130,7 +130,7 @@ def _runs(block: Block) -> Iterator[tuple[str, int, int]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class EntryRelations:
     """An entry of a document, and what it says of others."""
 
     post: Post
@@ -140,7 +140,7 @@ class Told:
     links: frozenset[str] = frozenset()
 
 
-def in_threads(document: Sequence[Told]) -> dict[PostUri, Post]:
+def in_threads(document: Sequence[EntryRelations]) -> dict[PostUri, Post]:
     """The posts that answer others, with what is known of that from the whole document; by their uris."""
     if not any(told.answers or told.links for told in document):
         return {}
@@ -151,7 +151,7 @@ def in_threads(document: Sequence[Told]) -> dict[PostUri, Post]:
     return found
 
 
-def _answers(document: Sequence[Told]) -> Iterator[tuple[PostUri, Post]]:
+def _answers(document: Sequence[EntryRelations]) -> Iterator[tuple[PostUri, Post]]:
     """Who answers somebody else, as in feeds of comments, is told apart: their addresses as authors are the feed's."""
     by_uri = {told.post.uri: told.post for told in document}
     several = len({_author(told.post) for told in document}) > 1
@@ -170,17 +170,17 @@ def _author(post: Post) -> tuple[str, str, str]:
     return post.author.uri, post.author.name, post.author.handle
 
 
-def _continuations(document: Sequence[Told]) -> Iterator[tuple[Told, Post]]:
-    authors: defaultdict[tuple[str, str, str], dict[str, Told]] = defaultdict(dict)
+def _continuations(document: Sequence[EntryRelations]) -> Iterator[tuple[EntryRelations, Post]]:
+    authors: defaultdict[tuple[str, str, str], dict[str, EntryRelations]] = defaultdict(dict)
     for place, told in _at_home(document).items():
         authors[_author(told.post)][place] = told
     for entries in authors.values():
         yield from _of_one_author(entries)
 
 
-def _at_home(document: Sequence[Told]) -> dict[str, Told]:
+def _at_home(document: Sequence[EntryRelations]) -> dict[str, EntryRelations]:
     """The dated entries that alone are at their page, which is not the site's first one."""
-    pages: defaultdict[str, list[Told]] = defaultdict(list)
+    pages: defaultdict[str, list[EntryRelations]] = defaultdict(list)
     for told in document:
         pages[page(told.post.url)].append(told)
     fronts = {"", *(page(one) for told in document for one in (told.post.author.url, told.post.origin))}
@@ -191,7 +191,7 @@ def _at_home(document: Sequence[Told]) -> dict[str, Told]:
     }
 
 
-def _of_one_author(entries: Mapping[str, Told]) -> Iterator[tuple[Told, Post]]:
+def _of_one_author(entries: Mapping[str, EntryRelations]) -> Iterator[tuple[EntryRelations, Post]]:
     named = {place: [entries[one] for one in told.links if one in entries] for place, told in entries.items()}
     older = {place: [one for one in named[place] if _age(one) < _age(told)] for place, told in entries.items()}
     if _is_habit(sum(map(bool, older.values())), len(entries)):
@@ -209,11 +209,11 @@ def _of_one_author(entries: Mapping[str, Told]) -> Iterator[tuple[Told, Post]]:
                 break
 
 
-def _age(told: Told) -> datetime:
+def _age(told: EntryRelations) -> datetime:
     return told.post.published
 
 
-def _order(told: Told) -> tuple[datetime, str]:
+def _order(told: EntryRelations) -> tuple[datetime, str]:
     return _age(told), told.post.uri
 
 
@@ -221,11 +221,11 @@ def _is_habit(looking_back: int, entries: int) -> bool:
     return looking_back >= _HABIT and looking_back * 2 >= entries
 
 
-def _may_go_on(told: Told, named: Sequence[Told]) -> bool:
+def _may_go_on(told: EntryRelations, named: Sequence[EntryRelations]) -> bool:
     return not told.post.reply_to and len(named) <= MOST
 
 
-def _goes_on(told: Told, there: Sequence[Mention], back: Sequence[Mention]) -> bool:
+def _goes_on(told: EntryRelations, there: Sequence[EntryLink], back: Sequence[EntryLink]) -> bool:
     """Whether it says so, or the two name each other in running text."""
     if any(one.says_so() for one in there) or _LATER.search(told.post.title.casefold()):
         return True

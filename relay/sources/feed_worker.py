@@ -22,10 +22,10 @@ from typing import IO, TypeVar, cast
 
 import msgspec
 
-from relay.http.lanes import Places
+from relay.http.lanes import Slots
 from relay.sources import feed_process
-from relay.sources.feed_document import Change, Changes, Known
-from relay.sources.feed_process import Answer, Question
+from relay.sources.feed_document import EntryChange, FeedChanges, KnownFeed
+from relay.sources.feed_process import ParsedFeed, ParseRequest
 
 LIMIT, LIMIT_PER_MB = timedelta(seconds=10), timedelta(seconds=2)
 """Of the processor's time for one document; an ordinary one of 100 entries takes a twentieth of a second."""
@@ -49,7 +49,7 @@ STARTED = 120.0
 """Seconds within which a process starts, however busy the machine is."""
 
 T = TypeVar("T")
-_NEWS = msgspec.msgpack.Decoder(Change)
+_NEWS = msgspec.msgpack.Decoder(EntryChange)
 
 
 class UnreadError(Exception):
@@ -70,7 +70,9 @@ class FeedWorker:
         self._known_slow: OrderedDict[str, None] = OrderedDict()
         self._taking_up = asyncio.Lock()
 
-    async def read(self, body: bytes, known: Known, name: str = "") -> tuple[Changes, Sequence[Change]] | None:
+    async def read(
+        self, body: bytes, known: KnownFeed, name: str = ""
+    ) -> tuple[FeedChanges, Sequence[EntryChange]] | None:
         """What the document says that is not known (:func:`relay.sources.feed_changes.find_changes`).
 
         None where that takes too long or too much memory, or breaks the parser. ``name`` is the feed's: where its last
@@ -82,20 +84,20 @@ class FeedWorker:
         async with self._taking_up:  # what two documents brought is not taken up in the same turns
             return answer[0].changes, await _taken_up(*answer)
 
-    async def _asked(self, body: bytes, known: Known, name: str) -> tuple[Answer, bytes] | None:
+    async def _asked(self, body: bytes, known: KnownFeed, name: str) -> tuple[ParsedFeed, bytes] | None:
         size = len(body) / 1e6
         most = (self._limit + LIMIT_PER_MB * size).total_seconds()
         quick = min((self._least + QUICK_PER_MB * size).total_seconds(), most)
         if name not in self._known_slow:
             parser = self._large if len(body) > LARGE else self._ordinary
             ahead = HEAD_START if name in self._known_quick else 0.0
-            answer, _ = await parser.ask(Question(quick, most * PATIENCE, known), body, ahead)
+            answer, _ = await parser.ask(ParseRequest(quick, most * PATIENCE, known), body, ahead)
             if answer is not None or quick == most:
                 _remember(self._known_quick, name)
                 return answer
             self._known_quick.pop(name, None)
             _remember(self._known_slow, name)
-        answer, took = await self._slow.ask(Question(most, most * PATIENCE, known), body)
+        answer, took = await self._slow.ask(ParseRequest(most, most * PATIENCE, known), body)
         if answer is not None and took < quick:
             self._known_slow.pop(name, None)
         return answer
@@ -109,10 +111,10 @@ def _remember(kept: OrderedDict[str, None], name: str) -> None:
         kept.popitem(last=False)
 
 
-async def _taken_up(answer: Answer, news: bytes) -> list[Change]:
+async def _taken_up(answer: ParsedFeed, news: bytes) -> list[EntryChange]:
     """The news as values, so many at a time that the event loop is not held up."""
     view, at, since = memoryview(news), 0, 0
-    changes = list[Change]()
+    changes = list[EntryChange]()
     for size in answer.sizes:
         if since and since + size > TURN:
             await asyncio.sleep(0)
@@ -129,7 +131,7 @@ class _Parser:
 
     def __init__(self, most: int = sys.maxsize) -> None:
         """``most``: so many may wait."""
-        self._turn, self._most = Places(1), most
+        self._turn, self._most = Slots(1), most
         # of its own: the threads that all share may be waiting for names
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="feeds")
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,8 +139,8 @@ class _Parser:
         """Ends the process, once."""
 
     async def ask(
-        self, question: Question, body: bytes, ahead: float = 0.0
-    ) -> tuple[tuple[Answer, bytes] | None, float]:
+        self, question: ParseRequest, body: bytes, ahead: float = 0.0
+    ) -> tuple[tuple[ParsedFeed, bytes] | None, float]:
         """The answer, and how many seconds it took once it was its turn. Raises :class:`UnreadError`."""
         if len(self._turn) >= self._most:
             raise UnreadError(f"{self._most} others that take long to read are before it")
@@ -150,7 +152,7 @@ class _Parser:
         finally:
             self._turn.leave()
 
-    async def _ask(self, question: Question, body: bytes) -> tuple[Answer, bytes] | None:
+    async def _ask(self, question: ParseRequest, body: bytes) -> tuple[ParsedFeed, bytes] | None:
         try:
             process = self._running()
             if process is None:  # its start is no part of the time of a document

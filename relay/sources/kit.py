@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from relay.http import Answer, BarredError, FloodError, Forbidden, Reply, Unreachable, retry_after
+from relay.http import BarredError, FloodError, Forbidden, HttpResponse, Reply, Unreachable, retry_after
 from relay.ports import Gone, TryLater
 
 LONG = timedelta(minutes=15)
@@ -82,13 +82,13 @@ Failure = Missing | Denied | Unexpected | TryLater | Gone
 
 
 def judge(
-    reply: Reply, now: datetime, refused: Callable[[Answer, str, timedelta | None], T]
+    reply: Reply, now: datetime, refused: Callable[[HttpResponse, str, timedelta | None], T]
 ) -> Ok | TryLater | Gone | T:
     """What a reply means. ``refused`` reads, as the protocol has it, what is neither good nor a limit.
 
     It is given the host besides, and for how long that one asks to be left alone. A redirect was followed before.
     """
-    if not isinstance(reply, Answer):
+    if not isinstance(reply, HttpResponse):
         return unanswered(reply)
     host, wait = urlsplit(reply.url).netloc, retry_after(reply.headers, now)
     if 200 <= reply.status < 300:

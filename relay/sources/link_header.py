@@ -1,4 +1,4 @@
-"""The ``Link`` header (RFC 8288). Pure."""
+"""The ``HeaderLink`` header (RFC 8288). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINK = re.compile(rf"<([^<>]{{1,2000}})>((?:\s{{0,9}};\s{{0,9}}[\w*-]{{1,40}}(?
 _PARAMETER = re.compile(rf";\s{{0,9}}([\w*-]{{1,40}})\s?=\s?({_VALUE})")
 
 
-class Link(NamedTuple):
+class HeaderLink(NamedTuple):
     target: str
     """As it is written: it may be relative to the address of the answer."""
     parameters: dict[str, str]
@@ -23,8 +23,8 @@ class Link(NamedTuple):
         return self.parameters.get("rel", "").lower().split()
 
 
-def links(header: str) -> Iterator[Link]:
+def links(header: str) -> Iterator[HeaderLink]:
     """What is written as it should be, of the first 10,000 characters."""
     for target, rest in _LINK.findall(header[:_LONGEST]):
         pairs = [(name.lower(), value.strip('"')) for name, value in _PARAMETER.findall(rest)]
-        yield Link(target.strip(), dict(reversed(pairs)))
+        yield HeaderLink(target.strip(), dict(reversed(pairs)))

@@ -19,7 +19,7 @@ from relay.core.consent import allows_lists
 from relay.core.urls import host_of
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.records import Intake
-from relay.store.content import Change, change, decode, encode, stub
+from relay.store.content import PostChange, change, decode, encode, stub
 from relay.store.counters import count_posts
 from relay.store.duplicates import Kin, claims, find_kin, pages
 from relay.store.hashes import short, short_page
@@ -97,7 +97,7 @@ _RECLAIM = "(alias) DO UPDATE SET post = excluded.post"
 
 
 @dataclass(slots=True)
-class Entry:
+class BatchEntry:
     """One post within the transaction."""
 
     id: int
@@ -153,7 +153,7 @@ class Entry:
 class PostBatch:
     """Finds posts by uri or alias, among those of the batch and those of the database."""
 
-    def __init__(self, entries: Iterable[Entry], names: dict[str, str], last: int) -> None:
+    def __init__(self, entries: Iterable[BatchEntry], names: dict[str, str], last: int) -> None:
         self.entries = {entry.uri: entry for entry in entries}
         self._names = names
         self._last = last
@@ -162,10 +162,10 @@ class PostBatch:
         self.reclaimed: dict[str, str] = {}
         """The same for those that another source's post had claimed before."""
 
-    def find(self, ref: str) -> Entry | None:
+    def find(self, ref: str) -> BatchEntry | None:
         return self.entries.get(ref) or self.entries.get(self._names.get(ref, ""))
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[BatchEntry]:
         return iter(self.entries.values())
 
     def apply(self, event: Event, wanted: frozenset[str]) -> None:
@@ -185,7 +185,7 @@ class PostBatch:
             if "\0" in post.uri:  # SQLite cuts text from JSON there: it would never be found again, but sent each time
                 raise ValueError(f"{post.uri!r} is no name that could be kept")
             self._last += 1
-            entry = self.entries[post.uri] = Entry(
+            entry = self.entries[post.uri] = BatchEntry(
                 self._last, post.uri, post.source, post.author.uri, post.published, read=post, new=True
             )
         else:
@@ -201,7 +201,7 @@ class PostBatch:
             elif held.source != post.source and held.uri != name and _belongs(name, post, held.post):
                 self._names[name] = self.reclaimed[name] = entry.uri
 
-    def _same(self, post: Post) -> Entry | None:
+    def _same(self, post: Post) -> BatchEntry | None:
         """The post itself, or the one that it is under a new uri: a feed that renames its items keeps their dates.
 
         Whoever else calls a post by this name has a post of their own: another source, or another author.
@@ -219,10 +219,10 @@ class PostBatch:
         """Which of the posts are copies of others, or read alike."""
         return find_kin(entry.post for entry in self) if len(self.entries) > 1 else Kin()
 
-    def of(self, uris: Iterable[str]) -> list[Entry]:
+    def of(self, uris: Iterable[str]) -> list[BatchEntry]:
         return [self.entries[uri] for uri in uris]
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Iterable[BatchEntry]) -> None:
         """Know more of the posts in the database."""
         for entry in entries:
             self.entries.setdefault(entry.uri, entry)
@@ -238,7 +238,7 @@ class PostBatch:
         entry.delete()
 
 
-def _is_renamed(entry: Entry, post: Post) -> bool:
+def _is_renamed(entry: BatchEntry, post: Post) -> bool:
     """Whether a post may be a known one under a new uri: of the same author, or of one host's authors."""
     is_related = entry.author == post.author.uri or is_from_home(entry.post)
     return entry.source == post.source and is_related and may_replace(entry.post, post)
@@ -249,16 +249,16 @@ def _belongs(name: str, post: Post, other: Post) -> bool:
     return is_home(name, post.origin) and not is_home(name, other.origin)
 
 
-def _renew(entry: Entry, post: Post) -> None:
+def _renew(entry: BatchEntry, post: Post) -> None:
     if not may_replace(entry.post, post):
         return
     post = with_quoted_words(post, entry.post)
     kind = change(entry.post, post)
-    if kind is Change.NONE:
+    if kind is PostChange.NONE:
         return
     entry.read = post if post.uri == entry.uri else replace(post, uri=PostUri(entry.uri))
     entry.author, entry.published, entry.touched = post.author.uri, post.published, True
-    if kind is Change.EDIT and not entry.edited:
+    if kind is PostChange.EDIT and not entry.edited:
         entry.edited = True
         entry.revision += 1
 
@@ -280,8 +280,8 @@ def load_named(connection: Connection, uris: Collection[str]) -> PostBatch:
     return PostBatch(map(_entry, _POSTS(connection, names=uris)), {}, 0)
 
 
-def _entry(row: Record) -> Entry:
-    return Entry(**dict(zip(_FIELDS, row, strict=False)))
+def _entry(row: Record) -> BatchEntry:
+    return BatchEntry(**dict(zip(_FIELDS, row, strict=False)))
 
 
 def _refs(intake: Intake) -> Iterator[str]:
@@ -344,7 +344,7 @@ def _secrets(count: int) -> list[str]:
     return [base64.urlsafe_b64encode(chance[at : at + _SECRET]).decode() for at in range(0, _SECRET * count, _SECRET)]
 
 
-def _new_row(entry: Entry, slug: str, seen: int) -> tuple[Any, ...]:
+def _new_row(entry: BatchEntry, slug: str, seen: int) -> tuple[Any, ...]:
     post = entry.post
     return (
         entry.id,
@@ -379,7 +379,7 @@ def update_changed(connection: Connection, batch: PostBatch, now: datetime) -> N
     update_rows(connection, posts, ("next_check",), "uri", checks)
 
 
-def _changed_row(entry: Entry) -> tuple[Any, ...]:
+def _changed_row(entry: BatchEntry) -> tuple[Any, ...]:
     post = entry.post
     return (
         post.origin,

@@ -79,7 +79,7 @@ def _sparse(kind: Any) -> Any:
             return origin[inner]
 
 
-class Change(Enum):
+class PostChange(Enum):
     """What a new reading of a known post says."""
 
     NONE = auto()
@@ -88,16 +88,16 @@ class Change(Enum):
     EDIT = auto()
 
 
-def change(old: Post, new: Post) -> Change:
+def change(old: Post, new: Post) -> PostChange:
     """Compare two readings of one post. An older one, or one from elsewhere that claims no later edit, says nothing.
 
     The reading of the author's own host takes the place of any other host's.
     """
     if not _supersedes(old, new) or old == new:
-        return Change.NONE
+        return PostChange.NONE
     if old.origin != new.origin and old.edited == new.edited:  # each server shows its own copies of the media
         old, new = _unplaced(old), _unplaced(new)
-    return Change.DETAIL if content(old) == content(new) else Change.EDIT
+    return PostChange.DETAIL if content(old) == content(new) else PostChange.EDIT
 
 
 def _supersedes(old: Post, new: Post) -> bool:

@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from relay import private_files
 from relay.log import get_logger
 from relay.records import StoreError, StoreLostError
-from relay.store.pool import LOCK_WAIT, Losses, Pool, close
+from relay.store.pool import LOCK_WAIT, LostConnections, Pool, close
 from relay.store.versions import CHANNEL
 
 # --- PostgreSQL's word that another process changed subscriptions: LISTEN, on a connection of its own ---
@@ -92,7 +92,7 @@ class Notices:
 _ENDINGS = ("", "-wal")
 
 
-class Place:
+class DatabaseFile:
     """A SQLite file and its write-ahead log. Where the system does not tell, nothing is wrong."""
 
     def __init__(self, path: Path) -> None:
@@ -166,10 +166,12 @@ class Database:
         self.where = _where(url)
         self._engine = engine
         self._lock: IO[str] | None = None
-        self._place = Place(Path(url.database or "")) if _is_file(url) else None
+        self._place = DatabaseFile(Path(url.database or "")) if _is_file(url) else None
         self._closed = False
         self._patience = patience.total_seconds()
-        make = partial(Pool, engine, where=self.where, patience=self._patience, losses=Losses(), check=self._check)
+        make = partial(
+            Pool, engine, where=self.where, patience=self._patience, losses=LostConnections(), check=self._check
+        )
         self._writes = make(1 if self._is_sqlite else _POSTGRESQL_WRITERS)
         in_memory = self._is_sqlite and not _is_shared(url)  # then there is but one connection
         self._looks, self._reads, self._scans = (

@@ -18,7 +18,7 @@ from relay.core.hashtag import fold
 from relay.model import Action, Destination, Why
 from relay.options import Mode
 from relay.records import Allowance, Intake, State, Subscriber
-from relay.store.batch import Entry, PostBatch, add_neighbours
+from relay.store.batch import BatchEntry, PostBatch, add_neighbours
 from relay.store.digests import DigestWriter, read_members
 from relay.store.duplicates import Kin
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
@@ -62,31 +62,31 @@ class Places:
                 if entry and not entry.deleted:
                     self._expected |= {(entry.id, name) for name in wish.by}
 
-    def is_related(self, entry: Entry) -> bool:
+    def is_related(self, entry: BatchEntry) -> bool:
         """Whether there are copies of it, or originals, or what reads alike."""
         return any(entry.uri in uris for uris in (self._kin.originals, self._kin.copies, self._kin.alike))
 
-    def show(self, entry: Entry, name: str) -> None:
+    def show(self, entry: BatchEntry, name: str) -> None:
         """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
         self._shown.add((entry.id, name))
 
-    def take_back(self, entry: Entry, name: str) -> None:
+    def take_back(self, entry: BatchEntry, name: str) -> None:
         self._shown.discard((entry.id, name))
         self._folded.discard((entry.id, name))
 
-    def has_original(self, entry: Entry, name: str) -> bool:
+    def has_original(self, entry: BatchEntry, name: str) -> bool:
         """Whether what this is a copy of was brought there, or is about to be."""
         uris = self._kin.originals.get(entry.uri)
         if not uris:
             return False
         return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._batch.of(uris))
 
-    def has_alike(self, entry: Entry, name: str) -> bool:
+    def has_alike(self, entry: BatchEntry, name: str) -> bool:
         """Whether a reader finds the same there already."""
         uris = self._kin.alike.get(entry.uri, ())
         return any((one.id, name) in self._shown and not one.deleted for one in self._batch.of(uris))
 
-    def copies(self, entry: Entry, name: str) -> list[Entry]:
+    def copies(self, entry: BatchEntry, name: str) -> list[BatchEntry]:
         """The copies of it that were brought there before."""
         uris = self._kin.copies.get(entry.uri)
         if not uris:
@@ -208,7 +208,7 @@ def add_deliveries(
     return orders.write(connection)
 
 
-def _related(entry: Entry, batch: PostBatch, kin: Kin) -> Iterator[Entry]:
+def _related(entry: BatchEntry, batch: PostBatch, kin: Kin) -> Iterator[BatchEntry]:
     for uris in (kin.originals, kin.copies, kin.alike):
         yield from batch.of(uris.get(entry.uri, ()))
 
@@ -262,7 +262,7 @@ class _Orders:
         self._digests = digests
         self._tagged: dict[tuple[str, int], bool] = {}
         """Whether they are listed there; of threads that is found out once they are written."""
-        self._later: list[tuple[Entry, str, ThreadMessage]] = []
+        self._later: list[tuple[BatchEntry, str, ThreadMessage]] = []
         """What is to be posted under a thread's message: in the thread's order, whatever came first."""
         self._rows: list[tuple[Any, ...]] = []
         self._cancelled: list[tuple[Any, ...]] = []
@@ -309,7 +309,7 @@ class _Orders:
         most = intake.at_once or 0
         return frozenset((one, name) for name, there in coming.items() for one in there[:-most])
 
-    def _yields(self, entry: Entry, name: str) -> bool:
+    def _yields(self, entry: BatchEntry, name: str) -> bool:
         """Whether the original is there instead of this copy; the copies of an original make way for it."""
         if self._places.has_original(entry, name):
             return True
@@ -317,19 +317,19 @@ class _Orders:
             self._take_back(copy, name)
         return False
 
-    def _hold_back(self, entry: Entry, name: str, subscription: Subscriber, reason: str) -> None:
+    def _hold_back(self, entry: BatchEntry, name: str, subscription: Subscriber, reason: str) -> None:
         """What reads alike is shown there: this one is written down, to be sent when they differ."""
         row = (name, entry.id, Action.SEND.value, "", State.SKIPPED.value, reason, subscription.id, None)
         self._held.append((*row, self._created, _ALIKE, self._created))
 
-    def _take_back(self, copy: Entry, name: str) -> None:
+    def _take_back(self, copy: BatchEntry, name: str) -> None:
         """The original comes: its copy goes, or is not sent."""
         self._places.take_back(copy, name)
         self._messages.remove(copy.root or "", name, copy.id)
         self._digests.drop(copy.id, name)
         self._end([row for row in self._places.there.get(copy.id, ()) if row.destination == name], _COPIED)
 
-    def bring_back(self, connection: Connection, entries: Iterable[Entry]) -> None:
+    def bring_back(self, connection: Connection, entries: Iterable[BatchEntry]) -> None:
         """Send what was held back because something read alike, where it is shown no more or differs now."""
         held = [
             row
@@ -345,7 +345,7 @@ class _Orders:
                 self._wake(row.destination)
                 self._released.append((_DUE, "", None, row.id))
 
-    def _bring(self, entry: Entry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
+    def _bring(self, entry: BatchEntry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
         delivery_options = subscription.delivery_options
         threaded = entry.root is not None and delivery_options.mode is Mode.THREADS
@@ -364,7 +364,7 @@ class _Orders:
         else:
             self._follow_up(entry, name, message)
 
-    def grow(self, entry: Entry) -> None:
+    def grow(self, entry: BatchEntry) -> None:
         """A new post in a thread, whoever asked for it: each message of the thread counts it."""
         for name, message in self._messages.of(entry.root or ""):
             if (entry.id, name) not in self._places.asked and not self._places.has_original(entry, name):
@@ -373,13 +373,13 @@ class _Orders:
             elif message.post != entry.id:
                 self._count(name, message, f"count with {entry.id}")
 
-    def _follow_up(self, entry: Entry, name: str, message: ThreadMessage) -> None:
+    def _follow_up(self, entry: BatchEntry, name: str, message: ThreadMessage) -> None:
         self._count(name, message, f"count with {entry.id}")
         fixed = self._announcements.is_fixed(name)
         if follows(message, fixed=fixed) and not entry.post.unlisted and (entry.published, entry.id) > message.age:
             self._later.append((entry, name, message))
 
-    def _post_under(self, entry: Entry, name: str, message: ThreadMessage) -> None:
+    def _post_under(self, entry: BatchEntry, name: str, message: ThreadMessage) -> None:
         if not self._digests.hold(name, entry.id, message.subscription, message.reason, message.delivery_options):
             self._order(name, entry.id, Action.SEND, "", message.reason, message.subscription, under=message.post)
 
@@ -388,7 +388,7 @@ class _Orders:
         if not self._announcements.is_fixed(name) and self._messages.claim_count(name, message):
             self._order(name, message.post, Action.COUNT, version, message.reason, message.subscription)
 
-    def edit(self, entry: Entry, there: Sequence[Record]) -> None:
+    def edit(self, entry: BatchEntry, there: Sequence[Record]) -> None:
         """Edit the messages of a post, except where something waits that will show it as it is by then."""
         waiting = {row.destination for row in there if _waits(row) and row.action in {Action.SEND, Action.EDIT}}
         waiting |= {
@@ -402,7 +402,7 @@ class _Orders:
             ):
                 self._follow(row, Action.EDIT, str(entry.revision))
 
-    def remove(self, entry: Entry, there: Sequence[Record]) -> None:
+    def remove(self, entry: BatchEntry, there: Sequence[Record]) -> None:
         """Delete the messages of a post, send none of it that was not begun, and count it no more in its thread."""
         for name, message in self._messages.of(entry.root or ""):
             self._count(name, message, f"count without {entry.id}")

@@ -15,10 +15,10 @@ from relay.store.destinations import get_next_due_among
 from relay.store.enqueue import add_deliveries
 from relay.store.feeds import save_polled
 from relay.store.forgotten import leave_out
-from relay.store.looks import note_growth, note_look
-from relay.store.notes import save_note
+from relay.store.plugin_storage import save_note
 from relay.store.rows import Query, serialize, update_rows
 from relay.store.tables import forgotten, micros, posts
+from relay.store.thread_refresh import note_growth, note_look
 from relay.store.threads import forbid_lists, join_threads, list_by_tag, note_change
 
 _KEPT = timedelta(days=3650)

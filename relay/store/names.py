@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, delete, select
 
-from relay.core.authenticity import Said, Verdict, verdict
+from relay.core.authenticity import AuthorClaim, Verdict, verdict
 from relay.core.urls import host_of, page
 from relay.model import Author
 from relay.store.rows import among, insert_rows
@@ -41,7 +41,7 @@ def _names(uri: str, handle: str, url: str) -> frozenset[str]:
 
 
 def _counts(by: str, uri: str) -> bool:
-    return verdict(Said.NAME, by, uri) is Verdict.COUNTS
+    return verdict(AuthorClaim.NAME, by, uri) is Verdict.COUNTS
 
 
 def as_author(ref: str) -> set[str]:

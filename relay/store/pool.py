@@ -161,7 +161,7 @@ class _Session:
 
 
 @dataclass(slots=True)
-class Losses:
+class LostConnections:
     """How often a connection to a database was lost: then the server went, and all the others are lost as well."""
 
     count: int = 0
@@ -182,7 +182,7 @@ class Pool:
         *,
         where: str,
         patience: float,
-        losses: Losses,
+        losses: LostConnections,
         reads: bool = False,
         check: Callable[[], None] = lambda: None,
     ) -> None:

@@ -81,7 +81,7 @@ _NAMELESS = delete(author_names).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class ForgottenSlice:
     """What one transaction came to: how many posts it forgot, and where the next one goes on; None: that was all."""
 
     posts: int
@@ -93,7 +93,7 @@ _BEGIN = (EPOCH - timedelta(days=1), 0)
 
 def delete_old(
     connection: Connection, before: datetime, place: tuple[datetime, int] | None = None, within: timedelta = _SLICE
-) -> Slice:
+) -> ForgottenSlice:
     """Forget threads, each whole, of which nothing is newer and nothing waits, until ``within`` has passed.
 
     Posts are looked at in the order in which they were seen, from ``place`` on.
@@ -106,8 +106,8 @@ def delete_old(
         roots = [row.uri for row in _OLD(connection, ids=[row.id for row in rows], before=before)]
         count += _forget(connection, roots) if roots else 0
         if time.monotonic() >= until:
-            return Slice(count, (since, last))
-    return Slice(count, None)
+            return ForgottenSlice(count, (since, last))
+    return ForgottenSlice(count, None)
 
 
 def _forget(connection: Connection, roots: Collection[str]) -> int:

@@ -26,9 +26,9 @@ from sqlalchemy import (
 
 from relay.model import PostUri
 from relay.ports import Mention
-from relay.records import STREAMS, Asked, Effect, Heard, RequestState, Share
+from relay.records import STREAMS, Effect, Heard, PendingMention, RequestState, Share
 from relay.store.hashes import get_key, keyed_hash
-from relay.store.notes import save_note
+from relay.store.plugin_storage import save_note
 from relay.store.rows import Record, insert_rows, serialize
 from relay.store.tables import micros, notes, requests
 
@@ -142,22 +142,24 @@ def _cursor(source: str, account: str) -> str:
     return f"mentions {source}/{account}"
 
 
-def list_urgent(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[Asked]:
+def list_urgent(connection: Connection, source: str, account: str, now: datetime, limit: int) -> list[PendingMention]:
     """The stops, and their undoings, that are to be carried out, in the order in which they were asked for."""
     rows = connection.execute(_URGENT, {"source": source, "account": account, "now": now, "limit": limit})
     return list(map(_read, rows))
 
 
-def list_requests(connection: Connection, source: str, account: str, now: datetime, share: Share) -> list[Asked]:
+def list_requests(
+    connection: Connection, source: str, account: str, now: datetime, share: Share
+) -> list[PendingMention]:
     """The other mentions that may be looked at at once: stops that were carried out first, then the least tried."""
     wanted = {"limit": share.total, "per_host": share.host, "per_asker": share.asker}
     rows = connection.execute(_DUE, {"source": source, "account": account, "now": now, **wanted})
     return list(map(_read, rows))
 
 
-def _read(row: Record) -> Asked:
+def _read(row: Record) -> PendingMention:
     effect = Effect(row.effect) if row.effect else None
-    return Asked(mention=_decode(row.said), state=RequestState(row.state), tries=row.tries, effect=effect)
+    return PendingMention(mention=_decode(row.said), state=RequestState(row.state), tries=row.tries, effect=effect)
 
 
 def get_next_request(connection: Connection, source: str, account: str, now: datetime) -> datetime | None:

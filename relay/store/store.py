@@ -15,6 +15,7 @@ from relay.records import Claim, Intake, Lease, Policy, Settlement, Taken
 from relay.store import (
     audit,
     changes,
+    clock_jumps,
     counters,
     deliveries,
     destinations,
@@ -22,19 +23,18 @@ from relay.store import (
     feeds,
     forgotten,
     intake,
-    jumps,
     leases,
     links,
     listings,
-    looks,
-    notes,
     page_versions,
     pages,
+    plugin_storage,
     posts,
     requests,
     stops,
     subscriptions,
     tags,
+    thread_refresh,
     versions,
 )
 from relay.store.engine import Database
@@ -114,15 +114,15 @@ class Store:
 
     claim_feeds = transaction(feeds.claim_feeds)
     get_next_poll = look_up(feeds.get_next_poll)
-    get_last_poll = scan(jumps.get_last_poll)
-    save_jump = transaction(jumps.save_jump)
-    save_late_writes = transaction(jumps.save_late_writes)
+    get_last_poll = scan(clock_jumps.get_last_poll)
+    save_jump = transaction(clock_jumps.save_jump)
+    save_late_writes = transaction(clock_jumps.save_late_writes)
     save_due = transaction(feeds.save_due)
     save_feed_leases = transaction(feeds.save_feed_leases)
     claim_rechecks = transaction(posts.claim_rechecks)
-    claim_looks = transaction(looks.claim_looks)
-    get_next_look = look_up(looks.get_next_look)
-    save_look = transaction(looks.save_look)
+    claim_looks = transaction(thread_refresh.claim_looks)
+    get_next_look = look_up(thread_refresh.get_next_look)
+    save_look = transaction(thread_refresh.save_look)
     save_due_digests = transaction(digests.save_due_digests)
 
     async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:
@@ -230,8 +230,8 @@ class Store:
         await self._db.look_up(pages.get_nothing)
         return self._db.trouble
 
-    get_note = look_up(notes.get_note)
-    save_note = transaction(notes.save_note)
+    get_note = look_up(plugin_storage.get_note)
+    save_note = transaction(plugin_storage.save_note)
 
     async def delete_old(self, before: datetime) -> int:
         """Forget posts from before with their settled deliveries, what people changed then, notes that were over then.
@@ -254,7 +254,7 @@ class Store:
         await self._db.shrink(_PAUSE)
         while await self._db.write(audit.delete_audit, before):  # noqa: ASYNC110 - a pause, no waiting
             await asyncio.sleep(_PAUSE)
-        await self._db.write(notes.delete_notes, before)
+        await self._db.write(plugin_storage.delete_notes, before)
         await self._db.write(requests.delete_requests, before)
         return total
 

@@ -348,4 +348,4 @@ notes = Table(
     Column("value", Text, nullable=False),
     Column("until", Moment, nullable=False),
 )
-"""What sources and adapters remember: see :class:`relay.plugins.Notes`."""
+"""What sources and adapters remember: see :class:`relay.plugins.PluginStorage`."""

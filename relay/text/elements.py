@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from selectolax.lexbor import LexborNode
 
 from relay.model import Media, MediaKind
-from relay.rich import Form, Mark, Role
+from relay.rich import Form, Role, SpanStyle
 from relay.text import pictures
 from relay.text.addresses import safe_url
 from relay.text.characters import ELLIPSIS, clean
 from relay.text.nodes import SEEN, above, children, first, has_link, words_of
-from relay.text.page import DEEPEST, Look
+from relay.text.page import DEEPEST, TextStyle
 from relay.text.pictures import Given
 from relay.text.players import page_of
-from relay.text.reader import Enter, Reader
+from relay.text.reader import Enter, HtmlReader
 
 # --- formulas, raised and lowered text as they are written in a line: 10⁶ and H₂O, never 106 ---
 
@@ -75,7 +75,7 @@ def _moved(text: str, letters: dict[str, str], sign: str, before: str) -> str:
 
 
 def _index(moved: Callable[[str, str], str], sign: str) -> Enter:
-    def enter(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+    def enter(reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> TextStyle | None:
         if (words := words_of(node)) is not None:
             reader.page.text(moved(words, reader.page.last), look)
             return None
@@ -93,7 +93,7 @@ def _index(moved: Callable[[str, str], str], sign: str) -> Enter:
     return enter
 
 
-def _formula(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+def _formula(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle | None:
     """As its author wrote it, where that stands beside it."""
     written = given.get("alttext") or ""
     for inner in children(node.first_child) if node.first_child else ():
@@ -105,7 +105,7 @@ def _formula(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look
     return None
 
 
-def _fraction(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+def _fraction(reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> TextStyle | None:
     parts = [words_of(child) for child in children(node) if child.tag != "-text"]
     if len(parts) != 2 or None in parts:
         return look
@@ -114,7 +114,7 @@ def _fraction(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Lo
 
 
 def _scripts(moved: Callable[[str, str], str]) -> Enter:
-    def enter(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+    def enter(reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> TextStyle | None:
         parts = [words_of(child) for child in children(node) if child.tag != "-text"]
         if len(parts) != 2 or not parts[0] or not parts[1]:
             return look
@@ -140,7 +140,7 @@ FORMULAS: dict[str, Enter] = {
 # What elements of HTML that show something mean: pictures, films, sounds, and the players of other sites.
 
 
-def _picture(reader: Reader, node: LexborNode, given: Given, look: Look) -> None:
+def _picture(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> None:
     alt, classes = given.get("alt") or "", (given.get("class") or "").split()
     url = pictures.web(given.get("src") or "", reader.base)
     if pictures.is_pixel(given):
@@ -156,7 +156,7 @@ def _picture(reader: Reader, node: LexborNode, given: Given, look: Look) -> None
             reader.pictured = clean(alt)
 
 
-def _beside(reader: Reader, node: LexborNode) -> list[Given]:
+def _beside(reader: HtmlReader, node: LexborNode) -> list[Given]:
     """The sources of a picture: they are its first image's, else each image would cost as much as all of them."""
     parent = node.parent
     if parent is None or parent.tag != "picture" or parent.mem_id in reader.sourced:
@@ -165,7 +165,7 @@ def _beside(reader: Reader, node: LexborNode) -> list[Given]:
     return [child.attributes for child in children(parent)]
 
 
-def _film(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+def _film(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle | None:
     sources = [child.attributes for child in children(node) if child.tag == "source"]
     url, is_file = pictures.file_of(given, sources, reader.base)
     if not url:
@@ -179,7 +179,7 @@ def _film(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | 
     return None
 
 
-def _frame(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+def _frame(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle | None:
     """The page of what a frame plays; the link in it, where its author set one and the page is not known."""
     url = pictures.frame_of(given, reader.base)
     if pictures.is_pixel(given) or pictures.is_counter(url):
@@ -192,7 +192,7 @@ def _frame(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look |
     return None
 
 
-def _object(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+def _object(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle | None:
     told = {(child.attributes.get("name") or "").lower(): child.attributes for child in children(node)}
     values = [given.get("data"), *(told[name].get("value") for name in ("movie", "src", "url") if name in told)]
     url = next((url for value in values if (url := pictures.web(value or "", reader.base))), "")
@@ -202,12 +202,12 @@ def _object(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look 
     return None
 
 
-def _film_by_name(reader: Reader, _node: LexborNode, given: Given, look: Look) -> None:
+def _film_by_name(reader: HtmlReader, _node: LexborNode, given: Given, look: TextStyle) -> None:
     if name := given.get("videoid") or given.get("data-videoid"):
         reader.link_to(f"https://www.youtube.com/embed/{name}", look)
 
 
-def _unscripted(_reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look | None:
+def _unscripted(_reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> TextStyle | None:
     """What is seen where no script runs: pictures and links; that scripts are wanted is no news."""
     return look if any(inner.tag in SEEN for inner in first(node)) else None
 
@@ -235,11 +235,11 @@ _BLOCKS = (
 )
 _HEADINGS = "h1 h2 h3 h4 h5 h6"
 _MARKS = {
-    Mark.BOLD: "b strong x-b x-strong",
-    Mark.ITALIC: "i em x-i x-em cite dfn var",
-    Mark.STRIKE: "s del strike x-s x-strike",
-    Mark.UNDERLINE: "u ins x-u",
-    Mark.CODE: "code tt x-code x-tt kbd samp",
+    SpanStyle.BOLD: "b strong x-b x-strong",
+    SpanStyle.ITALIC: "i em x-i x-em cite dfn var",
+    SpanStyle.STRIKE: "s del strike x-s x-strike",
+    SpanStyle.UNDERLINE: "u ins x-u",
+    SpanStyle.CODE: "code tt x-code x-tt kbd samp",
 }
 _NUMBER = re.compile(r"-?[0-9]{1,6}")
 _SPACE = re.compile(r"white-space:\s*([a-z-]+)")
@@ -275,41 +275,41 @@ def keeps_lines(given: Given, classes: Sequence[str]) -> bool | None:
 # --- blocks ---
 
 
-def _silent(_reader: Reader, _node: LexborNode, _given: Given, _look: Look) -> None:
+def _silent(_reader: HtmlReader, _node: LexborNode, _given: Given, _look: TextStyle) -> None:
     return None
 
 
-def _block(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _block(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     return look
 
 
-def _heading(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _heading(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     return look._replace(form=Form.HEADING)
 
 
-def _code(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _code(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     return look._replace(form=Form.CODE)
 
 
-def _quote(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _quote(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     return look._replace(quote=min(look.quote + 1, DEEPEST))
 
 
-def _rule(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> None:
+def _rule(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> None:
     reader.page.rule(look)
 
 
-def _list(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _list(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     reader.lists.append(None)
     return look._replace(depth=min(look.depth + 1, DEEPEST))
 
 
-def _numbers(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look:
+def _numbers(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle:
     look = _list(reader, node, given, look)
     step = -1 if "reversed" in given else 1
     first = sum(child.tag == "li" for child in node.iter()) if step < 0 else 1
@@ -317,7 +317,7 @@ def _numbers(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look
     return look
 
 
-def _item(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look:
+def _item(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle:
     reader.page.block()
     reader.page.bullet = "•"
     if reader.lists and (count := reader.lists[-1]):
@@ -331,16 +331,16 @@ def _item(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look:
     return look
 
 
-def _line(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> None:
+def _line(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> None:
     reader.page.line(look)
 
 
-def _row(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _row(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.row(look)
     return look
 
 
-def _cell(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
+def _cell(reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     reader.page.cell()
     return look
 
@@ -348,15 +348,15 @@ def _cell(reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
 # --- within a line ---
 
 
-def _mark(mark: Mark) -> Enter:
-    def enter(_reader: Reader, _node: LexborNode, _given: Given, look: Look) -> Look:
-        known = mark in look.marks or (mark is Mark.CODE and look.form is Form.CODE)
+def _mark(mark: SpanStyle) -> Enter:
+    def enter(_reader: HtmlReader, _node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
+        known = mark in look.marks or (mark is SpanStyle.CODE and look.form is Form.CODE)
         return look if known else look._replace(marks=(*look.marks, mark))
 
     return enter
 
 
-def _link(reader: Reader, _node: LexborNode, given: Given, look: Look) -> Look:
+def _link(reader: HtmlReader, _node: LexborNode, given: Given, look: TextStyle) -> TextStyle:
     target = given.get("href") or ""
     link = safe_url(target, base=reader.own if target.startswith("#") else reader.base)
     if not link:
@@ -366,7 +366,7 @@ def _link(reader: Reader, _node: LexborNode, given: Given, look: Look) -> Look:
     return look._replace(link=link, role=_role(given.get("class") or ""))
 
 
-def _span(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | None:
+def _span(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle | None:
     if not (names := given.get("class")):
         return look
     classes = names.split()
@@ -376,7 +376,7 @@ def _span(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look | 
     return None if "invisible" in classes else look
 
 
-def _quotation(reader: Reader, node: LexborNode, _given: Given, look: Look) -> Look:
+def _quotation(reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> TextStyle:
     """Quotation marks as the language has them, unless the author wrote some."""
     nodes = [node, *above(node)]
     spoken = next((lang for each in nodes if (lang := each.attributes.get("lang"))), "")
@@ -392,7 +392,7 @@ def _quotation(reader: Reader, node: LexborNode, _given: Given, look: Look) -> L
     return look
 
 
-def _short_form(reader: Reader, node: LexborNode, given: Given, look: Look) -> Look:
+def _short_form(reader: HtmlReader, node: LexborNode, given: Given, look: TextStyle) -> TextStyle:
     """An abbreviation, and at its first place what it stands for."""
     meaning, words = clean(given.get("title") or "", limit=200), words_of(node) or ""
     known = meaning.casefold() in (words.casefold(), "") or meaning[:1].isdigit() or meaning in reader.spelled
@@ -401,11 +401,11 @@ def _short_form(reader: Reader, node: LexborNode, given: Given, look: Look) -> L
     return look
 
 
-def _reading(reader: Reader, node: LexborNode, _given: Given, look: Look) -> None:
+def _reading(reader: HtmlReader, node: LexborNode, _given: Given, look: TextStyle) -> None:
     reader.page.text(f"({node.text()})", look)
 
 
-def _field(reader: Reader, _node: LexborNode, given: Given, look: Look) -> None:
+def _field(reader: HtmlReader, _node: LexborNode, given: Given, look: TextStyle) -> None:
     """A box that is checked or not; other fields are to be written in, not read."""
     if (kind := (given.get("type") or "").lower()) in _BOXES:
         reader.page.begin_mark(_BOXES[kind]["checked" in given], look)
@@ -447,15 +447,15 @@ ENTER: dict[str, Enter] = {
     "ul": _list,
 }
 """By the name of an element: the look of what is in it, or None where that is not to be read."""
-LEAVE: dict[str, Callable[[Reader, Look], None]] = {
+LEAVE: dict[str, Callable[[HtmlReader, TextStyle], None]] = {
     **dict.fromkeys(
-        [*_BLOCKS.split(), *_HEADINGS.split(), "blockquote", "listing", "pre", "x-iframe"], Reader.leave_block
+        [*_BLOCKS.split(), *_HEADINGS.split(), "blockquote", "listing", "pre", "x-iframe"], HtmlReader.leave_block
     ),
-    **dict.fromkeys(("abbr", "acronym", "sub", "sup"), Reader.leave_words),
-    "a": Reader.leave_link,
-    "li": Reader.leave_item,
-    "ol": Reader.leave_list,
-    "q": Reader.leave_quote,
-    "ul": Reader.leave_list,
+    **dict.fromkeys(("abbr", "acronym", "sub", "sup"), HtmlReader.leave_words),
+    "a": HtmlReader.leave_link,
+    "li": HtmlReader.leave_item,
+    "ol": HtmlReader.leave_list,
+    "q": HtmlReader.leave_quote,
+    "ul": HtmlReader.leave_list,
 }
 """By the name of an element that was entered: what its end does."""

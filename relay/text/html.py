@@ -11,9 +11,9 @@ from relay.model import Media
 from relay.rich import Text
 from relay.text.elements import ENTER, LEAVE, is_unseen, keeps_lines
 from relay.text.limits import KEPT, within
-from relay.text.page import Look
-from relay.text.reader import Reader
-from relay.text.taming import tame
+from relay.text.page import TextStyle
+from relay.text.preprocess import tame
+from relay.text.reader import HtmlReader
 
 
 class Content(NamedTuple):
@@ -32,7 +32,7 @@ def from_html(html: str, *, base: str = "", drop: Collection[str] = ()) -> Text:
     players and films links. The first 300,000 characters count, and of more than 8,000 tags only those of lines, links
     and pictures.
     """
-    return _read(html, Reader(base, base, None), frozenset(drop)).text
+    return _read(html, HtmlReader(base, base, None), frozenset(drop)).text
 
 
 def read_html(html: str, *, base: str = "", page: str = "") -> Content:
@@ -40,20 +40,20 @@ def read_html(html: str, *, base: str = "", page: str = "") -> Content:
 
     ``page`` is where the text itself is read, if not at ``base``: notes in it lead there.
     """
-    return _read(html, Reader(base, page or base, {}), frozenset())
+    return _read(html, HtmlReader(base, page or base, {}), frozenset())
 
 
-def _read(html: str, reader: Reader, drop: frozenset[str]) -> Content:
+def _read(html: str, reader: HtmlReader, drop: frozenset[str]) -> Content:
     if body := LexborHTMLParser(f"<body>{tame(html)}").body:  # no document of its own: nothing is in its head
         _walk(body.first_child, reader, drop)
     reader.finish()
     return Content(within(tuple(reader.page.blocks), KEPT), tuple((reader.media or {}).values()))
 
 
-def _walk(node: LexborNode | None, reader: Reader, drop: frozenset[str]) -> None:
+def _walk(node: LexborNode | None, reader: HtmlReader, drop: frozenset[str]) -> None:
     """With a stack of its own: nesting is the author's choice, recursion is not."""
-    look = Look()
-    above: list[tuple[LexborNode, str, Look]] = []
+    look = TextStyle()
+    above: list[tuple[LexborNode, str, TextStyle]] = []
     while node is not None or above:
         if node is None:
             node, tag, look = above.pop()
@@ -68,7 +68,7 @@ def _walk(node: LexborNode | None, reader: Reader, drop: frozenset[str]) -> None
         node = node.next
 
 
-def _enter(node: LexborNode, tag: str, look: Look, reader: Reader, drop: frozenset[str]) -> Look | None:
+def _enter(node: LexborNode, tag: str, look: TextStyle, reader: HtmlReader, drop: frozenset[str]) -> TextStyle | None:
     """The look of what is inside; None where nothing inside is to be read."""
     if given := node.attributes:
         classes = names.split() if (names := given.get("class")) else ()

@@ -35,7 +35,7 @@ def opening(html: str, most: int) -> str:
     return html + ELLIPSIS
 
 
-class Size(NamedTuple):
+class TextLimits(NamedTuple):
     """The most that a text may hold."""
 
     characters: int
@@ -44,9 +44,9 @@ class Size(NamedTuple):
     lines: int
 
 
-KEPT = Size(characters=100_000, blocks=2_000, spans=5_000, lines=5_000)
+KEPT = TextLimits(characters=100_000, blocks=2_000, spans=5_000, lines=5_000)
 """Of a post, wherever it is read or shown."""
-SENT = Size(characters=26_000, blocks=500, spans=1_000, lines=1_000)
+SENT = TextLimits(characters=26_000, blocks=500, spans=1_000, lines=1_000)
 """Of a post in a chat: more than any platform takes in one message, so that renderers only have to cut little."""
 
 
@@ -57,7 +57,7 @@ def brief(post: Post) -> Post:
     return replace(post, body=body, quote=quote) if body is not post.body or quote != post.quote else post
 
 
-def within(text: Text, size: Size) -> Text:
+def within(text: Text, size: TextLimits) -> Text:
     """The text, or as much of its beginning as ``size`` allows, with an ellipsis for the rest."""
     characters = spans = lines = 0
     for index, block in enumerate(text):
@@ -73,7 +73,7 @@ def within(text: Text, size: Size) -> Text:
     return text
 
 
-def _start(block: Block, before: tuple[int, int, int], size: Size) -> Iterator[Span]:
+def _start(block: Block, before: tuple[int, int, int], size: TextLimits) -> Iterator[Span]:
     """The spans of a block that still fit behind what stands before it."""
     characters, spans, lines = (most - had for most, had in zip((size[0], *size[2:]), before, strict=True))
     for span in block.spans[: max(0, spans)]:

@@ -9,18 +9,18 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text.addresses import safe_url
 
 DEEPEST = 6
 """Quotes and lists nested further are shown at this depth: a reader sees no difference, a parser's stack does."""
 
 _MARKS = {
-    Mark.BOLD: Markup("<strong>{}</strong>"),
-    Mark.ITALIC: Markup("<em>{}</em>"),
-    Mark.STRIKE: Markup("<s>{}</s>"),
-    Mark.UNDERLINE: Markup("<u>{}</u>"),
-    Mark.CODE: Markup("<code>{}</code>"),
+    SpanStyle.BOLD: Markup("<strong>{}</strong>"),
+    SpanStyle.ITALIC: Markup("<em>{}</em>"),
+    SpanStyle.STRIKE: Markup("<s>{}</s>"),
+    SpanStyle.UNDERLINE: Markup("<u>{}</u>"),
+    SpanStyle.CODE: Markup("<code>{}</code>"),
 }
 _PLAIN, _ITEM, _CODE = Markup("{}"), Markup("<li>{}</li>"), Markup("<pre><code>{}</code></pre>")
 
@@ -45,7 +45,7 @@ class Dialect:
     """What stands in a list and is no item."""
     starts: bool = False
     """Numbers are told by the lists (``start``), not by each item (``value``)."""
-    marks: Mapping[Mark, Markup] = field(default_factory=lambda: _MARKS)
+    marks: Mapping[SpanStyle, Markup] = field(default_factory=lambda: _MARKS)
 
 
 def html(text: Text, dialect: Dialect) -> Markup:
@@ -135,7 +135,7 @@ def inline(spans: Iterable[Span], dialect: Dialect) -> Markup:
 
 
 def _target(span: Span) -> tuple[str, Role, bool]:
-    return safe_url(span.link) if span.link else "", span.role, Mark.SPOILER in span.marks
+    return safe_url(span.link) if span.link else "", span.role, SpanStyle.SPOILER in span.marks
 
 
 def _marked(span: Span, dialect: Dialect) -> Markup:

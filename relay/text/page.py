@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from relay.rich import Block, Form, Mark, Role, Span
+from relay.rich import Block, Form, Role, Span, SpanStyle
 from relay.text.addresses import honest, is_name
 from relay.text.characters import clean, scrub
 
@@ -17,12 +17,12 @@ DEEPEST = 9
 """Quotes and lists deeper than this are shown as this deep: markup must not grow the text by its margins."""
 
 
-class Look(NamedTuple):
+class TextStyle(NamedTuple):
     """What an element hands down to the text in it."""
 
     link: str = ""
     role: Role = Role.TEXT
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[SpanStyle, ...] = ()
     form: Form = Form.PARAGRAPH
     quote: int = 0
     depth: int = 0
@@ -30,14 +30,14 @@ class Look(NamedTuple):
     """Line breaks in the source are seen."""
 
 
-class Page:
+class TextWriter:
     """Takes text in reading order and makes blocks of it: white space, lines, bullets, the honesty of links."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.bullet = ""
         """The marker that the next block shall bear."""
-        self.pieces: list[tuple[str, Look]] = []
+        self.pieces: list[tuple[str, TextStyle]] = []
         """The text of the block that has begun."""
         self.at_space = True
         """Space that comes now is not seen: a line begins, or a space was the last character."""
@@ -52,7 +52,7 @@ class Page:
         """The character before what comes next in the line; "" where it begins one."""
         return self.pieces[-1][0][-1] if self._is_within_line() and not self._between else ""
 
-    def text(self, text: str, look: Look) -> None:
+    def text(self, text: str, look: TextStyle) -> None:
         """Text, whose line breaks may be meant as they stand."""
         if not look.lines or "\n" not in text or look.form is Form.CODE:
             self.add(text, look)
@@ -62,7 +62,7 @@ class Page:
                 self.line(look)
             self.add(row, look)
 
-    def add(self, text: str, look: Look) -> None:
+    def add(self, text: str, look: TextStyle) -> None:
         """Text within a line; white space collapses as in CSS 2.2, 16.6.1, also over the borders of elements."""
         if look.form is Form.CODE:
             text = scrub(text.replace("\t", "    "))
@@ -84,7 +84,7 @@ class Page:
                 self._mark = ""
             self.pieces.append((text, look))
 
-    def line(self, look: Look) -> None:
+    def line(self, look: TextStyle) -> None:
         """End a line; an empty line ends the block."""
         if look.form is Form.CODE:
             self.pieces.append(("\n", look))
@@ -96,7 +96,7 @@ class Page:
             self.block()
         self.at_space, self._between = True, ""
 
-    def row(self, look: Look) -> None:
+    def row(self, look: TextStyle) -> None:
         """Begin a line, unless one has just begun."""
         if self._is_within_line():
             self.line(look)
@@ -124,33 +124,33 @@ class Page:
         self.blocks.append(_block(_spans(pieces), form, look[4], look[5], self.bullet))
         self.bullet = ""
 
-    def rule(self, look: Look) -> None:
+    def rule(self, look: TextStyle) -> None:
         """A line across."""
         self.block()
         self.blocks.append(Block((), Form.RULE, look.quote))
 
-    def picture(self, alt: str, look: Look) -> None:
+    def picture(self, alt: str, look: TextStyle) -> None:
         """A picture is its description in words, if it has one."""
         if alt := clean(alt):
             self.add(f"[{alt}]", look)
 
-    def emoji(self, name: str, look: Look) -> None:
+    def emoji(self, name: str, look: TextStyle) -> None:
         """A picture that is a character: its name is part of the text."""
         self.add(clean(name), look._replace(role=Role.EMOJI))
 
-    def begin_mark(self, mark: str, look: Look) -> None:
+    def begin_mark(self, mark: str, look: TextStyle) -> None:
         """A box that can be checked stands before what comes next, also in another block; or ends its line."""
         if self._is_within_line():
             self.add(f" {mark} ", look)
         else:
             self._mark = mark
 
-    def end_mark(self, look: Look) -> None:
+    def end_mark(self, look: TextStyle) -> None:
         """Nothing stands behind the box."""
         mark, self._mark = self._mark, ""
         self.add(mark, look)
 
-    def begin_link(self, look: Look) -> None:
+    def begin_link(self, look: TextStyle) -> None:
         """``look`` is that of the text around the link."""
         self.end_link()
         self._part(look)
@@ -165,7 +165,7 @@ class Page:
             self._judge()
             self._linked = -1
 
-    def _part(self, look: Look) -> None:
+    def _part(self, look: TextStyle) -> None:
         if self._between:
             self.pieces.append((self._between, look))
             self._between = ""
@@ -201,7 +201,7 @@ _SET_SPANS, _SET_FORM, _SET_QUOTE, _SET_DEPTH, _SET_BULLET = (getattr(Block, nam
 _new = object.__new__
 
 
-def _span(text: str, look: Look) -> Span:
+def _span(text: str, look: TextStyle) -> Span:
     span = _new(Span)
     _SET_TEXT(span, text)
     _SET_LINK(span, look[0])
@@ -220,7 +220,7 @@ def _block(spans: tuple[Span, ...], form: Form, quote: int, depth: int, bullet: 
     return block
 
 
-def _spans(pieces: list[tuple[str, Look]]) -> tuple[Span, ...]:
+def _spans(pieces: list[tuple[str, TextStyle]]) -> tuple[Span, ...]:
     """Join neighbours that look alike."""
     text, last = pieces[0]
     if len(pieces) == 1:

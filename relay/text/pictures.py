@@ -61,7 +61,7 @@ _FACE_HOSTS = ("gravatar.com", "s.w.org", "twemoji.maxcdn.com", "img.shields.io"
 _FACE_PLACES = ("/icons/", "/icon/", "/avatars/", "/avatar/", "/badges/")
 
 
-class Source(NamedTuple):
+class PictureSource(NamedTuple):
     """Where something is to be had, and how large it is as far as anybody says."""
 
     url: str
@@ -69,7 +69,7 @@ class Source(NamedTuple):
     height: int | None = None
 
 
-def picture_of(given: Given, sources: Sequence[Given], base: str) -> Source | None:
+def picture_of(given: Given, sources: Sequence[Given], base: str) -> PictureSource | None:
     """The largest sensible picture of an ``img`` and the ``source`` elements beside it; None where there is none."""
     width, height = _size(given, "width"), _size(given, "height")
     beside = [each for source in sources for each in _sets(source)] if sources else []
@@ -79,7 +79,7 @@ def picture_of(given: Given, sources: Sequence[Given], base: str) -> Source | No
     addresses = [*([best[1]] if best else []), *_late(given), given.get("src") or "", *(each for _, each in beside)]
     for address in addresses:
         if (url := web(address, base)) and not is_counter(url):
-            return Source(url, width, height)
+            return PictureSource(url, width, height)
     return None
 
 
@@ -216,7 +216,7 @@ def same_picture(url: str) -> str:
     return f"{host}{_SIZED.sub('', path).replace('-scaled.', '.')}"
 
 
-def full_size(shown: Source, link: str) -> str:
+def full_size(shown: PictureSource, link: str) -> str:
     """The picture that a shown one links to, where it is the better one; else "".
 
     A small picture is only the way to the large one; a large one need not be exchanged for the photographer's file.

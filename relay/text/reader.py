@@ -10,16 +10,16 @@ from relay.model import Media, MediaKind
 from relay.rich import Role
 from relay.text import pictures
 from relay.text.addresses import safe_url
-from relay.text.page import Look, Page
+from relay.text.page import TextStyle, TextWriter
 from relay.text.pictures import Given
 from relay.text.players import page_of
 
 
-class Reader:
+class HtmlReader:
     """Where the reading of one text is: the page that it is written on, and what is open."""
 
     def __init__(self, base: str, own: str, media: dict[str, Media] | None) -> None:
-        self.page = Page()
+        self.page = TextWriter()
         self.lists: list[tuple[int, int] | None] = []
         """The lists around: (next number, step), None where nothing is counted."""
         self.base = base
@@ -47,22 +47,22 @@ class Reader:
         said = " ".join(span.text for block in self.page.blocks for span in block.spans) if self._titles else ""
         for title in dict.fromkeys(self._titles):
             if title not in said:
-                self.page.text(title, Look())
+                self.page.text(title, TextStyle())
                 self.page.block()
 
     # --- leaving ---
 
-    def leave_block(self, _: Look) -> None:
+    def leave_block(self, _: TextStyle) -> None:
         self.page.block()
 
-    def leave_words(self, look: Look) -> None:
+    def leave_words(self, look: TextStyle) -> None:
         self.page.text(self.closings.pop(), look)
 
-    def leave_quote(self, look: Look) -> None:
+    def leave_quote(self, look: TextStyle) -> None:
         self.quotes -= 1
         self.leave_words(look)
 
-    def leave_link(self, look: Look) -> None:
+    def leave_link(self, look: TextStyle) -> None:
         if self.pictured is not None and self.page.link_is_empty():
             inner = look._replace(link=self.link)
             self.page.text(f"[{self.pictured}]" if self.pictured else self.link, inner)
@@ -71,18 +71,18 @@ class Reader:
         if look.link:  # a link in a table cell in a link: the outer one goes on
             self.page.begin_link(look)
 
-    def leave_item(self, look: Look) -> None:
+    def leave_item(self, look: TextStyle) -> None:
         self.page.end_mark(look)
         self.page.block()
         self.page.bullet = ""
 
-    def leave_list(self, _: Look) -> None:
+    def leave_list(self, _: TextStyle) -> None:
         self.page.block()
         self.lists.pop()
 
     # --- pictures, films, players ---
 
-    def link_to(self, url: str, look: Look) -> None:
+    def link_to(self, url: str, look: TextStyle) -> None:
         """A paragraph that is an address: the page of what a player plays, or a film that is no file. Each once."""
         page = safe_url(page_of(url))
         if not page or page in self._players:
@@ -92,7 +92,7 @@ class Reader:
         self._write_link(page, page, look)
         self.page.block()
 
-    def _write_link(self, words: str, url: str, look: Look) -> None:
+    def _write_link(self, words: str, url: str, look: TextStyle) -> None:
         inner = look._replace(link=url, role=Role.TEXT)
         self.page.begin_link(look)
         self.page.text(words, inner)
@@ -100,12 +100,12 @@ class Reader:
         if look.link:
             self.page.begin_link(look)
 
-    def show(self, url: str, kind: MediaKind | None, look: Look, media: Media | None = None) -> None:
+    def show(self, url: str, kind: MediaKind | None, look: TextStyle, media: Media | None = None) -> None:
         """A file as one of the media; what is none, or one too many, as a link."""
         if kind is None or not self._take(media or Media(url=url, kind=kind)):
             self.link_to(url, look)
 
-    def show_picture(self, given: Given, shown: pictures.Source, look: Look) -> None:
+    def show_picture(self, given: Given, shown: pictures.PictureSource, look: TextStyle) -> None:
         """A picture that is large enough to be seen for itself."""
         alt, title = pictures.words_of(given)
         url = pictures.full_size(shown, look.link) or shown.url
@@ -142,5 +142,5 @@ class Reader:
         return link.partition("//")[2].rstrip("/") == self.own.partition("//")[2].rstrip("/")
 
 
-Enter = Callable[[Reader, LexborNode, Given, Look], Look | None]
+Enter = Callable[[HtmlReader, LexborNode, Given, TextStyle], TextStyle | None]
 """What an element means: the look of what is in it, or None where that is not to be read."""

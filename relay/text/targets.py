@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from relay.rich import Block, Mark, Role, Span, Text
+from relay.rich import Block, Role, Span, SpanStyle, Text
 from relay.text.addresses import is_name
 from relay.text.characters import ELLIPSIS
 from relay.text.limits import MARKUP
@@ -55,7 +55,7 @@ def _linked(url: str, run: list[Span], room: list[int]) -> list[Span]:
         return [Span(address, url, marks=run[0].marks)]
     last = run[-1].text.rstrip()
     behind = f" ({address}){run[-1].text[len(last) :]}"
-    marks = tuple(mark for mark in run[-1].marks if mark is Mark.SPOILER)
+    marks = tuple(mark for mark in run[-1].marks if mark is SpanStyle.SPOILER)
     return [*run[:-1], replace(run[-1], text=last), Span(behind, url, marks=marks)]
 
 
@@ -84,7 +84,7 @@ def _bare(address: str) -> str:
 
 def _struck(spans: Iterable[Span]) -> Iterator[Span]:
     """With marks around words that are struck out; around no address, which would seem to go on into them."""
-    for struck, group in groupby(spans, key=lambda span: Mark.STRIKE in span.marks):
+    for struck, group in groupby(spans, key=lambda span: SpanStyle.STRIKE in span.marks):
         run = [span for span in group if span.text]
         words = "".join(span.text for span in run)
         if not struck or not words.strip() or any(span.link for span in run):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from relay.text import clean
 from relay.web.listing import Listing, iso
-from relay.web.reading import Reading, byline
+from relay.web.thread_view import ThreadReading, byline
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -25,7 +25,7 @@ def atom(listing: Listing) -> str:
     return ET.tostring(feed, encoding="unicode", xml_declaration=False)
 
 
-def _atom_entry(feed: ET.Element, reading: Reading) -> None:
+def _atom_entry(feed: ET.Element, reading: ThreadReading) -> None:
     entry = ET.SubElement(feed, _name("entry"))
     _text(entry, "id", reading.address)
     _text(entry, "title", reading.headline)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from relay.text import clean
 from relay.web.pages import article_html
-from relay.web.reading import Reading
+from relay.web.thread_view import ThreadReading
 
 _CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -41,7 +41,7 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)
 """When its files were made: never mind, so that the same thread is the same book."""
 
 
-def epub(reading: Reading) -> bytes:
+def epub(reading: ThreadReading) -> bytes:
     """The book as the bytes of its file."""
     language = _language(reading.first.language, reading.language)
     title = clean(reading.title, limit=200) or reading.first.url
@@ -65,7 +65,7 @@ def _page(title: str, language: str, body: str) -> str:
     return _PAGE.format(title=escape(title), language=escape(language, quote=True), body=body)
 
 
-def _package(reading: Reading, title: str, language: str) -> str:
+def _package(reading: ThreadReading, title: str, language: str) -> str:
     changed = (reading.updated or reading.first.published).astimezone(UTC)
     told = {
         "id": reading.first.uri,

@@ -12,7 +12,7 @@ from relay.i18n import Words, words
 from relay.model import Post
 from relay.records import Page
 from relay.text import clean
-from relay.web.reading import Reading, byline
+from relay.web.thread_view import ThreadReading, byline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Original:
     url: str
 
 
-Entry = Reading | Original
+Entry = ThreadReading | Original
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class Listing:
     """The reader's language."""
 
     @property
-    def readings(self) -> tuple[Reading, ...]:
-        return tuple(entry for entry in self.entries if isinstance(entry, Reading))
+    def readings(self) -> tuple[ThreadReading, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, ThreadReading))
 
     @property
     def updated(self) -> datetime:
@@ -58,13 +58,13 @@ class Listing:
 
 
 def entries(
-    pages: Iterable[Page], shown: Callable[[Page], Showing], reading: Callable[[Page], Reading]
+    pages: Iterable[Page], shown: Callable[[Page], Showing], reading: Callable[[Page], ThreadReading]
 ) -> tuple[Entry, ...]:
     """What a list shows of these threads; of some nothing."""
     return tuple(entry for page in pages if (entry := _entry(page, shown(page), reading)))
 
 
-def _entry(page: Page, shown: Showing, reading: Callable[[Page], Reading]) -> Entry | None:
+def _entry(page: Page, shown: Showing, reading: Callable[[Page], ThreadReading]) -> Entry | None:
     if shown is Showing.THREAD:
         return reading(page)
     if shown not in (Showing.HEADLINE, Showing.LINK):
@@ -88,7 +88,7 @@ def json_feed(listing: Listing) -> str:
     return json.dumps(told, ensure_ascii=False, indent=1)
 
 
-def _json_item(reading: Reading) -> dict[str, object]:
+def _json_item(reading: ThreadReading) -> dict[str, object]:
     author = {"name": byline(reading.author), "url": reading.author.url or None}
     return {
         "id": reading.address,

@@ -16,10 +16,10 @@ from relay.core.hashtag import fold
 from relay.i18n import Words, preferred, tongues
 from relay.records import Leaf, ListKind, ListPart, ListVersion, Page
 from relay.web.answers import NOTHING, Body, body, root_of, send
+from relay.web.context import Serving
 from relay.web.listing import Entry, Listing, entries, json_feed
 from relay.web.lookups import Rounds
 from relay.web.pages import index_page, list_page, privacy_page
-from relay.web.serving import Serving
 
 LATEST = 30
 """Threads on one page of a list."""

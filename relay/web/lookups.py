@@ -18,7 +18,7 @@ T = TypeVar("T")
 Asked = dict[K, list[asyncio.Future[V | None]]]
 
 
-class Turns:
+class VisitorTurns:
     """What visitors ask of the store, two things at a time: the relay's own work waits behind these two alone."""
 
     def __init__(self) -> None:

@@ -12,19 +12,19 @@ from itertools import groupby
 from relay.card import Section, SectionKind
 from relay.i18n import Words
 from relay.model import Media, Post, Quote, Removed
-from relay.rich import Block, Form, Mark, Span, Text
+from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.text import clean, honest, safe_url, text_content
+from relay.web.labels import day, kind, moment, nameless, posts, told
 from relay.web.markup import DEEPEST
-from relay.web.reading import Reading, byline
-from relay.web.saying import day, kind, moment, nameless, posts, told
+from relay.web.thread_view import ThreadReading, byline
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>&~|]|!$")
 _LINE_START = re.compile(r"^(?=[#+\-=:])|^([0-9]{1,9})(?=[.)])", re.MULTILINE)
-_WRAPS = {Mark.STRIKE: "~~", Mark.ITALIC: "*", Mark.BOLD: "**"}
-_Style = tuple[Mark, ...]
+_WRAPS = {SpanStyle.STRIKE: "~~", SpanStyle.ITALIC: "*", SpanStyle.BOLD: "**"}
+_Style = tuple[SpanStyle, ...]
 
 
-def markdown(reading: Reading) -> str:
+def markdown(reading: ThreadReading) -> str:
     """The thread as one Markdown document: a head, and after each post where and when it was said."""
     first, say = reading.first, reading.say
     facts = f"{posts(say, len(reading.written))}, {day(say, first.published)}."
@@ -189,12 +189,12 @@ def _styled(spans: Sequence[Span], before: str, after: str) -> str:
 
 
 def _style(span: Span) -> _Style:
-    return (Mark.CODE,) if Mark.CODE in span.marks else tuple(mark for mark in _WRAPS if mark in span.marks)
+    return (SpanStyle.CODE,) if SpanStyle.CODE in span.marks else tuple(mark for mark in _WRAPS if mark in span.marks)
 
 
 def _run(style: _Style, text: str, before: str, after: str) -> str:
     """Marks are left out where Markdown would not take them for marks, as inside a word."""
-    if style == (Mark.CODE,):
+    if style == (SpanStyle.CODE,):
         return _code(text.replace("\n", " "))
     marked = _opens(before, text[0]) and _opens(after, text[-1])
     wrap = "".join(_WRAPS[mark] for mark in style) if marked else ""

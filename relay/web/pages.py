@@ -1,4 +1,4 @@
-"""The HTML pages. The templates decide how things look; what there is to see comes from :mod:`relay.web.reading`."""
+"""The HTML pages. Templates decide how things look; what there is to see comes from :mod:`relay.web.thread_view`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from relay.card import link_section, poll_facts, poll_section, quoted, time_of
 from relay.i18n import Words, words
 from relay.model import Poll, Post, Quote
 from relay.text import clean, safe_url, text_content
+from relay.web.labels import canvas, day, kind, moment, nameless, posts, warned
 from relay.web.listing import Listing, feeds_of, iso
 from relay.web.markup import REL, html
-from relay.web.reading import Reading, byline
-from relay.web.saying import canvas, day, kind, moment, nameless, posts, warned
 from relay.web.site import Site
+from relay.web.thread_view import ThreadReading, byline
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -51,14 +51,14 @@ Links = Sequence[tuple[str, str, str]]
 
 
 def thread_page(
-    reading: Reading, site: Site, *, root: str, listed: bool = False, links: Links = (), robots: str = NOBODY
+    reading: ThreadReading, site: Site, *, root: str, listed: bool = False, links: Links = (), robots: str = NOBODY
 ) -> str:
     """The page of a thread; ``root`` is the relative address of the site's top. ``listed``: its author has a list."""
     template = _environment(reading.say.tag).get_template("thread.html")
     return template.render(reading=reading, site=site, listed=listed, links=links, **_served(root, robots))
 
 
-def page_html(reading: Reading) -> str:
+def page_html(reading: ThreadReading) -> str:
     """The page of a thread as a file of its own: with its style in it, and without addresses on a relay."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     template = _environment(reading.say.tag).get_template("thread.html")
@@ -68,7 +68,7 @@ def page_html(reading: Reading) -> str:
     )
 
 
-def article_html(reading: Reading) -> str:
+def article_html(reading: ThreadReading) -> str:
     """The thread's words alone, for a book: no pictures, no styles."""
     return _environment(reading.say.tag).get_template("book.html").render(reading=reading)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from relay.model import Card, Place
 from relay.plugins import Preview
-from relay.web.reading import Reading
+from relay.web.thread_view import ThreadReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +17,19 @@ class Previews:
     known: Mapping[str, Preview] = field(default_factory=dict)
     colours: Mapping[str, int] = field(default_factory=dict)
 
-    def links(self, reading: Reading) -> Iterator[tuple[str, str, str]]:
+    def links(self, reading: ThreadReading) -> Iterator[tuple[str, str, str]]:
         """The links that a page has to have: relation, media type, address."""
         for name, preview in self.known.items() if reading.address else ():
             yield preview.rel, preview.kind, f"{reading.address}/preview/{name}"
 
-    def make(self, name: str, reading: Reading) -> tuple[str, str] | None:
+    def make(self, name: str, reading: ThreadReading) -> tuple[str, str] | None:
         """The preview and its media type; None where there is no such one."""
         preview = self.known.get(name)
         text = preview.make(_card(reading), reading.say, self.colours.get(reading.first.source)) if preview else ""
         return (text, preview.kind) if preview and text else None
 
 
-def _card(reading: Reading) -> Card:
+def _card(reading: ThreadReading) -> Card:
     count = len(reading.written)
     return Card(
         post=reading.first,

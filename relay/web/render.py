@@ -11,13 +11,13 @@ from relay.card import Section, SectionKind
 from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
 from relay.text import plain, text_content
+from relay.web.labels import day, moment, posts, told
 from relay.web.markdown import markdown
 from relay.web.markup import html
 from relay.web.pages import page_html
-from relay.web.reading import Reading, byline
-from relay.web.saying import day, moment, posts, told
+from relay.web.thread_view import ThreadReading, byline
 
-__all__ = ["Format", "Reading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
+__all__ = ["Format", "ThreadReading", "as_json", "html", "markdown", "page_html", "plain_text", "render_thread"]
 
 
 class Format(StrEnum):
@@ -29,7 +29,7 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def render_thread(reading: Reading, form: Format) -> str:
+def render_thread(reading: ThreadReading, form: Format) -> str:
     """The thread as a file of its own, ending in a line break."""
     return _RENDERERS[form](reading).rstrip("\n") + "\n"
 
@@ -37,7 +37,7 @@ def render_thread(reading: Reading, form: Format) -> str:
 # --- plain text ---
 
 
-def plain_text(reading: Reading) -> str:
+def plain_text(reading: ThreadReading) -> str:
     """The thread as plain text: paragraphs apart by an empty line, posts by a line that says when and where."""
     say = reading.say
     head = [
@@ -75,7 +75,7 @@ def _section_text(section: Section) -> str:
 # --- JSON ---
 
 
-def as_json(reading: Reading) -> dict[str, object]:
+def as_json(reading: ThreadReading) -> dict[str, object]:
     """The thread as JSON values; a post has the names that it has wherever the relay writes JSON."""
     return {
         "uri": reading.posts[0].uri,
@@ -154,11 +154,11 @@ def _time(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
 
 
-def _json_text(reading: Reading) -> str:
+def _json_text(reading: ThreadReading) -> str:
     return json.dumps(as_json(reading), ensure_ascii=False, indent=2)
 
 
-_RENDERERS: Mapping[Format, Callable[[Reading], str]] = {
+_RENDERERS: Mapping[Format, Callable[[ThreadReading], str]] = {
     Format.HTML: page_html,
     Format.MD: markdown,
     Format.TXT: plain_text,

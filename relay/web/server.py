@@ -22,16 +22,16 @@ from relay.records import ListPart, ListVersion, Page, PageVersion, StoreError
 from relay.store import Store
 from relay.web.answers import FOREVER, Body, body, figures, root_of, send
 from relay.web.cache import Cache
-from relay.web.doors import SILENT, Capacity, Doors
+from relay.web.connections import SILENT, Capacity, Doors
+from relay.web.context import Serving
 from relay.web.lists import Lists
 from relay.web.lookups import Rounds
 from relay.web.pacer import Pacer
 from relay.web.pages import NOBODY, POLICY, message_page, style
 from relay.web.previews import Previews
-from relay.web.reading import Reading
-from relay.web.serving import Serving
 from relay.web.site import Site
-from relay.web.threads import Asking, Look, Threads
+from relay.web.thread_view import ThreadReading
+from relay.web.threads import Look, ThreadPages, ThreadRefresh
 from relay.web.visitors import Visitor, VisitorLog, described, has_control_characters
 
 log = get_logger(__name__)
@@ -112,8 +112,8 @@ class Web:
             lambda parts: self._looked_up(store.get_list_versions, parts), pacer
         )
         serving = Serving(store=store, site=site, cache=self._cache, reading=self._reading, say=self._say)
-        asking = Asking(look, patience)
-        self._threads = Threads(serving, self._page_versions, asking, previews or Previews())
+        asking = ThreadRefresh(look, patience)
+        self._threads = ThreadPages(serving, self._page_versions, asking, previews or Previews())
         self._lists = Lists(serving, self._list_versions, lambda: self._base)
         self.besides: list[web.RouteDef] = []
         """What is served besides, if it is told before the start."""
@@ -231,9 +231,9 @@ class Web:
         """The reader's language."""
         return words(preferred(request.headers.get("Accept-Language", ""), self._site.language))
 
-    def _reading(self, page: Page, say: Words) -> Reading:
+    def _reading(self, page: Page, say: Words) -> ThreadReading:
         address = f"{self._base}/t/{page.slug}"
-        return Reading.of_page(page, site=self._site.name, language=self._site.language, address=address, say=say)
+        return ThreadReading.of_page(page, site=self._site.name, language=self._site.language, address=address, say=say)
 
     # --- what is not a page ---
 

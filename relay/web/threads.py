@@ -15,12 +15,12 @@ from relay.i18n import Words, preferred, words
 from relay.log import get_logger
 from relay.records import Page, PageVersion, StoreError
 from relay.web.answers import NOTHING, Body, body, root_of, send
+from relay.web.context import Serving
 from relay.web.lookups import Rounds
 from relay.web.pages import NOBODY, message_page, thread_page
 from relay.web.previews import Previews
-from relay.web.reading import Reading
 from relay.web.render import Format, render_thread
-from relay.web.serving import Serving
+from relay.web.thread_view import ThreadReading
 from relay.web.visitors import described
 
 log = get_logger(__name__)
@@ -33,7 +33,7 @@ EPUB = "application/epub+zip"
 _TYPES = {Format.MD: "text/markdown", Format.TXT: "text/plain", Format.JSON: "application/json"}
 
 
-class Asking:
+class ThreadRefresh:
     """Asks the sources of threads that somebody reads for news of them: ``look`` does that, if anything can."""
 
     def __init__(self, look: Look | None, patience: timedelta) -> None:
@@ -73,11 +73,11 @@ class Asking:
             log.error("a thread could not be looked at; its page is as it was", **described(error))  # noqa: TRY400 - see described
 
 
-class Threads:
+class ThreadPages:
     """Serves threads. ``versions`` tells what each is by now."""
 
     def __init__(
-        self, serving: Serving, versions: Rounds[str, PageVersion], asking: Asking, previews: Previews
+        self, serving: Serving, versions: Rounds[str, PageVersion], asking: ThreadRefresh, previews: Previews
     ) -> None:
         self._store, self._site, self._cache = serving.store, serving.site, serving.cache
         self._take, self._layouts = serving.turns.take, serving.layouts
@@ -104,7 +104,7 @@ class Threads:
     async def _page(self, request: web.Request) -> web.Response:
         root, around = root_of(request), " ".join(self._site.accounts())
 
-        def laid_out(reading: Reading, allowed: Consent, until: datetime | None) -> Body:
+        def laid_out(reading: ThreadReading, allowed: Consent, until: datetime | None) -> Body:
             robots = "all" if allowed.indexed else NOBODY
             links = tuple(self._previews.links(reading))
             text = thread_page(reading, self._site, root=root, listed=allowed.listed, links=links, robots=robots)
@@ -115,13 +115,13 @@ class Threads:
     async def _file(self, request: web.Request) -> web.Response:
         form = Format(request.match_info["form"])
 
-        def laid_out(reading: Reading, _allowed: Consent, until: datetime | None) -> Body:
+        def laid_out(reading: ThreadReading, _allowed: Consent, until: datetime | None) -> Body:
             return body(render_thread(reading, form), _TYPES[form], until=until)
 
         return await self._answer(request, (form,), self._say(request), laid_out)
 
     async def _book(self, request: web.Request) -> web.Response:
-        def laid_out(reading: Reading, _allowed: Consent, until: datetime | None) -> Body:
+        def laid_out(reading: ThreadReading, _allowed: Consent, until: datetime | None) -> Body:
             from relay.web.epub import epub  # reads XML, which an idle relay never needs
 
             named = {"Content-Disposition": f'attachment; filename="{reading.slug}.epub"'}
@@ -135,7 +135,7 @@ class Threads:
         if name not in self._previews.known:
             raise web.HTTPNotFound
 
-        def laid_out(reading: Reading, _allowed: Consent, until: datetime | None) -> Body:
+        def laid_out(reading: ThreadReading, _allowed: Consent, until: datetime | None) -> Body:
             made = self._previews.make(name, reading)
             return body(*made, spoken=False, until=until) if made else NOTHING
 
@@ -146,7 +146,7 @@ class Threads:
         request: web.Request,
         variant: tuple[str, ...],
         say: Words,
-        laid_out: Callable[[Reading, Consent, datetime | None], Body],
+        laid_out: Callable[[ThreadReading, Consent, datetime | None], Body],
     ) -> web.Response:
         """The thread in one form, or the page that says why there is none to be read."""
         slug = request.match_info["slug"]
@@ -163,7 +163,7 @@ class Threads:
         return send(request, found)
 
     async def _make(
-        self, slug: str, say: Words, root: str, laid_out: Callable[[Reading, Consent, datetime | None], Body]
+        self, slug: str, say: Words, root: str, laid_out: Callable[[ThreadReading, Consent, datetime | None], Body]
     ) -> Body:
         page: Page | None = await self._take(self._store.get_page, slug)
         if page is None:

@@ -22,7 +22,7 @@ from relay.model import (
     Why,
 )
 from relay.pipeline.digests import fold_card
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import NOON, author, post, text
 
 HOST = "https://ayllu.example"
@@ -46,7 +46,9 @@ POLL = Poll(
 )
 STRUCTURED: Text = (
     Block((Span("How it is done"),), Form.HEADING),
-    Block((Span("We weave the "), Span("bridge", marks=(Mark.BOLD,)), Span(" anew, see "), Span("here", f"{HOST}/a"))),
+    Block(
+        (Span("We weave the "), Span("bridge", marks=(SpanStyle.BOLD,)), Span(" anew, see "), Span("here", f"{HOST}/a"))
+    ),
     Block((Span("grass"),), Form.ITEM, depth=1, bullet="•"),
     Block((Span("long grass"),), Form.ITEM, depth=2, bullet="2."),
     Block((Span("Who crosses,\ncrosses."),), quote=1),
@@ -63,15 +65,15 @@ SPOKEN: Text = (
             Span(" "),
             Span(":llama:", role=Role.EMOJI),
             Span(" in "),
-            Span("slanted", marks=(Mark.ITALIC,)),
+            Span("slanted", marks=(SpanStyle.ITALIC,)),
             Span(", "),
-            Span("struck", marks=(Mark.STRIKE,)),
+            Span("struck", marks=(SpanStyle.STRIKE,)),
             Span(", "),
-            Span("underlined", marks=(Mark.UNDERLINE,)),
+            Span("underlined", marks=(SpanStyle.UNDERLINE,)),
             Span(", "),
-            Span("code", marks=(Mark.CODE,)),
+            Span("code", marks=(SpanStyle.CODE,)),
             Span(" and "),
-            Span("hidden", marks=(Mark.SPOILER,)),
+            Span("hidden", marks=(SpanStyle.SPOILER,)),
             Span(" letters. "),
             Span("ayllu.example/news", f"{HOST}/news"),
         )

@@ -59,7 +59,7 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordAddress:
     """A record: whose it is (a DID or a handle), in which collection, under which key."""
 
     who: str
@@ -75,12 +75,12 @@ def is_did(text: str) -> bool:
     return _DID.fullmatch(text) is not None
 
 
-def read_at(uri: str) -> Place | None:
+def read_at(uri: str) -> RecordAddress | None:
     """The record that an ``at://`` uri names; None where it names none, or one without a sound key."""
     found = _AT.fullmatch(uri.strip())
     if not found or not found["rkey"] or not _RKEY.fullmatch(found["rkey"]) or not _is_actor(found["who"]):
         return None
-    return Place(found["who"], found["rkey"], found["collection"])
+    return RecordAddress(found["who"], found["rkey"], found["collection"])
 
 
 def did_of(uri: str) -> str:
@@ -89,7 +89,7 @@ def did_of(uri: str) -> str:
     return place.who if place and is_did(place.who) else ""
 
 
-def read_topic(text: str) -> Actor | Place | None:
+def read_topic(text: str) -> Actor | RecordAddress | None:
     """What a person wrote: ``@who.bsky.social``, a DID, an ``at://`` uri, an address of who shows Bluesky's posts."""
     text = text.strip()
     if text.lower().startswith("at://"):
@@ -113,7 +113,7 @@ def tag_url(tag: str) -> str:
     return f"{WEB}/hashtag/{quote(tag, safe='')}"
 
 
-def record_url(place: Place) -> str:
+def record_url(place: RecordAddress) -> str:
     """Where a person sees a record that is no post, as far as there is such a page; else empty."""
     match place.collection:
         case "app.bsky.feed.post":
@@ -148,7 +148,7 @@ def _actor(text: str) -> Actor | None:
     return Actor(text if is_did(text) else text.lower()) if _is_actor(text) else None
 
 
-def _read_link(url: str, *, inner: bool = False) -> Actor | Place | None:
+def _read_link(url: str, *, inner: bool = False) -> Actor | RecordAddress | None:
     """``inner``: it stood in another one, which happens once."""
     try:
         parts = urlsplit(url)
@@ -166,13 +166,13 @@ def _read_link(url: str, *, inner: bool = False) -> Actor | Place | None:
     return _read_link(re.sub(":/+", "://", within["url"], count=1), inner=True) if within else None
 
 
-def _in_query(query: str, names: tuple[str, ...], *, inner: bool) -> Actor | Place | None:
+def _in_query(query: str, names: tuple[str, ...], *, inner: bool) -> Actor | RecordAddress | None:
     """What the parameters say: an address or a uri, or account and key apart."""
     if query.count("&") > _MOST_PARAMETERS:
         return None
     asked = {name: values[0].strip() for name, values in parse_qs(query).items()}
     if (actor := _actor(asked.get("author", "").removeprefix("@"))) and _RKEY.fullmatch(asked.get("post", "")):
-        return Place(actor.who, asked["post"])
+        return RecordAddress(actor.who, asked["post"])
     text = next((asked[name] for name in names if asked.get(name)), "")
     if inner or not text:
         return None
@@ -181,12 +181,12 @@ def _in_query(query: str, names: tuple[str, ...], *, inner: bool) -> Actor | Pla
     return _read_link(text if "://" in text[:8] else f"https://{text}", inner=True)
 
 
-def _record_in(path: str) -> Place | None:
+def _record_in(path: str) -> RecordAddress | None:
     found = _RECORD.fullmatch(path)
     return read_at(f"at://{found['record']}") if found else None
 
 
-def _form_of(host: str, path: str) -> Actor | Place | None:
+def _form_of(host: str, path: str) -> Actor | RecordAddress | None:
     """Clients come and go: elsewhere, too, a path of their form that ends in a post's key is one's."""
     found = next((match for form in _FORMS if (match := form.fullmatch(path))), None)
     actor = _actor(found["who"]) if found else None
@@ -195,7 +195,7 @@ def _form_of(host: str, path: str) -> Actor | Place | None:
     known, rkey = _is_at(host, (*_CLIENTS, *_PREVIEWS)), found["rkey"]
     if rkey is None:
         return actor if known else None
-    return Place(actor.who, rkey) if (_RKEY if known else _TID).fullmatch(rkey) else None
+    return RecordAddress(actor.who, rkey) if (_RKEY if known else _TID).fullmatch(rkey) else None
 
 
 def _is_at(host: str, places: tuple[str, ...]) -> bool:

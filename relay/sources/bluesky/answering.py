@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from relay.ports import Answered, Gone, Mention, Refused, TryLater
-from relay.sources.bluesky.address import POSTS, Place
+from relay.sources.bluesky.address import POSTS, RecordAddress
 from relay.sources.bluesky.answers import of_account
 from relay.sources.bluesky.reply import Below, read_below, record_key, write_record
 from relay.sources.bluesky.session import Session
-from relay.sources.bluesky.shapes import Raw, Record, Reply, read
+from relay.sources.bluesky.shapes import Raw, Record, ReplyRef, read
 from relay.sources.kit import Missing, Ok, Unexpected
 
 _NEVER = frozenset({"InvalidRequest", "InvalidRecord"})
@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct):
 class _Draft:
     """An answer that is to stand at a place of ours."""
 
-    place: Place
+    place: RecordAddress
     below: Below
 
 
@@ -64,7 +64,7 @@ async def answer(
     below = read_below(mention.reply)
     if below is None:
         return Refused("what was kept of the mention cannot be read")
-    draft = _Draft(Place(did, record_key(mention.at, key)), below)
+    draft = _Draft(RecordAddress(did, record_key(mention.at, key)), below)
     if again and not isinstance(there := await _look(session, draft), Missing):
         return there
     if (closed := await _closed(session, below)) is not None:
@@ -81,7 +81,7 @@ async def _look(session: Session, draft: _Draft) -> Answered | Missing | TryLate
         return answer if isinstance(answer, Missing) else of_account(answer)
     kept = read(answer.body, _Kept)
     said = read(kept.value, Record) if kept else None
-    reply = read(said.reply, Reply) if said else None
+    reply = read(said.reply, ReplyRef) if said else None
     if reply and reply.parent.uri == draft.below.parent.uri:
         return Answered(str(place))
     return Refused("another post of the account's stands where the answer would")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from relay.http import Answer, Reply
+from relay.http import HttpResponse, Reply
 from relay.ports import Gone, TryLater
 from relay.sources import kit
 from relay.sources.kit import Denied, Missing, Ok, Unexpected, trouble_at
@@ -25,7 +25,7 @@ _ASLEEP = frozenset(
 _STALE = frozenset({"ExpiredToken", "InvalidToken"})
 
 
-class Error(msgspec.Struct):
+class XrpcError(msgspec.Struct):
     error: str
     message: str | None = None
 
@@ -76,8 +76,8 @@ def judge(reply: Reply, now: datetime) -> Ok | Failure:
     return kit.judge(reply, now, _refused)
 
 
-def _refused(answer: Answer, host: str, wait: timedelta | None) -> Failure:
-    status, error = answer.status, read(answer.body, Error)
+def _refused(answer: HttpResponse, host: str, wait: timedelta | None) -> Failure:
+    status, error = answer.status, read(answer.body, XrpcError)
     if error is not None and (known := _judge_error(error, host)):
         return known
     name = clean(error.error, limit=60) if error else ""
@@ -88,7 +88,7 @@ def _refused(answer: Answer, host: str, wait: timedelta | None) -> Failure:
     return Unexpected(host, f"HTTP {status} {name}".rstrip(), status, name)
 
 
-def _judge_error(error: Error, host: str) -> Missing | Asleep | Stale | None:
+def _judge_error(error: XrpcError, host: str) -> Missing | Asleep | Stale | None:
     if error.error in _STALE:
         return Stale(host)
     if error.error in _ASLEEP:

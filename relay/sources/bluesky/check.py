@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 
 from relay.ports import Check, Gone, TryLater
 from relay.sources.bluesky import ourselves
+from relay.sources.bluesky.account import AccountVoice
 from relay.sources.bluesky.answers import Failure
 from relay.sources.bluesky.ourselves import Us
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.bluesky.session import Session
-from relay.sources.bluesky.voice import Voice
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.sources.kit import Missing, Ok
 
 _KNOWN = "bsky.app"
 
 
-async def check(api: Api, voice: Voice) -> list[Check]:
+async def check(api: XrpcApi, voice: AccountVoice) -> list[Check]:
     """The AppView, and the account where there is one."""
     lines = [await _check_api(api)]
     if api.session:
@@ -25,7 +25,7 @@ async def check(api: Api, voice: Voice) -> list[Check]:
     return lines
 
 
-async def _check_api(api: Api) -> Check:
+async def _check_api(api: XrpcApi) -> Check:
     """That somebody is not known is as good an answer as any."""
     answer = await api.get(api.url, "app.bsky.actor.getProfile", [("actor", _KNOWN)])
     ok = isinstance(answer, Ok | Missing)
@@ -33,7 +33,7 @@ async def _check_api(api: Api) -> Check:
     return Check(name=f"{SOURCE} {urlsplit(api.url).netloc}", ok=ok, note=closed if ok else _reason(answer))
 
 
-async def _check_session(session: Session, voice: Voice) -> Check:
+async def _check_session(session: Session, voice: AccountVoice) -> Check:
     """Only asked, not marked as a bot's: a check changes nothing."""
     name = f"{SOURCE} {session.handle}"
     us = await ourselves.who(session)

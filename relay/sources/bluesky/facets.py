@@ -22,7 +22,7 @@ _TAG = f"{_FEATURE}tag"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FacetRun:
     """A run of the text, and what it leads to; all pieces in a row are the whole text."""
 
     text: str
@@ -49,7 +49,7 @@ def tag_name(tag: str | None) -> str:
     return clean(tag or "", limit=200).lstrip("#＃").strip()
 
 
-def cut(text: str, facets: Sequence[Facet]) -> tuple[Piece, ...]:
+def cut(text: str, facets: Sequence[Facet]) -> tuple[FacetRun, ...]:
     """The text in pieces, in its order."""
     raw = text.encode("utf-8", "replace")
     return tuple(piece for piece in _cut(raw, _marks(facets)) if piece.text)
@@ -87,7 +87,7 @@ def _target(facet: Facet) -> tuple[str, Role] | None:
     return None
 
 
-def _cut(raw: bytes, marks: Sequence[_Mark]) -> Iterator[Piece]:
+def _cut(raw: bytes, marks: Sequence[_Mark]) -> Iterator[FacetRun]:
     done = 0
     for mark in marks:
         start, end = _before(raw, mark.start), _after(raw, mark.end)
@@ -96,10 +96,10 @@ def _cut(raw: bytes, marks: Sequence[_Mark]) -> Iterator[Piece]:
         words = raw[start:end].decode("utf-8", "replace")
         if not words.strip():
             continue
-        yield Piece(raw[done:start].decode("utf-8", "replace"))
-        yield Piece(words, mark.link, mark.role)
+        yield FacetRun(raw[done:start].decode("utf-8", "replace"))
+        yield FacetRun(words, mark.link, mark.role)
         done = end
-    yield Piece(raw[done:].decode("utf-8", "replace"))
+    yield FacetRun(raw[done:].decode("utf-8", "replace"))
 
 
 def _before(raw: bytes, place: int) -> int:

@@ -13,7 +13,14 @@ from datetime import UTC, datetime, timedelta
 from relay.core.hashtag import fold
 from relay.ports import Watched
 from relay.sources.bluesky.address import POSTS, did_of, tag_feed
-from relay.sources.bluesky.firehose_event import Account, Commit, Event, Tagged, read_event, read_whole
+from relay.sources.bluesky.firehose_event import (
+    AccountCommit,
+    Commit,
+    FirehoseEvent,
+    TagFeature,
+    read_event,
+    read_whole,
+)
 from relay.sources.bluesky.records import SOURCE
 
 _REMEMBERED = 100_000
@@ -24,7 +31,7 @@ _GONE = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class RecordCommit:
     """A post was made, or changed; the record is JSON as it stands in the author's repository."""
 
     uri: str
@@ -46,7 +53,7 @@ class Withdrawn:
     feed: str
 
 
-PostChange = Written | Withdrawn
+PostChange = RecordCommit | Withdrawn
 
 
 # --- deciding ---
@@ -83,7 +90,7 @@ class Firehose:
             return self._account(event.did, event.account)
         return ()
 
-    def _commit(self, event: Event, commit: Commit, message: bytes) -> Sequence[PostChange]:
+    def _commit(self, event: FirehoseEvent, commit: Commit, message: bytes) -> Sequence[PostChange]:
         match commit.operation:
             case "create":
                 feed = self._feed(event.did, commit.record)
@@ -98,7 +105,7 @@ class Firehose:
             case _:
                 return ()
 
-    def _feed(self, did: str, record: Tagged | None) -> str | None:
+    def _feed(self, did: str, record: TagFeature | None) -> str | None:
         """The feed that a post belongs to, "" for one that only its hashtags make wanted; None: nobody wants it."""
         if did in self._watched.feeds:
             return did
@@ -127,7 +134,7 @@ class Firehose:
             return ()
         cid, record = whole
         self._known.add(uri, commit.rev)
-        written = Written(
+        written = RecordCommit(
             uri=uri,
             did=did,
             rkey=commit.rkey,
@@ -149,7 +156,7 @@ class Firehose:
         self._known.add(uri, commit.rev)
         return (Withdrawn(uri, feed),)
 
-    def _account(self, did: str, account: Account) -> Sequence[PostChange]:
+    def _account(self, did: str, account: AccountCommit) -> Sequence[PostChange]:
         if account.active or account.status not in _GONE:
             return ()
         feed = self._address(did)
@@ -160,7 +167,7 @@ def _uri(did: str, commit: Commit) -> str:
     return f"at://{did}/{POSTS}/{commit.rkey}"
 
 
-def _is_old(record: Tagged | None, time_us: int) -> bool:
+def _is_old(record: TagFeature | None, time_us: int) -> bool:
     """Whether somebody brings their past along: whole archives are written in a minute, each post with its old date."""
     try:
         created = datetime.fromisoformat(record.created or "") if record else None
@@ -185,7 +192,7 @@ class _Known:
     def __contains__(self, uri: str) -> bool:
         return uri in self._posts
 
-    def goes_on(self, did: str, record: Tagged) -> bool:
+    def goes_on(self, did: str, record: TagFeature) -> bool:
         """Whether an author answers a post of their own that was told."""
         if did not in self._authors or not (parent := record.answers):
             return False

@@ -33,7 +33,7 @@ class _Reply(msgspec.Struct, gc=False):
     parent: _Named | None = None
 
 
-class Tagged(msgspec.Struct, gc=False):
+class TagFeature(msgspec.Struct, gc=False):
     facets: list[_Facet] | None = None
     tags: list[str] | None = None
     reply: _Reply | None = None
@@ -60,23 +60,23 @@ class Commit(msgspec.Struct, gc=False):
     collection: str = ""
     rkey: str = ""
     rev: str = ""
-    record: Tagged | None = None
+    record: TagFeature | None = None
 
 
-class Account(msgspec.Struct, gc=False):
+class AccountCommit(msgspec.Struct, gc=False):
     active: bool = True
     status: str | None = None
 
 
-class Event(msgspec.Struct, gc=False):
+class FirehoseEvent(msgspec.Struct, gc=False):
     did: str
     time_us: _Micros
     kind: str = ""
     commit: Commit | None = None
-    account: Account | None = None
+    account: AccountCommit | None = None
 
 
-_decode = msgspec.json.Decoder(Event).decode
+_decode = msgspec.json.Decoder(FirehoseEvent).decode
 
 
 # --- the same without trust in its parts ---
@@ -106,7 +106,7 @@ class _LooseEvent(msgspec.Struct):
     account: Raw = Raw()
 
 
-def read_event(message: bytes) -> Event | None:
+def read_event(message: bytes) -> FirehoseEvent | None:
     """The event; where a part of it has another shape that part counts as missing, and None is no event at all."""
     try:
         return _decode(message)
@@ -114,8 +114,8 @@ def read_event(message: bytes) -> Event | None:
         loose = read(message, _LooseEvent)
     if loose is None:
         return None
-    account = read(loose.account, Account) if loose.account else None
-    return Event(loose.did, loose.time_us, loose.kind, _read_commit(loose.commit), account)
+    account = read(loose.account, AccountCommit) if loose.account else None
+    return FirehoseEvent(loose.did, loose.time_us, loose.kind, _read_commit(loose.commit), account)
 
 
 def _read_commit(raw: Raw) -> Commit | None:
@@ -126,7 +126,7 @@ def _read_commit(raw: Raw) -> Commit | None:
     if record := read(loose.record, _LooseRecord):
         features = [_Feature(_TAG, tag) for tag in facet_tags(record.facets)]
         names = read_all(record.tags, str)
-        commit.record = Tagged([_Facet(features)], names, read(record.reply, _Reply), read(record.created, str))
+        commit.record = TagFeature([_Facet(features)], names, read(record.reply, _Reply), read(record.created, str))
     return commit
 
 

@@ -12,7 +12,7 @@ import aiohttp
 from relay.http import FloodError, Http
 from relay.ports import Check
 from relay.sources.bluesky.firehose_event import read_event
-from relay.sources.bluesky.jetstream_place import LARGEST, Asked
+from relay.sources.bluesky.jetstream_cursor import LARGEST, JetstreamQuery
 from relay.sources.bluesky.jetstream_socket import address
 from relay.sources.bluesky.records import SOURCE
 from relay.sources.kit import trouble_of
@@ -36,7 +36,7 @@ async def _trouble(session: aiohttp.ClientSession, host: str, within: timedelta)
         async with (
             asyncio.timeout(within.total_seconds()),
             session.ws_connect(
-                address(host, Asked(None, 0)), compress=15, max_msg_size=2 * LARGEST, decode_text=False
+                address(host, JetstreamQuery(None, 0)), compress=15, max_msg_size=2 * LARGEST, decode_text=False
             ) as socket,
         ):
             message = await socket.receive()

@@ -18,7 +18,7 @@ from relay.http import FloodError
 from relay.ports import Watched
 from relay.retrying import Retrying
 from relay.sources.bluesky.firehose import Firehose, PostChange
-from relay.sources.bluesky.jetstream_place import LARGEST, Asked, Start, judge, outgrown, wanted_accounts
+from relay.sources.bluesky.jetstream_cursor import LARGEST, JetstreamQuery, Start, judge, outgrown, wanted_accounts
 from relay.sources.kit import Buffer, trouble_of
 
 _Socket = aiohttp.ClientWebSocketResponse[bool]
@@ -30,7 +30,7 @@ _DATA = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class JetstreamTimeouts:
     """How long to wait for what."""
 
     idle: timedelta = timedelta(seconds=30)
@@ -65,9 +65,9 @@ class Course:
         self.unexpected = 0
         """How many messages in a row were no events."""
         self._firehose = firehose
-        self._asked: Asked | None = None
+        self._asked: JetstreamQuery | None = None
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: JetstreamQuery) -> None:
         """The next event is the first one of a connection."""
         self._asked = asked
         self.unexpected = 0
@@ -86,7 +86,7 @@ class Course:
             self.buffer.put(told)
         self.buffer.reach(self.place)
 
-    def _start(self, asked: Asked, first: int) -> None:
+    def _start(self, asked: JetstreamQuery, first: int) -> None:
         self._asked = None
         start = judge(asked, first, time.time_ns() // 1000)
         if start is Start.AHEAD:
@@ -115,10 +115,10 @@ class Connection:
 
     session: aiohttp.ClientSession
     host: str
-    asked: Asked
+    asked: JetstreamQuery
     watched: Watched
     course: Course
-    timing: Timing
+    timing: JetstreamTimeouts
 
     async def listen(self) -> Ended:
         """Take in what comes until it ends."""
@@ -209,7 +209,7 @@ class Connection:
         return Ended("sends what is no message" if poisoned else "closed the connection", poisoned=poisoned)
 
 
-def address(host: str, asked: Asked) -> URL:
+def address(host: str, asked: JetstreamQuery) -> URL:
     """Where to connect to: a server's own path is kept, without one it is the usual one."""
     url = URL(host)
     return (url if url.path.strip("/") else url.with_path("/subscribe")).with_query(asked.query())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from relay.core.hashtag import fold
 from relay.ports import Gone, Refused, Resolved, TryLater
-from relay.sources.bluesky.address import Actor, Place, read_topic, tag_feed
+from relay.sources.bluesky.address import Actor, RecordAddress, read_topic, tag_feed
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import SOURCE, read_author
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.sources.kit import Missing, Ok, Unexpected
 from relay.text import graphemes
 
 _LONGEST_TAG = 64
 
 
-async def resolve(api: Api, topic: str) -> Resolved | Refused | TryLater:
+async def resolve(api: XrpcApi, topic: str) -> Resolved | Refused | TryLater:
     """``#tag`` needs no network; ``@who.bsky.social``, a DID and a profile's address are looked up."""
     text = topic.strip()
     if text.startswith(("#", "＃")):
@@ -23,7 +23,7 @@ async def resolve(api: Api, topic: str) -> Resolved | Refused | TryLater:
     match where:
         case Actor():
             return await _account(api, where)
-        case Place():
+        case RecordAddress():
             return Refused(f"{text} is the address of a post whose thread cannot be read")
         case None:
             return Refused(_explain(text))
@@ -37,7 +37,7 @@ def _hashtag(tag: str) -> Resolved | Refused:
     return Resolved(feeds=(tag_feed(tag.lower()),), tag=folded, title=f"#{tag}")
 
 
-async def _account(api: Api, actor: Actor) -> Resolved | Refused | TryLater:
+async def _account(api: XrpcApi, actor: Actor) -> Resolved | Refused | TryLater:
     """By DID, which stays when the handle changes."""
     answer = await api.ask("app.bsky.actor.getProfile", [("actor", actor.who)])
     match answer:

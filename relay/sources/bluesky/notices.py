@@ -15,14 +15,14 @@ import msgspec
 
 from relay.core.authenticity import is_home
 from relay.ports import Gone, Mention, Mentions, TryLater
-from relay.sources.bluesky import place
+from relay.sources.bluesky import list_cursor
 from relay.sources.bluesky.address import POSTS, did_of, read_at
 from relay.sources.bluesky.answers import Failure, of_account
-from relay.sources.bluesky.place import Item, Place
+from relay.sources.bluesky.list_cursor import ListCursor, ListItem
 from relay.sources.bluesky.records import read_asker, read_languages, read_time
 from relay.sources.bluesky.reply import Below, stamp
 from relay.sources.bluesky.session import Session
-from relay.sources.bluesky.shapes import Embed, Facet, Feature, Raw, Record, Ref, Reply, read, read_all
+from relay.sources.bluesky.shapes import Embed, Facet, Feature, Raw, Record, Ref, ReplyRef, read, read_all
 from relay.sources.kit import Ok, Unexpected
 from relay.text import scrub
 
@@ -52,13 +52,13 @@ class _Notice(msgspec.Struct):
 class _Reading:
     """The pages of one call."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[ListItem] = field(default_factory=list)
     notices: dict[str, _Notice] = field(default_factory=dict)
     onward: str = ""
     """Where the page below the last one begins; empty: there is none, or it was read before."""
     wait: timedelta | None = None
 
-    def take(self, page: _Page) -> list[Item]:
+    def take(self, page: _Page) -> list[ListItem]:
         """What stands on a page; as the page below it is asked for, nothing that happened at its end is left out."""
         found = list(_items(page.notifications))
         is_news = any(notice.uri not in self.notices for _, notice in found)
@@ -73,23 +73,23 @@ class _Reading:
         later = [item for item in self.items if self._at(item) >= last] if last else []
         self.items = later or self.items
 
-    def _at(self, item: Item) -> datetime:
+    def _at(self, item: ListItem) -> datetime:
         return read_time(self.notices[item.uri].indexed) or datetime.max.replace(tzinfo=UTC)
 
 
 async def read_on(session: Session, did: str, cursor: str) -> Mentions | TryLater | Gone:
     """What was said since the cursor; without one, only where the reading stands from now on."""
-    kept = place.read_place(cursor)
+    kept = list_cursor.read_place(cursor)
     reading = await _read(session, kept)
     if (
         isinstance(reading, Unexpected) and kept and kept.onward
     ):  # it may not know its own word any more: from the top again
-        return Mentions(cursor=str(place.from_the_top(kept)))
+        return Mentions(cursor=str(list_cursor.from_the_top(kept)))
     if not isinstance(reading, _Reading):
         return of_account(reading)
     now = datetime.now(UTC)
-    step = place.read_pages(kept, reading.items, reading.onward, now) if kept else None
-    after = step.place if step else place.begin(reading.items, now)
+    step = list_cursor.read_pages(kept, reading.items, reading.onward, now) if kept else None
+    after = step.place if step else list_cursor.begin(reading.items, now)
     new = [reading.notices[uri] for uri in reversed(step.new)] if step else []
     return Mentions(
         mentions=tuple(mention for notice in new if (mention := read_mention(notice, did))),
@@ -99,7 +99,7 @@ async def read_on(session: Session, did: str, cursor: str) -> Mentions | TryLate
     )
 
 
-async def _read(session: Session, kept: Place | None) -> _Reading | Failure:
+async def _read(session: Session, kept: ListCursor | None) -> _Reading | Failure:
     reading = _Reading(onward=kept.onward if kept else "")
     for number in range(_PAGES if kept else 1):
         answer = await _ask(session, reading.onward)
@@ -112,7 +112,7 @@ async def _read(session: Session, kept: Place | None) -> _Reading | Failure:
             return Unexpected(answer.host)
         items = reading.take(page)
         reading.wait = answer.wait
-        if kept is None or place.reaches(kept, items) or _is_below(page.cursor, kept):
+        if kept is None or list_cursor.reaches(kept, items) or _is_below(page.cursor, kept):
             reading.onward = ""
         if not reading.onward or reading.wait is not None:
             break
@@ -126,12 +126,12 @@ async def _ask(session: Session, cursor: str) -> Ok | Failure:
     return await session.ask("app.bsky.notification.listNotifications", [*reasons, ("limit", str(_LIMIT)), *more])
 
 
-def _items(page: list[Raw]) -> Iterator[tuple[Item, _Notice]]:
+def _items(page: list[Raw]) -> Iterator[tuple[ListItem, _Notice]]:
     for raw in page:
         notice = read(raw, _Notice)
         at = read_time(notice.indexed) if notice else None
         if notice and at:
-            yield Item(int(at.timestamp()), notice.uri), notice
+            yield ListItem(int(at.timestamp()), notice.uri), notice
 
 
 def _just_above(cursor: str) -> str:
@@ -140,7 +140,7 @@ def _just_above(cursor: str) -> str:
     return stamp(at + timedelta(milliseconds=1)) if at and at.year < MAXYEAR else cursor
 
 
-def _is_below(cursor: str | None, kept: Place) -> bool:
+def _is_below(cursor: str | None, kept: ListCursor) -> bool:
     """Whether an AppView has searched down to what was read before, though it found nothing there."""
     at = read_time(cursor)
     return at is not None and at.timestamp() < kept.reach
@@ -158,7 +158,7 @@ def read_mention(notice: _Notice, did: str) -> Mention | None:
     if not is_home(notice.uri, asker.uri) or asker.uri == did or not _mentions(said, did):
         return None
     this = Ref(notice.uri, notice.cid)
-    reply = read(said.reply, Reply)
+    reply = read(said.reply, ReplyRef)
     return Mention(
         uri=notice.uri,
         asker=asker,
@@ -175,7 +175,7 @@ def _mentions(said: Record, did: str) -> bool:
     return any(feature.type == _MENTION and feature.did == did for feature in features)
 
 
-def _about(said: Record, reply: Reply | None) -> str:
+def _about(said: Record, reply: ReplyRef | None) -> str:
     """What it answers, or else what it quotes."""
     return next((uri for uri in (reply.parent.uri if reply else "", _quoted(said.embed)) if _is_post(uri)), "")
 

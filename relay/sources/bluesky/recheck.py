@@ -13,7 +13,7 @@ from relay.sources.bluesky.answers import settled
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import read_view
 from relay.sources.bluesky.shapes import Raw
-from relay.sources.bluesky.xrpc import MANY, Api
+from relay.sources.bluesky.xrpc import MANY, XrpcApi
 from relay.sources.kit import Missing
 from relay.sources.off_loop import off_loop
 
@@ -21,7 +21,7 @@ _LAG = timedelta(hours=1)
 """So long an AppView may be behind the firehose, from which we may have a post."""
 
 
-async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+async def recheck(api: XrpcApi, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     """One request for all. To be absent from its answer is to be deleted, or no longer for everybody's eyes.
 
     When all are absent the answer itself is doubted: one of them is asked for by its name.
@@ -36,7 +36,7 @@ async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     return Batch(events=tuple([event for post in posts[:MANY] for event in await _fate(api, post, found)]))
 
 
-async def _fate(api: Api, known: Post, found: Mapping[str, Raw]) -> list[Event]:
+async def _fate(api: XrpcApi, known: Post, found: Mapping[str, Raw]) -> list[Event]:
     raw = found.get(known.uri)
     if raw is None:
         return [] if await _is_ahead(api, known) else [Deleted(known.uri)]
@@ -46,7 +46,7 @@ async def _fate(api: Api, known: Post, found: Mapping[str, Raw]) -> list[Event]:
     return [Edited(read)] if read is not None and read != known else []
 
 
-async def _is_ahead(api: Api, known: Post) -> bool:
+async def _is_ahead(api: XrpcApi, known: Post) -> bool:
     """Whether the AppView may not know the post yet: its author's own server has it."""
     place = read_at(known.uri)
     if place is None or datetime.now(UTC) - known.published > _LAG:

@@ -15,11 +15,11 @@ from relay.core.authenticity import has_handle, has_host, is_home
 from relay.model import Author, LinkCard, Post, PostUri, Quote
 from relay.rich import Text
 from relay.sources.bluesky import embeds
-from relay.sources.bluesky.address import POSTS, WEB, Place, did_of, is_did, post_url, profile_url, read_at
+from relay.sources.bluesky.address import POSTS, WEB, RecordAddress, did_of, is_did, post_url, profile_url, read_at
 from relay.sources.bluesky.embeds import Embedded
 from relay.sources.bluesky.facets import facet_tags, read_body, tag_name
 from relay.sources.bluesky.labels import Withheld, read_labels, read_self_labels, warning, withheld
-from relay.sources.bluesky.shapes import PostView, Profile, Raw, Record, Reply, Shown, read, read_all
+from relay.sources.bluesky.shapes import ActorProfile, PostView, Raw, Record, ReplyRef, Shown, read, read_all
 from relay.sources.limits import NOTE, STATUS, TAGS
 from relay.text import clean, from_html, from_plain, opening, safe_url
 
@@ -34,7 +34,7 @@ _URI_LIMIT = 2000  # a database's index takes no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class RecordPost:
     """A post as its bare record says it: whose it is, but not what that person is called."""
 
     uri: PostUri
@@ -58,7 +58,7 @@ class Draft:
         return post_url(self.did, self.uri.rpartition("/")[2])
 
 
-def read_record(did: str, rkey: str, cid: str, record: bytes | Raw, seen: datetime) -> Draft | None:
+def read_record(did: str, rkey: str, cid: str, record: bytes | Raw, seen: datetime) -> RecordPost | None:
     """The post in a bare record; None where it is none. ``seen`` counts where the record's own time cannot be."""
     place = read_at(f"at://{did}/{POSTS}/{rkey}")
     said = read(record, Record)
@@ -86,9 +86,9 @@ def read_view(view: bytes | Raw) -> Post | Withheld | None:
     return _post(draft, author, read_labels(shown.author.labels), read_labels(shown.labels), embed)
 
 
-def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
+def read_bare(draft: RecordPost, profile: bytes | Raw) -> Post | Withheld | None:
     """The post in a draft, with its author's profile; for when no AppView knows the post yet."""
-    shown = read(profile, Profile)
+    shown = read(profile, ActorProfile)
     author = _author(shown) if shown and shown.did == draft.did else None
     if shown is None or author is None:
         return None
@@ -97,7 +97,7 @@ def read_bare(draft: Draft, profile: bytes | Raw) -> Post | Withheld | None:
 
 def read_author(profile: bytes | Raw) -> Author | Withheld | None:
     """Who an account belongs to (``app.bsky.actor.defs``, any of its profile views)."""
-    shown = read(profile, Profile)
+    shown = read(profile, ActorProfile)
     author = _author(shown) if shown else None
     if shown is None or author is None:
         return None
@@ -106,7 +106,7 @@ def read_author(profile: bytes | Raw) -> Author | Withheld | None:
 
 def read_asker(profile: bytes | Raw) -> Author | None:
     """Who speaks to us: also one who wants to be shown to nobody outside, and so is not collected either."""
-    shown = read(profile, Profile)
+    shown = read(profile, ActorProfile)
     author = _author(shown) if shown else None
     if shown is None or author is None:
         return None
@@ -135,10 +135,10 @@ def answers_others(post: Post) -> bool:
 # --- the record ---
 
 
-def _draft(place: Place, cid: str, said: Record, seen: datetime) -> Draft:
-    reply = read(said.reply, Reply)
+def _draft(place: RecordAddress, cid: str, said: Record, seen: datetime) -> RecordPost:
+    reply = read(said.reply, ReplyRef)
     parent = reply.parent.uri if reply and read_at(reply.parent.uri) else ""
-    return Draft(
+    return RecordPost(
         uri=PostUri(str(place)),
         did=place.who,
         cid=cid,
@@ -177,7 +177,7 @@ def _tags(said: Record) -> tuple[str, ...]:
 
 
 def _post(
-    draft: Draft, author: Author, person: Sequence[str], others: Sequence[str], embed: Raw
+    draft: RecordPost, author: Author, person: Sequence[str], others: Sequence[str], embed: Raw
 ) -> Post | Withheld | None:
     """``person`` are the labels on the author, ``others`` those on the post."""
     labels = (*draft.labels, *others)
@@ -206,7 +206,7 @@ def _post(
     )
 
 
-def _aliases(draft: Draft, author: Author) -> tuple[str, ...]:
+def _aliases(draft: RecordPost, author: Author) -> tuple[str, ...]:
     """What the post is called in the Fediverse: where the bridge takes it, or where it brought it from.
 
     Anybody can claim to be a copy of something, and would be taken for it: only the bridge's accounts are believed.
@@ -216,7 +216,7 @@ def _aliases(draft: Draft, author: Author) -> tuple[str, ...]:
     return (f"{BRIDGE}{draft.uri}",)
 
 
-def _author(shown: Profile) -> Author | None:
+def _author(shown: ActorProfile) -> Author | None:
     if not is_did(shown.did):
         return None
     handle = shown.handle or ""
@@ -234,7 +234,7 @@ def _author(shown: Profile) -> Author | None:
     )
 
 
-def _name(shown: Profile, handle: str) -> str:
+def _name(shown: ActorProfile, handle: str) -> str:
     """What an account calls itself; with no handle beside it, a name that reads like a handle may be anybody's."""
     name = clean(shown.name or "", limit=100)
     told = name if handle or not (has_handle(name) or has_host(name)) else ""
@@ -243,7 +243,7 @@ def _name(shown: Profile, handle: str) -> str:
 
 def _quote(shown: Shown) -> Quote | None:
     """One level deep. Of what its author wants to keep from visitors there is the link only."""
-    profile, said, place = read(shown.author, Profile), read(shown.value, Record), read_at(shown.uri)
+    profile, said, place = read(shown.author, ActorProfile), read(shown.value, Record), read_at(shown.uri)
     author = _author(profile) if profile else None
     if profile is None or author is None or place is None or said is None or not is_home(shown.uri, author.uri):
         return None
@@ -262,7 +262,7 @@ def _quote(shown: Shown) -> Quote | None:
     )
 
 
-def _beside(shown: Shown, draft: Draft) -> Embedded:
+def _beside(shown: Shown, draft: RecordPost) -> Embedded:
     """What is attached to a quoted post; of a post that this one quotes there is the link."""
     told = next(iter(read_all(shown.embeds, Raw)), Raw())
     found = embeds.read_embed(told if read(told, dict[str, Raw]) else draft.embed, draft.did, draft.url, lambda _: None)

@@ -16,13 +16,13 @@ import msgspec
 
 from relay.core.authenticity import is_home
 from relay.model import Post
-from relay.sources.bluesky.address import POSTS, Place, did_of, read_at
+from relay.sources.bluesky.address import POSTS, RecordAddress, did_of, read_at
 from relay.sources.bluesky.embeds import blob_image
 from relay.sources.bluesky.labels import read_self_labels
 from relay.sources.bluesky.records import read_bare, read_record
 from relay.sources.bluesky.session import home
-from relay.sources.bluesky.shapes import Raw, Record, Reply, read, read_all
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.shapes import Raw, Record, ReplyRef, read, read_all
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.sources.kit import Ok
 from relay.sources.limits import RECORD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
@@ -55,7 +55,7 @@ class _Profile(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RepositoryThread:
     """What one author wrote in a conversation, as bare records by uri, the oldest first."""
 
     did: str
@@ -64,7 +64,7 @@ class Part:
     records: Mapping[str, _Kept]
 
 
-async def fetch_thread(api: Api, where: Place) -> Sequence[Post]:
+async def fetch_thread(api: XrpcApi, where: RecordAddress) -> Sequence[Post]:
     """The author's part of a conversation, the post that was asked for first; empty where it is not to be had."""
     base = await _home(api, where.who)
     asked = await _get(api, base, where) if base else None
@@ -72,11 +72,11 @@ async def fetch_thread(api: Api, where: Place) -> Sequence[Post]:
         return ()
     root = root_of(asked.uri, asked.value)
     records = await _list(api, base, where, root, _key(root, where))
-    posts = await read_posts(api, Part(where.who, base, {asked.uri: asked} | records))
+    posts = await read_posts(api, RepositoryThread(where.who, base, {asked.uri: asked} | records))
     return posts if posts and posts[0].uri == asked.uri else ()  # else it is not for everybody
 
 
-async def read_part(api: Api, where: Place, top: Place, root: str) -> Part | None:
+async def read_part(api: XrpcApi, where: RecordAddress, top: RecordAddress, root: str) -> RepositoryThread | None:
     """What the author of a post wrote in its conversation; None where the author's server is not to be had.
 
     ``top`` is the first post of the thread as far as it is known, ``root`` what the conversation began with.
@@ -84,25 +84,25 @@ async def read_part(api: Api, where: Place, top: Place, root: str) -> Part | Non
     base = await _home(api, where.who)
     since = _key(root, top) if did_of(root) == where.who else top.rkey
     records = await _list(api, base, where, root, since) if base else {}
-    return Part(where.who, base, records) if records else None
+    return RepositoryThread(where.who, base, records) if records else None
 
 
-async def read_posts(api: Api, part: Part, uris: Iterable[str] | None = None) -> Sequence[Post]:
+async def read_posts(api: XrpcApi, part: RepositoryThread, uris: Iterable[str] | None = None) -> Sequence[Post]:
     """The posts, or those of them that are named; what does not leave Bluesky is left out."""
-    shown = _view(part.did, await _get(api, part.base, Place(part.did, "self", _PROFILES)))
+    shown = _view(part.did, await _get(api, part.base, RecordAddress(part.did, "self", _PROFILES)))
     records = [part.records[uri] for uri in (part.records if uris is None else uris)]
     size = sum(len(kept.value) for kept in records)
     posts = await off_loop(size, lambda: [_post(part.did, kept, shown) for kept in records])
     return [post for post in posts if post]
 
 
-async def has(api: Api, where: Place) -> bool:
+async def has(api: XrpcApi, where: RecordAddress) -> bool:
     """Whether the author's server says for sure that this record is there."""
     base = await _home(api, where.who)
     return bool(base) and await _get(api, base, where) is not None
 
 
-async def _home(api: Api, did: str) -> str:
+async def _home(api: XrpcApi, did: str) -> str:
     """The author's own server, as the DID document names it; empty where nobody says."""
     kind, _, name = did.removeprefix("did:").partition(":")
     url = f"https://{unquote(name)}/.well-known/did.json" if kind == "web" else f"{api.directory}/{did}"
@@ -110,14 +110,14 @@ async def _home(api: Api, did: str) -> str:
     return home(answer.body, did) if isinstance(answer, Ok) else ""
 
 
-async def _get(api: Api, base: str, where: Place) -> _Kept | None:
+async def _get(api: XrpcApi, base: str, where: RecordAddress) -> _Kept | None:
     params = [("repo", where.who), ("collection", where.collection), ("rkey", where.rkey)]
     answer = await api.get(base, "com.atproto.repo.getRecord", params)
     kept = read(answer.body, _Kept) if isinstance(answer, Ok) else None
     return kept if kept and is_home(kept.uri, where.who) else None
 
 
-async def _list(api: Api, base: str, where: Place, root: str, since: str) -> dict[str, _Kept]:
+async def _list(api: XrpcApi, base: str, where: RecordAddress, root: str, since: str) -> dict[str, _Kept]:
     """The author's records in a conversation, from the key ``since`` on. Keys grow with time (atproto.com/specs/tid).
 
     Behind a page without any of them, beyond the post that was asked for, nothing more is looked for.
@@ -150,11 +150,11 @@ def _listed(body: bytes, who: str, root: str) -> tuple[_Listing | None, list[_Ke
 def root_of(uri: str, record: Raw) -> str:
     """What the conversation of a post began with: the post itself, where it answers nothing."""
     said = read(record, Record)
-    reply = read(said.reply, Reply) if said else None
+    reply = read(said.reply, ReplyRef) if said else None
     return reply.root.uri if reply and reply.root else uri
 
 
-def _key(root: str, where: Place) -> str:
+def _key(root: str, where: RecordAddress) -> str:
     """From where to look: answers are younger than what the conversation began with, whosever that is."""
     first = read_at(root)
     return min(first.rkey, where.rkey) if first else where.rkey

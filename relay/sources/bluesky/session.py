@@ -39,7 +39,7 @@ class Service(msgspec.Struct):
     address: str = msgspec.field(name="serviceEndpoint")
 
 
-class Document(msgspec.Struct):
+class DidDocument(msgspec.Struct):
     """A DID document, as far as it says where the account lives."""
 
     id: str = ""
@@ -58,7 +58,7 @@ def home(document: bytes | Raw, did: str = "") -> str:
 
     ``did``: whose document it has to be.
     """
-    read_document = read(document, Document)
+    read_document = read(document, DidDocument)
     if did and (read_document is None or read_document.id != did):
         return ""
     services = read_all(read_document.service, Service) if read_document else []

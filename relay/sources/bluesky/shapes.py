@@ -22,7 +22,7 @@ class _Typed(msgspec.Struct, kw_only=True):
 # --- rich text (app.bsky.richtext.facet) ---
 
 
-class Slice(msgspec.Struct):
+class ByteSlice(msgspec.Struct):
     """A stretch of the text in UTF-8 bytes, the end not included."""
 
     byteStart: int  # noqa: N815 - the lexicon's names
@@ -36,7 +36,7 @@ class Feature(_Typed):
 
 
 class Facet(msgspec.Struct):
-    index: Slice
+    index: ByteSlice
     features: Raw = Raw()
 
 
@@ -50,7 +50,7 @@ class Ref(msgspec.Struct):
     cid: str | None = None
 
 
-class Reply(msgspec.Struct):
+class ReplyRef(msgspec.Struct):
     parent: Ref
     root: Ref | None = None
 
@@ -79,14 +79,14 @@ class Record(_Typed):
 # --- embeds (app.bsky.embed) ---
 
 
-class Link(msgspec.Struct):
+class LinkFacet(msgspec.Struct):
     cid: str = msgspec.field(name="$link")
 
 
 class Blob(msgspec.Struct):
     """A file in the author's repository; old ones name it by ``cid``."""
 
-    ref: Link | None = None
+    ref: LinkFacet | None = None
     cid: str | None = None
 
 
@@ -164,7 +164,7 @@ class Label(msgspec.Struct):
     neg: bool | None = None
 
 
-class Profile(msgspec.Struct):
+class ActorProfile(msgspec.Struct):
     did: str
     handle: str | None = None
     name: str | None = msgspec.field(name="displayName", default=None)
@@ -176,7 +176,7 @@ class Profile(msgspec.Struct):
 
 class PostView(msgspec.Struct):
     uri: str
-    author: Profile
+    author: ActorProfile
     record: Raw
     cid: str | None = None
     embed: Raw = Raw()

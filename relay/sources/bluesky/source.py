@@ -28,15 +28,15 @@ from relay.ports import (
     Watched,
 )
 from relay.sources.bluesky import check, jetstream_check, lookup, recheck, thread, timeline
+from relay.sources.bluesky.account import AccountVoice
 from relay.sources.bluesky.kept_session import SessionFile
 from relay.sources.bluesky.labels import Withheld
-from relay.sources.bluesky.records import SOURCE, Draft, read_bare, read_view
+from relay.sources.bluesky.records import SOURCE, RecordPost, read_bare, read_view
 from relay.sources.bluesky.session import Session
 from relay.sources.bluesky.settings import BlueskySettings
 from relay.sources.bluesky.shapes import Raw, read
-from relay.sources.bluesky.stream import Stream
-from relay.sources.bluesky.voice import Voice
-from relay.sources.bluesky.xrpc import Api, Version, portions
+from relay.sources.bluesky.stream import JetstreamReader
+from relay.sources.bluesky.xrpc import Version, XrpcApi, portions
 from relay.sources.off_loop import off_loop
 
 # --- from bare records to posts: who wrote them, what they quote, how they are labelled ---
@@ -75,12 +75,12 @@ class _Profiles:
 class Hydrator:
     """Asks for posts in batches of 25. ``pauses`` are what is waited before each further time."""
 
-    def __init__(self, api: Api, pauses: Sequence[timedelta] = _PAUSES) -> None:
+    def __init__(self, api: XrpcApi, pauses: Sequence[timedelta] = _PAUSES) -> None:
         self._api = api
         self._pauses = pauses
         self._profiles = _Profiles()
 
-    async def hydrate(self, drafts: Sequence[Draft]) -> dict[PostUri, Post | None]:
+    async def hydrate(self, drafts: Sequence[RecordPost]) -> dict[PostUri, Post | None]:
         """The posts by uri; None where a post is not to be shown to everybody, or is gone.
 
         What nobody could tell now (the AppView does not answer) is not in the answer: ask again later.
@@ -96,7 +96,7 @@ class Hydrator:
                 return posts
         return posts | await self._bare(waiting.values())
 
-    async def _views(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
+    async def _views(self, drafts: Iterable[RecordPost]) -> dict[PostUri, Post | None]:
         found: dict[PostUri, Post | None] = {}
         for batch in portions([*drafts]):
             views = await self._api.get_posts([draft.uri for draft in batch])
@@ -108,7 +108,7 @@ class Hydrator:
                     found[draft.uri] = _shown(await off_loop(len(raw), partial(read_view, raw)))
         return found
 
-    async def _bare(self, drafts: Iterable[Draft]) -> dict[PostUri, Post | None]:
+    async def _bare(self, drafts: Iterable[RecordPost]) -> dict[PostUri, Post | None]:
         """With profiles alone. Who has none has no account any more."""
         found: dict[PostUri, Post | None] = {}
         for batch in portions([*drafts]):
@@ -123,7 +123,7 @@ class Hydrator:
         return found
 
 
-def _is_of(raw: Raw, draft: Draft) -> bool:
+def _is_of(raw: Raw, draft: RecordPost) -> bool:
     """A view of an older version comes from before the change that the draft is."""
     version = read(raw, Version)
     return version is not None and (not draft.cid or version.cid == draft.cid)
@@ -150,8 +150,8 @@ class BlueskySource:
         self._hosts = settings.jetstream
         self._http = host.http
         session = _session(settings, host)
-        self._voice = Voice(session if settings.mentions else None)
-        self._api = Api(host.http, settings.api_url, session, settings.directory_url)
+        self._voice = AccountVoice(session if settings.mentions else None)
+        self._api = XrpcApi(host.http, settings.api_url, session, settings.directory_url)
         self._hydrator = Hydrator(self._api)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
@@ -178,7 +178,7 @@ class BlueskySource:
     def stream(self, name: str, watched: Watched, cursor: str) -> AsyncIterator[Streamed]:
         """There is one: each Jetstream tells the whole network."""
         del name
-        stream = Stream(hosts=self._hosts, sockets=self._http.sockets, hydrate=self._hydrator.hydrate)
+        stream = JetstreamReader(hosts=self._hosts, sockets=self._http.sockets, hydrate=self._hydrator.hydrate)
         return stream.listen(watched, cursor)
 
     def accounts(self) -> Sequence[str]:

@@ -17,10 +17,10 @@ import aiohttp
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.ports import Streamed, Watched
 from relay.sources.bluesky.address import is_did
-from relay.sources.bluesky.firehose import Firehose, PostChange, Withdrawn, Written
-from relay.sources.bluesky.jetstream_place import Asked, read_cursor, resume, wanted_accounts, write_cursor
-from relay.sources.bluesky.jetstream_socket import Connection, Course, Timing, changed
-from relay.sources.bluesky.records import Draft, answers_others, read_record
+from relay.sources.bluesky.firehose import Firehose, PostChange, RecordCommit, Withdrawn
+from relay.sources.bluesky.jetstream_cursor import JetstreamQuery, read_cursor, resume, wanted_accounts, write_cursor
+from relay.sources.bluesky.jetstream_socket import Connection, Course, JetstreamTimeouts, changed
+from relay.sources.bluesky.records import RecordPost, answers_others, read_record
 from relay.sources.kit import Buffer
 from relay.sources.off_loop import off_loop
 
@@ -33,7 +33,7 @@ _POISONED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class JetstreamListener:
     """Reads on and on until it is cancelled."""
 
     hosts: Sequence[str]
@@ -41,7 +41,7 @@ class Listener:
     """Opens a guarded session (:meth:`relay.http.Http.sockets`)."""
     watched: Watched
     course: Course
-    timing: Timing
+    timing: JetstreamTimeouts
 
     async def run(self) -> None:
         async with self.sockets() as session:
@@ -70,14 +70,14 @@ class Listener:
                 poisoned = self.course.place = 0
             await tries.wait()
 
-    async def _ask(self) -> Asked:
+    async def _ask(self) -> JetstreamQuery:
         """What to ask for; waits while nobody wants anything, and what is told meanwhile is nobody's loss."""
         while not self._is_wanted():
             self.course.place = 0
             self.course.buffer.reach(0)
             self.course.buffer.remark("")
             await changed(self.watched, self._is_wanted)
-        return Asked(wanted_accounts(self.watched), resume(self.course.place))
+        return JetstreamQuery(wanted_accounts(self.watched), resume(self.course.place))
 
     def _is_wanted(self) -> bool:
         return wanted_accounts(self.watched) != frozenset()
@@ -97,17 +97,17 @@ Hydrated = Mapping[PostUri, Post | None]
 class Hydrate(Protocol):
     """Finds out what a bare record does not say: its author's name, the addresses of its pictures, what it quotes."""
 
-    async def __call__(self, drafts: Sequence[Draft], /) -> Hydrated: ...
+    async def __call__(self, drafts: Sequence[RecordPost], /) -> Hydrated: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class JetstreamReader:
     """``hosts`` are taken in turn; ``sockets`` opens a guarded session for them."""
 
     hosts: Sequence[str]
     sockets: Callable[[], aiohttp.ClientSession]
     hydrate: Hydrate
-    timing: Timing = Timing()  # noqa: RUF009 - it is frozen
+    timing: JetstreamTimeouts = JetstreamTimeouts()  # noqa: RUF009 - it is frozen
     linger: float = 0.1
     """How many seconds posts may gather before they are told."""
     rest: float = 5.0
@@ -124,7 +124,7 @@ class Stream:
         async with self._listening(watched, read_cursor(cursor)) as buffer:
             while (taken := await buffer.take()) is not None:
                 told = _still_true(taken.items)
-                size = sum(len(one.record) for one in told if isinstance(one, Written))
+                size = sum(len(one.record) for one in told if isinstance(one, RecordCommit))
                 drafts = await off_loop(size, partial(_drafts, told))
                 found = dict[PostUri, Post | None]()
                 async with aclosing(self._hydrate(drafts, found)) as delays:
@@ -144,7 +144,9 @@ class Stream:
             lambda: watched.feeds, capacity=_CAPACITY, linger=self.linger, rest=self.rest, read_to=place
         )
         course = Course(Firehose(watched), buffer, place)
-        listener = Listener(hosts=self.hosts, sockets=self.sockets, watched=watched, course=course, timing=self.timing)
+        listener = JetstreamListener(
+            hosts=self.hosts, sockets=self.sockets, watched=watched, course=course, timing=self.timing
+        )
         task = asyncio.create_task(listener.run(), name="jetstream")
         task.add_done_callback(lambda done: buffer.end(None if done.cancelled() else done.exception()))
         try:
@@ -153,7 +155,9 @@ class Stream:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _hydrate(self, drafts: Sequence[Draft], found: dict[PostUri, Post | None]) -> AsyncGenerator[None, None]:
+    async def _hydrate(
+        self, drafts: Sequence[RecordPost], found: dict[PostUri, Post | None]
+    ) -> AsyncGenerator[None, None]:
         """Fill ``found``, and tell of each delay. Nothing is let go of while there is patience."""
         tries, until = self.timing.retrying(), monotonic() + self.patience.total_seconds()
         while missing := [draft for draft in drafts if draft.uri not in found]:
@@ -177,9 +181,9 @@ def _still_true(told: Sequence[PostChange]) -> Sequence[PostChange]:
     return kept[::-1]
 
 
-def _drafts(told: Sequence[PostChange]) -> Sequence[Draft]:
+def _drafts(told: Sequence[PostChange]) -> Sequence[RecordPost]:
     """One for each post: of its versions the newest."""
-    written = (one for one in told if isinstance(one, Written))
+    written = (one for one in told if isinstance(one, RecordCommit))
     drafts = (read_record(one.did, one.rkey, one.cid, one.record, one.told) for one in written)
     return list({draft.uri: draft for draft in drafts if draft is not None}.values())
 

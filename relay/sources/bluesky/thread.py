@@ -15,13 +15,13 @@ import msgspec
 from relay.model import Post
 from relay.ports import Gone, Refused, TryLater
 from relay.sources.bluesky import repository
-from relay.sources.bluesky.address import Place, did_of, is_did, read_at, read_topic
+from relay.sources.bluesky.address import RecordAddress, did_of, is_did, read_at, read_topic
 from relay.sources.bluesky.answers import Failure, settled
 from relay.sources.bluesky.labels import Withheld
 from relay.sources.bluesky.records import BRIDGE, read_view
 from relay.sources.bluesky.repository import root_of
-from relay.sources.bluesky.shapes import PostView, Raw, Record, Reply, read
-from relay.sources.bluesky.xrpc import Api, portions
+from relay.sources.bluesky.shapes import PostView, Raw, Record, ReplyRef, read
+from relay.sources.bluesky.xrpc import XrpcApi, portions
 from relay.sources.kit import Denied, Missing, Ok, Unexpected, chains, top_of
 from relay.sources.limits import RECORD, THREAD, THREAD_BYTES
 from relay.sources.off_loop import off_loop
@@ -147,10 +147,10 @@ class _Bag:
         return [post for post in posts if isinstance(post, Post)]
 
 
-async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+async def fetch_thread(api: XrpcApi, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     """Ask the AppView and the author's own server; where one of them does not answer, the other one must do."""
     where = await _locate(api, ref)
-    if not isinstance(where, Place):
+    if not isinstance(where, RecordAddress):
         return where
     bag = _Bag()
     start = await _look(api, bag, str(where))
@@ -167,7 +167,7 @@ async def fetch_thread(api: Api, ref: str) -> Sequence[Post] | Refused | TryLate
     return [*await off_loop(bag.size, lambda: bag.posts(start)), *more]
 
 
-async def _gather(api: Api, bag: _Bag, start: str) -> Sequence[Post]:
+async def _gather(api: XrpcApi, bag: _Bag, start: str) -> Sequence[Post]:
     """Fill the bag. Answers those of the author's posts of which the AppView told nothing because it fell silent."""
     where, top = read_at(start), read_at(top_of(bag.nodes, start))
     part = await repository.read_part(api, where, top, bag.root(start)) if where and top else None
@@ -178,7 +178,7 @@ async def _gather(api: Api, bag: _Bag, start: str) -> Sequence[Post]:
     return ()
 
 
-async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
+async def _look_up(api: XrpcApi, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
     """Add the posts that are not there yet, as far as they are to be seen; those of which nobody could say."""
     views: list[Raw] = []
     untold: list[str] = []
@@ -194,7 +194,7 @@ async def _look_up(api: Api, bag: _Bag, uris: Iterable[str]) -> Sequence[str]:
     return untold
 
 
-async def _fill(api: Api, bag: _Bag, start: str) -> None:
+async def _fill(api: XrpcApi, bag: _Bag, start: str) -> None:
     """Ask for what stands around the ends of the author's chains until they do not move any more."""
     asked: set[str] = {start}
     while (anchor := next_anchor(bag.nodes, start, asked)) and len(asked) < _CALLS and not bag.is_full:
@@ -203,20 +203,20 @@ async def _fill(api: Api, bag: _Bag, start: str) -> None:
         asked.add(anchor)
 
 
-async def _locate(api: Api, ref: str) -> Place | Refused | TryLater | Gone:
+async def _locate(api: XrpcApi, ref: str) -> RecordAddress | Refused | TryLater | Gone:
     """The post that an address leads to, by the DID of its author."""
     where = read_topic(ref.removeprefix(BRIDGE))
-    if not isinstance(where, Place) or where.collection != "app.bsky.feed.post":
+    if not isinstance(where, RecordAddress) or where.collection != "app.bsky.feed.post":
         return Refused(f"{ref} does not look like a post on Bluesky")
     if is_did(where.who):
         return where
     did = await api.get_did(where.who)
     if isinstance(did, Missing):
         return Refused(f"nobody on Bluesky is called {where.who}")
-    return Place(did, where.rkey) if isinstance(did, str) else settled(did, "")
+    return RecordAddress(did, where.rkey) if isinstance(did, str) else settled(did, "")
 
 
-async def _look(api: Api, bag: _Bag, uri: str) -> str | Failure:
+async def _look(api: XrpcApi, bag: _Bag, uri: str) -> str | Failure:
     """Add what stands around one post; its uri as the AppView has it. What is above it is told once, not each time."""
     known = bag.nodes.get(uri)
     height = 0 if known and known.parent in bag.nodes else _HIGHEST
@@ -230,5 +230,5 @@ async def _look(api: Api, bag: _Bag, uri: str) -> str | Failure:
 
 def _parent(view: PostView) -> str:
     said = read(view.record, Record)
-    reply = read(said.reply, Reply) if said else None
+    reply = read(said.reply, ReplyRef) if said else None
     return reply.parent.uri if reply and read_at(reply.parent.uri) and did_of(view.uri) else ""

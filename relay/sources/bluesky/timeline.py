@@ -11,14 +11,14 @@ import msgspec
 
 from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
-from relay.sources.bluesky import place
+from relay.sources.bluesky import list_cursor
 from relay.sources.bluesky.address import did_of, is_did, tag_of
 from relay.sources.bluesky.answers import Asleep, Failure, settled
 from relay.sources.bluesky.labels import Withheld
-from relay.sources.bluesky.place import PAGE, Item, Place
+from relay.sources.bluesky.list_cursor import PAGE, ListCursor, ListItem
 from relay.sources.bluesky.records import answers_others, read_author, read_time, read_view
 from relay.sources.bluesky.shapes import Raw, read
-from relay.sources.bluesky.xrpc import Api
+from relay.sources.bluesky.xrpc import XrpcApi
 from relay.sources.kit import Missing, Ok, Unexpected
 from relay.sources.limits import ITEMS, RECORD
 from relay.sources.off_loop import off_loop
@@ -62,7 +62,7 @@ class _Dated(msgspec.Struct):
 class _Reading:
     """The pages of one poll."""
 
-    items: list[Item] = field(default_factory=list)
+    items: list[ListItem] = field(default_factory=list)
     views: dict[str, Raw] = field(default_factory=dict)
     onward: str = ""
     """Where the page below the last one begins; empty: there is none, or it was read before."""
@@ -71,20 +71,20 @@ class _Reading:
     """Why the author wants none of it shown outside."""
 
 
-async def poll(api: Api, feed: Feed) -> Batch | TryLater | Gone:
+async def poll(api: XrpcApi, feed: Feed) -> Batch | TryLater | Gone:
     """Read from the top down to what is known, or on from where the last poll stopped."""
     if tag_of(feed.address):
         if api.session is None:  # a visitor may not search: hashtags come from the stream alone
             return Batch(wait=_SELDOM)
     elif not is_did(feed.address):
         return Gone(f"{feed.address} is no feed of Bluesky's")
-    kept = place.read_place(feed.cursor) if feed.seeded else None
+    kept = list_cursor.read_place(feed.cursor) if feed.seeded else None
     reading = await _read(api, feed.address, kept)
     if not isinstance(reading, _Reading):
         return _failed(reading, kept)
     now = datetime.now(UTC)
-    step = place.read_pages(kept, reading.items, reading.onward, now) if kept else None
-    after = step.place if step else place.begin(reading.items, now)
+    step = list_cursor.read_pages(kept, reading.items, reading.onward, now) if kept else None
+    after = step.place if step else list_cursor.begin(reading.items, now)
     # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
     shown = step.new if step else () if feed.seeded else tuple(reading.views)
     views = [reading.views[uri] for uri in reversed(shown)]
@@ -98,7 +98,7 @@ async def poll(api: Api, feed: Feed) -> Batch | TryLater | Gone:
     )
 
 
-async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Failure:
+async def _read(api: XrpcApi, address: str, kept: ListCursor | None) -> _Reading | Failure:
     reading = _Reading(onward=kept.onward if kept else "")
     for number in range(_PAGES if kept else 1):
         answer = await _ask(api, address, reading.onward)
@@ -112,7 +112,7 @@ async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Failur
         reading.items += found
         reading.wait = answer.wait
         reading.onward = page.cursor or "" if items else ""
-        if not reading.onward or kept is None or place.reaches(kept, found):
+        if not reading.onward or kept is None or list_cursor.reaches(kept, found):
             reading.onward = ""
             break
         if reading.wait is not None:
@@ -120,7 +120,7 @@ async def _read(api: Api, address: str, kept: Place | None) -> _Reading | Failur
     return reading
 
 
-async def _ask(api: Api, address: str, cursor: str) -> Ok | Failure:
+async def _ask(api: XrpcApi, address: str, cursor: str) -> Ok | Failure:
     params = [("limit", str(PAGE)), *([("cursor", cursor)] if cursor else [])]
     tag = tag_of(address)
     if tag and api.session:
@@ -130,11 +130,11 @@ async def _ask(api: Api, address: str, cursor: str) -> Ok | Failure:
     return await api.ask("app.bsky.feed.getAuthorFeed", feed)
 
 
-def _found(items: list[Raw], address: str, reading: _Reading) -> list[Item]:
+def _found(items: list[Raw], address: str, reading: _Reading) -> list[ListItem]:
     return list(_entries(items, address, reading))
 
 
-def _entries(items: list[Raw], address: str, reading: _Reading) -> Iterator[Item]:
+def _entries(items: list[Raw], address: str, reading: _Reading) -> Iterator[ListItem]:
     """What stands on a page; the views of posts that were written by whom the feed is about are kept."""
     for raw in items:
         entry = _Entry(raw) if tag_of(address) else read(raw, _Entry)
@@ -143,12 +143,12 @@ def _entries(items: list[Raw], address: str, reading: _Reading) -> Iterator[Item
             continue
         if reason := read(entry.reason, _Reason):
             if at := read_time(reason.indexed):
-                yield Item(int(at.timestamp()), "")
+                yield ListItem(int(at.timestamp()), "")
         elif not _has_reason(entry) and _is_by(dated, address) and (at := _sorted_at(dated)):
             closed = read_author(dated.author)
             reading.closed = closed.reason if isinstance(closed, Withheld) and is_did(address) else ""
             reading.views.setdefault(dated.uri, entry.post)
-            yield Item(int(at.timestamp()), dated.uri)
+            yield ListItem(int(at.timestamp()), dated.uri)
 
 
 def _has_reason(entry: _Entry) -> bool:
@@ -175,11 +175,11 @@ def _post(view: Raw, address: str) -> Post | None:
     return post
 
 
-def _failed(trouble: Failure, kept: Place | None) -> Batch | TryLater | Gone:
+def _failed(trouble: Failure, kept: ListCursor | None) -> Batch | TryLater | Gone:
     if (
         isinstance(trouble, Unexpected) and kept and kept.onward
     ):  # it may not know its own word any more: from the top again
-        return Batch(cursor=str(place.from_the_top(kept)))
+        return Batch(cursor=str(list_cursor.from_the_top(kept)))
     match trouble:
         case Missing(host):
             return Gone(f"{host} knows no such account any more")

@@ -49,7 +49,7 @@ class Version(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class XrpcApi:
     """The requests of this source. Visitors are shown almost all; the account, where there is one, opens the rest."""
 
     http: Http

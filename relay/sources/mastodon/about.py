@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from relay.plugins import Notes
+from relay.plugins import PluginStorage
 from relay.ports import Gone, TryLater
 from relay.sources.kit import Failure, Ok
-from relay.sources.mastodon.api import Api
-from relay.sources.mastodon.kinds import UNKNOWN, Kind, Software, read_index, read_software
+from relay.sources.mastodon.api import MastodonApi
+from relay.sources.mastodon.kinds import UNKNOWN, ServerKind, Software, read_index, read_software
 from relay.sources.mastodon.shapes import Configuration, Instance, read
 
 _DAY = timedelta(days=1)
@@ -31,12 +31,12 @@ class _Note(msgspec.Struct):
 class About:
     """What runs where, by NodeInfo, and whose people's handles end in what."""
 
-    api: Api
-    notes: Notes = field(default_factory=Notes)
+    api: MastodonApi
+    notes: PluginStorage = field(default_factory=PluginStorage)
     _known: dict[str, tuple[Software | None, datetime]] = field(default_factory=dict)
     _domains: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
-    async def kind(self, base: str) -> Kind:
+    async def kind(self, base: str) -> ServerKind:
         """How to ask a server; as if it were Mastodon where it does not say."""
         software = await self.software(base)
         return software.kind if software else UNKNOWN
@@ -83,7 +83,7 @@ class About:
         return read_software(document.body) if isinstance(document, Ok) else None
 
 
-async def instance(api: Api, base: str) -> Instance | TryLater | Gone | None:
+async def instance(api: MastodonApi, base: str) -> Instance | TryLater | Gone | None:
     """What a server tells of itself by Mastodon's API; None where it does not."""
     answer: Ok | Failure = await api.get(f"{base}/api/v2/instance")
     if isinstance(answer, TryLater | Gone):

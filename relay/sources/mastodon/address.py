@@ -52,7 +52,7 @@ _DOCUMENT = (".rss", ".atom", ".json", ".xml")
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class AccountAddress:
     """An account as its home server calls it; ``base`` is the address at which that server is asked."""
 
     who: str
@@ -72,7 +72,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusAddress:
     """A post by its id at the server ``base``."""
 
     base: str
@@ -89,7 +89,7 @@ class Led:
     url: str
 
 
-def read_handle(text: str, instances: Sequence[str]) -> Profile | None:
+def read_handle(text: str, instances: Sequence[str]) -> AccountAddress | None:
     """``@who@host``. The host is asked by https, unless it is one of the instances, which say how they are asked."""
     found = _HANDLE.fullmatch(text.strip())
     return _profile(found["who"], found["home"], instances) if found else None
@@ -101,7 +101,7 @@ def read_community(text: str) -> str:
     return f"https://{found['home'].lower()}/feeds/c/{found['who']}.xml" if found else ""
 
 
-def read_link(url: str, instances: Sequence[str]) -> Profile | Status | Led | None:
+def read_link(url: str, instances: Sequence[str]) -> AccountAddress | StatusAddress | Led | None:
     """What an address in the web leads to, told by its looks."""
     base, path, around = _split(url.strip(), instances)
     if not base or path.endswith(_DOCUMENT):
@@ -121,19 +121,21 @@ def _own_path(path: str) -> str:
     return path if path.startswith("/@") else f"/statuses{path}"
 
 
-def _read(base: str, path: str, instances: Sequence[str]) -> Profile | Status | Led | None:
+def _read(base: str, path: str, instances: Sequence[str]) -> AccountAddress | StatusAddress | Led | None:
     """What a path of a server means."""
     if not base:
         return None
     for pattern in _POSTS:
         if found := pattern.fullmatch(path):
-            return Status(base, found["id"], path.startswith("/notes/"))
+            return StatusAddress(base, found["id"], path.startswith("/notes/"))
     if _LED.fullmatch(path):
         return Led(base, f"{base}{path}")
     for pattern in _PROFILES:
         if found := pattern.fullmatch(path):
             home = found.groupdict().get("home")
-            return _profile(found["who"], home, instances) if home else Profile(found["who"], host_of(base), base)
+            return (
+                _profile(found["who"], home, instances) if home else AccountAddress(found["who"], host_of(base), base)
+            )
     return None
 
 
@@ -168,9 +170,9 @@ def host_of(address: str) -> str:
     return address.partition("://")[2].partition("/")[0].lower()
 
 
-def _profile(who: str, home: str, instances: Sequence[str]) -> Profile:
+def _profile(who: str, home: str, instances: Sequence[str]) -> AccountAddress:
     home = home.lower()
-    return Profile(who, home, _base(home, instances) or f"https://{home}")
+    return AccountAddress(who, home, _base(home, instances) or f"https://{home}")
 
 
 def _split(url: str, instances: Sequence[str]) -> tuple[str, str, SplitResult]:

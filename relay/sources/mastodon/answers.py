@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from relay.http import Answer, Reply
+from relay.http import HttpResponse, Reply
 from relay.ports import TryLater
 from relay.sources import kit
 from relay.sources.kit import LONG, Denied, Failure, Missing, Ok, Unexpected, trouble_at
-from relay.sources.mastodon.shapes import Error, read
+from relay.sources.mastodon.shapes import ErrorBody, read
 
 CLOSED = (
     "shows this only to people with an account there; name another instance under [sources.mastodon], or ask its"
@@ -29,11 +29,11 @@ def judge(reply: Reply, now: datetime, *, token: bool = False) -> Ok | Failure:
     return kit.judge(reply, now, lambda answer, host, wait: _refused(answer, host, wait, token=token))
 
 
-def _refused(answer: Answer, host: str, wait: timedelta | None, *, token: bool) -> Failure:
+def _refused(answer: HttpResponse, host: str, wait: timedelta | None, *, token: bool) -> Failure:
     status = answer.status
     if status >= 500:
         return trouble_at(host, status, wait)
-    error = read(answer.body, Error)
+    error = read(answer.body, ErrorBody)
     if status in {404, 410}:
         return Missing(host, status, sure=status == 410 or error is not None, body=answer.body)
     if status == 401 or (status == 422 and error and "authenticated user" in error.error):

@@ -13,7 +13,7 @@ import msgspec
 from pydantic import SecretStr
 
 from relay.core.authenticity import Verdict, of_post
-from relay.http import Answer, Http, Reply
+from relay.http import Http, HttpResponse, Reply
 from relay.log import get_logger
 from relay.model import Post
 from relay.ports import TryLater
@@ -45,7 +45,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class MastodonApi:
     """The requests of this source, made by the guarded client; ``instances`` are the servers that the settings name."""
 
     http: Http
@@ -106,7 +106,7 @@ class Api:
 
     def _judge(self, url: str, reply: Reply) -> Ok | Failure:
         now = self.clock()
-        if isinstance(reply, Answer):
+        if isinstance(reply, HttpResponse):
             self.budgets.of(_origin(url)).heed(reply.status, reply.headers, now)
             self._note(url, reply.headers)
         return judge(reply, now, token=bool(self.token(_origin(url))))

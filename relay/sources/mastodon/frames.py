@@ -27,7 +27,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class DeletedStatus:
     """A post was deleted; ``id`` is its name at that server."""
 
     id: str
@@ -40,7 +40,7 @@ class Complaint:
     reason: str
 
 
-Said = New | Changed | Removed | Complaint
+Said = New | Changed | DeletedStatus | Complaint
 
 _EVENTS: dict[str, type[New] | type[Changed]] = {
     "update": New,
@@ -73,7 +73,7 @@ def read_frame(text: str) -> Said | None:
         return Complaint(clean(frame.error, limit=200))
     if frame.event == "delete":
         identifier = read(frame.payload, str)
-        return Removed(identifier.strip()) if identifier and identifier.strip() else None
+        return DeletedStatus(identifier.strip()) if identifier and identifier.strip() else None
     kind = _EVENTS.get(frame.event or "")
     return kind(_tag(frame.stream), _status(frame.payload)) if kind else None
 

@@ -18,7 +18,7 @@ from relay.core.authenticity import is_home
 from relay.model import Author, Deleted, Edited, Event, Post, Published
 from relay.sources.kit import Ok
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.shapes import Raw, read, read_all
 
 _KEPT = timedelta(days=7)
@@ -50,7 +50,7 @@ def actor_of(body: bytes, who: str, domain: str) -> str:
     return next((link.href for link in links if link.href and (link.type or "").startswith(_TYPES)), "")
 
 
-async def find_actor(api: Api, scheme: str, who: str, domain: str) -> str | None:
+async def find_actor(api: MastodonApi, scheme: str, who: str, domain: str) -> str | None:
     """The uri of an account by the word of its domain; empty: that has no such account, None: it does not say."""
     resource = f"acct:{who}@{domain}"
     answer = await api.get_text(f"{scheme}://{domain}/.well-known/webfinger", [("resource", resource)])

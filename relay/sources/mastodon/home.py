@@ -14,13 +14,13 @@ from enum import Enum
 from functools import partial
 from urllib.parse import unquote
 
-from relay.core.authenticity import Standing, Verdict, counts_unasked, is_home, of_post, standing
+from relay.core.authenticity import Verdict, Vouching, counts_unasked, is_home, of_post, standing
 from relay.log import get_logger
 from relay.model import Deleted, Edited, Event, Post, PostUri
 from relay.ports import Gone, TryLater
 from relay.sources.kit import Failure, Missing, Ok
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.address import Status, host_of, read_link
+from relay.sources.mastodon.address import StatusAddress, host_of, read_link
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import Copies, joined
 from relay.sources.mastodon.handles import Handles, with_post
@@ -44,14 +44,14 @@ _SILENT = timedelta(minutes=5)
 _REMEMBERED = 2_000
 
 
-class Unknown(Enum):
+class HomeUnknown(Enum):
     """Why nobody knows what the author's own server says of a post."""
 
     SILENT = "it does not answer, or not in a way that is understood"
     LATER = "we may not ask it now"
 
 
-Fate = Post | Missing | Unknown
+Fate = Post | Missing | HomeUnknown
 """A post as its author's own server shows it, or that it shows no such post."""
 Happened = tuple[str, Event]
 """The address of a feed, or an empty one, and what happened."""
@@ -92,7 +92,7 @@ class Homes:
         return Confirmed(
             events=tuple((feed, event) for (feed, _), event in zip(counting, named, strict=True)),
             is_whole=all(
-                event is not None or not isinstance(asked.get(_uri(one)), Unknown)
+                event is not None or not isinstance(asked.get(_uri(one)), HomeUnknown)
                 for (_, event), (_, one) in zip(judged, events, strict=True)
             ),
         )
@@ -103,7 +103,7 @@ class Homes:
         by_server: defaultdict[str, dict[str, Post]] = defaultdict(dict)
         for post in posts:
             where = _where(post, self.about.api.instances)
-            found[post.uri] = Unknown.LATER if where else Unknown.SILENT
+            found[post.uri] = HomeUnknown.LATER if where else HomeUnknown.SILENT
             if where and len(by_server[where.base]) < _MOST:
                 by_server[where.base][where.id] = post
         asking = [asyncio.create_task(self._ask(base, some, found)) for base, some in by_server.items()]
@@ -126,7 +126,7 @@ class Homes:
     def _asks(self, post: Post) -> bool:
         """A server that nobody named cannot make us ask others: what it tells of their people is left out."""
         instances = self.about.api.instances
-        if standing(post.origin, post.author.uri, instances) is Standing.STRANGER:
+        if standing(post.origin, post.author.uri, instances) is Vouching.STRANGER:
             return False
         return of_post(post, instances) is Verdict.ASK_HOME and self._known(post) is None
 
@@ -141,9 +141,9 @@ class Homes:
                 return with_post(event, self._best(joined(post, own)))
             case Missing():
                 return Deleted(post.uri) if isinstance(event, Edited) else None
-            case Unknown.SILENT if counts_unasked(post, api.instances):
+            case HomeUnknown.SILENT if counts_unasked(post, api.instances):
                 return with_post(event, self._best(post))
-            case Unknown():
+            case HomeUnknown():
                 log.info("a post is left out: its author's own server could not be asked", uri=post.uri, by=post.origin)
         return None
 
@@ -161,13 +161,13 @@ class Homes:
     async def _ask(self, base: str, posts: Mapping[str, Post], found: dict[PostUri, Fate]) -> None:
         """Fill in what one server says: all at once where it knows such a question, else one after the other."""
         if self._silent.get(base, self.about.api.clock()) > self.about.api.clock():
-            found.update((post.uri, Unknown.SILENT) for post in posts.values())
+            found.update((post.uri, HomeUnknown.SILENT) for post in posts.values())
             return
         kind = await self.about.kind(base)
         if kind.many and kind.speech is Speech.MASTODON and len(posts) > 1:
             found |= await self._all(base, kind.many, posts)
         for identifier, post in posts.items():
-            if found[post.uri] is not Unknown.LATER:
+            if found[post.uri] is not HomeUnknown.LATER:
                 continue
             answer = await self._one(base, identifier, kind.speech)
             if isinstance(answer, TryLater | Gone):
@@ -176,7 +176,7 @@ class Homes:
                 return
             size = len(answer.body) if isinstance(answer, Ok) else 0
             fate = await off_loop(size, partial(self._fate, base, post, answer, kind.speech))
-            found[post.uri] = fate if isinstance(fate, Post) or _is_named(post) else Unknown.SILENT
+            found[post.uri] = fate if isinstance(fate, Post) or _is_named(post) else HomeUnknown.SILENT
 
     async def _all(self, base: str, parameter: str, posts: Mapping[str, Post]) -> dict[PostUri, Fate]:
         """What is not told here may still be there: servers leave out what they do not show in lists."""
@@ -202,7 +202,7 @@ class Homes:
             own = read_note(answer.body, base) if speech is Speech.MISSKEY else self._read(base, answer.body)
             return own if own and own.uri == post.uri and self.about.api.counts(own) else gone
         is_gone = misskey.is_gone(answer) if speech is Speech.MISSKEY else isinstance(answer, Missing) and answer.sure
-        return gone if is_gone else Unknown.SILENT
+        return gone if is_gone else HomeUnknown.SILENT
 
     def _read_all(self, base: str, raws: Iterable[Raw]) -> list[Post | None]:
         return [self._read(base, raw) for raw in raws]
@@ -215,7 +215,7 @@ class Homes:
         if len(self._silent) >= _REMEMBERED:
             self._silent.clear()
         self._silent[base] = self.about.api.clock() + _SILENT
-        found.update((p.uri, Unknown.SILENT) for p in posts.values() if found[p.uri] is Unknown.LATER)
+        found.update((p.uri, HomeUnknown.SILENT) for p in posts.values() if found[p.uri] is HomeUnknown.LATER)
 
 
 def _uri(event: Event) -> PostUri:
@@ -226,10 +226,10 @@ def _is_named(post: Post) -> bool:
     """Whether the uri itself says where to ask. Any other address is the word of whoever told the post: that there is
     nothing says nothing of the post.
     """
-    return isinstance(read_link(post.uri, ()), Status)
+    return isinstance(read_link(post.uri, ()), StatusAddress)
 
 
-def _where(post: Post, instances: Sequence[str]) -> Status | None:
+def _where(post: Post, instances: Sequence[str]) -> StatusAddress | None:
     """Where the author's own server shows the post."""
     places = (read_link(name, instances) for name in (post.uri, post.url))
-    return next((one for one in places if isinstance(one, Status) and is_home(one.base, post.author.uri)), None)
+    return next((one for one in places if isinstance(one, StatusAddress) and is_home(one.base, post.author.uri)), None)

@@ -7,13 +7,13 @@ from relay.sources.kit import Denied, Missing, Unexpected
 from relay.sources.mastodon import tags
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.about import instance as asked
-from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.api import Listed, MastodonApi
 from relay.sources.mastodon.kinds import Speech, refusal
 from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.shapes import Access, Configuration, Instance, read
 from relay.sources.mastodon.tag_rss import read_page
-from relay.sources.mastodon.tags import Tagged
+from relay.sources.mastodon.tags import TagQuery
 from relay.text import clean
 
 _OWN = "shows visitors only the posts of its own users"
@@ -30,14 +30,14 @@ async def check(about: About, base: str) -> Check:
     if software and (reason := refusal(software.kind, base, token=bool(token))):
         return _check(base, reason, ok=False)
     if software and software.kind.speech is Speech.MISSKEY:
-        ok, says = _judge_page(await misskey.read_tag(about.api, base, Tagged(SOURCE), None))
+        ok, says = _judge_page(await misskey.read_tag(about.api, base, TagQuery(SOURCE), None))
         return _check(base, named, says or _LIVE, ok=ok)
     told = await asked(about.api, base)
     if isinstance(told, TryLater | Gone):
         return _check(base, told.reason, ok=False)
     access = _access(told)
     if token:
-        ok, says = _judge_page(await about.api.get_list(tags.address(base, Tagged(SOURCE)), [("limit", "1")]))
+        ok, says = _judge_page(await about.api.get_list(tags.address(base, TagQuery(SOURCE)), [("limit", "1")]))
         says = says or (_LIVE if software and software.kind.streams else "")
     else:
         ok, says = _judge(access) if access else await _probe(about.api, base)
@@ -68,8 +68,8 @@ def _judge(access: Access) -> tuple[bool, str]:
             return False, _CLOSED
 
 
-async def _probe(api: Api, base: str) -> tuple[bool, str]:
-    feed = tags.address(base, Tagged(SOURCE))
+async def _probe(api: MastodonApi, base: str) -> tuple[bool, str]:
+    feed = tags.address(base, TagQuery(SOURCE))
     answer = await api.get_list(feed, [("limit", "1")])
     if not isinstance(answer, Denied):
         return _judge_page(answer)

@@ -20,7 +20,7 @@ class Speech(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ServerKind:
     """How one kind of server differs from the others."""
 
     label: str = ""
@@ -44,20 +44,20 @@ class Kind:
 _PIXELFED = "it shows its posts to nobody without an account; an account's Atom feed, {base}/users/NAME.atom, is open"
 _LEMMY = "it is read by its feeds: {base}/feeds/c/COMMUNITY.xml for a community, {base}/feeds/u/NAME.xml for an account"
 
-UNKNOWN = Kind()
-_MISSKEY = Kind(label="Misskey", speech=Speech.MISSKEY, feed="/@{who}.atom")
+UNKNOWN = ServerKind()
+_MISSKEY = ServerKind(label="Misskey", speech=Speech.MISSKEY, feed="/@{who}.atom")
 _KINDS = {
-    "mastodon": Kind(label="Mastodon", multiplexed=True, feed="/@{who}.rss"),
-    "hometown": Kind(label="Hometown", multiplexed=True, feed="/@{who}.rss"),
-    "gotosocial": Kind(
+    "mastodon": ServerKind(label="Mastodon", multiplexed=True, feed="/@{who}.rss"),
+    "hometown": ServerKind(label="Hometown", multiplexed=True, feed="/@{who}.rss"),
+    "gotosocial": ServerKind(
         label="GoToSocial", needs_token=True, many="", multiplexed=True, protocol=True, feed="/@{who}/feed.rss"
     ),
-    "pleroma": Kind(label="Pleroma", many="ids[]", protocol=True, feed="/users/{who}.atom"),
-    "akkoma": Kind(label="Akkoma", many="ids[]", protocol=True, feed="/users/{who}.atom"),
-    "takahe": Kind(label="Takahē", needs_token=True, many="", streams=False, feed="/@{who}/rss/"),
+    "pleroma": ServerKind(label="Pleroma", many="ids[]", protocol=True, feed="/users/{who}.atom"),
+    "akkoma": ServerKind(label="Akkoma", many="ids[]", protocol=True, feed="/users/{who}.atom"),
+    "takahe": ServerKind(label="Takahē", needs_token=True, many="", streams=False, feed="/@{who}/rss/"),
     "misskey": _MISSKEY,
-    "pixelfed": Kind(label="Pixelfed", speech=Speech.NEITHER, feed="/users/{who}.atom", instead=_PIXELFED),
-    "lemmy": Kind(label="Lemmy", speech=Speech.NEITHER, feed="/feeds/u/{who}.xml", instead=_LEMMY),
+    "pixelfed": ServerKind(label="Pixelfed", speech=Speech.NEITHER, feed="/users/{who}.atom", instead=_PIXELFED),
+    "lemmy": ServerKind(label="Lemmy", speech=Speech.NEITHER, feed="/feeds/u/{who}.xml", instead=_LEMMY),
 }
 # What became of Misskey in other hands keeps its API beside the ones that it has besides.
 _FORKS = ("sharkey", "cherrypick", "firefish", "calckey", "foundkey", "iceshrimp")
@@ -91,7 +91,7 @@ class Software:
         return f"{self.kind.label or self.name} {self.version}".strip()
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ServerKind:
         name = self.name.lower()
         if name in _FORKS:
             return replace(_MISSKEY, label=self.name.capitalize())
@@ -114,7 +114,7 @@ def read_software(body: bytes) -> Software | None:
     return Software(clean(told.name, limit=40), clean(told.version or "", limit=60))
 
 
-def refusal(kind: Kind, base: str, *, token: bool) -> str:
+def refusal(kind: ServerKind, base: str, *, token: bool) -> str:
     """Why hashtags cannot be read there, and what to do; empty where they can."""
     host = base.partition("://")[2]
     if kind.instead:

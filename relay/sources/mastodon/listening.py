@@ -10,18 +10,18 @@ from relay.model import Deleted, Edited, Event, Post, Published
 from relay.sources.mastodon import tags
 from relay.sources.mastodon.address import instance_of
 from relay.sources.mastodon.parse import SOURCE, alias
-from relay.sources.mastodon.tags import Tagged
+from relay.sources.mastodon.tags import TagQuery
 
 FeedEvent = tuple[str, Event]
 """A feed's address, or an empty one, and what happened."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedTags:
     """The hashtag feeds of one server."""
 
     base: str
-    feeds: Mapping[str, Tagged] = field(default_factory=dict)
+    feeds: Mapping[str, TagQuery] = field(default_factory=dict)
     """By address."""
     by_tag: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The addresses, by folded hashtag."""
@@ -55,7 +55,7 @@ class Wanted:
                     yield address
 
 
-def wanted_at(base: str, addresses: Iterable[str]) -> Wanted:
+def wanted_at(base: str, addresses: Iterable[str]) -> WantedTags:
     """Of all feeds, those of hashtags at one server."""
     feeds = {
         address: tagged
@@ -66,4 +66,4 @@ def wanted_at(base: str, addresses: Iterable[str]) -> Wanted:
     for address, tagged in feeds.items():
         folded = fold(tagged.tag, SOURCE)
         by_tag[folded] = (*by_tag.get(folded, ()), address)
-    return Wanted(base, feeds, by_tag)
+    return WantedTags(base, feeds, by_tag)

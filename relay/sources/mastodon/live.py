@@ -23,10 +23,10 @@ from relay.sources.kit import Buffer, trouble_of
 from relay.sources.mastodon import frames
 from relay.sources.mastodon.about import About, instance, streaming_address
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.frames import Changed, Complaint, New, Removed
+from relay.sources.mastodon.frames import Changed, Complaint, DeletedStatus, New
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import Speech, refusal
-from relay.sources.mastodon.listening import FeedEvent, Wanted, wanted_at
+from relay.sources.mastodon.listening import FeedEvent, WantedTags, wanted_at
 from relay.sources.mastodon.misskey import channel
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import read_post
@@ -43,10 +43,10 @@ class StreamProtocol:
 
     subscribe: Callable[[str], str]
     unsubscribe: Callable[[str], str]
-    hear: Callable[[str, Wanted, Collection[str]], Sequence[FeedEvent] | Complaint]
+    hear: Callable[[str, WantedTags, Collection[str]], Sequence[FeedEvent] | Complaint]
 
 
-def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
+def _mastodon(text: str, wanted: WantedTags, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
     said = frames.read_frame(text)
     match said:
         case New(tag, status):
@@ -55,7 +55,7 @@ def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequenc
         case Changed(tag, status):
             post = read_post(status, wanted.base, configured)
             return wanted.edited(tag, post) if post else ()
-        case Removed(identifier):
+        case DeletedStatus(identifier):
             return wanted.deleted(identifier)
         case Complaint():
             return said
@@ -63,7 +63,7 @@ def _mastodon(text: str, wanted: Wanted, configured: Collection[str]) -> Sequenc
             return ()
 
 
-def _misskey(text: str, wanted: Wanted, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
+def _misskey(text: str, wanted: WantedTags, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
     """It tells of new notes only: edits and deletions are found by re-checks."""
     del configured  # of a quote there is the link alone
     if (found := channel.read_frame(text)) is None:
@@ -142,7 +142,7 @@ _UNKNOWN, _KNOWN = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class LiveTimeouts:
     """How long is waited for what."""
 
     first: timedelta = timedelta(seconds=2)
@@ -158,17 +158,17 @@ class Patience:
 
 
 @dataclass(kw_only=True)
-class Listener:
+class InstanceListener:
     """Listens to one instance for one reader. ``live`` are the feeds, of all listeners, that a stream tells of."""
 
     homes: Homes
     base: str
     watched: Watched
     live: set[str]
-    patience: Patience = field(default_factory=Patience)
+    patience: LiveTimeouts = field(default_factory=LiveTimeouts)
 
     def __post_init__(self) -> None:
-        self._wanted = Wanted(self.base)
+        self._wanted = WantedTags(self.base)
         self._trouble = ""
         self._endpoint: Endpoint | None = None
         """Where a connection stood last."""
@@ -193,7 +193,7 @@ class Listener:
             yield Streamed(missed=tuple(sorted(self._fallen())), note=self._trouble)
             await tries.wait()
 
-    async def _somebody_asks(self) -> Wanted:
+    async def _somebody_asks(self) -> WantedTags:
         """Wait until a hashtag is wanted of this instance."""
         while True:
             changed = await self._watching()
@@ -215,12 +215,12 @@ class Listener:
         """The feeds that a stream told of until now."""
         fallen = frozenset(self._wanted.feeds)
         self.live.difference_update(fallen)
-        self._wanted = Wanted(self.base)
+        self._wanted = WantedTags(self.base)
         return fallen
 
     # --- one connection ---
 
-    async def _connected(self, endpoint: Endpoint, wanted: Wanted) -> AsyncGenerator[Streamed]:
+    async def _connected(self, endpoint: Endpoint, wanted: WantedTags) -> AsyncGenerator[Streamed]:
         """What comes over one connection, until it closes; ``_trouble`` is then why."""
         buffer: Buffer[FeedEvent] = Buffer(lambda: self._wanted.feeds, capacity=_CAPACITY, at_once=_AT_ONCE)
         talk = asyncio.create_task(self._talk(endpoint, wanted, buffer), name=f"stream {self.base}")
@@ -234,7 +234,7 @@ class Listener:
             await asyncio.gather(talk, return_exceptions=True)
             self.live.difference_update(self._wanted.feeds)
 
-    async def _talk(self, endpoint: Endpoint, wanted: Wanted, buffer: Buffer[FeedEvent]) -> None:
+    async def _talk(self, endpoint: Endpoint, wanted: WantedTags, buffer: Buffer[FeedEvent]) -> None:
         self._endpoint, first = None, next(iter(wanted.names))
         try:
             async with self.homes.about.api.http.sockets() as session:

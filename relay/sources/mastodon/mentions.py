@@ -18,16 +18,16 @@ import msgspec
 from relay.core.urls import page
 from relay.model import Author
 from relay.ports import Account, Answered, Check, Gone, Mention, Mentions, Refused, TryLater
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
 from relay.sources.limits import MENTIONS
 from relay.sources.mastodon import shapes
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.handles import Handles
 from relay.sources.mastodon.parse import QUOTE_LINE, alias, body_of, read_author, read_time
-from relay.sources.mastodon.place import ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
+from relay.sources.mastodon.timeline_cursor import ordered
 from relay.sources.off_loop import off_loop
 from relay.text import clean, text_content
 
@@ -63,10 +63,10 @@ class _Reply(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Voice:
+class TokenAccounts:
     """The accounts behind the tokens of some instances."""
 
-    api: Api
+    api: MastodonApi
     handles: Handles
     _own: dict[str, str] = field(default_factory=dict)
     """The id of the account at an instance, once it was asked."""
@@ -84,7 +84,7 @@ class Voice:
         answer = await self.api.get(f"{base}/api/v1/accounts/verify_credentials")
         if not isinstance(answer, Ok):
             return _closed(answer, base)
-        told = read(answer.body, shapes.Account)
+        told = read(answer.body, shapes.StatusAccount)
         author = read_author(told, base)
         if told is None or author is None or not told.id:
             return _closed(Unexpected(host_of(base), "something that is no account"), base)
@@ -95,7 +95,7 @@ class Voice:
         """Say of the account that it is a bot's; False where the token may not."""
         url = f"{base}/api/v1/accounts/update_credentials"
         answer = await self.api.write("PATCH", url, {"bot": True})
-        told = read(answer.body, shapes.Account) if isinstance(answer, Ok) else None
+        told = read(answer.body, shapes.StatusAccount) if isinstance(answer, Ok) else None
         return bool(told and told.bot)
 
     async def mentions(self, base: str, cursor: str) -> Mentions | TryLater | Gone:
@@ -218,7 +218,7 @@ def _mention(raw: Raw, base: str, own: str) -> Mention | None:
 
 def others_in(status: Status, own: str) -> dict[str, str]:
     """The accounts that a post mentions besides our own, by their pages."""
-    mentions = shapes.read_all(status.mentions, shapes.Mention, MENTIONS)
+    mentions = shapes.read_all(status.mentions, shapes.StatusMention, MENTIONS)
     return {page(one.url): one.acct for one in mentions if one.url and one.acct and str(one.id) != own}
 
 
@@ -238,7 +238,7 @@ def _spoken(block: Block, named: Mapping[str, str]) -> Iterator[Span]:
             text = f"@{acct}"
         elif span.role is Role.TEXT and span.link and span.link not in text:
             text = f"{text} ({span.link})"
-        if text.strip() and (block.form is Form.CODE or not {Mark.STRIKE, Mark.CODE}.isdisjoint(span.marks)):
+        if text.strip() and (block.form is Form.CODE or not {SpanStyle.STRIKE, SpanStyle.CODE}.isdisjoint(span.marks)):
             text = f"`{text}`"
         yield replace(span, text=text)
 
@@ -251,7 +251,7 @@ def _about(status: Status, base: str) -> str:
     """What it answers, or else quotes."""
     if status.in_reply_to_id:
         return alias(base, status.in_reply_to_id)
-    quote = read(status.quote, shapes.Quote)
+    quote = read(status.quote, shapes.StatusQuote)
     quoted = read(quote.quoted_status, Status) if quote else None
     identifier = (quoted.id if quoted else None) or (quote.quoted_status_id if quote else None)
     return alias(base, identifier) if identifier else ""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from relay.core.authenticity import Said, Verdict, own_handle, verdict
+from relay.core.authenticity import AuthorClaim, Verdict, own_handle, verdict
 from relay.sources.mastodon.parse import read_author
-from relay.sources.mastodon.shapes import Account, read
+from relay.sources.mastodon.shapes import StatusAccount, read
 from relay.text import clean, safe_url
 
 
-def moved(account: Account | None, base: str) -> str:
+def moved(account: StatusAccount | None, base: str) -> str:
     """Where to, and what to do, for people; empty where ``base`` does not say that one of its own people has moved."""
-    who, there = read_author(account, base), read(account.moved, Account) if account else None
-    if who is None or there is None or verdict(Said.MOVE, base, who.uri) is not Verdict.COUNTS:
+    who, there = read_author(account, base), read(account.moved, StatusAccount) if account else None
+    if who is None or there is None or verdict(AuthorClaim.MOVE, base, who.uri) is not Verdict.COUNTS:
         return ""
     new = read_author(there, base)
     name = (new.handle or new.uri) if new else own_handle(there.acct or "", "", base) if there.acct else ""
@@ -26,5 +26,5 @@ def advice(old: str, new: str) -> str:
 
 def moved_uri(old: str, new: str, base: str, uri: str) -> str:
     """The same where the new account is told by its uri alone."""
-    is_told = bool(safe_url(new)) and new != uri and verdict(Said.MOVE, base, uri) is Verdict.COUNTS
+    is_told = bool(safe_url(new)) and new != uri and verdict(AuthorClaim.MOVE, base, uri) is Verdict.COUNTS
     return advice(old, new) if is_told else ""

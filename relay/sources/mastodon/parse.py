@@ -13,12 +13,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote as percent
 
-from relay.core.authenticity import Said, Verdict, is_home, own_address, own_handle, verdict
+from relay.core.authenticity import AuthorClaim, Verdict, is_home, own_address, own_handle, verdict
 from relay.model import Author, LinkCard, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.rich import Text
 from relay.sources.limits import FIELDS, MEDIA, MENTIONS, NAME, NOTE, OPTIONS, RECORD, STATUS, TAGS
 from relay.sources.mastodon import shapes
-from relay.sources.mastodon.shapes import Account, Attachment, Id, Raw, Status, read, read_all
+from relay.sources.mastodon.shapes import Attachment, Id, Raw, Status, StatusAccount, read, read_all
 from relay.text import clean, from_html, opening, safe_url
 
 SOURCE = "mastodon"
@@ -118,7 +118,7 @@ def _identity(text: str | None) -> str:
     return name if name.isprintable() and len(name) <= _URI_LIMIT else ""
 
 
-def read_author(account: Account | None, instance: str) -> Author | None:
+def read_author(account: StatusAccount | None, instance: str) -> Author | None:
     """Whose account that is, as the server ``instance`` calls them; None where it does not say."""
     if account is None or not (uri := _identity(account.uri) or _identity(account.url)):
         return None
@@ -151,7 +151,7 @@ def _claim(acct: str, handle: str) -> str:
     return f"@{acct}" if handle and is_other else ""
 
 
-def _refuses(account: Account) -> bool:
+def _refuses(account: StatusAccount) -> bool:
     """The tags of a profile are linked: ``#<span>nobot</span>``."""
     lines = read_all(account.fields, shapes.Field, FIELDS)
     told = [account.note or "", *(part or "" for line in lines for part in (line.name, line.value))]
@@ -167,7 +167,7 @@ def _answered(status: Status, author: Author, instance: str) -> str:
     if status.account and answered == status.account.id:
         return author.uri
     mentioned = (
-        mention.url for mention in read_all(status.mentions, shapes.Mention, MENTIONS) if mention.id == answered
+        mention.url for mention in read_all(status.mentions, shapes.StatusMention, MENTIONS) if mention.id == answered
     )
     return _identity(next(mentioned, "")) or f"{instance}/api/v1/accounts/{percent(str(answered), safe='')}"
 
@@ -211,14 +211,14 @@ def _links(text: Text) -> Iterator[str]:
 
 def _by_id(status: Status, instance: str) -> str:
     """Where a server shows a post by its id alone."""
-    told = read(status.quote, shapes.Quote)
+    told = read(status.quote, shapes.StatusQuote)
     named = told.quoted_status_id if told else None
     return safe_url(f"{instance}/statuses/{percent(str(named), safe='')}") if named else ""
 
 
 def _quote(status: Status, instance: str, configured: Collection[str]) -> Quote | None:
     """What is quoted; without a word of it, or an address, as far as these are not known or not to be shown."""
-    told = read(status.quote, shapes.Quote)
+    told = read(status.quote, shapes.StatusQuote)
     if told is None or not told.state:
         return _unasked(status)
     state = _STATES.get(told.state, QuoteState.HIDDEN)
@@ -260,7 +260,7 @@ def _unasked(status: Status) -> Quote | None:
 def _may_tell(quoted: Status, author: Author, instance: str, configured: Collection[str]) -> bool:
     """Whether the server's word is enough for what somebody else says; otherwise only the link is shown."""
     is_theirs = is_home(_identity(quoted.uri) or _identity(quoted.url), author.uri)
-    return is_theirs and verdict(Said.QUOTE, instance, author.uri, configured) is Verdict.COUNTS
+    return is_theirs and verdict(AuthorClaim.QUOTE, instance, author.uri, configured) is Verdict.COUNTS
 
 
 def _tags(status: Status) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ def _attachments(attachments: list[Attachment]) -> Iterator[Media]:
         if not (url or preview):
             continue  # the server has not fetched it and does not say where it is
         meta = read(attachment.meta, shapes.Meta)
-        size = (meta.original if meta else None) or shapes.Size()
+        size = (meta.original if meta else None) or shapes.AttachmentSize()
         yield Media(
             url=url or preview,
             kind=_KINDS.get(attachment.type or "", MediaKind.FILE) if url else MediaKind.IMAGE,
@@ -296,8 +296,8 @@ def _positive(number: int | None) -> int | None:
 
 
 def _poll(raw: Raw) -> Poll | None:
-    poll = read(raw, shapes.Poll)
-    options = read_all(poll.options, shapes.Option, OPTIONS) if poll else []
+    poll = read(raw, shapes.StatusPoll)
+    options = read_all(poll.options, shapes.StatusPollOption, OPTIONS) if poll else []
     if poll is None or not options:
         return None
     return Poll(
@@ -310,7 +310,7 @@ def _poll(raw: Raw) -> Poll | None:
 
 
 def _link_card(raw: Raw) -> LinkCard | None:
-    card = read(raw, shapes.Card)
+    card = read(raw, shapes.PreviewCard)
     url, title = (safe_url(card.url or ""), clean(card.title or "")) if card else ("", "")
     if card is None or not (url and title):
         return None

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from urllib.parse import unquote
 
-from relay.core.authenticity import Standing, is_from_home, standing, with_quoted_words
+from relay.core.authenticity import Vouching, is_from_home, standing, with_quoted_words
 from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.kit import Denied, Failure, Missing, Ok
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import Listed
 from relay.sources.mastodon.copies import is_news
-from relay.sources.mastodon.home import Fate, Homes, Unknown
+from relay.sources.mastodon.home import Fate, Homes, HomeUnknown
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import alias, local_id, read_post
@@ -41,7 +41,7 @@ def _settled(known: Post, told: Event | None, fate: Fate, configured: Collection
             return Edited(with_quoted_words(fate, told.post) if isinstance(told, Edited) else fate)
         case Missing():
             return Deleted(known.uri)
-        case Unknown.SILENT if standing(known.origin, known.author.uri, configured) is Standing.TRUSTED:
+        case HomeUnknown.SILENT if standing(known.origin, known.author.uri, configured) is Vouching.TRUSTED:
             return told
         case _:
             return None

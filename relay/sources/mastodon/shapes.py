@@ -24,7 +24,7 @@ class Field(msgspec.Struct):
     value: str | None = None
 
 
-class Account(msgspec.Struct):
+class StatusAccount(msgspec.Struct):
     id: Id = None
     username: str | None = None
     acct: str | None = None
@@ -43,13 +43,13 @@ class Account(msgspec.Struct):
     moved: Raw = Raw()
 
 
-class Size(msgspec.Struct):
+class AttachmentSize(msgspec.Struct):
     width: int | None = None
     height: int | None = None
 
 
 class Meta(msgspec.Struct):
-    original: Size | None = None
+    original: AttachmentSize | None = None
 
 
 class Attachment(msgspec.Struct):
@@ -61,12 +61,12 @@ class Attachment(msgspec.Struct):
     meta: Raw = Raw()
 
 
-class Option(msgspec.Struct):
+class StatusPollOption(msgspec.Struct):
     title: str | None = None
     votes_count: int | None = None
 
 
-class Poll(msgspec.Struct):
+class StatusPoll(msgspec.Struct):
     options: Raw = Raw()
     votes_count: int | None = None
     voters_count: int | None = None
@@ -74,14 +74,14 @@ class Poll(msgspec.Struct):
     expires_at: str | None = None
 
 
-class Card(msgspec.Struct):
+class PreviewCard(msgspec.Struct):
     url: str | None = None
     title: str | None = None
     description: str | None = None
     image: str | None = None
 
 
-class Quote(msgspec.Struct):
+class StatusQuote(msgspec.Struct):
     """The shallow form has the quoted post's id only; other servers give the quoted post itself in its place."""
 
     state: str | None = None
@@ -100,7 +100,7 @@ class Tag(msgspec.Struct):
     name: str | None = None
 
 
-class Mention(msgspec.Struct):
+class StatusMention(msgspec.Struct):
     id: Id = None
     url: str | None = None
     acct: str | None = None
@@ -121,7 +121,7 @@ class Status(msgspec.Struct):
     in_reply_to_id: Id = None
     in_reply_to_account_id: Id = None
     replies_count: int | None = None
-    account: Account | None = None
+    account: StatusAccount | None = None
     reblog: Raw = Raw()
     quote: Raw = Raw()
     pleroma: Raw = Raw()
@@ -159,7 +159,7 @@ class Context(msgspec.Struct):
     descendants: Raw = Raw()
 
 
-class Error(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
     error: str
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from relay.http import Http
 from relay.model import Feed, Post
-from relay.plugins import Notes
+from relay.plugins import PluginStorage
 from relay.ports import (
     Account,
     Answered,
@@ -25,11 +25,11 @@ from relay.ports import (
 )
 from relay.sources.mastodon import instance, lookup, recheck, thread
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.budget import Budgets
 from relay.sources.mastodon.home import Homes
-from relay.sources.mastodon.live import Listener, Patience
-from relay.sources.mastodon.mentions import LISTEN, POSTING, Voice
+from relay.sources.mastodon.live import InstanceListener, LiveTimeouts
+from relay.sources.mastodon.mentions import LISTEN, POSTING, TokenAccounts
 from relay.sources.mastodon.parse import SOURCE
 from relay.sources.mastodon.settings import MastodonSettings
 from relay.sources.mastodon.timeline import Timelines
@@ -45,23 +45,23 @@ class MastodonSource:
         self,
         settings: MastodonSettings,
         http: Http,
-        notes: Notes | None = None,
+        notes: PluginStorage | None = None,
         *,
-        patience: Patience | None = None,
+        patience: LiveTimeouts | None = None,
         budgets: Budgets | None = None,
     ) -> None:
         self.name = SOURCE
         self.interval = settings.interval
         self.sweep = settings.sweep
-        self._api = Api(http, settings.instances, settings.tokens, budgets or Budgets())
-        self._about = About(self._api, notes or Notes())
+        self._api = MastodonApi(http, settings.instances, settings.tokens, budgets or Budgets())
+        self._about = About(self._api, notes or PluginStorage())
         self._homes = Homes(self._about)
         self._live: set[str] = set()
         self._timelines = Timelines(self._homes, settings.interval, self._live)
-        self._patience = patience or Patience()
+        self._patience = patience or LiveTimeouts()
         self.listen, self.posting = min(LISTEN, settings.interval), POSTING
         self._mentions = settings.mentions
-        self._voice = Voice(self._api, self._homes.handles)
+        self._voice = TokenAccounts(self._api, self._homes.handles)
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:
         return await lookup.resolve(self._about, topic)
@@ -87,7 +87,7 @@ class MastodonSource:
     async def stream(self, name: str, watched: Watched, cursor: str) -> AsyncGenerator[Streamed]:
         """Hashtags, as they come; accounts have no stream for the public."""
         del cursor  # a stream of this kind cannot be read from a place on
-        listener = Listener(
+        listener = InstanceListener(
             homes=self._homes,
             base=name,
             watched=watched,

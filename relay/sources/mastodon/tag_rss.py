@@ -22,10 +22,10 @@ from relay.ports import Gone, TryLater
 from relay.sources.kit import Ok
 from relay.sources.limits import MEDIA, STATUS, TAGS
 from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.api import Listed, MastodonApi
 from relay.sources.mastodon.parse import SOURCE, read_time
-from relay.sources.mastodon.place import PAGE
 from relay.sources.mastodon.shapes import Raw, read
+from relay.sources.mastodon.timeline_cursor import PAGE
 from relay.text import clean, from_html, opening, safe_url
 
 if TYPE_CHECKING:
@@ -39,24 +39,24 @@ _WARNING = re.compile(r"\s*<p><strong>[^<]{1,100}:</strong>(?P<warning>.*?)</p>\
 _KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO, "audio": MediaKind.AUDIO}
 
 
-class Picture(msgspec.Struct):
+class TagPicture(msgspec.Struct):
     url: str
     kind: str = ""
     alt: str = ""
 
 
-class Item(msgspec.Struct):
+class TagItem(msgspec.Struct):
     """What stands in an item, taken out of its markup."""
 
     url: str
     published: str
     content: str = ""
     tags: tuple[str, ...] = ()
-    media: tuple[Picture, ...] = ()
+    media: tuple[TagPicture, ...] = ()
     sensitive: bool = False
 
 
-async def read_page(api: Api, base: str, tag: str) -> Listed | TryLater | Gone | None:
+async def read_page(api: MastodonApi, base: str, tag: str) -> Listed | TryLater | Gone | None:
     """The newest posts; None where there is no such feed, or an empty one: so it is where hashtags are closed."""
     answer = await api.get_text(f"{base}/tags/{quote(tag, safe='')}.rss", [("limit", str(PAGE))])
     if isinstance(answer, TryLater | Gone):
@@ -82,7 +82,7 @@ def read_items(body: bytes) -> dict[str, Raw]:
 
 def read_item(raw: bytes | Raw, instance: str) -> Post | None:
     """The post in an item; total, as :func:`relay.sources.mastodon.parse.read_post` is."""
-    item = read(raw, Item)
+    item = read(raw, TagItem)
     published = read_time(item.published) if item else None
     url = safe_url(item.url) if item else ""
     if item is None or published is None or not url or _FOREIGN.match(url):
@@ -103,14 +103,14 @@ def read_item(raw: bytes | Raw, instance: str) -> Post | None:
     )
 
 
-def _items(element: Element) -> Iterator[Item]:
+def _items(element: Element) -> Iterator[TagItem]:
     url = (element.findtext("link") or element.findtext("guid") or "").strip()
     try:
         published = parsedate_to_datetime((element.findtext("pubDate") or "")[:100]).isoformat()
     except (ValueError, TypeError, OverflowError):
         return
     if url:
-        yield Item(
+        yield TagItem(
             url=url,
             published=published,
             content=opening(element.findtext("description") or "", STATUS),
@@ -124,15 +124,15 @@ def _tags(element: Element) -> Iterator[str]:
     return (name for one in element.iterfind("category") if (name := clean(one.text or "", limit=200)))
 
 
-def _pictures(element: Element) -> Iterator[Picture]:
+def _pictures(element: Element) -> Iterator[TagPicture]:
     for one in element.iterfind(f"{_MEDIA}content"):
         kind = one.get("medium") or (one.get("type") or "").partition("/")[0]
-        yield Picture(one.get("url") or "", kind, one.findtext(f"{_MEDIA}description") or "")
+        yield TagPicture(one.get("url") or "", kind, one.findtext(f"{_MEDIA}description") or "")
     for one in element.iterfind("enclosure"):
-        yield Picture(one.get("url") or "", (one.get("type") or "").partition("/")[0])
+        yield TagPicture(one.get("url") or "", (one.get("type") or "").partition("/")[0])
 
 
-def _media(item: Item) -> Iterator[Media]:
+def _media(item: TagItem) -> Iterator[Media]:
     seen: set[str] = set()
     for one in item.media:
         url = safe_url(one.url)
@@ -141,7 +141,7 @@ def _media(item: Item) -> Iterator[Media]:
             yield Media(url=url, kind=_KINDS.get(one.kind, MediaKind.FILE), alt=clean(one.alt, limit=1500))
 
 
-def _name(item: Item) -> str:
+def _name(item: TagItem) -> str:
     """Of one length, in order of time, and another one for each post."""
     at = read_time(item.published)
     seconds = int(at.timestamp()) if at else 0

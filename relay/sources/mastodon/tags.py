@@ -25,7 +25,7 @@ _PATH = "/api/v1/timelines/tag/"
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class TagQuery:
     """Posts with the hashtag ``tag`` that have ``all`` of those too and ``none`` of these."""
 
     tag: str
@@ -45,13 +45,13 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class InvalidTag:
     """A word that is no hashtag."""
 
     word: str
 
 
-def read_topic(text: str) -> tuple[Tagged, ...] | Wrong | None:
+def read_topic(text: str) -> tuple[TagQuery, ...] | InvalidTag | None:
     """What a topic of hashtags means, each of the posts' possible hashtags apart; None where it is about none."""
     words = [_WORD.fullmatch(word) for word in text.split()]
     if not words or not words[0] or words[0][1]:
@@ -59,37 +59,37 @@ def read_topic(text: str) -> tuple[Tagged, ...] | Wrong | None:
     lists: dict[str, list[str]] = {"any": [], "all": [], "none": []}
     for word, found in zip(text.split(), words, strict=True):
         if found is None:
-            return Wrong(word)
+            return InvalidTag(word)
         for name in found[2].split(","):
             tag = name.lstrip("#＃")
             if not _is_tag(tag):
-                return Wrong(tag)
+                return InvalidTag(tag)
             lists[(found[1] or "any").lower()].append(tag)
-    return tuple(Tagged(tag, *(_once(lists[name]) for name in ("all", "none"))) for tag in _once(lists["any"]))
+    return tuple(TagQuery(tag, *(_once(lists[name]) for name in ("all", "none"))) for tag in _once(lists["any"]))
 
 
-def address(instance: str, tagged: Tagged) -> str:
+def address(instance: str, tagged: TagQuery) -> str:
     """The feed's address; the same for every way to write a hashtag in capitals."""
     lists = [(name, tag.lower()) for name in ("all", "none") for tag in getattr(tagged, name)]
     return f"{instance}{_PATH}{quote(tagged.tag.lower(), safe='')}{'?' if lists else ''}{urlencode(lists)}"
 
 
-def read_address(feed: str) -> Tagged | None:
+def read_address(feed: str) -> TagQuery | None:
     """What such an address asks for; None where it is another one."""
     if _PATH not in feed:
         return None
     parts = urlsplit(feed)
     lists = parse_qsl(parts.query)
     all_, none = (tuple(tag for name, tag in lists if name == wanted) for wanted in ("all", "none"))
-    return Tagged(unquote(parts.path.partition(_PATH)[2]), all_, none)
+    return TagQuery(unquote(parts.path.partition(_PATH)[2]), all_, none)
 
 
-def title(tags: Sequence[Tagged]) -> str:
+def title(tags: Sequence[TagQuery]) -> str:
     """How it reads for people: as it was written."""
     return " ".join(_titles(tags))
 
 
-def _titles(tags: Sequence[Tagged]) -> Iterator[str]:
+def _titles(tags: Sequence[TagQuery]) -> Iterator[str]:
     yield from (f"#{tagged.tag}" for tagged in tags)
     for name in ("all", "none"):
         if others := getattr(tags[0], name):

@@ -12,12 +12,12 @@ from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected, chains, 
 from relay.sources.limits import THREAD, THREAD_BYTES
 from relay.sources.mastodon import address
 from relay.sources.mastodon.about import About
-from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.api import Listed, MastodonApi
 from relay.sources.mastodon.kinds import Speech
 from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.parse import alias, read_post
-from relay.sources.mastodon.place import PAGE, WHOLE, age, ordered
 from relay.sources.mastodon.shapes import Context, Raw, Status, identified, read
+from relay.sources.mastodon.timeline_cursor import PAGE, WHOLE, age, ordered
 from relay.sources.off_loop import off_loop
 
 # --- which part of a conversation to ask for next ---
@@ -54,7 +54,7 @@ class After:
 
 
 @dataclass(slots=True)
-class Asked:
+class ContextProgress:
     """What was asked for so far, and what is known of the answers."""
 
     around: set[str] = field(default_factory=set)
@@ -67,7 +67,7 @@ class Asked:
     """All that the author wrote after this post is known; empty: of no post."""
 
 
-def next_question(bag: Bag, start: str, asked: Asked) -> Around | After | None:
+def next_question(bag: Bag, start: str, asked: ContextProgress) -> Around | After | None:
     """What to ask for next; None when the chain of ``start`` is whole."""
     if start not in asked.around:
         return Around(start)
@@ -78,7 +78,7 @@ def next_question(bag: Bag, start: str, asked: Asked) -> Around | After | None:
     return next((question for tip in _tips(bag, top) if (question := _onward(tip, asked))), None)
 
 
-def _onward(tip: str, asked: Asked) -> Around | After | None:
+def _onward(tip: str, asked: ContextProgress) -> Around | After | None:
     if asked.end and age(tip) >= age(asked.end):
         return None
     if tip not in asked.after and (tip in asked.cut or (asked.cut and asked.fruitful)):
@@ -194,17 +194,17 @@ async def fetch_thread(about: About, ref: str) -> Sequence[Post] | Refused | Try
     return await _whole(api, there, ref) if isinstance(there, _Bag) else there
 
 
-async def _place(api: Api, ref: str) -> address.Status | None:
+async def _place(api: MastodonApi, ref: str) -> address.StatusAddress | None:
     """Which post at which server an address means, told by its looks, or by where the server leads a browser."""
     where = address.read_link(ref, api.instances)
     if isinstance(where, address.Led):
         page = await api.get_text(where.url, accept="text/html")
         led = address.read_link(page.url, api.instances) if isinstance(page, Ok) else None
-        return led if isinstance(led, address.Status) and is_home(led.base, where.base) else None
-    return where if isinstance(where, address.Status) else None
+        return led if isinstance(led, address.StatusAddress) and is_home(led.base, where.base) else None
+    return where if isinstance(where, address.StatusAddress) else None
 
 
-async def _whole(api: Api, bag: _Bag, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
+async def _whole(api: MastodonApi, bag: _Bag, ref: str) -> Sequence[Post] | Refused | TryLater | Gone:
     first = await off_loop(len(bag.raws[bag.start]), lambda: bag.first)
     if first is None:
         return Gone(f"{ref} is not for everybody to read")
@@ -230,7 +230,7 @@ async def _at_home(about: About, found: _Bag) -> _Bag | Sequence[Post]:
     return there if isinstance(there, _Bag) and there.statuses[there.start].uri == uri else found
 
 
-async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | Gone:
+async def _find(api: MastodonApi, where: address.StatusAddress) -> _Bag | Refused | TryLater | Gone:
     answer = await api.get(alias(where.base, where.id))
     if not isinstance(answer, Ok):
         return _reason(answer)
@@ -244,9 +244,9 @@ async def _find(api: Api, where: address.Status) -> _Bag | Refused | TryLater | 
     return bag
 
 
-async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
+async def _fill(api: MastodonApi, bag: _Bag) -> Refused | TryLater | Gone | None:
     """Ask until the thread grows no more. Failure on the way leaves what was found; at the start it is the answer."""
-    asked = Asked()
+    asked = ContextProgress()
     for number in range(_CALLS):
         if bag.is_full:
             return None
@@ -261,7 +261,7 @@ async def _fill(api: Api, bag: _Bag) -> Refused | TryLater | Gone | None:
     return None
 
 
-async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Failure | None:
+async def _look_around(api: MastodonApi, bag: _Bag, anchor: str, asked: ContextProgress) -> Failure | None:
     answer = await api.get(f"{alias(bag.base, anchor)}/context")
     if not isinstance(answer, Ok):
         return answer
@@ -271,7 +271,7 @@ async def _look_around(api: Api, bag: _Bag, anchor: str, asked: Asked) -> Failur
     return None
 
 
-async def _read_after(api: Api, bag: _Bag, anchor: str, asked: Asked) -> None:
+async def _read_after(api: MastodonApi, bag: _Bag, anchor: str, asked: ContextProgress) -> None:
     """A page of what the author wrote next. A server that does not tell it is asked for the surroundings again."""
     asked.after.add(anchor)
     before, account = length(bag.statuses, bag.start), bag.statuses[bag.start].account

@@ -12,22 +12,22 @@ from msgspec.structs import replace
 from relay.model import Feed, Post, Published
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.kit import Denied, Missing, Unexpected
-from relay.sources.mastodon import place, tag_rss, tags
+from relay.sources.mastodon import tag_rss, tags, timeline_cursor
 from relay.sources.mastodon.address import host_of, instance_of, read_notes_feed
-from relay.sources.mastodon.answered import with_answered
 from relay.sources.mastodon.answers import CLOSED
-from relay.sources.mastodon.api import Api, Listed
+from relay.sources.mastodon.api import Listed, MastodonApi
 from relay.sources.mastodon.budget import NOTHING
 from relay.sources.mastodon.home import Homes
-from relay.sources.mastodon.kinds import UNKNOWN, Kind, Speech, refusal
+from relay.sources.mastodon.kinds import UNKNOWN, ServerKind, Speech, refusal
 from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.moved import moved
 from relay.sources.mastodon.parse import read_post
-from relay.sources.mastodon.place import PAGE, How, Place
-from relay.sources.mastodon.reading import Reading
+from relay.sources.mastodon.reading import TimelineReading
+from relay.sources.mastodon.reply_parents import with_answered
 from relay.sources.mastodon.shapes import Status, read
-from relay.sources.mastodon.tags import Tagged
+from relay.sources.mastodon.tags import TagQuery
+from relay.sources.mastodon.timeline_cursor import PAGE, How, TimelineCursor
 from relay.sources.off_loop import off_loop
 
 _PROBE = 60
@@ -56,23 +56,28 @@ class Timelines:
         kind = await about.kind(base) if wanted else UNKNOWN
         if wanted and (reason := refusal(kind, base, token=bool(api.token(base)))):
             return TryLater(reason, _HOURS)
-        kept = place.read_place(feed.cursor) if feed.seeded else None
+        kept = timeline_cursor.read_place(feed.cursor) if feed.seeded else None
         budget = api.budgets.of(base)
         if kept and kept.behind and (wait := budget.wait(api.clock(), paging=True)):
             return Batch(wait=wait)
         share = budget.share(feed.address, api.clock())
         reading = await _read(api, feed.address, wanted, kept, kind)
-        if not isinstance(reading, Reading):
+        if not isinstance(reading, TimelineReading):
             return reading
         return await self._batch(feed, wanted, kept, reading, share)
 
     async def _batch(
-        self, feed: Feed, wanted: Tagged | None, kept: Place | None, reading: Reading, share: timedelta
+        self,
+        feed: Feed,
+        wanted: TagQuery | None,
+        kept: TimelineCursor | None,
+        reading: TimelineReading,
+        share: timedelta,
     ) -> Batch | TryLater:
         now = self.homes.about.api.clock()
         step = await off_loop(reading.size(reading.page.items), partial(reading.step, kept, now))
         # A first page is shown to who asks for it; a feed whose cursor was lost has relayed its like before.
-        shown = step.new if feed.seeded else place.ordered(reading.page.items)
+        shown = step.new if feed.seeded else timeline_cursor.ordered(reading.page.items)
         cursor = str(replace(step.place, local=_countdown(kept, reading), how=reading.how))
         read = await off_loop(reading.size(shown), lambda: list(_posts(feed.address, wanted, reading, shown)))
         found = await with_answered(self.homes.about.api, instance_of(feed.address), read, reading)
@@ -95,13 +100,17 @@ class Timelines:
 
 
 async def _read(
-    api: Api, feed: str, wanted: Tagged | None, kept: Place | None, kind: Kind
-) -> Reading | TryLater | Gone:
+    api: MastodonApi, feed: str, wanted: TagQuery | None, kept: TimelineCursor | None, kind: ServerKind
+) -> TimelineReading | TryLater | Gone:
     """One request; more where a hashtag turns out to be closed, for the part that may be open."""
     if kind.speech is Speech.MISSKEY and wanted:
-        return _judged(feed, await misskey.read_tag(api, instance_of(feed), wanted, kept), Reading(read=read_note))
+        return _judged(
+            feed, await misskey.read_tag(api, instance_of(feed), wanted, kept), TimelineReading(read=read_note)
+        )
     if whose := read_notes_feed(feed):
-        return _judged(feed, await misskey.read_account(api, instance_of(feed), whose, kept), Reading(read=read_note))
+        return _judged(
+            feed, await misskey.read_account(api, instance_of(feed), whose, kept), TimelineReading(read=read_note)
+        )
     url, params = feed.partition("?")[0], _params(wanted, kept)
     how = kept.how if kept and _is_shut(kept) else How.WHOLE
     page: Listed | Missing | Denied | Unexpected | TryLater | Gone = Denied(host_of(feed), CLOSED)
@@ -114,12 +123,12 @@ async def _read(
         how = How.RSS
         page = await tag_rss.read_page(api, instance_of(feed), wanted.tag) or page
     read = tag_rss.read_item if how is How.RSS else partial(read_post, configured=api.instances)
-    return _judged(feed, page, Reading(how=how, read=read))
+    return _judged(feed, page, TimelineReading(how=how, read=read))
 
 
 def _judged(
-    feed: str, page: Listed | Missing | Denied | Unexpected | TryLater | Gone, reading: Reading
-) -> Reading | TryLater | Gone:
+    feed: str, page: Listed | Missing | Denied | Unexpected | TryLater | Gone, reading: TimelineReading
+) -> TimelineReading | TryLater | Gone:
     match page:
         case Listed():
             return reading.of(page)
@@ -133,17 +142,17 @@ def _judged(
             return page
 
 
-def _is_shut(kept: Place) -> bool:
+def _is_shut(kept: TimelineCursor) -> bool:
     return kept.local > 1 or bool(kept.local and kept.behind)
 
 
-def _countdown(kept: Place | None, reading: Reading) -> int:
+def _countdown(kept: TimelineCursor | None, reading: TimelineReading) -> int:
     if reading.how is How.WHOLE:
         return 0
     return max(kept.local - 1, 1) if kept and _is_shut(kept) else _PROBE
 
 
-def _params(wanted: Tagged | None, kept: Place | None) -> list[tuple[str, str]]:
+def _params(wanted: TagQuery | None, kept: TimelineCursor | None) -> list[tuple[str, str]]:
     params = [("limit", str(PAGE))]
     params += wanted.params() if wanted else [("exclude_reblogs", "true")]
     if kept and kept.behind:
@@ -151,7 +160,7 @@ def _params(wanted: Tagged | None, kept: Place | None) -> list[tuple[str, str]]:
     return params
 
 
-def _posts(feed: str, wanted: Tagged | None, reading: Reading, shown: Iterable[str]) -> Iterator[Post]:
+def _posts(feed: str, wanted: TagQuery | None, reading: TimelineReading, shown: Iterable[str]) -> Iterator[Post]:
     """What may be relayed, as far as its server says whom it answers."""
     for identifier in shown:
         post = reading.read(reading.page.items[identifier], instance_of(feed))
@@ -159,9 +168,9 @@ def _posts(feed: str, wanted: Tagged | None, reading: Reading, shown: Iterable[s
             yield post
 
 
-def _moved(feed: Feed, reading: Reading) -> str:
+def _moved(feed: Feed, reading: TimelineReading) -> str:
     """Whether the account has moved, as the server says beside its newest post."""
-    newest = max(reading.page.items, key=place.age, default=None)
+    newest = max(reading.page.items, key=timeline_cursor.age, default=None)
     status = read(reading.page.items[newest], Status) if newest and reading.read is not read_note else None
     return moved(status.account, instance_of(feed.address)) if status else ""
 

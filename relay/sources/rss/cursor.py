@@ -62,11 +62,11 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried: int = 0
     """When the first address was last asked, while another one serves."""
     items: msgspec.Raw = NOTHING
-    """Of each entry the marks by which it is known again: :func:`relay.sources.feed_identity.Mark`."""
+    """Of each entry the marks by which it is known again: :func:`relay.sources.feed_identity.EntryDigests`."""
     gone: str = ""
     """The names of entries that left the document long ago."""
     slices: msgspec.Raw = NOTHING
-    """What :class:`relay.sources.feed_changes.Known` calls so, unread: most polls bring nothing that asks for it."""
+    """What :class:`relay.sources.feed_changes.KnownFeed` calls so, unread: most polls need nothing of it."""
 
     @classmethod
     def load(cls, text: str) -> Cursor:

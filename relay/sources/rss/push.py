@@ -20,9 +20,9 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from relay.core.schedule import backoff
-from relay.http import Answer, Http, Manner, Reply
+from relay.http import HostPolicy, Http, HttpResponse, Reply
 from relay.model import Feed
-from relay.plugins import Hooks, Notes
+from relay.plugins import Hooks, PluginStorage
 from relay.ports import Streamed, Watched
 from relay.sources.rss.cursor import Cursor
 
@@ -89,7 +89,7 @@ def is_for_neighbours(url: str) -> bool:
 
 # --- push ---
 
-HUBS = Manner(name="hubs", connections=1)
+HUBS = HostPolicy(name="hubs", connections=1)
 RENEW = 0.8
 """When to ask for more time: this part of the lease after it was given."""
 VERIFIED_WITHIN = timedelta(hours=1)
@@ -102,7 +102,7 @@ _LOOK_EVERY = timedelta(minutes=5)
 
 
 @dataclass(slots=True, kw_only=True)
-class Subscription:
+class HubSubscription:
     """One feed at one hub."""
 
     hub: str
@@ -129,13 +129,13 @@ class Subscription:
 class Push:
     """All subscriptions of this process, by the feed's address."""
 
-    def __init__(self, http: Http, hooks: Hooks, notes: Notes, clock: Callable[[], datetime]) -> None:
+    def __init__(self, http: Http, hooks: Hooks, notes: PluginStorage, clock: Callable[[], datetime]) -> None:
         self._http = http
         self._hooks = hooks
         self._notes = notes
         self._clock = clock
         self._hubs: dict[str, tuple[str, str]] = {}
-        self._held: dict[str, Subscription] = {}
+        self._held: dict[str, HubSubscription] = {}
         self._woken = asyncio.Event()
         self._last = clock()
 
@@ -202,7 +202,7 @@ class Push:
 
     def _hold(self, address: str, hub: str, topic: str) -> None:
         name = f"websub-{secrets.token_urlsafe(24)}"
-        held = Subscription(hub=hub, topic=topic, name=name, secret=secrets.token_urlsafe(32), due=self._clock())
+        held = HubSubscription(hub=hub, topic=topic, name=name, secret=secrets.token_urlsafe(32), due=self._clock())
         held.callback = self._hooks.open(name, partial(self._told, held), partial(self._asked_back, held))
         self._held[address] = held
 
@@ -238,7 +238,7 @@ class Push:
             if held.asking is None and held.due <= now:
                 held.asking = asyncio.create_task(self._ask(held), name=f"subscribe to {address}")
 
-    async def _ask(self, held: Subscription) -> None:
+    async def _ask(self, held: HubSubscription) -> None:
         """Ask the hub once. It asks back while it is asked, or later."""
         before = held.until
         held.due = self._clock() + LONGEST
@@ -247,21 +247,21 @@ class Push:
         held.asking = None
         self._woken.set()
 
-    def _settle(self, held: Subscription, reply: Reply, *, asked_back: bool) -> None:
+    def _settle(self, held: HubSubscription, reply: Reply, *, asked_back: bool) -> None:
         now = self._clock()
-        if isinstance(reply, Answer) and 200 <= reply.status < 300:
+        if isinstance(reply, HttpResponse) and 200 <= reply.status < 300:
             held.failures, held.trouble = 0, ""
             if not asked_back:
                 held.due = now + VERIFIED_WITHIN
             return
-        told = f"answered {reply.status}" if isinstance(reply, Answer) else reply.reason
+        told = f"answered {reply.status}" if isinstance(reply, HttpResponse) else reply.reason
         held.trouble = f"the hub {urlsplit(held.hub).hostname} does not tell of {held.topic}: {told}"
         held.failures += 1
         held.due = now + backoff(held.failures, 0.0, first=AGAIN, longest=LONGEST)
 
     # --- what hubs say ---
 
-    def _asked_back(self, held: Subscription, query: Mapping[str, str]) -> str | None:
+    def _asked_back(self, held: HubSubscription, query: Mapping[str, str]) -> str | None:
         now = self._clock()
         if is_denied(query, held.topic):
             held.trouble = f"the hub {urlsplit(held.hub).hostname} refuses to tell of {held.topic}"
@@ -275,7 +275,7 @@ class Push:
             self._woken.set()
         return answer
 
-    async def _told(self, held: Subscription, headers: Mapping[str, str], body: bytes) -> int:
+    async def _told(self, held: HubSubscription, headers: Mapping[str, str], body: bytes) -> int:
         """A hub is answered well whatever it says; who does not know the secret is not believed (7.1)."""
         if is_signed(headers, body, held.secret):
             held.ping = True
@@ -302,11 +302,11 @@ class Push:
                 await self._notes.save(_key(address), "active", max(held.until - self._clock(), timedelta(seconds=1)))
 
 
-def _ready(held: Subscription, now: datetime) -> bool:
+def _ready(held: HubSubscription, now: datetime) -> bool:
     return held.ping and not now < _next_ping(held) <= now + BETWEEN  # later than that: the clock was set back
 
 
-def _next_ping(held: Subscription) -> datetime:
+def _next_ping(held: HubSubscription) -> datetime:
     return held.told + BETWEEN if held.told else held.due - LONGEST * 365
 
 

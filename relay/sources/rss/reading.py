@@ -13,18 +13,18 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from relay.http import Answer, Cookies, Forbidden, Http, Manner, retry_after
+from relay.http import Cookies, Forbidden, HostPolicy, Http, HttpResponse, retry_after
 from relay.model import Event
 from relay.ports import Gone, TryLater
 from relay.sources.feed_discovery import Lead, leads
-from relay.sources.feed_document import Change, Changes, Document, Known
+from relay.sources.feed_document import EntryChange, FeedChanges, FeedDocument, KnownFeed
 from relay.sources.feed_encoding import ROOT
 from relay.sources.feed_worker import FeedWorker, UnreadError
 from relay.sources.kit import unanswered
 from relay.sources.link_header import links
 from relay.sources.off_loop import off_loop
 from relay.sources.rss.cursor import LOST_AFTER, Cursor, moment, seconds
-from relay.sources.rss.manners import DAY, FEEDS, asked, habit, is_stale
+from relay.sources.rss.intervals import DAY, FEEDS, asked, habit, is_stale
 
 # --- what a feed says of itself beside its entries: when to ask again, when not, who tells of news ---
 
@@ -52,7 +52,7 @@ class Hints:
     """Both or neither (WebSub)."""
 
 
-def hints(document: Document, body: bytes, headers: Mapping[str, str], url: str) -> Hints:
+def hints(document: FeedDocument, body: bytes, headers: Mapping[str, str], url: str) -> Hints:
     """``headers`` came with the document, ``url`` is where it was read. What cannot be read says nothing."""
     hours = {hour % 24 for hour in document.skip_hours}  # some write 24 for midnight
     hub, topic = _hub(document, headers.get("link", ""), url)
@@ -74,7 +74,7 @@ def _period(head: bytes) -> int:
     return every // max(int(frequency[1]) if frequency else 1, 1)
 
 
-def _hub(document: Document, header: str, url: str) -> tuple[str, str]:
+def _hub(document: FeedDocument, header: str, url: str) -> tuple[str, str]:
     """The first hub and the feed's name there; the header counts before the document (WebSub 4)."""
     pairs = [(relation, link.target) for link in links(header) for relation in link.relations]
     beside = dict(reversed(pairs))
@@ -109,7 +109,7 @@ _PAGE = re.compile(
 )
 
 
-def refused(answer: Answer, lost: timedelta, now: datetime) -> TryLater | Gone:
+def refused(answer: HttpResponse, lost: timedelta, now: datetime) -> TryLater | Gone:
     """What a status other than 2xx and 304 means; ``lost``: for how long there has been no feed at the address."""
     host, status, asked = urlsplit(answer.url).hostname, answer.status, retry_after(answer.headers, now)
     asked = min(asked, DAY) if asked is not None else None
@@ -174,7 +174,7 @@ class Visit:
     seeded: bool
     finds: bool = True
     """The feeds that a page there names are tried; else only where it goes on to by itself."""
-    manner: Manner = FEEDS
+    manner: HostPolicy = FEEDS
     cookies: Cookies = field(default_factory=Cookies)
 
     def validators(self) -> Mapping[str, str]:
@@ -192,7 +192,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FeedReading:
     """What came of it, and what to remember."""
 
     cursor: Cursor
@@ -216,7 +216,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class FeedReader:
     """Reads addresses."""
 
     http: Http
@@ -227,7 +227,7 @@ class Reader:
     patience: timedelta = timedelta(seconds=30)
     """After which no further page is asked on the way to a feed."""
 
-    async def read(self, visit: Visit) -> Reading:
+    async def read(self, visit: Visit) -> FeedReading:
         """Read where the feed moved to, or where a page says that it is; if it is not there, at the address itself."""
         way = _Way(visit.cursor.home if visit.seeded else "")
         if not visit.cursor.home:
@@ -241,7 +241,7 @@ class Reader:
         lost = again.cursor.lost or reading.cursor.lost
         return replace(again, cursor=msgspec.structs.replace(reading.cursor, lost=lost))
 
-    async def _ask(self, visit: Visit, way: _Way) -> Reading:
+    async def _ask(self, visit: Visit, way: _Way) -> FeedReading:
         """Each address is asked once on one way, unless there is a new cookie for it."""
         step = visit.url, visit.cookies.header(visit.url)
         if step not in way.readings:
@@ -251,27 +251,27 @@ class Reader:
             way.readings[step] = await self._visit(visit, way)
         return way.readings[step]
 
-    async def _visit(self, visit: Visit, way: _Way) -> Reading:
+    async def _visit(self, visit: Visit, way: _Way) -> FeedReading:
         headers = {"Accept": _ACCEPT, **visit.validators()}
         reply = await self.http.get(visit.url, headers=headers, manner=visit.manner, cookies=visit.cookies)
         now = self.clock()
-        if not isinstance(reply, Answer):
+        if not isinstance(reply, HttpResponse):
             astray = isinstance(reply, Forbidden) or not reply.paced
             away = not isinstance(reply, Forbidden)
-            return Reading(cursor=visit.cursor, failed=unanswered(reply), astray=astray, away=away)
+            return FeedReading(cursor=visit.cursor, failed=unanswered(reply), astray=astray, away=away)
         if reply.status == 304 and visit.validators():
             return self._unchanged(visit, reply, now)
         if not 200 <= reply.status <= 300:  # 300 names several choices
             return _refused(visit, reply, now)
         return await self._answered(visit, way, reply, now)
 
-    def _unchanged(self, visit: Visit, answer: Answer, now: datetime) -> Reading:
+    def _unchanged(self, visit: Visit, answer: HttpResponse, now: datetime) -> FeedReading:
         cursor = visit.cursor
         if cursor.lost or not cursor.stood:
             cursor = msgspec.structs.replace(cursor, lost=0, stood=True)
-        return Reading(cursor=cursor.follow(answer.moved, now), asked=asked(answer.headers, cursor.minutes, now))
+        return FeedReading(cursor=cursor.follow(answer.moved, now), asked=asked(answer.headers, cursor.minutes, now))
 
-    async def _answered(self, visit: Visit, way: _Way, answer: Answer, now: datetime) -> Reading:
+    async def _answered(self, visit: Visit, way: _Way, answer: HttpResponse, now: datetime) -> FeedReading:
         etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
         body = await off_loop(len(answer.body) // 10, partial(_digest, answer.body))
         if body == visit.cursor.body:
@@ -280,7 +280,7 @@ class Reader:
         try:
             read = await self._read(visit, answer, now)
         except UnreadError as unread:
-            return Reading(cursor=visit.cursor, failed=TryLater(f"{answer.url} was not read: {unread}", paced=True))
+            return FeedReading(cursor=visit.cursor, failed=TryLater(f"{answer.url} was not read: {unread}", paced=True))
         if isinstance(read, TryLater):
             return await self._led(visit, way, answer, read)
         document = read[0].document
@@ -290,12 +290,12 @@ class Reader:
         none = msgspec.structs.replace(visit.cursor, etag="", modified="", body="")
         return self._take(replace(visit, cursor=none if document.truncated else whole), answer, *read, now)
 
-    async def _led(self, visit: Visit, way: _Way, answer: Answer, failed: TryLater) -> Reading:
+    async def _led(self, visit: Visit, way: _Way, answer: HttpResponse, failed: TryLater) -> FeedReading:
         """No feed stands at the address: read the first one that the answer leads to."""
         found = await off_loop(len(answer.body), partial(leads, answer.body, answer.url, answer.headers))
         some = [lead for lead in found if visit.finds or not lead.is_feed]
         some = [lead for lead in some if not (lead.is_guess and visit.seeded)][:_LEADS]
-        readings: list[Reading] = []
+        readings: list[FeedReading] = []
         for lead in some:
             reading = await self._ask(visit.towards(lead, answer.url), way)
             if reading.failed is None:
@@ -310,11 +310,13 @@ class Reader:
             failed = replace(failed, reason=f"{failed.reason}, and names none; give the address of the feed itself")
         return replace(_nowhere(visit, failed, readings), place=answer.url)
 
-    async def _read(self, visit: Visit, answer: Answer, now: datetime) -> tuple[Changes, Sequence[Change]] | TryLater:
+    async def _read(
+        self, visit: Visit, answer: HttpResponse, now: datetime
+    ) -> tuple[FeedChanges, Sequence[EntryChange]] | TryLater:
         if what := nature(answer.body):
             return TryLater(f"{answer.url} is {what}")
         cursor = visit.cursor
-        known = Known(
+        known = KnownFeed(
             name=visit.name,
             feed=visit.feed,
             url=answer.url,
@@ -334,7 +336,9 @@ class Reader:
             return TryLater(f"{answer.url} is not a feed")
         return read
 
-    def _take(self, visit: Visit, answer: Answer, changes: Changes, news: Sequence[Change], now: datetime) -> Reading:
+    def _take(
+        self, visit: Visit, answer: HttpResponse, changes: FeedChanges, news: Sequence[EntryChange], now: datetime
+    ) -> FeedReading:
         known, said = visit.cursor, hints(changes.document, answer.body, answer.headers, answer.url)
         events = tuple([change.event() for change in news if not change.late])
         latest, gap = _dates(changes.dates)
@@ -355,7 +359,7 @@ class Reader:
             gone=changes.gone,
             slices=changes.slices,
         )
-        return Reading(
+        return FeedReading(
             cursor=cursor.follow(answer.moved, now),
             events=events,
             late=tuple([change.event() for change in news if change.late]),
@@ -370,7 +374,7 @@ class _Way:
 
     former: str
     """Where else than at its address the feed was read before."""
-    readings: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    readings: dict[tuple[str, str], FeedReading] = field(default_factory=dict)
     """What came of each address and the cookies that were sent there."""
     begun: float = field(default_factory=time.monotonic)
 
@@ -387,7 +391,7 @@ def _choice(lead: Lead, some: Sequence[Lead]) -> str:
     return f"the page has more than one feed; {lead.url} is read, not {', '.join(others[:3])}"
 
 
-def _nowhere(visit: Visit, failed: TryLater, readings: Sequence[Reading]) -> Reading:
+def _nowhere(visit: Visit, failed: TryLater, readings: Sequence[FeedReading]) -> FeedReading:
     """What to say where no lead was a feed. The last one that was tried tells when to come back."""
     if not readings:
         return _fail(visit, failed)
@@ -396,23 +400,23 @@ def _nowhere(visit: Visit, failed: TryLater, readings: Sequence[Reading]) -> Rea
     reason = f"{failed.reason}, and none of the addresses that it names is one: {'; '.join(list(reasons)[:3])}"
     cursor = msgspec.structs.replace(visit.cursor, lost=readings[0].cursor.lost)
     if all(isinstance(reading.failed, Gone) for reading in readings):
-        return Reading(cursor=cursor, failed=Gone(reason), astray=True)
+        return FeedReading(cursor=cursor, failed=Gone(reason), astray=True)
     later = last.failed if isinstance(last.failed, TryLater) else TryLater("")
-    return Reading(cursor=cursor, failed=replace(later, reason=reason), astray=last.astray, away=last.away)
+    return FeedReading(cursor=cursor, failed=replace(later, reason=reason), astray=last.astray, away=last.away)
 
 
-def _fail(visit: Visit, failed: TryLater | Gone) -> Reading:
-    return Reading(cursor=visit.cursor, failed=failed, astray=True)
+def _fail(visit: Visit, failed: TryLater | Gone) -> FeedReading:
+    return FeedReading(cursor=visit.cursor, failed=failed, astray=True)
 
 
-def _refused(visit: Visit, answer: Answer, now: datetime) -> Reading:
+def _refused(visit: Visit, answer: HttpResponse, now: datetime) -> FeedReading:
     """Another status than good ones; remembers since when there is no feed at the address."""
     cursor = visit.cursor
     if answer.status == 404 and not cursor.lost:
         cursor = msgspec.structs.replace(cursor, lost=seconds(now))
     lost = now - moment(cursor.lost) if cursor.lost else timedelta(0)
     overloaded = answer.status >= 500 or answer.status == 429  # the place is right
-    return Reading(cursor=cursor, failed=refused(answer, lost, now), astray=not overloaded, place=answer.url)
+    return FeedReading(cursor=cursor, failed=refused(answer, lost, now), astray=not overloaded, place=answer.url)
 
 
 def _dates(dates: Sequence[int]) -> tuple[int, int]:

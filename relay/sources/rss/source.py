@@ -15,15 +15,15 @@ from pydantic import Field
 
 from relay.http import Http
 from relay.model import Feed
-from relay.plugins import Hooks, Notes
+from relay.plugins import Hooks, PluginStorage
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Streamed, TryLater, Watched
 from relay.settings import Duration, Settings
 from relay.sources.feed_names import SOURCE
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss.cursor import Cursor, moment, seconds
-from relay.sources.rss.manners import pause
+from relay.sources.rss.intervals import pause
 from relay.sources.rss.push import Push
-from relay.sources.rss.reading import Reader, Reading, Visit
+from relay.sources.rss.reading import FeedReader, FeedReading, Visit
 
 STREAM = "websub"
 _MANY = 100
@@ -46,16 +46,16 @@ class RssSource:
         http: Http,
         *,
         hooks: Hooks | None = None,
-        notes: Notes | None = None,
+        notes: PluginStorage | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         worker: FeedWorker | None = None,
     ) -> None:
         self.name = SOURCE
         self.interval = settings.interval
-        self.push = Push(http, hooks or Hooks(), notes or Notes(), clock)
+        self.push = Push(http, hooks or Hooks(), notes or PluginStorage(), clock)
         self._http = http
         self._clock = clock
-        self._reader = Reader(http=http, worker=worker or FeedWorker(), clock=clock, at_once=settings.at_once)
+        self._reader = FeedReader(http=http, worker=worker or FeedWorker(), clock=clock, at_once=settings.at_once)
 
     # --- topics ---
 
@@ -112,11 +112,11 @@ class RssSource:
             note="; ".join(filter(None, (reading.note, _standing(feed, reading, now)))),
         )
 
-    async def _read(self, feed: Feed, cursor: Cursor) -> Reading:
+    async def _read(self, feed: Feed, cursor: Cursor) -> FeedReading:
         """Of several addresses the first that answers, and is not behind its own habit."""
         addresses = _mirrors(feed.address)
         now = self._clock()
-        readings: list[Reading] = []
+        readings: list[FeedReading] = []
         for number in cursor.order(len(addresses), now):
             at = cursor.at(number)
             name, url = addresses[0], addresses[number]
@@ -126,7 +126,7 @@ class RssSource:
                 return _tried(readings[-1], readings, now)
         return _tried(_best(readings, cursor.mirror), readings, now)
 
-    async def _pause(self, feed: Feed, reading: Reading, now: datetime) -> timedelta | None:
+    async def _pause(self, feed: Feed, reading: FeedReading, now: datetime) -> timedelta | None:
         cursor = reading.cursor
         return pause(
             now,
@@ -155,13 +155,13 @@ def _mirrors(topic: str) -> list[str]:
     return _BETWEEN.split(topic)
 
 
-def _serves(reading: Reading, now: datetime) -> bool:
+def _serves(reading: FeedReading, now: datetime) -> bool:
     if isinstance(reading.failed, TryLater) and reading.failed.paced:
         return True  # its turn will come
     return reading.failed is None and not reading.is_stale(now)
 
 
-def _best(readings: Sequence[Reading], serving: int) -> Reading:
+def _best(readings: Sequence[FeedReading], serving: int) -> FeedReading:
     """Where none serves: what answered at all, best where it was; else what may come back."""
     answered = [reading for reading in readings if reading.failed is None]
     same = [reading for reading in answered if reading.cursor.mirror == serving]
@@ -169,14 +169,14 @@ def _best(readings: Sequence[Reading], serving: int) -> Reading:
     return (same or answered or hoped or readings)[0]
 
 
-def _tried(reading: Reading, readings: Sequence[Reading], now: datetime) -> Reading:
+def _tried(reading: FeedReading, readings: Sequence[FeedReading], now: datetime) -> FeedReading:
     """Remember when the first address was asked in vain."""
     if len(readings) == 1 or not reading.cursor.mirror:
         return reading
     return replace(reading, cursor=msgspec.structs.replace(reading.cursor, tried=seconds(now)))
 
 
-def _standing(feed: Feed, reading: Reading, now: datetime) -> str:
+def _standing(feed: Feed, reading: FeedReading, now: datetime) -> str:
     """What is so for a while, and people should know."""
     cursor, notes = reading.cursor, []
     if cursor.mirror:

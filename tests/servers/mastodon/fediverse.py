@@ -21,10 +21,10 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from relay.http import Http, HttpSettings
-from relay.plugins import Notes
+from relay.plugins import PluginStorage
 from relay.sources.mastodon import MastodonSettings, MastodonSource
 from relay.sources.mastodon.budget import Budgets
-from relay.sources.mastodon.live import Patience
+from relay.sources.mastodon.live import LiveTimeouts
 from tests.servers.mastodon import things
 from tests.servers.mastodon.entities import Json, cut_page, fold, stamp, to_number
 from tests.servers.mastodon.streams import Streams
@@ -330,8 +330,8 @@ async def run(stage: Fediverse | None = None) -> AsyncIterator[Fediverse]:
 async def asking(
     *instances: str,
     tokens: Mapping[str, str] = _NONE,
-    notes: Notes | None = None,
-    patience: Patience | None = None,
+    notes: PluginStorage | None = None,
+    patience: LiveTimeouts | None = None,
     budgets: Budgets | None = None,
     **settings: object,
 ) -> AsyncIterator[MastodonSource]:

@@ -11,16 +11,16 @@ from relay.model import Deleted, Edited, Event, Post
 from relay.ports import Batch, Gone, Refused, TryLater
 from relay.sources.kit import Denied, Failure, Missing, Ok, Unexpected
 from relay.sources.limits import THREAD
-from relay.sources.mastodon.address import Found, Profile, Status, host_of, notes_feed
-from relay.sources.mastodon.api import Api, Listed, as_list
+from relay.sources.mastodon.address import AccountAddress, Found, StatusAddress, host_of, notes_feed
+from relay.sources.mastodon.api import Listed, MastodonApi, as_list
 from relay.sources.mastodon.copies import is_news
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.moved import moved_uri
 from relay.sources.mastodon.parse import local_id
-from relay.sources.mastodon.place import PAGE, Place, age
 from relay.sources.mastodon.shapes import Raw, identified, read
-from relay.sources.mastodon.tags import Tagged
+from relay.sources.mastodon.tags import TagQuery
+from relay.sources.mastodon.timeline_cursor import PAGE, TimelineCursor, age
 from relay.sources.off_loop import off_loop
 
 _CALLS = 20
@@ -29,7 +29,7 @@ _MANY = 100
 
 
 async def read_tag(
-    api: Api, base: str, wanted: Tagged, kept: Place | None
+    api: MastodonApi, base: str, wanted: TagQuery, kept: TimelineCursor | None
 ) -> Listed | Missing | Denied | Unexpected | TryLater | Gone:
     """A page of notes with a hashtag: the newest, or those right above the place where a gap begins."""
     question: dict[str, object] = {"tag": wanted.tag, "limit": PAGE}
@@ -39,7 +39,7 @@ async def read_tag(
 
 
 async def read_account(
-    api: Api, base: str, whose: str, kept: Place | None
+    api: MastodonApi, base: str, whose: str, kept: TimelineCursor | None
 ) -> Listed | Missing | Denied | Unexpected | TryLater | Gone:
     """A page of somebody's notes, those that answer others too, as above."""
     question = _notes(whose, PAGE)
@@ -49,7 +49,7 @@ async def read_account(
     return Missing(host_of(base), 410, sure=True) if _says(answer, "NO_SUCH_USER") else await as_list(answer)
 
 
-async def find_account(api: Api, profile: Profile) -> Found | Failure:
+async def find_account(api: MastodonApi, profile: AccountAddress) -> Found | Failure:
     """The address of the feed of an account at its own server, as it shows itself to visitors."""
     answer = await api.post(f"{profile.base}/api/users/show", {"username": profile.who})
     user = read(answer.body, shapes.User) if isinstance(answer, Ok) else None
@@ -63,12 +63,12 @@ def _notes(whose: str, limit: int) -> dict[str, object]:
     return {"userId": whose, "limit": limit, "withReplies": True, "withRenotes": False}
 
 
-async def show(api: Api, base: str, identifier: str) -> Ok | Failure:
+async def show(api: MastodonApi, base: str, identifier: str) -> Ok | Failure:
     """One note."""
     return await api.post(f"{base}/api/notes/show", {"noteId": identifier})
 
 
-async def recheck(api: Api, posts: Sequence[Post]) -> Batch | TryLater | Gone:
+async def recheck(api: MastodonApi, posts: Sequence[Post]) -> Batch | TryLater | Gone:
     """One request for each: notes are shown one at a time."""
     events: list[Event] = []
     for post in posts:
@@ -97,11 +97,11 @@ def is_gone(answer: Ok | Failure) -> bool:
 def _says(answer: Ok | Failure, code: str) -> bool:
     """Whether the server refuses in these words; to some questions it does so with 404, to others with 400."""
     body = answer.body if isinstance(answer, Unexpected | Missing) else b""
-    refused = read(body, shapes.Refused)
+    refused = read(body, shapes.ErrorReply)
     return refused is not None and refused.error.code == code
 
 
-async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | TryLater | Gone:
+async def fetch_thread(api: MastodonApi, where: StatusAddress) -> Sequence[Post] | Refused | TryLater | Gone:
     """The note, what it answers up to the first one, and what its author wrote below that."""
     answer = await show(api, where.base, where.id)
     if isinstance(answer, TryLater | Gone):
@@ -110,7 +110,7 @@ async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | Tr
         return Gone(f"{host_of(where.base)} has no such post: it was deleted, or is not for everybody to read")
     if not isinstance(answer, Ok):
         return answer.later()
-    first, note = read_note(answer.body, where.base), read(answer.body, shapes.Note)
+    first, note = read_note(answer.body, where.base), read(answer.body, shapes.MisskeyNote)
     if first is None or note is None:
         return Gone(f"{where.base}/notes/{where.id} is not for everybody to read")
     found = {where.id: first}
@@ -122,7 +122,7 @@ async def fetch_thread(api: Api, where: Status) -> Sequence[Post] | Refused | Tr
     return [first, *(post for name, post in found.items() if name != where.id and counts_unasked(post, api.instances))]
 
 
-async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:
+async def _climb(api: MastodonApi, where: StatusAddress, found: dict[str, Post]) -> None:
     """Add what the note answers, what that answers, and so on."""
     for number in range(_CALLS):
         question = {"noteId": where.id, "limit": _MANY, "offset": number * _MANY}
@@ -133,7 +133,7 @@ async def _climb(api: Api, where: Status, found: dict[str, Post]) -> None:
             return
 
 
-async def _descend(api: Api, base: str, whose: str, top: str, found: dict[str, Post]) -> None:
+async def _descend(api: MastodonApi, base: str, whose: str, top: str, found: dict[str, Post]) -> None:
     """Add what the author wrote after the first note of the thread, as far as it goes on with what is there.
 
     The notes of one page are the next ones after a place, oldest first. Behind a page with nothing of the thread no

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from relay.rich import Block, Form, Mark, Role, Span, Text
+from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.text import honest, paragraphs, safe_url, scrub
 
 _DEEPEST = 8
@@ -44,15 +44,15 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MARKS = {
-    "big": Mark.BOLD,
-    "bold": Mark.BOLD,
-    "b": Mark.BOLD,
-    "under": Mark.BOLD,
-    "i": Mark.ITALIC,
-    "italic": Mark.ITALIC,
-    "slant": Mark.ITALIC,
-    "strike": Mark.STRIKE,
-    "s": Mark.STRIKE,
+    "big": SpanStyle.BOLD,
+    "bold": SpanStyle.BOLD,
+    "b": SpanStyle.BOLD,
+    "under": SpanStyle.BOLD,
+    "i": SpanStyle.ITALIC,
+    "italic": SpanStyle.ITALIC,
+    "slant": SpanStyle.ITALIC,
+    "strike": SpanStyle.STRIKE,
+    "s": SpanStyle.STRIKE,
 }
 _TAIL = ".,:;!?"
 
@@ -62,10 +62,10 @@ class _Look:
     """What is around a piece of text."""
 
     base: str
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[SpanStyle, ...] = ()
     depth: int = 0
 
-    def marked(self, mark: Mark) -> _Look:
+    def marked(self, mark: SpanStyle) -> _Look:
         marks = self.marks if mark in self.marks else (*self.marks, mark)
         return replace(self, marks=marks, depth=self.depth + 1)
 
@@ -91,7 +91,7 @@ def _blocks(text: str, look: _Look, quote_depth: int) -> Iterator[Block]:
         prose = []
         if lines[here].startswith(_FENCE):
             code = "\n".join(lines[here + 1 : end - 1])
-            yield Block((Span(code, marks=(Mark.CODE,)),), form=Form.CODE, quote=quote_depth)
+            yield Block((Span(code, marks=(SpanStyle.CODE,)),), form=Form.CODE, quote=quote_depth)
         else:
             inner = (line.removeprefix(">").removeprefix(" ") for line in lines[here:end])
             yield from _blocks("\n".join(inner), look, quote_depth + 1)
@@ -152,7 +152,7 @@ def _called(name: str, inner: str, look: _Look) -> Iterator[Span]:
             yield from _inside(base or reading, look)
             yield from _text(f" ({reading.strip()})" if base and reading.strip() else "", look)
         case "blur":
-            yield from _inside(inner, look.marked(Mark.SPOILER))
+            yield from _inside(inner, look.marked(SpanStyle.SPOILER))
         case _:
             yield from _inside(inner, look)
 
@@ -177,7 +177,7 @@ def _token(found: re.Match[str], look: _Look) -> Iterator[Span]:
     if found["plain"] is not None:
         yield from _text(found["inner"], look)
     elif (code := found["code"] or found["math"] or found["formula"]) is not None:
-        yield Span(code.strip(), marks=(*look.marks, Mark.CODE))
+        yield Span(code.strip(), marks=(*look.marks, SpanStyle.CODE))
     elif found["label"] is not None:
         yield from _link(found["label"], found["target"], look)
     elif (address := found["angle"] or found["url"]) is not None:

@@ -10,7 +10,7 @@ from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUr
 from relay.sources.limits import MEDIA, NAME, NOTE, OPTIONS, RECORD, TAGS
 from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.mfm import from_mfm
-from relay.sources.mastodon.misskey.shapes import Note, User
+from relay.sources.mastodon.misskey.shapes import MisskeyNote, User
 from relay.sources.mastodon.parse import SOURCE, alias, read_time
 from relay.sources.mastodon.shapes import Raw, read, read_all
 from relay.text import clean, plain, safe_url
@@ -25,11 +25,11 @@ _URI_LIMIT = 2000
 
 def read_note(raw: bytes | Raw, instance: str) -> Post | None:
     """The post in a note; None where it is no note, shares another one, or is neither public nor unlisted."""
-    note = read(raw, Note) if len(raw) <= RECORD else None
+    note = read(raw, MisskeyNote) if len(raw) <= RECORD else None
     return _post(note, instance) if note else None
 
 
-def _post(note: Note, instance: str) -> Post | None:
+def _post(note: MisskeyNote, instance: str) -> Post | None:
     author, published = _author(note.user, instance), read_time(note.created_at)
     uri = _uri(note, instance)
     if author is None or published is None or not uri or not note.id or not _is_open(note):
@@ -56,7 +56,7 @@ def _post(note: Note, instance: str) -> Post | None:
     )
 
 
-def _is_open(note: Note) -> bool:
+def _is_open(note: MisskeyNote) -> bool:
     """What its author keeps on its server, and what only shares another note, is not brought elsewhere."""
     shares = note.renote_id and not (
         note.text or note.cw or read_all(note.files, shapes.File, MEDIA) or _poll(note.poll)
@@ -64,7 +64,7 @@ def _is_open(note: Note) -> bool:
     return note.visibility in _OPEN and not note.local_only and not shares
 
 
-def _uri(note: Note, instance: str) -> str:
+def _uri(note: MisskeyNote, instance: str) -> str:
     """A server does not tell the names of its own notes: they are made of their ids."""
     told = (note.uri or "").strip()
     if told:
@@ -73,7 +73,7 @@ def _uri(note: Note, instance: str) -> str:
     return f"{instance}/notes/{note.id}" if note.id and own else safe_url(note.url or "")
 
 
-def _shown_at(note: Note, uri: str) -> str:
+def _shown_at(note: MisskeyNote, uri: str) -> str:
     """Where a person reads it: at its own server, whatever is told."""
     return safe_url(own_address(safe_url(note.url or ""), uri))
 
@@ -100,17 +100,17 @@ def _author(user: User | None, instance: str) -> Author | None:
     )
 
 
-def _tags(note: Note) -> tuple[str, ...]:
+def _tags(note: MisskeyNote) -> tuple[str, ...]:
     names = (clean(name, limit=200).lstrip("#＃") for name in read_all(note.tags, str, TAGS))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _media(note: Note) -> Iterator[Media]:
+def _media(note: MisskeyNote) -> Iterator[Media]:
     for file in read_all(note.files, shapes.File, MEDIA):
         url, preview = safe_url(file.url or ""), safe_url(file.thumbnail_url or "")
         if not (url or preview):
             continue
-        size = read(file.properties, shapes.Size) or shapes.Size()
+        size = read(file.properties, shapes.FileSize) or shapes.FileSize()
         yield Media(
             url=url or preview,
             kind=_kind(file.type or "") if url else MediaKind.IMAGE,
@@ -127,8 +127,8 @@ def _kind(mime: str) -> MediaKind:
 
 
 def _poll(raw: Raw) -> Poll | None:
-    poll = read(raw, shapes.Poll)
-    choices = read_all(poll.choices, shapes.Choice, OPTIONS) if poll else []
+    poll = read(raw, shapes.NotePoll)
+    choices = read_all(poll.choices, shapes.PollChoice, OPTIONS) if poll else []
     if poll is None or not choices:
         return None
     options = tuple(PollOption(text=clean(one.text or "", limit=200), votes=one.votes) for one in choices)
@@ -141,16 +141,16 @@ def _poll(raw: Raw) -> Poll | None:
     )
 
 
-def _quote(note: Note, instance: str) -> Quote | None:
+def _quote(note: MisskeyNote, instance: str) -> Quote | None:
     """Nobody is asked there whether they want to be quoted: the link tells where it is, and no more."""
-    quoted = read(note.renote, Note)
+    quoted = read(note.renote, MisskeyNote)
     if quoted is None or not _is_open(quoted):
         return Quote(state=QuoteState.HIDDEN) if note.renote_id else None
     url = _shown_at(quoted, _uri(quoted, instance))
     return Quote(url=url) if url else None
 
 
-def _answered(note: Note, instance: str) -> str:
-    parent = read(note.reply, Note)
+def _answered(note: MisskeyNote, instance: str) -> str:
+    parent = read(note.reply, MisskeyNote)
     author = _author(parent.user, instance) if parent else None
     return author.uri if author else ""

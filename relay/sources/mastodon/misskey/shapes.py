@@ -30,7 +30,7 @@ class User(msgspec.Struct, rename="camel"):
     moved_to: str | None = None
 
 
-class Size(msgspec.Struct):
+class FileSize(msgspec.Struct):
     width: int | None = None
     height: int | None = None
 
@@ -44,18 +44,18 @@ class File(msgspec.Struct, rename="camel"):
     properties: Raw = Raw()
 
 
-class Choice(msgspec.Struct):
+class PollChoice(msgspec.Struct):
     text: str | None = None
     votes: int | None = None
 
 
-class Poll(msgspec.Struct, rename="camel"):
+class NotePoll(msgspec.Struct, rename="camel"):
     multiple: bool | None = None
     expires_at: str | None = None
     choices: Raw = Raw()
 
 
-class Note(msgspec.Struct, rename="camel"):
+class MisskeyNote(msgspec.Struct, rename="camel"):
     id: Name | None = None
     user_id: Name | None = None
     created_at: str | None = None
@@ -80,5 +80,5 @@ class Refusal(msgspec.Struct):
     code: str | None = None
 
 
-class Refused(msgspec.Struct):
+class ErrorReply(msgspec.Struct):
     error: Refusal

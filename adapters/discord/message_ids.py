@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from adapters.discord.look import Style
+from adapters.discord.style import Style
 from relay.kit import MessageIds
 from relay.model import MessageId
 
@@ -23,7 +23,7 @@ _IDS = MessageIds(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
+class DiscordMessage:
     """A message of ours, the style it was sent in, and for ``webhook`` the webhook that sent it."""
 
     style: Style
@@ -33,7 +33,7 @@ class Posted:
     webhook: str = ""
 
     @classmethod
-    def parse(cls, text: MessageId) -> Posted | None:
+    def parse(cls, text: MessageId) -> DiscordMessage | None:
         """None: no message of ours."""
         found = _IDS.read(text)
         if found is None or (found["style"] == "webhook") != bool(found["by"]):
@@ -42,7 +42,7 @@ class Posted:
         return cls(style=style, webhook=found["by"][1:], channel=found["channel"], message=found["message"])
 
     @classmethod
-    def of(cls, message: Mapping[str, Any]) -> Posted:
+    def of(cls, message: Mapping[str, Any]) -> DiscordMessage:
         """A message of ours as Discord gives it back."""
         webhook = str(message.get("webhook_id") or "")
         style: Style = "webhook" if webhook else "card" if int(message.get("flags") or 0) & V2 else "embed"

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from adapters.matrix.address import is_alias, is_id
 from adapters.matrix.mentions import JOINER
 from adapters.matrix.settings import MatrixOptions
-from adapters.matrix.shapes import MESSAGE, Event
+from adapters.matrix.shapes import MESSAGE, MatrixEvent
 from relay.core.commands import Mistake, Parsed, parse, spec
 from relay.i18n import Words
 from relay.kit import options_in, places_in
@@ -28,7 +28,7 @@ _LINK = re.compile(r"https://matrix\.to/#/([^?/\s]+)(?:\?\S*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MatrixLine:
     """A line that may be a command. ``prefixed``: it can only be meant for us."""
 
     text: str
@@ -42,7 +42,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class MatrixRequest:
     """Which command, with what; ``about`` is another room that was named, empty: the one in which it is asked."""
 
     name: str
@@ -52,7 +52,7 @@ class Asked:
     """Options of Matrix's own, as :attr:`relay.ports.Command.options`."""
 
 
-def line_in(event: Event, *, us: str, prefix: str) -> Line | None:
+def line_in(event: MatrixEvent, *, us: str, prefix: str) -> MatrixLine | None:
     """The line that a message is; None: it is none that a person has just written."""
     if event.type != MESSAGE or event.sender == us or event.text("msgtype") != "m.text":
         return None  # notices are of bots, which could talk with us for ever
@@ -66,21 +66,21 @@ def line_in(event: Event, *, us: str, prefix: str) -> Line | None:
         return None
     first, *rest = body.split(maxsplit=1)
     if first.casefold() == prefix.casefold():
-        return Line("".join(rest), prefixed=True)
-    return Line(body, prefixed=False)
+        return MatrixLine("".join(rest), prefixed=True)
+    return MatrixLine(body, prefixed=False)
 
 
-def root_of(event: Event) -> str:
+def root_of(event: MatrixEvent) -> str:
     """The event below which the answer stands: no thread begins at one that itself belongs to another."""
     return event.text("m.relates_to", "event_id") if event.text("m.relates_to", "rel_type") else event.event_id
 
 
-def asked_in(text: str, say: Words, *, home: str) -> Asked | Refused:
+def asked_in(text: str, say: Words, *, home: str) -> MatrixRequest | Refused:
     """What a line asks for; ``Refused`` says what to do instead. ``home``: the server of aliases that name none."""
     name = _first(text) or "help"
     rest = "".join(text.split(maxsplit=1)[1:])
     if name == LANGUAGE:
-        return Asked(name=LANGUAGE, arguments={LANGUAGE: rest.strip()} if rest.strip() else {})
+        return MatrixRequest(name=LANGUAGE, arguments={LANGUAGE: rest.strip()} if rest.strip() else {})
     read = options_in(rest, name, MatrixOptions, say, example="notify=yes")
     if isinstance(read, Refused):
         return read
@@ -89,7 +89,7 @@ def asked_in(text: str, say: Words, *, home: str) -> Asked | Refused:
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
     asked = _placed(parsed, say, home)
-    return replace(asked, options=options) if isinstance(asked, Asked) else asked
+    return replace(asked, options=options) if isinstance(asked, MatrixRequest) else asked
 
 
 def _first(text: str) -> str:
@@ -108,11 +108,11 @@ def _without_quote(body: str) -> str:
 # --- which room ---
 
 
-def _placed(parsed: Parsed, say: Words, home: str) -> Asked | Refused:
+def _placed(parsed: Parsed, say: Words, home: str) -> MatrixRequest | Refused:
     given, places, named = places_in(parsed, lambda word: bool(room_named(word)))
     typed = [*(room_named(one, home) or one for one in places), *map(room_named, named)]
     if not typed:
-        return Asked(name=parsed.name, arguments=given)
+        return MatrixRequest(name=parsed.name, arguments=given)
     if len(typed) > 1:
         return Refused(say("One room at a time, please."))
     if not room_named(typed[0]):
@@ -121,7 +121,7 @@ def _placed(parsed: Parsed, say: Words, home: str) -> Asked | Refused:
                 alias="#plaza:example.org", mark="!"
             )
         )
-    return Asked(name=parsed.name, arguments=given, about=typed[0])
+    return MatrixRequest(name=parsed.name, arguments=given, about=typed[0])
 
 
 def room_named(typed: str, home: str = "") -> str:

@@ -11,18 +11,20 @@ from relay.model import Post
 from relay.ports import TryLater
 from relay.rich import Role
 from relay.sources.kit import Ok
-from relay.sources.mastodon.api import Api
+from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.misskey import api as misskey
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.parse import local_id
-from relay.sources.mastodon.reading import Reading
+from relay.sources.mastodon.reading import TimelineReading
 from relay.sources.off_loop import off_loop
 
 _MOST = 20
 """Posts that are asked for after one poll."""
 
 
-async def with_answered(api: Api, base: str, posts: Sequence[Post], reading: Reading) -> list[Post] | TryLater:
+async def with_answered(
+    api: MastodonApi, base: str, posts: Sequence[Post], reading: TimelineReading
+) -> list[Post] | TryLater:
     """The posts, each that answers another one with the author of that.
 
     Where nobody knows that one, a post that mentions nobody goes on with what its own author wrote; not so on Misskey,
@@ -41,7 +43,7 @@ async def with_answered(api: Api, base: str, posts: Sequence[Post], reading: Rea
 class _Lookup:
     """What stands on one page, and what was asked for besides."""
 
-    def __init__(self, api: Api, base: str, reading: Reading) -> None:
+    def __init__(self, api: MastodonApi, base: str, reading: TimelineReading) -> None:
         self._api, self._base, self._reading = api, base, reading
         self._known: dict[str, Post | None] = {}
 

@@ -13,7 +13,7 @@ _IDS = MessageIds("{kind} {room} {event}", kind="|".join(get_args(Kind)), room=r
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class MatrixMessage:
     """A message of ours."""
 
     kind: Kind
@@ -21,7 +21,7 @@ class Posted:
     event: str
 
     @classmethod
-    def parse(cls, text: MessageId) -> Posted | None:
+    def parse(cls, text: MessageId) -> MatrixMessage | None:
         """None: no message of ours."""
         if (found := _IDS.read(text)) is None:
             return None

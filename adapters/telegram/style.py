@@ -8,7 +8,7 @@ from relay.i18n import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TelegramStyle:
     """What a chat, its subscription and the configuration say about rendering."""
 
     say: Words

@@ -12,7 +12,7 @@ Style = Literal["card", "embed", "webhook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class DiscordStyle:
     """What a channel, its subscription and the configuration say about rendering."""
 
     style: Style

@@ -21,14 +21,14 @@ _STRETCH = 20
 _DAY = 86_400
 
 
-class Item(NamedTuple):
+class ListItem(NamedTuple):
     """Something on a page: when it takes its place in the list (seconds since 1970), and the uri; a repost has none."""
 
     at: int
     uri: str
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class ListCursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cursor of a list, as it is kept between polls. Times are in seconds since 1970."""
 
     recent: tuple[tuple[int, str], ...] = ()
@@ -46,22 +46,22 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
-class Step(NamedTuple):
+class ListStep(NamedTuple):
     """Where the reading stands after some pages, and the uris that are new, newest first."""
 
-    place: Place
+    place: ListCursor
     new: tuple[str, ...] = ()
 
 
-def read_place(cursor: str) -> Place | None:
+def read_place(cursor: str) -> ListCursor | None:
     """The place that was kept; None where there is none, or none that can be read."""
     try:
-        return msgspec.json.decode(cursor, type=Place)
+        return msgspec.json.decode(cursor, type=ListCursor)
     except msgspec.MsgspecError:
         return None
 
 
-def begin(items: Sequence[Item], now: datetime) -> Place:
+def begin(items: Sequence[ListItem], now: datetime) -> ListCursor:
     """The place at the top of the first page: all on it and below counts as seen.
 
     Below a page that is not full there is nothing; what turns up there later is news unless it is old.
@@ -70,16 +70,16 @@ def begin(items: Sequence[Item], now: datetime) -> Place:
     oldest = _oldest(known) if known else int(now.timestamp())
     floor = oldest if len(items) >= PAGE else oldest - _DAY
     reach = _reach(known, int(now.timestamp())) if known else floor
-    return Place(recent=known[-_REMEMBERED:], floor=floor, reach=reach)
+    return ListCursor(recent=known[-_REMEMBERED:], floor=floor, reach=reach)
 
 
-def reaches(place: Place, items: Sequence[Item]) -> bool:
+def reaches(place: ListCursor, items: Sequence[ListItem]) -> bool:
     """Whether a page goes down to what was read before: in one second there may be known ones and new ones."""
     seen = {digest for _, digest in (*place.recent, *place.below)}
     return any(item.at < place.reach or (item.at == place.reach and _digest(item.uri) in seen) for item in items)
 
 
-def read_pages(place: Place, items: Sequence[Item], onward: str, now: datetime) -> Step:
+def read_pages(place: ListCursor, items: Sequence[ListItem], onward: str, now: datetime) -> ListStep:
     """Pages were read from the top, or from where the last reading stopped; ``onward``: the gap goes on below them."""
     seen = {digest for _, digest in (*place.recent, *place.below)}
     new = tuple(
@@ -91,20 +91,20 @@ def read_pages(place: Place, items: Sequence[Item], onward: str, now: datetime) 
     recent = merged[-_REMEMBERED:]
     if onward:  # down to the old reach all may still be news
         below = place.below if place.onward else place.recent
-        return Step(msgspec.structs.replace(place, recent=recent, below=below, onward=onward), new)
+        return ListStep(msgspec.structs.replace(place, recent=recent, below=below, onward=onward), new)
     forgotten = len(merged) > len(recent) or place.onward
     floor = max(place.floor, _oldest(merged)) if forgotten and recent else place.floor
     reach = max(place.reach, _reach(recent, int(now.timestamp()))) if recent else place.reach
-    return Step(Place(recent=recent, floor=floor, reach=reach), new)
+    return ListStep(ListCursor(recent=recent, floor=floor, reach=reach), new)
 
 
-def from_the_top(place: Place) -> Place:
+def from_the_top(place: ListCursor) -> ListCursor:
     """The same with the way down the gap forgotten: it is walked again from its top."""
     recent = tuple(sorted({*place.recent, *place.below}))
     return msgspec.structs.replace(place, recent=recent, below=(), onward="")
 
 
-def _known(items: Sequence[Item]) -> tuple[tuple[int, str], ...]:
+def _known(items: Sequence[ListItem]) -> tuple[tuple[int, str], ...]:
     return tuple(sorted({(item.at, _digest(item.uri)) for item in items if item.uri}))
 
 

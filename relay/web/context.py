@@ -14,9 +14,9 @@ from relay.i18n import Words
 from relay.records import Page
 from relay.store import Store
 from relay.web.cache import Cache
-from relay.web.lookups import Turns
-from relay.web.reading import Reading
+from relay.web.lookups import VisitorTurns
 from relay.web.site import Site
+from relay.web.thread_view import ThreadReading
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Serving:
     store: Store
     site: Site
     cache: Cache
-    reading: Callable[[Page, Words], Reading]
+    reading: Callable[[Page, Words], ThreadReading]
     say: Callable[[web.Request], Words]
-    turns: Turns = field(default_factory=Turns)
+    turns: VisitorTurns = field(default_factory=VisitorTurns)
     layouts: Layouts = field(default_factory=Layouts)

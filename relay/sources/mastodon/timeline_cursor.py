@@ -37,7 +37,7 @@ class How(StrEnum):
     RSS = "rss"
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class TimelineCursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cursor of a timeline, as it is kept between polls."""
 
     recent: tuple[str, ...] = ()
@@ -61,44 +61,44 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
-class Step(NamedTuple):
+class TimelineStep(NamedTuple):
     """Where the reading stands after a page, what is new on it (oldest first), and whether to read on at once."""
 
-    place: Place
+    place: TimelineCursor
     new: tuple[str, ...] = ()
     more: bool = False
 
 
-def read_place(cursor: str) -> Place | None:
+def read_place(cursor: str) -> TimelineCursor | None:
     """The place that was kept; None where there is none, or none that can be read."""
     try:
-        return msgspec.json.decode(cursor, type=Place)
+        return msgspec.json.decode(cursor, type=TimelineCursor)
     except msgspec.MsgspecError:
         return None
 
 
-def begin(ids: Collection[str], now: datetime) -> Place:
+def begin(ids: Collection[str], now: datetime) -> TimelineCursor:
     """The place at the top of the newest page: all below counts as seen."""
     recent = ordered(ids)
     floor = recent[0] if len(recent) >= WHOLE else ""
-    return Place(recent=recent, floor=floor, began=0 if recent else int(now.timestamp()))
+    return TimelineCursor(recent=recent, floor=floor, began=0 if recent else int(now.timestamp()))
 
 
-def read_newest(place: Place, ids: Collection[str]) -> Step:
+def read_newest(place: TimelineCursor, ids: Collection[str]) -> TimelineStep:
     """The newest page was read: it reaches back far enough into what is known, or there is a gap."""
     if len(ids) < WHOLE or age(min(ids, key=age)) <= age(place.min_id):
         return _taken(place, ids)
-    return Step(msgspec.structs.replace(place, behind=True), more=True)
+    return TimelineStep(msgspec.structs.replace(place, behind=True), more=True)
 
 
-def read_above(place: Place, ids: Collection[str]) -> Step:
+def read_above(place: TimelineCursor, ids: Collection[str]) -> TimelineStep:
     """The page above ``place.min_id`` was read. A page that is not full, or shows nothing new, is the last one."""
     step = _taken(place, ids)
     more = len(ids) >= PAGE and bool(step.new)
-    return Step(msgspec.structs.replace(step.place, behind=more), step.new, more)
+    return TimelineStep(msgspec.structs.replace(step.place, behind=more), step.new, more)
 
 
-def was_hidden(place: Place, ids: Collection[str], oldest: datetime) -> bool:
+def was_hidden(place: TimelineCursor, ids: Collection[str], oldest: datetime) -> bool:
     """Whether a timeline that seemed empty was only hidden: it shows a full page now, from long before the first poll.
 
     A server that hides its hashtags answers with an empty list. When it opens, its whole past would come as news.
@@ -123,13 +123,15 @@ def moment(identifier: str) -> datetime | None:
         return None
 
 
-def _taken(place: Place, ids: Collection[str]) -> Step:
+def _taken(place: TimelineCursor, ids: Collection[str]) -> TimelineStep:
     known = {*place.recent}
     new = tuple(i for i in ordered(ids) if i not in known and age(i) >= age(place.floor))
     merged = ordered({*known, *new})
     recent = merged[-_REMEMBERED:]
     floor = recent[0] if len(merged) > len(recent) else place.floor
-    return Step(msgspec.structs.replace(place, recent=recent, floor=floor, began=0 if recent else place.began), new)
+    return TimelineStep(
+        msgspec.structs.replace(place, recent=recent, floor=floor, began=0 if recent else place.began), new
+    )
 
 
 def age(identifier: str) -> tuple[int, str]:

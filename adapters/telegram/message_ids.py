@@ -14,7 +14,7 @@ _IDS = MessageIds("{kind}/{chat}/{message}", kind="|".join(get_args(Kind)), chat
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class TelegramMessage:
     """A message of ours."""
 
     kind: Kind
@@ -22,7 +22,7 @@ class Posted:
     message: int
 
     @classmethod
-    def parse(cls, text: MessageId) -> Posted | None:
+    def parse(cls, text: MessageId) -> TelegramMessage | None:
         """None: no message of ours."""
         if (found := _IDS.read(text)) is None:
             return None

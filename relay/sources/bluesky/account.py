@@ -12,7 +12,7 @@ from relay.sources.bluesky.session import Session
 
 
 @dataclass(slots=True)
-class Voice:
+class AccountVoice:
     """Speaks for the account of a session; without one for nobody. It remembers who that is."""
 
     session: Session | None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from adapters.telegram.look import Look
+from adapters.telegram.style import TelegramStyle
 from relay.i18n import words
 from relay.plugins import Host
 
 
-class Manner:
+class TelegramStyling:
     def __init__(self, host: Host) -> None:
         self._host = host
         self.say = words(host.language)
 
-    def look(self) -> Look:
-        return Look(say=self.say, relay=self._host.name)
+    def look(self) -> TelegramStyle:
+        return TelegramStyle(say=self.say, relay=self._host.name)

@@ -13,14 +13,14 @@ from relay.i18n import Words, words
 from relay.model import Author, Media, Post, Removed, Thread
 from relay.records import Page
 from relay.text import clean, cut, text_content
-from relay.web.saying import kind, warned
+from relay.web.labels import kind, warned
 
 _WORDLESS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO")
 """How the Unicode names of letters begin that are counted one by one, not by the word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ThreadReading:
     """What every rendering of a thread starts from. Unless ``written`` is empty it has a ``first`` post."""
 
     posts: tuple[Post | Removed, ...]
@@ -42,7 +42,7 @@ class Reading:
     @classmethod
     def of_page(
         cls, page: Page, *, site: str, language: str = "en", address: str = "", say: Words | None = None
-    ) -> Reading:
+    ) -> ThreadReading:
         """The view of what the store keeps."""
         return cls(
             posts=tuple(_shown(post) for post in page.posts),
@@ -60,7 +60,7 @@ class Reading:
     @classmethod
     def of_thread(
         cls, thread: Thread, *, now: datetime, site: str, language: str = "en", say: Words | None = None
-    ) -> Reading:
+    ) -> ThreadReading:
         """The view of what a source has just said."""
         return cls(
             posts=tuple(_shown(post) for post in thread.posts),
@@ -149,7 +149,7 @@ def minutes(text: str) -> int:
     return max(1, math.ceil(len(text.split()) / 265))
 
 
-def _words(reading: Reading) -> Iterator[str]:
+def _words(reading: ThreadReading) -> Iterator[str]:
     for post in (*reading.written, *(post for chain in reading.asides for post in chain)):
         yield text_content(post.body)
         if post.quote:

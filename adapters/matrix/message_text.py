@@ -13,7 +13,7 @@ Line = TypeVar("Line")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class MatrixText:
     """The words of one message, or of a part of one."""
 
     body: str = ""
@@ -30,27 +30,27 @@ class Written:
         return size(self.body) + size(self.html)
 
 
-def stacked(parts: Iterable[Written], gap: str = "\n\n") -> Written:
+def stacked(parts: Iterable[MatrixText], gap: str = "\n\n") -> MatrixText:
     """One below the other; ``gap`` is what parts them in plain."""
     found = list(parts)
-    return Written(gap.join(one.body for one in found if one.body), "".join(one.html for one in found))
+    return MatrixText(gap.join(one.body for one in found if one.body), "".join(one.html for one in found))
 
 
-def within(lines: Sequence[Line], most: int, write: Callable[[Sequence[Line]], Written]) -> Written:
+def within(lines: Sequence[Line], most: int, write: Callable[[Sequence[Line]], MatrixText]) -> MatrixText:
     """As many of the lines, from the first, as fit into ``most`` once they are written."""
     if lines and (whole := write(lines)).size <= most:
         return whole
     count = bisect_right(range(len(lines) + 1), most, key=lambda count: write(lines[:count]).size) - 1
-    return write(lines[:count]) if count > 0 else Written()
+    return write(lines[:count]) if count > 0 else MatrixText()
 
 
 @dataclass(slots=True)
-class Room:
+class MatrixBudget:
     """How much of a message is left."""
 
     left: int = TEXT
 
-    def take(self, part: Written) -> Written:
+    def take(self, part: MatrixText) -> MatrixText:
         """The part, counted with the gap before it."""
         self.left -= part.size + 4 if part else 0
         return part

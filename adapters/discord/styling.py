@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from adapters.discord.channels import Channel
-from adapters.discord.look import Look, Style
 from adapters.discord.settings import DiscordOptions, DiscordSettings
+from adapters.discord.style import DiscordStyle, Style
 from relay.i18n import words
 from relay.model import Card
 from relay.plugins import Host
 
 
-class Manner:
+class DiscordStyling:
     def __init__(self, settings: DiscordSettings, host: Host) -> None:
         self._settings, self._host = settings, host
         self.say = words(host.language)
@@ -21,8 +21,10 @@ class Manner:
     def crosspost(self, options: DiscordOptions) -> bool:
         return self._settings.crosspost if options.crosspost is None else options.crosspost
 
-    def look(self, card: Card, style: Style, channel: Channel, options: DiscordOptions, *, plain: bool = False) -> Look:
-        return Look(
+    def look(
+        self, card: Card, style: Style, channel: Channel, options: DiscordOptions, *, plain: bool = False
+    ) -> DiscordStyle:
+        return DiscordStyle(
             style=style,
             age_restricted=channel.age_restricted,
             mention_role=options.mention_role or "",

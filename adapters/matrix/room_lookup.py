@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.matrix.address import NO_ROOM, is_alias, is_id
-from adapters.matrix.api import Api, Failed
+from adapters.matrix.api import Failed, MatrixApi
 from adapters.matrix.outcomes import ENCRYPTED, OUT, outcome_of, says
 from adapters.matrix.rooms import Rooms, Successor
 from adapters.matrix.settings import MatrixSettings, may_invite, server_of
@@ -16,10 +16,10 @@ _STRANGER = Failed("whoever replaced the room may not invite us", "M_FORBIDDEN",
 _REPLACED = later("This room was replaced by another one. Invite me there, then {resume} here.")
 
 
-class Places:
+class RoomFinder:
     """Finds rooms, and looks whether they are places for us: not encrypted, and not left for another one."""
 
-    def __init__(self, *, api: Api, rooms: Rooms, settings: MatrixSettings, say: Words) -> None:
+    def __init__(self, *, api: MatrixApi, rooms: Rooms, settings: MatrixSettings, say: Words) -> None:
         self._api, self._rooms, self._settings = api, rooms, settings
         self._say, self._prefix = say, settings.prefix
 

@@ -29,7 +29,7 @@ Accounts = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JetstreamQuery:
     """What a server is asked for; ``since`` is 0 where it is to tell what happens from now on."""
 
     accounts: Accounts
@@ -89,7 +89,7 @@ def outgrown(asked: Accounts, wanted: Accounts) -> bool:
     return not wanted <= asked or not wanted
 
 
-def judge(asked: Asked, first: int, now: int) -> Start:
+def judge(asked: JetstreamQuery, first: int, now: int) -> Start:
     """``first`` is the time of the first event, ``now`` that of our clock.
 
     On the whole network somebody is always posting. Of a few accounts nothing may come for days, so there only what is

@@ -14,7 +14,7 @@ from relay.i18n import Words
 from relay.model import Destination, Subscription
 from relay.phrases import bold, code, line
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.threads import Threads
+from relay.pipeline.threads import ThreadReader
 from relay.pipeline.worker import Tenure
 from relay.ports import Answer, Command, Source
 from relay.records import By, Quota
@@ -33,7 +33,7 @@ class Desk:
     sources: Mapping[str, Source]
     tenure: Tenure
     subscriptions: Subscriptions
-    threads: Threads
+    threads: ThreadReader
     quota: Quota
     page: Callable[[Destination, str], str] = lambda _destination, _slug: ""
     resumed: Callable[[], None] = lambda: None

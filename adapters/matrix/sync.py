@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.matrix.shapes import ENCRYPTION, MESSAGE, TOMBSTONE, Batch, Event, Room
+from adapters.matrix.shapes import ENCRYPTION, MESSAGE, TOMBSTONE, MatrixEvent, SyncBatch, SyncRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class RoomMessage:
     """Somebody wrote in a room."""
 
     room: str
-    event: Event
+    event: MatrixEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,11 @@ class Left:
     banned: bool = False
 
 
-News = Said | Invited | Entered | Sealed | Replaced | Left
+News = RoomMessage | Invited | Entered | Sealed | Replaced | Left
 
 
 def news(
-    batch: Batch, us: str, inside: Collection[str], since: datetime | None, met: datetime | None = None
+    batch: SyncBatch, us: str, inside: Collection[str], since: datetime | None, met: datetime | None = None
 ) -> Iterator[News]:
     """What is new in the order in which it happened in each room. ``inside`` are the rooms that we were in before.
 
@@ -87,19 +87,19 @@ def news(
             yield _parting(room, us)
 
 
-def _invitation(room: Room, us: str) -> Invited:
+def _invitation(room: SyncRoom, us: str) -> Invited:
     """The stripped state comes from the inviter's homeserver, which may have put in more than one."""
     asking = [one for one in room.events if one.becomes(us) == "invite"]
     direct = any(one.content.get("is_direct") is True for one in asking)
     return Invited(room=room.id, by=tuple(dict.fromkeys(one.sender for one in asking)), direct=direct)
 
 
-def _parting(room: Room, us: str) -> Left:
+def _parting(room: SyncRoom, us: str) -> Left:
     last = next((one for one in reversed(room.events) if one.becomes(us) in {"leave", "ban"}), None)
     return Left(room=room.id) if last is None else Left(room=room.id, by=last.sender, banned=last.becomes(us) == "ban")
 
 
-def _happened(room: Room, us: str, since: datetime | None, met: datetime | None, *, inside: bool) -> Iterator[News]:
+def _happened(room: SyncRoom, us: str, since: datetime | None, met: datetime | None, *, inside: bool) -> Iterator[News]:
     entry = _unmet(room, us, met) if since is None else _entry(room, us, inside=inside)
     if entry is not None:
         yield Entered(room=room.id, event=entry.event_id, earlier=since is None)
@@ -109,12 +109,12 @@ def _happened(room: Room, us: str, since: datetime | None, met: datetime | None,
         return
     for event in _heard(room, us, entry, inside=inside):
         if event.type == MESSAGE and event.state_key is None and event.sender != us and event.when >= since:
-            yield Said(room=room.id, event=event)
+            yield RoomMessage(room=room.id, event=event)
         elif event.type == TOMBSTONE and event.state_key == "":
             yield Replaced(room=room.id, by=event.sender, successor=event.text("replacement_room"))
 
 
-def _unmet(room: Room, us: str, met: datetime | None) -> Event | None:
+def _unmet(room: SyncRoom, us: str, met: datetime | None) -> MatrixEvent | None:
     """Our coming in, not before ``met``, where nothing of ours follows it."""
     for event in reversed(room.timeline):
         if event.sender == us and event.type == MESSAGE:
@@ -124,7 +124,7 @@ def _unmet(room: Room, us: str, met: datetime | None) -> Event | None:
     return None
 
 
-def _entry(room: Room, us: str, *, inside: bool) -> Event | None:
+def _entry(room: SyncRoom, us: str, *, inside: bool) -> MatrixEvent | None:
     """Our coming into the room, among what is told; a change of our name is a ``join`` as well.
 
     Of a room in which we were, an old one stands in the state again and again, beside what we say ourselves.
@@ -134,7 +134,7 @@ def _entry(room: Room, us: str, *, inside: bool) -> Event | None:
     return joins[-1] if joins else None
 
 
-def _heard(room: Room, us: str, entry: Event | None, *, inside: bool) -> tuple[Event, ...]:
+def _heard(room: SyncRoom, us: str, entry: MatrixEvent | None, *, inside: bool) -> tuple[MatrixEvent, ...]:
     """What was written while we were there: in the room's history others may have put words into our way."""
     if entry is not None and entry in room.timeline:
         return room.timeline[room.timeline.index(entry) + 1 :]
@@ -142,5 +142,5 @@ def _heard(room: Room, us: str, entry: Event | None, *, inside: bool) -> tuple[E
     return room.timeline if known else ()
 
 
-def _seals(event: Event) -> bool:
+def _seals(event: MatrixEvent) -> bool:
     return event.type == ENCRYPTION and event.state_key == ""

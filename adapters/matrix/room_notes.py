@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from adapters.matrix.api import Api, Failed, Json
+from adapters.matrix.api import Failed, Json, MatrixApi
 from relay.i18n import Words, words
 from relay.log import get_logger
 
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class RoomNote:
     """What is noted down about one room."""
 
     language: str = ""
@@ -33,7 +33,7 @@ class Note:
     """It is on its way in, and has not said anything yet: after a restart it still does."""
 
     @classmethod
-    def read(cls, told: Mapping[str, object]) -> Note:
+    def read(cls, told: Mapping[str, object]) -> RoomNote:
         """What cannot be understood is as if it were not noted down."""
         language = told.get("language")
         return cls(
@@ -55,20 +55,20 @@ class Note:
         return {key: value for key, value in known.items() if value}
 
 
-class Notes:
+class RoomNotes:
     """Read once for each room, and remembered; of several processes only the one that listens writes them."""
 
-    def __init__(self, api: Api, language: str = "en") -> None:
+    def __init__(self, api: MatrixApi, language: str = "en") -> None:
         """``language``: in which the relay speaks where nothing else is noted down."""
         self._api, self._language = api, language
-        self._kept: OrderedDict[str, Note] = OrderedDict()
+        self._kept: OrderedDict[str, RoomNote] = OrderedDict()
 
-    async def read(self, room: str) -> Note:
+    async def read(self, room: str) -> RoomNote:
         """The note about a room; an empty one where the homeserver does not tell it, until it does."""
         told = await self._told(room)
         if isinstance(told, Failed):
             log.debug("a room's note cannot be read", room=room, reason=told.reason)
-            return Note()
+            return RoomNote()
         return told
 
     async def words(self, room: str) -> Words:
@@ -88,16 +88,16 @@ class Notes:
             log.warning("a note about a room could not be made", room=room, reason=failed.reason)
         return failed
 
-    async def _told(self, room: str) -> Note | Failed:
+    async def _told(self, room: str) -> RoomNote | Failed:
         if (kept := self._kept.get(room)) is None:
             told = await self._api.account_data(room, KIND)
             if isinstance(told, Failed) and told.code != "M_NOT_FOUND":
                 return told
-            kept = Note() if isinstance(told, Failed) else Note.read(told)
+            kept = RoomNote() if isinstance(told, Failed) else RoomNote.read(told)
         self._keep(room, kept)
         return kept
 
-    def _keep(self, room: str, note: Note) -> None:
+    def _keep(self, room: str, note: RoomNote) -> None:
         self._kept[room] = note
         self._kept.move_to_end(room)
         if len(self._kept) > MOST_KEPT:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
-from relay.http import Manner, retry_after
+from relay.http import HostPolicy, retry_after
 
 DAY = timedelta(hours=24)
 """The longest that is waited, whatever is asked for."""
@@ -20,7 +20,7 @@ _QUIET = 12
 _HABIT = 5
 _SILENT = timedelta(days=7)
 
-FEEDS = Manner(
+FEEDS = HostPolicy(
     name="feeds",
     connections=1,
     gaps={"reddit.com": timedelta(seconds=65)},  # since 2026 about one request a minute from one address

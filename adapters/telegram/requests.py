@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from telegram import Message, MessageEntity, MessageOriginChannel, User
 
-from adapters.telegram.address import Place
+from adapters.telegram.address import TelegramAddress
 from adapters.telegram.entities import JOINER
 from adapters.telegram.settings import TelegramOptions
 from relay.core.commands import Mistake, Parsed, Spec, parse, spec
@@ -32,7 +32,7 @@ _LINKS: list[str | None] = [MessageEntity.URL, MessageEntity.TEXT_LINK]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class TelegramAsker:
     """Who asks. ``id`` is the person's; None: an administrator who stays anonymous, or a channel that speaks itself."""
 
     id: int | None
@@ -43,7 +43,7 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TelegramLine:
     """A command line. ``ours`` is whether it can only be meant for us, so that a mistake in it is worth an answer."""
 
     name: str
@@ -52,39 +52,39 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class TelegramRequest:
     """Which command, with what; ``about`` is another chat that was named, None: the one in which it is asked."""
 
     name: str
     arguments: Mapping[str, str]
-    about: Place | None = None
+    about: TelegramAddress | None = None
     options: str = ""
     """Options of Telegram's own, as :attr:`relay.ports.Command.options`."""
 
 
-def place_of(message: Message) -> Place:
+def place_of(message: Message) -> TelegramAddress:
     """Where a message stands: its chat, and in a forum the topic, but for the general one."""
     topic = message.message_thread_id if message.is_topic_message else None
-    return Place(message.chat.id, topic)
+    return TelegramAddress(message.chat.id, topic)
 
 
-def asker_of(message: Message, language: str) -> Asker | None:
+def asker_of(message: Message, language: str) -> TelegramAsker | None:
     """Who wrote it; None: nobody whom we serve. ``language`` is for those whose own is not told."""
     itself = message.sender_chat
     if itself is not None:
         mine = itself.id == message.chat.id
-        return Asker(id=None, user=f"telegram:{itself.id}", language=language, anonymous=mine)
+        return TelegramAsker(id=None, user=f"telegram:{itself.id}", language=language, anonymous=mine)
     return None if message.from_user is None else person(message.from_user, language)
 
 
-def person(user: User, language: str) -> Asker | None:
+def person(user: User, language: str) -> TelegramAsker | None:
     """A person as one who asks; None: a bot, which could talk with us for ever."""
     if user.is_bot:
         return None
-    return Asker(id=user.id, user=f"telegram:{user.id}", language=user.language_code or language)
+    return TelegramAsker(id=user.id, user=f"telegram:{user.id}", language=user.language_code or language)
 
 
-def line_in(message: Message, username: str) -> Line | None:
+def line_in(message: Message, username: str) -> TelegramLine | None:
     """The command line that a message is, if it may be for us: ``/help`` and ``/help@us``, not ``/help@another``.
 
     What was forwarded, or written through another bot, nobody here has asked for.
@@ -97,10 +97,10 @@ def line_in(message: Message, username: str) -> Line | None:
     if whom and whom.casefold() != username.casefold():
         return None
     ours = bool(whom) or message.chat.type == message.chat.PRIVATE
-    return Line(name.casefold(), text[command.length :].replace(JOINER, "").strip(), ours)
+    return TelegramLine(name.casefold(), text[command.length :].replace(JOINER, "").strip(), ours)
 
 
-def asked_in(message: Message, line: Line, say: Words) -> Asked | Refused | None:
+def asked_in(message: Message, line: TelegramLine, say: Words) -> TelegramRequest | Refused | None:
     """What the line asks for; ``Refused`` says what to do instead, None: it was meant for another bot perhaps."""
     found = spec(line.name)
     if found is None and not line.ours:
@@ -113,10 +113,10 @@ def asked_in(message: Message, line: Line, say: Words) -> Asked | Refused | None
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
     asked = _placed(parsed, say)
-    return replace(asked, options=options) if isinstance(asked, Asked) else asked
+    return replace(asked, options=options) if isinstance(asked, TelegramRequest) else asked
 
 
-def _with_links(message: Message, line: Line, found: Spec | None) -> str:
+def _with_links(message: Message, line: TelegramLine, found: Spec | None) -> str:
     """Where a link is wanted: those behind the words count, and those of the message that this one answers."""
     if found is None or not any(one.kind is Kind.LINK for one in found.parameters):
         return line.rest
@@ -130,11 +130,11 @@ def _with_links(message: Message, line: Line, found: Spec | None) -> str:
 # --- which chat ---
 
 
-def _placed(parsed: Parsed, say: Words) -> Asked | Refused:
+def _placed(parsed: Parsed, say: Words) -> TelegramRequest | Refused:
     given, places, named = places_in(parsed, lambda word: _PLACE.fullmatch(word) is not None)
     typed = [*places, *named]
     if not typed:
-        return Asked(name=parsed.name, arguments=given)
+        return TelegramRequest(name=parsed.name, arguments=given)
     if len(typed) > 1:
         return Refused(say("One channel at a time, please."))
     about = place_named(typed[0])
@@ -144,14 +144,14 @@ def _placed(parsed: Parsed, say: Words) -> Asked | Refused:
                 name="@channel"
             )
         )
-    return Asked(name=parsed.name, arguments=given, about=about)
+    return TelegramRequest(name=parsed.name, arguments=given, about=about)
 
 
-def place_named(typed: str) -> Place | None:
+def place_named(typed: str) -> TelegramAddress | None:
     """A channel or group as people write it: ``@channel``, its number, its address; never somebody's private chat."""
     at_home = _AT_HOME.fullmatch(typed)
     address = f"@{at_home[1]}" if at_home else typed
-    return Place.parse(address) if _PLACE.fullmatch(address) else None
+    return TelegramAddress.parse(address) if _PLACE.fullmatch(address) else None
 
 
 # --- links ---

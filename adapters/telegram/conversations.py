@@ -12,18 +12,27 @@ from typing import Any, TypeVar
 from telegram import Bot, CallbackQuery, Chat, Message
 from telegram.error import TelegramError
 
-from adapters.telegram.address import Place
-from adapters.telegram.asking import START, Asked, Asker, asked_in, asker_of, line_in, person, place_of
-from adapters.telegram.calls import Calls, Failed
-from adapters.telegram.card import Part
+from adapters.telegram.address import TelegramAddress
+from adapters.telegram.calls import Failed, TelegramCalls
+from adapters.telegram.card import CardMessage
 from adapters.telegram.card import answer as in_pages
 from adapters.telegram.card import message as as_messages
-from adapters.telegram.entities import Words as Written
-from adapters.telegram.look import Look
+from adapters.telegram.entities import EntityText as Written
+from adapters.telegram.message_ids import TelegramMessage
 from adapters.telegram.outcomes import refuses_media
-from adapters.telegram.posted import Posted
-from adapters.telegram.rights import Rights, Standing
-from adapters.telegram.wire import Slower
+from adapters.telegram.requests import (
+    START,
+    TelegramAsker,
+    TelegramRequest,
+    asked_in,
+    asker_of,
+    line_in,
+    person,
+    place_of,
+)
+from adapters.telegram.rights import TelegramRights, TelegramStanding
+from adapters.telegram.style import TelegramStyle
+from adapters.telegram.transport import Slower
 from adapters.telegram.writing import change, put
 from relay.core.commands import Mistake, command_of, spec
 from relay.i18n import Words, words
@@ -52,17 +61,17 @@ _KEPT = "~"
 
 
 @dataclass(frozen=True, slots=True)
-class Button:
+class CommandButton:
     label: str
     data: str
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AnswerMessage:
     """One message of an answer."""
 
     words: Written
-    rows: tuple[tuple[Button, ...], ...] = ()
+    rows: tuple[tuple[CommandButton, ...], ...] = ()
 
     def body(self) -> dict[str, Any]:
         """As the Bot API takes it, without the chat."""
@@ -73,10 +82,13 @@ class Page:
         return body
 
 
-def pages(answer: Answer, carried: Callable[[str], str]) -> tuple[Page, ...]:
+def pages(answer: Answer, carried: Callable[[str], str]) -> tuple[AnswerMessage, ...]:
     """The text of an answer, with the buttons under the last of it; ``carried`` is what a button takes of its line."""
     *before, last = in_pages(answer.text)[:MOST_PAGES]
-    return (*(Page(one) for one in before), Page(last, tuple(_rows(answer.choices[:MOST_CHOICES], carried))))
+    return (
+        *(AnswerMessage(one) for one in before),
+        AnswerMessage(last, tuple(_rows(answer.choices[:MOST_CHOICES], carried))),
+    )
 
 
 def toast(answer: Answer) -> str:
@@ -107,8 +119,8 @@ def _first(say: Words) -> Text:
     return said(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds."))
 
 
-def _rows(choices: tuple[Choice, ...], carried: Callable[[str], str]) -> Iterator[tuple[Button, ...]]:
-    buttons = [Button(shortened(one.label, LABEL), carried(one.line)) for one in choices]
+def _rows(choices: tuple[Choice, ...], carried: Callable[[str], str]) -> Iterator[tuple[CommandButton, ...]]:
+    buttons = [CommandButton(shortened(one.label, LABEL), carried(one.line)) for one in choices]
     for start in range(0, len(buttons), IN_A_ROW):
         yield tuple(buttons[start : start + IN_A_ROW])
 
@@ -125,11 +137,11 @@ class Carried:
 
     _kept: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
-    def write(self, line: str, about: Place, here: Place) -> str:
+    def write(self, line: str, about: TelegramAddress, here: TelegramAddress) -> str:
         whole = line if about == here else f"{about} {line}"
         return whole if len(whole.encode()) <= DATA else self._keep(whole)
 
-    def read(self, data: str, here: Place) -> tuple[Place, str] | None:
+    def read(self, data: str, here: TelegramAddress) -> tuple[TelegramAddress, str] | None:
         """None: an older relay remembered it."""
         whole = self._kept.get(data, "") if data.startswith(_KEPT) else data
         if not whole:
@@ -137,7 +149,7 @@ class Carried:
         first, _, rest = whole.partition(" ")
         if not first.startswith(("@", "-")) and not first[:1].isdigit():
             return here, whole
-        about = Place.parse(first)
+        about = TelegramAddress.parse(first)
         return None if about is None else (about, rest)
 
     def _keep(self, whole: str) -> str:
@@ -161,7 +173,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class TalkTimeouts:
     """In seconds."""
 
     life: float = 120.0
@@ -176,7 +188,7 @@ class Patience:
 class Where:
     """Where an answer goes: a place, and maybe below the message that asks."""
 
-    place: Place
+    place: TelegramAddress
     below: int | None = None
 
     def around(self) -> dict[str, Any]:
@@ -189,10 +201,19 @@ class Where:
         return body
 
 
-class Talk:
+class TelegramTalk:
     """Answers people, one chat at a time as its caller brings them. Raises nothing that Telegram says."""
 
-    def __init__(self, *, bot: Bot, calls: Calls, host: Host, inbox: Inbox, rights: Rights, patience: Patience) -> None:
+    def __init__(
+        self,
+        *,
+        bot: Bot,
+        calls: TelegramCalls,
+        host: Host,
+        inbox: Inbox,
+        rights: TelegramRights,
+        patience: TalkTimeouts,
+    ) -> None:
         self._bot = bot
         self._calls = calls
         self._host = host
@@ -229,7 +250,7 @@ class Talk:
 
     async def welcome(self, chat: Chat, language: str) -> None:
         """In a group that has let us in."""
-        await self._say(hello(words(language)), Where(Place(chat.id)))
+        await self._say(hello(words(language)), Where(TelegramAddress(chat.id)))
 
     # --- buttons ---
 
@@ -249,13 +270,13 @@ class Talk:
         if not heard:
             await self._toast(query, toast(answer), alert=answer.failed)
 
-    async def _pressed(self, query: CallbackQuery, asker: Asker, say: Words, *, late: bool) -> Answer:
+    async def _pressed(self, query: CallbackQuery, asker: TelegramAsker, say: Words, *, late: bool) -> Answer:
         """Carry it out, and show what came of it; what failed is for the one who pressed."""
         found = query.message
         if found is None or late:
             return failed(say("I was away for a while. Please press again."))
         message = found if isinstance(found, Message) else None
-        here = place_of(message) if message else Place(found.chat.id)
+        here = place_of(message) if message else TelegramAddress(found.chat.id)
         read = self._carried.read(query.data or "", here)
         if read is None:
             return failed(say("This button is too old. Please ask again."))
@@ -264,13 +285,15 @@ class Talk:
             return failed(parsed.text)
         if not await self._may_press(found.chat, message, asker):
             return failed(say("Only the one who asked, or an administrator, may press this."))
-        asked = Asked(name=parsed.name, arguments=parsed.arguments, about=None if read[0] == here else read[0])
+        asked = TelegramRequest(
+            name=parsed.name, arguments=parsed.arguments, about=None if read[0] == here else read[0]
+        )
         answer, about = await self._answered(asked, found.chat, here, asker)
         if not answer.failed:
             await self._replace(message, answer, about, here, say)
         return answer
 
-    async def _may_press(self, chat: Chat, message: Message | None, asker: Asker) -> bool:
+    async def _may_press(self, chat: Chat, message: Message | None, asker: TelegramAsker) -> bool:
         """The message that a button answers says who asked."""
         asked = message.reply_to_message if message else None
         if asked and asked.from_user and asked.from_user.id == asker.id and not asked.sender_chat:
@@ -280,14 +303,16 @@ class Talk:
         except TelegramError:
             return False
 
-    async def _replace(self, message: Message | None, answer: Answer, about: Place, here: Place, say: Words) -> None:
+    async def _replace(
+        self, message: Message | None, answer: Answer, about: TelegramAddress, here: TelegramAddress, say: Words
+    ) -> None:
         """In the place of what was asked, where it is one message; posts come below it."""
         shown = self._pages(answer, about, here)
         if message is None or answer.cards or len(shown) > 1:
             below = message.message_id if message and message.chat.type != Chat.PRIVATE else None
             await self._give(answer, about, Where(here, below), say)
             return
-        posted = Posted("text", message.chat.id, message.message_id)
+        posted = TelegramMessage("text", message.chat.id, message.message_id)
         body = shown[0].body() | _NO_PREVIEW
         await self._made(posted.chat, "editMessageText", lambda: change(self._bot, "editMessageText", posted, body))
 
@@ -300,7 +325,9 @@ class Talk:
 
     # --- what the relay says ---
 
-    async def _answered(self, asked: Asked | Refused, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
+    async def _answered(
+        self, asked: TelegramRequest | Refused, chat: Chat, here: TelegramAddress, asker: TelegramAsker
+    ) -> tuple[Answer, TelegramAddress]:
         """The answer, whatever happens meanwhile, and the place that it is about."""
         if isinstance(asked, Refused):
             return failed(asked.reason), here
@@ -308,7 +335,9 @@ class Talk:
         came = await answered(work, words(asker.language), within=self._patience.life)
         return (failed(came.reason), here) if isinstance(came, Refused) else came
 
-    async def _worked_out(self, asked: Asked, chat: Chat, here: Place, asker: Asker) -> tuple[Answer, Place]:
+    async def _worked_out(
+        self, asked: TelegramRequest, chat: Chat, here: TelegramAddress, asker: TelegramAsker
+    ) -> tuple[Answer, TelegramAddress]:
         say = words(asker.language)
         try:
             standing = await self._standing(asked.about, chat, here, asker)
@@ -332,21 +361,23 @@ class Talk:
         )
         return await self._inbox.answer(command), standing.place
 
-    async def _standing(self, about: Place | None, chat: Chat, here: Place, asker: Asker) -> Standing | Refused:
+    async def _standing(
+        self, about: TelegramAddress | None, chat: Chat, here: TelegramAddress, asker: TelegramAsker
+    ) -> TelegramStanding | Refused:
         say = words(asker.language)
         if about is None or str(about.chat).casefold() in {str(chat.id), f"@{chat.username}".casefold()}:
-            return await self._rights.here(chat, Place(chat.id, about.topic) if about else here, asker, say)
+            return await self._rights.here(chat, TelegramAddress(chat.id, about.topic) if about else here, asker, say)
         return await self._rights.there(about, asker, say)
 
     # --- to Telegram ---
 
-    def _pages(self, answer: Answer, about: Place, here: Place) -> tuple[Page, ...]:
+    def _pages(self, answer: Answer, about: TelegramAddress, here: TelegramAddress) -> tuple[AnswerMessage, ...]:
         return pages(answer, lambda line: self._carried.write(line, about, here))
 
     async def _say(self, text: Text, where: Where) -> None:
         await self._give(Answer(text=text), where.place, where, words(self._host.language))
 
-    async def _give(self, answer: Answer, about: Place, where: Where, say: Words) -> None:
+    async def _give(self, answer: Answer, about: TelegramAddress, where: Where, say: Words) -> None:
         """The text, and below it the posts."""
         for page in self._pages(answer, about, where.place):
             if not await self._send(page, where):
@@ -356,18 +387,18 @@ class Talk:
 
     async def _show(self, card: Card, where: Where, say: Words) -> None:
         """As it would be sent; in words alone where Telegram does not take its media."""
-        look = Look(say=say, relay=self._host.name)
+        look = TelegramStyle(say=say, relay=self._host.name)
         for part in as_messages(card, look):
             if refuses_media(await self._put(part, where), part.method, say):
                 (words_alone,) = as_messages(card, look, media=False)
                 await self._put(words_alone, where)
 
-    async def _put(self, part: Part, where: Where) -> object:
+    async def _put(self, part: CardMessage, where: Where) -> object:
         body, items = part.parameters() | where.around(), max(1, len(part.media))
         chat = where.place.chat
         return await self._made(chat, part.method, lambda: put(self._bot, part.method, chat, body), items=items)
 
-    async def _send(self, page: Page, where: Where) -> bool:
+    async def _send(self, page: AnswerMessage, where: Where) -> bool:
         body, chat = page.body() | _NO_PREVIEW | where.around(), where.place.chat
         came = await self._made(chat, "sendMessage", lambda: put(self._bot, "sendMessage", chat, body))
         return not isinstance(came, _FAILED)

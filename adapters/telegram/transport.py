@@ -29,11 +29,11 @@ _LIBRARYS = frozenset({400, 403, 409})
 """These the library tells apart itself. A 429 it cannot, without a warning of its own deprecation."""
 
 
-class NotSent(NetworkError):  # noqa: N818 - named like the library's own: for what happened
+class TelegramNotSent(NetworkError):  # noqa: N818 - named like the library's own: for what happened
     """Surely not sent."""
 
 
-class MaybeSent(NetworkError):  # noqa: N818 - named like the library's own: for what happened
+class TelegramMaybeSent(NetworkError):  # noqa: N818 - named like the library's own: for what happened
     """Written, or partly so, and then no answer."""
 
 
@@ -70,8 +70,8 @@ def lost(cause: BaseException) -> NetworkError:
     """No answer came; the class of the cause is all that is said, as its words may hold the address."""
     name = type(cause).__name__
     if isinstance(cause, _NEVER_LEFT):
-        return NotSent(f"Telegram cannot be reached ({name})")
-    return MaybeSent(f"the answer was lost ({name})")
+        return TelegramNotSent(f"Telegram cannot be reached ({name})")
+    return TelegramMaybeSent(f"the answer was lost ({name})")
 
 
 def refusal(status: int, payload: bytes) -> TelegramError:
@@ -88,7 +88,9 @@ def refusal(status: int, payload: bytes) -> TelegramError:
         return NoSuchMethod(words)
     if status >= 500:
         return Broken(f"{words} ({status})")
-    return BadRequest(words) if status >= 400 else NotSent(f"something else answers in Telegram's place ({words})")
+    return (
+        BadRequest(words) if status >= 400 else TelegramNotSent(f"something else answers in Telegram's place ({words})")
+    )
 
 
 def _json(payload: bytes) -> dict[str, Any]:

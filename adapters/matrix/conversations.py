@@ -12,15 +12,15 @@ from adapters.matrix.answers import (
     shown,
 )
 from adapters.matrix.api import Failed
-from adapters.matrix.asking import LANGUAGE, Asked, Line, asked_in, line_in, root_of
 from adapters.matrix.card import answer as written
 from adapters.matrix.card import message as as_message
-from adapters.matrix.look import Look
-from adapters.matrix.news import Said
-from adapters.matrix.notes import Notes
-from adapters.matrix.rights import Rights, Standing
+from adapters.matrix.notices import MatrixVoice, mark
+from adapters.matrix.requests import LANGUAGE, MatrixLine, MatrixRequest, asked_in, line_in, root_of
+from adapters.matrix.rights import MatrixRights, MatrixStanding
+from adapters.matrix.room_notes import RoomNotes
 from adapters.matrix.settings import MatrixSettings
-from adapters.matrix.voice import Voice, mark
+from adapters.matrix.style import MatrixStyle
+from adapters.matrix.sync import RoomMessage
 from relay.i18n import Words, words
 from relay.kit import answered, failed, said
 from relay.log import get_logger
@@ -36,7 +36,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class MatrixAsker:
     """Who asks, in which room, and how the room is spoken to."""
 
     room: str
@@ -44,7 +44,7 @@ class Asking:
     say: Words
 
 
-class Talk:
+class MatrixTalk:
     """Answers people, one room at a time as its caller brings them. Raises nothing that the homeserver says."""
 
     def __init__(
@@ -52,16 +52,16 @@ class Talk:
         *,
         settings: MatrixSettings,
         inbox: Inbox,
-        rights: Rights,
-        notes: Notes,
-        voice: Voice,
+        rights: MatrixRights,
+        notes: RoomNotes,
+        voice: MatrixVoice,
         life: float = LIFE,
     ) -> None:
         self._settings, self._inbox, self._life = settings, inbox, life
         self._rights, self._notes, self._voice = rights, notes, voice
         self._home = settings.user.partition(":")[2]
 
-    async def message(self, said_one: Said) -> None:
+    async def message(self, said_one: RoomMessage) -> None:
         """What somebody wrote in a room."""
         room, event = said_one.room, said_one.event
         line = line_in(event, us=self._settings.user, prefix=self._settings.prefix)
@@ -69,15 +69,15 @@ class Talk:
             return
         if not await self._is_meant(line, room):
             return
-        asking = Asking(room, event.sender, await self._notes.words(room))
+        asking = MatrixAsker(room, event.sender, await self._notes.words(room))
         asked = asked_in(line.text, asking.say, home=self._home)
         answer = await self._answered(asked, asking)
-        if isinstance(asked, Asked) and asked.name == LANGUAGE:
+        if isinstance(asked, MatrixRequest) and asked.name == LANGUAGE:
             asking = replace(asking, say=await self._notes.words(room))
-        about = asked.about if isinstance(asked, Asked) else ""
+        about = asked.about if isinstance(asked, MatrixRequest) else ""
         await self._give(answer, about, asking, f"re-{mark(event.event_id)}", root_of(event))
 
-    async def _is_meant(self, line: Line, room: str) -> bool:
+    async def _is_meant(self, line: MatrixLine, room: str) -> bool:
         """Where nobody else is, the prefix may be left out; of a room that is for more, only with a known word."""
         if line.prefixed:
             return True
@@ -85,14 +85,14 @@ class Talk:
 
     # --- what is answered ---
 
-    async def _answered(self, asked: Asked | Refused, asking: Asking) -> Answer:
+    async def _answered(self, asked: MatrixRequest | Refused, asking: MatrixAsker) -> Answer:
         """The answer, whatever happens meanwhile."""
         if isinstance(asked, Refused):
             return failed(asked.reason)
         came = await answered(self._worked_out(asked, asking), asking.say, within=self._life)
         return failed(came.reason) if isinstance(came, Refused) else came
 
-    async def _worked_out(self, asked: Asked, asking: Asking) -> Answer:
+    async def _worked_out(self, asked: MatrixRequest, asking: MatrixAsker) -> Answer:
         say, room = asking.say, asking.room
         if asked.about:
             standing = await self._rights.about(asked.about, room, asking.asker, say)
@@ -112,7 +112,7 @@ class Talk:
             return answer
         return replace(answer, text=(*answer.text, *language_line(say, prefix=self._settings.prefix)))
 
-    def _command(self, asked: Asked, asking: Asking, standing: Standing) -> Command:
+    def _command(self, asked: MatrixRequest, asking: MatrixAsker, standing: MatrixStanding) -> Command:
         return Command(
             name=asked.name,
             arguments=asked.arguments,
@@ -125,7 +125,7 @@ class Talk:
             options=asked.options,
         )
 
-    async def _language(self, asked: Asked, asking: Asking, standing: Standing) -> Answer:
+    async def _language(self, asked: MatrixRequest, asking: MatrixAsker, standing: MatrixStanding) -> Answer:
         """Tell the language of a room, or change it."""
         say, typed = asking.say, asked.arguments.get(LANGUAGE, "")
         known = ", ".join(LANGUAGES)
@@ -144,9 +144,9 @@ class Talk:
 
     # --- to the room ---
 
-    async def _give(self, answer: Answer, about: str, asking: Asking, transaction: str, root: str) -> None:
+    async def _give(self, answer: Answer, about: str, asking: MatrixAsker, transaction: str, root: str) -> None:
         """The text, and below it the posts."""
-        look = Look(say=asking.say)
+        look = MatrixStyle(say=asking.say)
         parts = [
             *written(shown(answer, self._settings.prefix, about)),
             *(as_message(card, look) for card in answer.cards[:MOST_CARDS]),
