@@ -27,8 +27,8 @@ from relay.sources.bluesky.firehose import Firehose
 from relay.sources.bluesky.records import RecordPost
 from relay.sources.bluesky.stream import JetstreamReader
 from relay.testing import post
-from tests.fetching import client
 from tests.servers.bluesky.jetstream import Jetstream, Network, cid, did
+from tests.support.fetching import client
 
 NOW = 1_790_000_000_000_000
 EVENTS = 20_000

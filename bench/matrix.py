@@ -20,8 +20,8 @@ from adapters.matrix.pace import Attempt
 from bench.figures import Figure
 from bench.sending import Json, Load, figure, sent
 from relay.plugins import Host
-from tests.matrix_homes import Real
 from tests.servers.synapse import running
+from tests.support.matrix_homes import Real
 
 BURST, SECOND, RATE = 10, 0.4, 0.2
 FEW = 8

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.databases import *  # noqa: F403 - fixtures are found by their names
 from tests.servers.browser import axe
 from tests.servers.epubcheck import epubcheck
 from tests.servers.masto import masto
 from tests.servers.synapse import synapse, usual_synapse
-from tests.thorough import THOROUGH, examples
+from tests.support.databases import *  # noqa: F403 - fixtures are found by their names
+from tests.support.thorough import THOROUGH, examples
 
 __all__ = ["axe", "epubcheck", "masto", "synapse", "usual_synapse"]
 

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 
 from relay import __version__
 from relay.app import App, Parts, build, policy, wanted
-from relay.config import Config, load
+from relay.config import Config
 from relay.http import Http
 from relay.inspect import check
 from relay.model import Destination
@@ -28,17 +28,11 @@ from relay.sources.rss import plugin as rss
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeAdapter, FakeSource, post
 from relay.text import plain
-from tests.store_cases import HALL, publish
-from tests.test_store_folds import QUIET, bring, subscribe
+from tests.support.app_cases import TABLES, config_of, with_adapters
+from tests.support.digest_cases import QUIET, bring, subscribe
+from tests.support.store_cases import HALL, publish
 
 ROOM = Destination("fake", "room")
-TABLES = '[web]\nport = 0\n[outbox]\nlease = "300ms"\ntimeout = "100ms"\n[sources.rss]\n'
-
-
-def config_of(folder: Path, text: str = TABLES) -> Config:
-    file = folder / "relay.toml"
-    file.write_text(text)
-    return load(file, {})
 
 
 @pytest.fixture
@@ -277,10 +271,6 @@ async def test_plugins_learn_who_we_are_and_adapters_are_closed(
 class Unclosable(FakeAdapter):
     async def close(self) -> None:
         raise ConnectionResetError
-
-
-def with_adapters(config: Config, *names: str) -> Config:
-    return replace(config, adapters={name: Settings() for name in names})
 
 
 async def test_check_asks_an_adapter_about_every_place_of_ours_there(

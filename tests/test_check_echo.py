@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 
-from tests.test_cli import relay
+from tests.support.command_line import relay
 
 SECRETS = {
     "mastodon": "Zk3-mastodon_0PlainWordsOfNoShape/with+signs",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
 import sqlite3
-import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,43 +17,11 @@ from relay.options import Filters, Only
 from relay.records import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
-from tests.servers.mastodon import Draft, Mastodon
-from tests.store_cases import publish, uri
-from tests.test_relay_run import ILLA, configured, database
-from tests.test_store_private import traces
-
-
-async def relay(*arguments: str, folder: Path) -> tuple[int, str, str]:
-    """Run the program in ``folder``; exit code, standard output, standard error."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "relay.cli",
-        *arguments,
-        cwd=folder,
-        env=env | {"COLUMNS": "100"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Mastodon]:
-    async with Mastodon([ILLA]) as opened:
-        for number in range(3):
-            opened.post(
-                Draft(
-                    author="illa",
-                    text=f"Post {number} of the #bridge",
-                    name=f"p{number}",
-                    reply_to=f"p{number - 1}" if number else "",
-                    ago=timedelta(minutes=30 - number),
-                )
-            )
-        yield opened
+from tests.servers.mastodon import Mastodon
+from tests.support.command_line import relay
+from tests.support.relay_runs import configured, database
+from tests.support.store_cases import publish, uri
+from tests.support.store_private_cases import traces
 
 
 async def test_version_and_help(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from relay.log import Trouble, configure, get_logger, hide, redact
-from tests.thorough import examples
+from tests.support.thorough import examples
 
 BOT = "123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc"
 THREE_PARTS = "MTA5ODc2NTQzMjEwOTg3NjU0.GxYzAb.abcdefghijklmnopqrstuvwxyz0123"

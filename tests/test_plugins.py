@@ -15,8 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from relay import plugins
 from relay.plugins import Host, PluginError
 from relay.settings import Duration, Settings, duration_text
-from tests.third_party import MODULE, installed
-from tests.thorough import examples
+from tests.support.third_party import MODULE, installed
+from tests.support.thorough import examples
 
 NO_HOST = cast("Host", None)  # what is built here borrows nothing
 

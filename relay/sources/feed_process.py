@@ -1,8 +1,8 @@
 """The process that parses feeds: a question on standard input, an answer on standard output. Starts quickly.
 
 A question is a :class:`ParseRequest` and a document, an answer a :class:`ParsedFeed` and the news, each with its length
-before it. The process ends when its input does, so it outlives nobody, and when a document takes more memory or more of the
-processor's time than it may: what others do on the machine does not count.
+before it. The process ends when its input does, so it outlives nobody, and when a document takes more memory or more of
+the processor's time than it may: what others do on the machine does not count.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import pytest
 
 from tests.goldens.golden import same, sections
 from tests.servers.mastodon import Mastodon
-from tests.test_cli import relay, stage  # noqa: F401 - a fixture is found by its name
-from tests.test_relay_run import configured
+from tests.support.command_line import relay, stage  # noqa: F401 - a fixture is found by its name
+from tests.support.relay_runs import configured
 
 HELPS = ((), ("run",), ("demo",), ("check",), ("preview",), ("unroll",), ("subscriptions",), ("resume",), ("forget",))
 BROKEN = """

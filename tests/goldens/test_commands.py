@@ -13,8 +13,8 @@ from relay.testing import post
 from relay.text import plain
 from tests.goldens.golden import Names, as_json, same, sections
 from tests.goldens.kinds import POSTS
-from tests.house import House
-from tests.test_subscriptions import Scripted
+from tests.support.house import House
+from tests.support.subscriptions_cases import Scripted
 
 LINES = (
     "help",

@@ -10,10 +10,10 @@ from relay.options import DeliveryOptions
 from relay.testing import author, post, text
 from tests.goldens.golden import Names, same, sections
 from tests.goldens.kinds import POSTS
-from tests.reader import SLUG, page, served
-from tests.store_cases import publish
-from tests.test_lists import JOIN, thread, visiting
-from tests.test_store_folds import subscribe
+from tests.support.digest_cases import subscribe
+from tests.support.list_pages import JOIN, thread, visiting
+from tests.support.reader import SLUG, page, served
+from tests.support.store_cases import publish
 
 FORMS = ("html", "md", "txt", "json")
 ANSWERED = (

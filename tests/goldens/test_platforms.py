@@ -18,12 +18,12 @@ from relay.model import Action, Card, Media, MessageId, PostUri
 from relay.plugins import Host
 from relay.ports import Adapter, Outcome, Sent
 from relay.testing import delivery
-from tests import discord_world, matrix_world, telegram_world
-from tests.fetching import client
 from tests.goldens.golden import Names, as_json, same, sections
 from tests.goldens.kinds import CARDS, HOST, edited, grown
 from tests.servers.feeds import Document, FeedServer
 from tests.servers.matrix import MatrixServer
+from tests.support import discord_world, matrix_world, telegram_world
+from tests.support.fetching import client
 
 
 @dataclass

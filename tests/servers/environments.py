@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.thorough import THOROUGH
+from tests.support.thorough import THOROUGH
 
 
 def only_when_real() -> None:

@@ -1,0 +1,165 @@
+"""Folds as people read them, and the loop that sends those that are due."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.i18n import words
+from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
+from relay.pipeline.digests import MOST, DigestLoop, best, fold_card
+from relay.records import Intake, Wanted, Wish
+from relay.store import open_store
+from relay.testing import NOON, author, post, text
+from relay.text import text_content
+from tests.support.digest_cases import QUIET
+from tests.support.outbox_cases import tenure
+from tests.support.store_cases import CLAIM, ROOM, lease
+
+PICTURE = Media(url="https://ayllu.example/a.png", kind=MediaKind.IMAGE)
+
+
+def card(
+    number: int, *, by: str = "Illa", root: int = 0, count: int = 1, picture: bool = False, **said: object
+) -> Card:
+    one = post(number, author=author(by), media=(PICTURE,) if picture else (), **said)
+    place = Place(root=post(root).uri, position=1, count=count) if root else None
+    return Card(post=one, reason="", thread=place, unroll=f"slug{root or number}")
+
+
+def fold(*cards: Card, why: Why = Why.BUDGET, count: int = 0, tag: str = "bridge") -> Fold:
+    return Fold(
+        slug="abc",
+        why=why,
+        topic="#bridge",
+        tag=tag,
+        count=count or len(cards),
+        since=NOON,
+        best=tuple(reversed(cards)),
+    )
+
+
+def shown(one: Fold, *, language: str = "en", base: str = "https://relay.example/") -> Card:
+    return fold_card(one, name="Plaza", address=lambda path: f"{base}{path}" if base else "", say=words(language))
+
+
+def numbers(cards: list[Card]) -> list[int]:
+    return [int(one.post.uri.rsplit("/", 1)[1]) for one in cards]
+
+
+# --- the best ---
+
+
+def test_long_threads_come_first_then_pictures_then_what_is_new() -> None:
+    cards = [card(1), card(2, root=2, count=4), card(3, picture=True), card(4)]
+    assert numbers(best(cards[::-1], 9)) == [2, 3, 4, 1]
+
+
+def test_of_a_thread_only_the_first_is_named() -> None:
+    cards = [card(1, root=1, count=3), card(2, root=1, count=3), card(3, root=1, count=3), card(4)]
+    assert numbers(best(cards[::-1], 9)) == [1, 4]
+
+
+def test_everybody_is_named_once_before_anybody_is_named_twice() -> None:
+    cards = [card(1), card(2, by="Sami"), card(3, picture=True), card(4, picture=True)]
+    assert numbers(best(cards[::-1], 3)) == [4, 2, 3]
+
+
+@given(
+    some=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 5), st.booleans()), max_size=12),
+    most=st.integers(0, 12),
+)
+def test_the_best_are_some_of_the_posts_each_once(some: list[tuple[str, int, bool]], most: int) -> None:
+    cards = [card(n, by=by, count=c, root=n, picture=p) for n, (by, c, p) in enumerate(some, 1)]
+    chosen = numbers(best(cards, most))
+    assert len(chosen) == min(most, len(cards)) == len(set(chosen))
+
+
+# --- what it says ---
+
+
+@pytest.mark.parametrize(
+    ("why", "language", "title"),
+    [
+        (Why.BUDGET, "en", "37 more on #bridge"),
+        (Why.QUIET, "en", "37 posts on #bridge while it was quiet"),
+        (Why.DIGEST, "en", "#bridge: the best of 37 posts"),
+        (Why.BUDGET, "es", "37 más sobre #bridge"),
+        (Why.MANY, "en", "37 more entries at #bridge"),
+        (Why.MANY, "es", "37 entradas más en #bridge"),
+        (Why.LATE, "en", "37 older entries were added at #bridge"),
+        (Why.LATE, "es", "Se añadieron 37 entradas anteriores en #bridge"),
+    ],
+)
+def test_its_title_says_what_it_is(why: Why, language: str, title: str) -> None:
+    assert shown(fold(card(1), why=why, count=37), language=language).post.title == title
+
+
+def test_it_names_the_best_and_leads_to_all() -> None:
+    cards = [card(n, by=f"P{n}", body=text(f"Post {n}")) for n in range(1, 21)]
+    told = shown(fold(*cards, why=Why.DIGEST))
+    lines = text_content(told.post.body).split("\n")
+    assert len([line for line in lines if "Post " in line]) == MOST[Why.DIGEST] == 10
+    assert "and 10 more" in lines
+    assert "Everything on #bridge" in lines
+    links = [span.link for block in told.post.body for span in block.spans if span.link]
+    assert links[:1] == ["https://relay.example/t/slug20"]
+    assert links[-2:] == ["https://relay.example/fold/abc", "https://relay.example/tag/bridge"]
+    assert (told.post.url, told.own) == ("https://relay.example/fold/abc", True)
+
+
+@pytest.mark.parametrize(("listed", "there"), [(60, True), (40, False)])
+def test_it_leads_to_a_page_that_has_also_what_came_along(listed: int, there: bool) -> None:
+    one = replace(fold(card(1), why=Why.MANY, count=40), listed=listed)
+    lines = text_content(shown(one).post.body).split("\n")
+    assert "and 39 more" in lines
+    assert ("all 60 on one page" in lines) is there
+    assert "on one page" not in text_content(shown(one, base="").post.body)
+
+
+def test_what_has_a_warning_is_named_by_the_warning() -> None:
+    told = text_content(shown(fold(card(1, warning="heights", body=text("A secret")))).post.body)
+    assert "Content warning: heights" in told
+    assert "secret" not in told
+
+
+def test_a_thread_says_how_long_it_is() -> None:
+    assert "(a thread of 4)" in text_content(shown(fold(card(1, root=1, count=4))).post.body)
+
+
+def test_where_no_page_can_be_reached_it_leads_to_the_originals() -> None:
+    told = shown(fold(card(1), card(2), count=9), base="")
+    links = {span.link for block in told.post.body for span in block.spans if span.link}
+    assert links == {post(1).url, post(2).url}
+    assert "and 7 more" in text_content(told.post.body)
+
+
+def test_a_post_without_words_is_named_all_the_same() -> None:
+    assert "a post without words" in text_content(shown(fold(card(1, body=()))).post.body)
+
+
+# --- the loop ---
+
+
+async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
+    store = await open_store("sqlite://")
+    await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM, delivery_options=QUIET)])
+    [here] = await store.list_subscriptions()
+    wishes = tuple(Wish(uri=post(n).uri, by={str(ROOM): here}) for n in (1, 2))
+    events = tuple(Published(post(n)) for n in (1, 2))
+    await store.add_intakes([Intake(feed=None, events=events, wishes=wishes)], lease())
+    sent = asyncio.Event()
+    loop = DigestLoop(store=store, tenure=tenure(), sent=sent.set)
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(10):
+        await sent.wait()
+    claimed = await store.claim_deliveries(CLAIM, loop.tenure.leased())
+    running.cancel()
+    assert claimed[0].fold
+    assert claimed[0].fold.count == 2
+    await asyncio.gather(running, return_exceptions=True)
+    await store.close()
