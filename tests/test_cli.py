@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,10 +19,16 @@ from relay.records import Added, By, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
 from tests.servers.mastodon import Mastodon
-from tests.support.command_line import relay
+from tests.support.command_line import relay, with_a_thread
 from tests.support.relay_runs import configured, database
 from tests.support.store_cases import publish, uri
 from tests.support.store_private_cases import traces
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Mastodon]:
+    async with with_a_thread() as opened:
+        yield opened
 
 
 async def test_version_and_help(tmp_path: Path) -> None:

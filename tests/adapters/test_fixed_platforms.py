@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,18 +17,24 @@ from relay.pipeline.outbox import Outbox
 from relay.ports import Adapter, Limits
 from relay.records import Allowance, Claim, Intake, Policy, Wanted, Wish
 from relay.rich import Span
-from relay.store import Store
+from relay.store import Store, open_store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text
 from relay.text import plain
 from tests.servers.mastodon import Draft, Mastodon
 from tests.servers.sink import Sink, install_adapter
 from tests.support.digest_cases import carry
-from tests.support.outbox_cases import running, store, until
+from tests.support.outbox_cases import running, until
 from tests.support.processes import RelayProcess, seeded
 from tests.support.relay_runs import ILLA, database
 from tests.support.store_cases import ROOM, at, lease, under, uri
 
-__all__ = ["store"]
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
+
 
 FIXED = Limits(edits=False, deletions=False)
 HERE = Allowance(unedited=frozenset({"fake"}), undeleted=frozenset({"fake"}))

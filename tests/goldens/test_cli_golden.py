@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.goldens.golden import same, sections
 from tests.servers.mastodon import Mastodon
-from tests.support.command_line import relay, stage  # noqa: F401 - a fixture is found by its name
+from tests.support.command_line import relay, with_a_thread
 from tests.support.relay_runs import configured
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Mastodon]:
+    async with with_a_thread() as opened:
+        yield opened
+
 
 HELPS = ((), ("run",), ("demo",), ("check",), ("preview",), ("unroll",), ("subscriptions",), ("resume",), ("forget",))
 BROKEN = """
@@ -42,7 +50,7 @@ def _settled(shown: str, folder: Path) -> str:
 
 
 @pytest.mark.siege
-async def test_the_command_line_says_what_it_said(tmp_path: Path, stage: Mastodon) -> None:  # noqa: F811 - the fixture
+async def test_the_command_line_says_what_it_said(tmp_path: Path, stage: Mastodon) -> None:
     found = []
     lines = [[*command, "--help"] for command in HELPS]
     configured(tmp_path, stage, BROKEN)

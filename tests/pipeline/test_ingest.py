@@ -16,10 +16,18 @@ from relay.pipeline.ingest import HANGING, Ingest, digest
 from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.records import FeedState, Intake, StoreError, Taken, Wanted
-from relay.store import Store
+from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, text
 from tests.support.ingest_cases import relayed, tagged
 from tests.support.outbox_cases import tenure
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
+
 
 FEED = Feed(id=FeedId(1), source="fake", address="#bridge", cursor="7", seeded=True, failures=2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,13 @@ from relay.records import Claim, Intake, Lease, State, StoreError, Taken
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post, text
 from tests.support.outbox_cases import running, tenure, until, want, wish
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.close()
 
 
 async def test_posts_arrive_in_their_order_and_the_page_is_linked(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ from tests.servers.mastodon import Mastodon
 from tests.support.discord_run_cases import MastodonNetwork, MockNetwork, Network, configured
 from tests.support.processes import RelayProcess, seeded
 from tests.support.relay_runs import ILLA, database
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[DiscordServer]:
+    async with DiscordServer(window=0.2) as opened:
+        yield opened
 
 
 @pytest.mark.timeout(60)

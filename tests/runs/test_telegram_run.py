@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,6 +20,12 @@ from tests.support.discord_run_cases import MastodonNetwork, MockNetwork, Networ
 from tests.support.processes import RelayProcess, seeded
 from tests.support.relay_runs import ILLA, database
 from tests.support.telegram_run_cases import configured, told
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TelegramServer]:
+    async with TelegramServer(window=0.05) as opened:
+        yield opened
 
 
 @pytest.mark.timeout(60)

@@ -17,13 +17,11 @@ from relay.store.tables import aliases, deliveries, posts
 from relay.testing import post
 from tests.servers.mastodon import Mastodon
 from tests.servers.sink import Sink
-from tests.support.kills import MastodonNetwork, plugins, sink
+from tests.support.kills import MastodonNetwork
 from tests.support.processes import RelayProcess, seeded
 from tests.support.relay_runs import ILLA
 from tests.support.siege import Siege
 from tests.support.store_cases import ROOM, carry, publish, uri
-
-__all__ = ["plugins", "sink"]  # fixtures
 
 OLD, WAITING, THREAD = 3_000, 20, 3
 KILLS = 4

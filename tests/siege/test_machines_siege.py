@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.mastodon import Mastodon
 from tests.servers.sink import Sink
-from tests.support.kills import MastodonNetwork, plugins, sink  # noqa: F401 - fixtures are found by their names
+from tests.support.kills import MastodonNetwork
 from tests.support.processes import RelayProcess, seeded
 from tests.support.relay_runs import ILLA
 from tests.support.siege import LEASE, PLAIN, Siege
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.siege, pytest.mark.timeout(170)]
 
 async def test_one_of_two_that_stands_still_delays_only_what_it_holds_and_then_sends_nothing_twice(
     tmp_path: Path,
-    sink: Sink,  # noqa: F811 - the fixture
-    plugins: Path,  # noqa: F811 - the fixture
+    sink: Sink,
+    plugins: Path,
     postgres_url: str,
 ) -> None:
     """Three times it is stopped for longer than its lease, while the other brings everything."""
@@ -49,8 +49,8 @@ async def _stop_soon(siege: Siege, relay: RelayProcess) -> None:
 
 async def test_a_rolling_restart_of_three_under_load_loses_nothing_and_sends_nothing_twice(
     tmp_path: Path,
-    sink: Sink,  # noqa: F811 - the fixture
-    plugins: Path,  # noqa: F811 - the fixture
+    sink: Sink,
+    plugins: Path,
     postgres_url: str,
 ) -> None:
     async with Mastodon([ILLA]) as stage:

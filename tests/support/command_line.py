@@ -6,10 +6,9 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from tests.servers.mastodon import Draft, Mastodon
 from tests.support.relay_runs import ILLA
@@ -32,8 +31,9 @@ async def relay(*arguments: str, folder: Path) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Mastodon]:
+@asynccontextmanager
+async def with_a_thread() -> AsyncIterator[Mastodon]:
+    """A network on which one author has written a thread of three posts."""
     async with Mastodon([ILLA]) as opened:
         for number in range(3):
             opened.post(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
-
-import pytest
 
 from tests.servers.discord import DiscordServer
 from tests.servers.masto import Masto
@@ -72,12 +69,6 @@ class MockNetwork:
 
     async def delete(self, what: dict[str, Any]) -> None:
         await self._masto.delete(what)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer(window=0.2) as opened:
-        yield opened
 
 
 def configured(folder: Path, network: Network, server: DiscordServer) -> Path:

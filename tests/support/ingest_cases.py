@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-
-import pytest
 
 from relay.model import Post
 from relay.records import Claim, Settlement, State
-from relay.store import Store, open_store
+from relay.store import Store
 from relay.testing import NOON, post
 from tests.support.outbox_cases import tenure
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.close()
 
 
 def tagged(number: int, **changes: object) -> Post:

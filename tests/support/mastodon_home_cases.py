@@ -7,22 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import pytest
-
 from relay.model import Post
 from relay.sources.mastodon.about import About
 from relay.sources.mastodon.api import MastodonApi
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.parse import read_post
-from tests.servers.mastodon.fediverse import Fediverse, Json, run
+from tests.servers.mastodon.fediverse import Fediverse, Json
 from tests.support.fetching import client
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Fediverse]:
-    """The instance in the settings."""
-    async with run() as server:
-        yield server
 
 
 @asynccontextmanager

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from relay.model import Feed, FeedId, Published
 from relay.ports import Batch
 from relay.sources.mastodon import MastodonSource
 from relay.text import plain
-from tests.servers.mastodon.fediverse import Fediverse, Json, asking, run
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Fediverse]:
-    async with run() as server:
-        yield server
-
-
-@pytest.fixture
-async def source(stage: Fediverse) -> AsyncIterator[MastodonSource]:
-    async with asking(stage.base) as source:
-        yield source
+from tests.servers.mastodon.fediverse import Fediverse, Json
 
 
 def tag_feed(stage: Fediverse, tag: str = "rivers") -> Feed:

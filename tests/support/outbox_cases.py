@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from relay.log import Trouble
 from relay.model import (
     Destination,
@@ -21,7 +19,7 @@ from relay.pipeline.outbox import Outbox
 from relay.pipeline.worker import Tenure
 from relay.ports import Adapter
 from relay.records import Intake, State, Wish
-from relay.store import Store, open_store
+from relay.store import Store
 from relay.testing import post
 
 
@@ -33,13 +31,6 @@ def tenure(owner: str = "one", lease: timedelta = timedelta(seconds=30)) -> Tenu
         trouble=Trouble(),
         patience=timedelta(milliseconds=10),
     )
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.close()
 
 
 def wish(one: Post, *to: str) -> Wish:

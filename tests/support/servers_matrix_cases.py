@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
-import pytest
 from mautrix.client import ClientAPI
 from mautrix.types import (
     EventID,
@@ -24,19 +22,6 @@ from tests.servers.matrix import (
 )
 
 MESSAGE = EventType.ROOM_MESSAGE
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[MatrixServer]:
-    async with MatrixServer() as running:
-        yield running
-    assert running.faulty == []
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as made:
-        yield made
 
 
 def client_of(server: MatrixServer, session: aiohttp.ClientSession, token: str | None = None) -> ClientAPI:

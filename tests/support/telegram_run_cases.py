@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from tests.servers.telegram import Chat, Person, TelegramServer, Topic, text_of
 from tests.support.discord_run_cases import Network
@@ -29,12 +26,6 @@ sweep = "300ms"
 token = "{token}"
 api_url = "{api}"
 """
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer(window=0.05) as opened:
-        yield opened
 
 
 def configured(folder: Path, network: Network, server: TelegramServer) -> Path:

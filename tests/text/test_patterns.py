@@ -114,6 +114,8 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
 
 MADE = {
     "relay.config.errors.found": "of names in the configuration, for its operator's own lines",
+    "relay.kit.__init__": "of the form of an adapter's own message ids, for what the adapter itself wrote",
+    "relay.kit.option": "of the names of options, for a command line of bounded length",
     "relay.core.filters._searches": "of words that people want; below",
     "relay.core.filters._spaced": "one character",
     "relay.core.filters._compiled": "by RE2, which is linear whatever the pattern is",

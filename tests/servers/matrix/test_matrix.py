@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -51,6 +52,20 @@ from tests.servers.matrix import (
     text_of,
 )
 from tests.support.servers_matrix_cases import MESSAGE, client_of, send, synced, text
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MatrixServer]:
+    async with MatrixServer() as running:
+        yield running
+    assert running.faulty == []
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as made:
+        yield made
+
 
 Json = dict[str, Any]
 

@@ -18,6 +18,14 @@ from tests.support.mastodon_home_cases import asking_homes, read
 from tests.support.mastodon_listening import SOON, Core, running
 from tests.support.mastodon_timeline_cases import account_feed, begun, published, tag_feed
 
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Fediverse]:
+    """The instance in the settings."""
+    async with run() as server:
+        yield server
+
+
 LATER = "2026-08-01T12:00:00.000Z"
 TOKEN = "tok-k1pu"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,21 @@ import pytest
 from relay.model import Feed, FeedId
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.mastodon import MastodonSource
-from tests.servers.mastodon.fediverse import Fediverse, asking
+from tests.servers.mastodon.fediverse import Fediverse, asking, run
 from tests.support.mastodon_timeline_cases import Reader, account_feed, begun, published, tag_feed
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Fediverse]:
+    async with run() as server:
+        yield server
+
+
+@pytest.fixture
+async def source(stage: Fediverse) -> AsyncIterator[MastodonSource]:
+    async with asking(stage.base) as source:
+        yield source
+
 
 HTML = b"<!doctype html><title>Back soon</title>"
 SHAPES = [
