@@ -17,7 +17,7 @@ JOINER = "\u2060"
 _ROOM, _MATRIX_TO = "@(?=room)", r"(?<=matrix)\.(?=to\.?[/:?#])"
 _ALWAYS = rf"{_ROOM}|{_MATRIX_TO}|(?<=matrix):(?=[^\s{JOINER}])|!(?=[\w-]{{43}})"
 _PROSE = re.compile(rf"{_ALWAYS}|[@#!+](?=[^\s:{JOINER}][^\s:]{{0,255}}:[\w\[])", re.IGNORECASE)
-_CODE = re.compile(rf"{_ALWAYS}|(?<![\w.])[@#!+](?=[\w.=/+-]{{1,255}}:[\w\[])", re.IGNORECASE)
+_CODE = re.compile(rf"{_ALWAYS}|(?a:(?<![\w.]))[@#!+](?=[\w.=/+-]{{1,255}}:[\w\[])", re.IGNORECASE)
 _OWN_CODE = re.compile(_ROOM, re.IGNORECASE)
 _URL_PARTS = re.compile(rf"[:!]|{_ROOM}|{_MATRIX_TO}", re.IGNORECASE)
 _WAY_IN = re.compile(r"#/(?:(?:room|user|group)/)?[!#@+]", re.IGNORECASE)

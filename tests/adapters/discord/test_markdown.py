@@ -241,3 +241,9 @@ def _is_within(some: str, every: str) -> bool:
     """Whether the letters of one stand in the other, in this order."""
     rest = iter(every)
     return all(letter in rest for letter in some)
+
+
+@pytest.mark.parametrize("before", [*"İıſ\u212aéñ橋ا👍❤\ufe0f\u0301\u200d\u20e3＠"])
+@pytest.mark.parametrize("name", ["@everyone", "@HERE", "<@123>", "<@&123>"])
+def test_whatever_letter_stands_before_a_mention(before: str, name: str) -> None:
+    assert name not in escape(f"x {before}{name}")

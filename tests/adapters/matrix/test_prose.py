@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from adapters.matrix.limits import URL, address, size
 from adapters.matrix.links import told
-from adapters.matrix.mentions import leads_to_matrix, quiet, spelled
+from adapters.matrix.mentions import leads_to_matrix, parted, places_in_code, quiet, spelled
 from adapters.matrix.message_text import MatrixBudget, MatrixText, stacked, within
 from adapters.matrix.prose import answer, bounded, fitted, line, written
 from relay.rich import Block, Form, Role, Span, SpanStyle, Text
@@ -363,3 +363,11 @@ def test_any_answer_is_taken(value: Text) -> None:
         assert page.body
         Read(page.html)
         assert page.size <= 24_000
+
+
+@pytest.mark.parametrize("before", [*"İıſ\u212aéñ橋ا👍❤\ufe0f\u0301\u200d\u20e3＠"])
+@pytest.mark.parametrize("name", ["@illa:ayllu.example", "#plaza:ayllu.example", "@room"])
+def test_whatever_letter_stands_before_a_mention(before: str, name: str) -> None:
+    line = f"x {before}{name}"
+    assert name not in quiet(line)
+    assert name not in parted(line, places_in_code(line))

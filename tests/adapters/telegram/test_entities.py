@@ -61,6 +61,12 @@ def test_foreign_text_is_only_text(written: str, reads: str) -> None:
         check_words(words, 4096)
 
 
+@pytest.mark.parametrize("before", [*"İıſ\u212aéñ橋ا👍❤\ufe0f\u0301\u200d\u20e3＠."])
+@pytest.mark.parametrize(("name", "reads"), [("@durov", "@~durov"), ("t.me/x", "t.~me/x"), ("/start", "/~start")])
+def test_whatever_letter_stands_before_it(before: str, name: str, reads: str) -> None:
+    assert finished(foreign(f"x {before}{name}")).text.replace(JOINER, "~") == f"x {before}{reads}"
+
+
 def test_what_is_parted_by_its_look_is_read_as_one() -> None:
     words = finished(drafted(line(Span("@"), Span("durov", marks=(B,)), Span(" /"), Span("start", marks=(E,)))))
     assert words.text == f"@{JOINER}durov /{JOINER}start"
