@@ -71,7 +71,7 @@ class Retrying:
         if self._steady is not None and lasted > self._steady.total_seconds():
             self.failures = 0
         self.failures += 1
-        if after:
+        if after and after > timedelta(0):  # less is no pause: it would be asked again and again
             return min(after, self._asked)
         step = 1 + (self.failures - 1) // self._each
         return backoff(step, random.random(), first=self._first, longest=self._longest)  # noqa: S311 - jitter, no secret

@@ -39,9 +39,10 @@ def test_what_the_other_side_asks_for_counts_as_far_as_it_makes_sense(after: tim
     assert Retrying(first=SECOND, asked=timedelta(hours=1)).pause(after) == pause
 
 
-def test_who_asks_for_no_pause_at_all_is_not_asked_again_and_again() -> None:
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(days=-3)])
+def test_who_asks_for_no_pause_at_all_is_not_asked_again_and_again(after: timedelta) -> None:
     tries = Retrying(first=SECOND)
-    assert [tries.pause(timedelta(0)) >= SECOND for _ in range(3)] == [True] * 3
+    assert [tries.pause(after) >= SECOND for _ in range(3)] == [True] * 3
 
 
 def test_after_a_good_attempt_the_pauses_begin_anew() -> None:
