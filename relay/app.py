@@ -23,8 +23,8 @@ from relay.model import Destination
 from relay.pipeline import housekeeping
 from relay.pipeline.clock import Clock, Timekeeper
 from relay.pipeline.digests import DigestLoop
-from relay.pipeline.erasure import Erasing
 from relay.pipeline.fence import fenced_adapter, fenced_source
+from relay.pipeline.housekeeping import Erasing
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.mentions import Speaker
 from relay.pipeline.outbox import Outbox

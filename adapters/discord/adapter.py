@@ -13,7 +13,7 @@ from adapters.discord.permissions import invite, missing, wanting
 from adapters.discord.rights import DiscordRights
 from adapters.discord.sending import DiscordSender, is_channel
 from adapters.discord.settings import DiscordOptions, DiscordSettings
-from adapters.discord.styling import DiscordStyling
+from adapters.discord.style import DiscordStyling
 from adapters.discord.webhooks import Webhooks
 from relay.model import Action, Delivery, Destination
 from relay.plugins import Host

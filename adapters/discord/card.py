@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from adapters.discord import embed
-from adapters.discord.limits import ALT, BUTTON_URL, GALLERY, LABEL, TEXTS, THREAD_NAME, USERNAME, V2, address
-from adapters.discord.markdown import SMALL, in_markdown, is_blank, lines, link
+from adapters.discord.limits import (
+    ALT,
+    BUTTON_URL,
+    DESCRIPTION,
+    EMBED_AUTHOR,
+    EMBED_FOOTER,
+    EMBED_TITLE,
+    EMBEDS,
+    FIELD_VALUE,
+    GALLERY,
+    LABEL,
+    TEXTS,
+    THREAD_NAME,
+    USERNAME,
+    V2,
+    address,
+)
+from adapters.discord.markdown import SMALL, escaped_within, in_markdown, is_blank, lines, link
 from adapters.discord.sections import DiscordBudget, author_of, canvas, links, original, times, written
 from adapters.discord.style import DiscordStyle
 from relay.card import Canvas, Section, SectionKind, described, name_of, sections, ways
 from relay.i18n import Words
 from relay.model import Author, Card, LinkCard, Media, Post
+from relay.plugins import Preview
 from relay.text import clean, short, text_content, units
 
 # --- names that Discord lets a webhook carry ---
@@ -82,7 +100,7 @@ def message(card: Card, look: DiscordStyle) -> dict[str, Any]:
     if look.mention_role:
         body["allowed_mentions"] = {"parse": [], "roles": [look.mention_role]}
     if look.style == "embed":
-        return body | embed.parts(card, look) | {"components": _rows(card, look)}
+        return body | parts(card, look) | {"components": _rows(card, look)}
     if look.style == "webhook":
         body["username"] = username(card.post.author, look.relay)
         avatar = "" if look.plain else address(card.post.author.avatar)
@@ -237,3 +255,108 @@ def _rows(card: Card, look: DiscordStyle) -> list[Component]:
 
 def _button(label: str, url: str) -> Component:
     return {"type": _BUTTON, "style": _LINK, "label": short(label, LABEL), "url": url}
+
+
+# --- a card as a classic embed, for servers whose people or bridges do not see components. Pure ---
+
+
+Embed = dict[str, Any]
+_PICTURES = 4
+"""Embeds of one address whose pictures Discord shows as one gallery."""
+
+
+def parts(card: Card, look: DiscordStyle) -> dict[str, Any]:
+    """Content and embeds of the message."""
+    content = f"<@&{look.mention_role}>" if look.mention_role else ""
+    pictures, linked = _sorted_in_embed(card.post, look)
+    main = _main(card, look, pictures, linked)
+    url = {"url": main["url"]} if "url" in main else {}
+    more = [{**url, "image": {"url": address(media.picture)}} for media in pictures[1:]] if url else []
+    return {"content": content, "embeds": [main, *more]}
+
+
+def _sorted_in_embed(post: Post, look: DiscordStyle) -> tuple[list[Media], list[Media]]:
+    """What is shown, and what is linked: an embed knows no spoilers for pictures."""
+    if post.warning or post.sensitive or look.plain:
+        return [], list(post.media)
+    pictures = [media for media in post.media if address(media.picture)][:_PICTURES]
+    return pictures, [media for media in post.media if media not in pictures or not media.is_picture]
+
+
+def _main(card: Card, look: DiscordStyle, pictures: Sequence[Media], linked: Sequence[Media]) -> Embed:
+    post, room = card.post, DiscordBudget(EMBEDS - 100, measure=units)
+    found = sections(card, canvas(look.say), media=linked)
+    main: Embed = {"author": _author(post, look, room), "timestamp": post.published.isoformat()}
+    foot = "".join(text_content(section.text) for section in found if section.kind is SectionKind.FOOT)
+    if footer := room.take(short(foot, EMBED_FOOTER)):
+        main["footer"] = {"text": footer}
+    if title := escaped_within(post.title, EMBED_TITLE):
+        main["title"] = room.take(title)
+    if url := original(card):
+        main["url"] = url
+    if look.colour is not None:
+        main["color"] = look.colour
+    if pictures:
+        main["image"] = {"url": address(pictures[0].picture)}
+        main["fields"] = [_descriptions(pictures, look, room)]
+    if description := _description(card, look, found, room):
+        main["description"] = description
+    return main
+
+
+def _author(post: Post, look: DiscordStyle, room: DiscordBudget) -> Embed:
+    name = name_of(post.author, 120)
+    handle = short(post.author.handle, 120)
+    whole = f"{name} ({handle})" if handle and handle != name else name
+    author = {"name": room.take(short(whole, EMBED_AUTHOR))}
+    addresses = {} if look.plain else {"url": address(post.author.url), "icon_url": address(post.author.avatar)}
+    return author | {key: value for key, value in addresses.items() if value}
+
+
+def _descriptions(pictures: Sequence[Media], look: DiscordStyle, room: DiscordBudget) -> Embed:
+    """What the pictures show, in words: an embed's picture has no description of its own."""
+    heading = look.say.many("Picture, described", "{n} pictures, described", len(pictures))
+    each = FIELD_VALUE // len(pictures) - 5
+    words = [escaped_within(described(media, ALT, look.say), each) for media in pictures]
+    numbered = [f"{number}. {line}" for number, line in enumerate(words, 1)] if len(words) > 1 else words
+    value = "\n".join(numbered)
+    return {"name": room.take(heading), "value": room.take(value), "inline": False}
+
+
+def _description(card: Card, look: DiscordStyle, found: Sequence[Section], room: DiscordBudget) -> str:
+    whole = DiscordBudget(min(DESCRIPTION, room.left) - 20, measure=units)
+    below = whole.lines(links(card, look.say) if look.plain else [], 1500)
+    inner = [section for section in found if section.kind is not SectionKind.HEADLINE]
+    texts = written(card, inner, whole, look.say, kept=1500, small="")
+    return "\n\n".join(part for part in (*texts.values(), below) if part)
+
+
+# --- what Discord shows where the address of a page is pasted: the page's card, as a component embed. Pure ---
+# The page names this document in a link (docs.discord.com/developers/link-previews/component-embeds); where it cannot
+# be shown, the page's Open Graph tags serve.
+
+
+PREVIEW_BYTES = 3000
+"""Bytes of the document."""
+_PREVIEW_PICTURES, _ALT = 4, 160
+_TRIES = ((1600, _PREVIEW_PICTURES), (1200, _PREVIEW_PICTURES), (900, 2), (600, 1), (350, 1), (350, 0), (150, 0))
+"""How long the texts may be together, and how many pictures there are: the first that fits is taken."""
+
+
+def preview_document(card: Card, say: Words, colour: int | None) -> str:
+    """The document; "" where not even the least of the card fits into it."""
+    look = DiscordStyle(style="card", age_restricted=False, say=say, colour=colour, relay="")
+    for texts, pictures in _TRIES:
+        shown = replace(card, post=_with_pictures(card.post, pictures))
+        told = json.dumps({"component": container(shown, look, texts)}, ensure_ascii=False, separators=(",", ":"))
+        if len(told.encode()) <= PREVIEW_BYTES:
+            return told
+    return ""
+
+
+def _with_pictures(post: Post, pictures: int) -> Post:
+    media = tuple(replace(one, alt=short(one.alt, _ALT)) for one in post.media[:pictures])
+    return replace(post, media=media, poll=post.poll if pictures else None, quote=post.quote if pictures else None)
+
+
+preview = Preview(rel="discord:component-embed", kind="application/json", make=preview_document)

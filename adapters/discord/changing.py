@@ -10,10 +10,10 @@ from adapters.discord.api import DiscordApi, DiscordReply, Result
 from adapters.discord.card import edit_of, message
 from adapters.discord.channels import Channel, Channels
 from adapters.discord.identity import Identity, Me
-from adapters.discord.message_ids import DiscordMessage
 from adapters.discord.outcomes import ARCHIVED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Failures, refuses_body
+from adapters.discord.sending import DiscordMessage
 from adapters.discord.settings import DiscordOptions
-from adapters.discord.styling import DiscordStyling
+from adapters.discord.style import DiscordStyling
 from adapters.discord.webhooks import Webhook, Webhooks
 from relay.kit import readable
 from relay.model import Card, Delivery

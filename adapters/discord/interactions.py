@@ -13,7 +13,8 @@ from discord import app_commands, ui
 
 from adapters.discord.card import in_markdown, message
 from adapters.discord.requests import Asking, command_in, custom_id, question_in
-from adapters.discord.style import DiscordStyle, Style
+from adapters.discord.settings import Style
+from adapters.discord.style import DiscordStyle
 from relay.i18n import Words, words
 from relay.kit import answered, shortened
 from relay.log import get_logger

@@ -17,7 +17,7 @@ import discord
 from adapters.discord import tree
 from adapters.discord.card import original_in
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_CHANNELS, MENTION_EVERYONE, obstacle
-from adapters.discord.style import Style
+from adapters.discord.settings import Style
 from relay.core.commands import Mistake, command_of
 from relay.i18n import Words
 from relay.model import Destination

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, get_args
 
 from adapters.discord.api import DiscordApi, DiscordReply, Result
 from adapters.discord.card import message, original, original_in, title
@@ -16,7 +16,6 @@ from adapters.discord.channels import ANNOUNCEMENT, CLOSED, Channel, Channels
 from adapters.discord.identity import Identity, Me
 from adapters.discord.limits import LONGEST
 from adapters.discord.markdown import target_of
-from adapters.discord.message_ids import DiscordMessage
 from adapters.discord.outcomes import (
     ARCHIVED,
     CROSSPOSTED,
@@ -31,13 +30,12 @@ from adapters.discord.outcomes import (
     is_closed,
     refuses_body,
 )
-from adapters.discord.settings import DiscordOptions
-from adapters.discord.style import Style
-from adapters.discord.styling import DiscordStyling
+from adapters.discord.settings import DiscordOptions, Style
+from adapters.discord.style import DiscordStyling
 from adapters.discord.webhooks import Webhook, Webhooks
-from relay.kit import readable
+from relay.kit import MessageIds, readable
 from relay.log import Trouble, get_logger
-from relay.model import Card, Delivery, Destination
+from relay.model import Card, Delivery, Destination, MessageId
 from relay.ports import Gone, Outcome, Sent
 
 # --- whether a message that may have been sent was: a look at what already stands in the channel ---
@@ -412,3 +410,54 @@ def _posted(order: DiscordOrder, reply: DiscordReply) -> DiscordMessage:
 def is_channel(destination: Destination) -> bool:
     """Whether the address can be a channel's number."""
     return destination.address.isascii() and destination.address.isdigit() and len(destination.address) <= 20
+
+
+# --- what Discord's messages are called in the store: ``card/CHANNEL/MESSAGE``, ``webhook:ID/CHANNEL/MESSAGE`` ---
+
+
+V2 = 1 << 15
+"""The flag of a message made of components; an edit can never remove it."""
+_NUMBER = r"\d{1,20}"
+_IDS = MessageIds(
+    "{style}{by}/{channel}/{message}",
+    style="|".join(get_args(Style)),
+    by=rf"(?::{_NUMBER})?",
+    channel=_NUMBER,
+    message=_NUMBER,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscordMessage:
+    """A message of ours, the style it was sent in, and for ``webhook`` the webhook that sent it."""
+
+    style: Style
+    channel: str
+    """The channel or thread that it lies in; the first message of a thread in a forum has the thread's own number."""
+    message: str
+    webhook: str = ""
+
+    @classmethod
+    def parse(cls, text: MessageId) -> DiscordMessage | None:
+        """None: no message of ours."""
+        found = _IDS.read(text)
+        if found is None or (found["style"] == "webhook") != bool(found["by"]):
+            return None
+        style: Style = found["style"]  # type: ignore[assignment]  # the pattern has the styles only
+        return cls(style=style, webhook=found["by"][1:], channel=found["channel"], message=found["message"])
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> DiscordMessage:
+        """A message of ours as Discord gives it back."""
+        webhook = str(message.get("webhook_id") or "")
+        style: Style = "webhook" if webhook else "card" if int(message.get("flags") or 0) & V2 else "embed"
+        return cls(style=style, channel=str(message["channel_id"]), message=str(message["id"]), webhook=webhook)
+
+    @property
+    def id(self) -> MessageId:
+        by = f":{self.webhook}" if self.webhook else ""
+        return _IDS.write(style=self.style, by=by, channel=self.channel, message=self.message)
+
+    @property
+    def path(self) -> str:
+        return f"/channels/{self.channel}/messages/{self.message}"

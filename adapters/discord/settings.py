@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 
-from adapters.discord.style import Style
 from relay.settings import Settings
+
+Style = Literal["card", "embed", "webhook"]
+"""Components V2; a classic embed; or Components V2 under the author's own name and picture."""
 
 
 def _snowflake(value: object) -> object:

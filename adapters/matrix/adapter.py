@@ -12,12 +12,10 @@ from adapters.matrix.card import message, pictures
 from adapters.matrix.content import edited, text_content
 from adapters.matrix.limits import TEXT
 from adapters.matrix.media import Pictures
-from adapters.matrix.message_ids import MatrixMessage
 from adapters.matrix.outcomes import ENCRYPTED, outcome_of, vanished
 from adapters.matrix.rights import Powers, level, needed_to_post
-from adapters.matrix.room_lookup import RoomFinder
-from adapters.matrix.rooms import Rooms
-from adapters.matrix.sending import MatrixSender
+from adapters.matrix.rooms import RoomFinder, Rooms
+from adapters.matrix.sending import MatrixMessage, MatrixSender
 from adapters.matrix.settings import MatrixOptions, MatrixSettings
 from adapters.matrix.style import MatrixStyle
 from relay.i18n import Words, words

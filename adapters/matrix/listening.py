@@ -12,8 +12,7 @@ from adapters.matrix.answers import back, hello, parted, sealed
 from adapters.matrix.api import POLL, Failed, Json, MatrixApi
 from adapters.matrix.calls import MatrixCalls
 from adapters.matrix.card import answer
-from adapters.matrix.conversations import LIFE, MatrixTalk
-from adapters.matrix.notices import MatrixVoice, mark
+from adapters.matrix.conversations import LIFE, MatrixTalk, MatrixVoice, mark
 from adapters.matrix.outcomes import ENCRYPTED
 from adapters.matrix.requests import line_in
 from adapters.matrix.rights import PAIR, MatrixRights

@@ -11,21 +11,21 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, get_args
 
 from adapters.matrix.api import Failed, Json, MatrixApi
 from adapters.matrix.calls import MatrixCalls
 from adapters.matrix.card import message, pictures
 from adapters.matrix.content import DELIVERY, Uploaded, edited, in_thread, picture_content, text_content
 from adapters.matrix.media import Pictures
-from adapters.matrix.message_ids import MatrixMessage
 from adapters.matrix.outcomes import UNRELATED, outcome_of, refuses_picture, says
-from adapters.matrix.room_lookup import RoomFinder
+from adapters.matrix.rooms import RoomFinder
 from adapters.matrix.settings import MatrixOptions
 from adapters.matrix.style import MatrixStyle
 from relay.i18n import Words
-from relay.kit import readable
+from relay.kit import MessageIds, readable
 from relay.log import Trouble, get_logger
-from relay.model import Card, Delivery
+from relay.model import Card, Delivery, MessageId
 from relay.ports import Outcome, Sent, TryLater
 
 # --- which parts of a delivery stand in a room already, by the mark that each of our messages bears ---
@@ -206,3 +206,31 @@ def _parts(order: MatrixOrder, uploaded: dict[int, Uploaded], say: Words) -> Ite
         if number in uploaded:
             picture = picture_content(uploaded[number], media.alt, say=say, delivery=order.transaction(number))
             yield MatrixPart(number, picture)
+
+
+# What Matrix's messages are called in the store: ``text !room $event``, and ``picture …`` for each of its pictures.
+
+
+Kind = Literal["text", "picture"]
+_IDS = MessageIds("{kind} {room} {event}", kind="|".join(get_args(Kind)), room=r"!\S{1,254}", event=r"\$\S{1,254}")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixMessage:
+    """A message of ours."""
+
+    kind: Kind
+    room: str
+    event: str
+
+    @classmethod
+    def parse(cls, text: MessageId) -> MatrixMessage | None:
+        """None: no message of ours."""
+        if (found := _IDS.read(text)) is None:
+            return None
+        kind: Kind = found["kind"]  # type: ignore[assignment]  # the pattern has the kinds only
+        return cls(kind, found["room"], found["event"])
+
+    @property
+    def id(self) -> MessageId:
+        return _IDS.write(kind=self.kind, room=self.room, event=self.event)

@@ -23,7 +23,7 @@ from adapters.telegram.comments import Comments
 from adapters.telegram.pace import TelegramPace
 from adapters.telegram.sending import TelegramSender
 from adapters.telegram.settings import TelegramSettings
-from adapters.telegram.styling import TelegramStyling
+from adapters.telegram.style import TelegramStyling
 from adapters.telegram.transport import NoSuchMethod, bot_of, wire
 from relay.model import Action, Delivery, Destination
 from relay.plugins import Host

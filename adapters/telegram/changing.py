@@ -19,7 +19,7 @@ from adapters.telegram.limits import CAPTION
 from adapters.telegram.message_ids import TelegramMessage
 from adapters.telegram.outcomes import TOO_OLD, UNCHANGED, VANISHED, outcome_of, refuses_text, says
 from adapters.telegram.rich import rich, whole
-from adapters.telegram.styling import TelegramStyling
+from adapters.telegram.style import TelegramStyling
 from adapters.telegram.writing import EditMethod, change
 from relay.kit import readable
 from relay.model import Card, Delivery

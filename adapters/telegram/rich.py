@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby, pairwise
 
+from adapters.telegram.card import canvas, draft_of
 from adapters.telegram.entities import EntityDraft, EntityText, Kind, finished
 from adapters.telegram.limits import RICH_BLOCKS, RICH_TEXT, address
 from adapters.telegram.prose import drafted_block
-from adapters.telegram.sections import canvas, draft_of
 from adapters.telegram.style import TelegramStyle
 from relay.card import SectionKind, media_section, sections
 from relay.model import Card, Media, MediaKind

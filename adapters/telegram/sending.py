@@ -22,8 +22,7 @@ from adapters.telegram.message_ids import TelegramMessage
 from adapters.telegram.outcomes import closed, outcome_of, refused_item, refuses_media, refuses_text
 from adapters.telegram.rich import rich, whole
 from adapters.telegram.settings import TelegramOptions
-from adapters.telegram.style import TelegramStyle
-from adapters.telegram.styling import TelegramStyling
+from adapters.telegram.style import TelegramStyle, TelegramStyling
 from adapters.telegram.writing import change, put, put_rich
 from relay.kit import readable
 from relay.log import get_logger

@@ -3,28 +3,93 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from telegram import Bot, Chat, ChatMember, ChatMemberUpdated
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    Chat,
+    ChatMember,
+    ChatMemberUpdated,
+)
 from telegram.error import TelegramError
 
-from adapters.telegram import menu
 from adapters.telegram.calls import TelegramCalls
 from adapters.telegram.comments import Comments
 from adapters.telegram.conversations import TalkTimeouts, TelegramTalk
 from adapters.telegram.receiving import TelegramPauses, TelegramUpdate, Tries, ask, be_called
-from adapters.telegram.requests import forwarded_in
+from adapters.telegram.requests import START, forwarded_in
 from adapters.telegram.rights import TelegramRights, is_away, is_silenced, may_post
 from adapters.telegram.settings import TelegramSettings
-from relay.i18n import Words, words
+from relay.core.commands import TABLE
+from relay.i18n import Words, later, words
 from relay.kit import RoomQueues
 from relay.log import get_logger
 from relay.model import Destination
 from relay.plugins import Host
 from relay.ports import Inbox
+
+# The command table as Telegram's menus, per kind of chat and language; given to Telegram only when it has another.
+
+
+LANGUAGES = ("", "es")
+"""Telegram's keys; the empty one is for all who have no other."""
+SUMMARY = 256
+GREETS = later("Say hello, and how to begin")
+
+_EVERYBODYS = frozenset({"help", "status", "subscriptions", "preview", "unroll"})
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What people in one kind of chat see, in one language."""
+
+    scope: BotCommandScope
+    language: str
+    commands: tuple[BotCommand, ...]
+
+
+def menus() -> Iterator[Menu]:
+    """All of them. Telegram shows the first that fits: an administrator sees no command of ``all_group_chats``."""
+    every = [spec.name for spec in TABLE]
+    for language in LANGUAGES:
+        yield Menu(BotCommandScopeAllPrivateChats(), language, _commands([START, *every], language))
+        yield Menu(BotCommandScopeAllChatAdministrators(), language, _commands(every, language))
+        yield Menu(BotCommandScopeAllGroupChats(), language, _commands(_EVERYBODYS, language))
+
+
+def same(ours: Sequence[BotCommand], theirs: Sequence[BotCommand]) -> bool:
+    return [(one.command, one.description) for one in ours] == [(one.command, one.description) for one in theirs]
+
+
+async def give(bot: Bot) -> None:
+    """Give Telegram the menus that it does not have yet. Raises what the bot raises."""
+    changed = 0
+    for menu in menus():
+        kept = await bot.get_my_commands(scope=menu.scope, language_code=menu.language)
+        if not same(menu.commands, kept):
+            await bot.set_my_commands(menu.commands, scope=menu.scope, language_code=menu.language)
+            changed += 1
+    if changed:
+        log.info("commands given to telegram", menus=changed)
+
+
+def _commands(names: Collection[str], language: str) -> tuple[BotCommand, ...]:
+    say = words(language or "en")
+    summaries = {START: GREETS} | {spec.name: spec.summary for spec in TABLE}
+    return tuple(BotCommand(name, _cut(say(text))) for name, text in summaries.items() if name in names)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SUMMARY else f"{text[: SUMMARY - 1]}…"
+
 
 # --- what becomes of the relay itself in a chat: let in, shown out, silenced ---
 
@@ -145,7 +210,7 @@ class Updates:
 
     async def _give_menus(self) -> None:
         try:
-            await menu.give(self._bot)
+            await give(self._bot)
         except TelegramError as error:
             log.warning("the commands could not be given to telegram", reason=error.message)
 

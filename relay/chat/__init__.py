@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from relay.chat.answers import failed
-from relay.chat.reading import preview, unroll
 from relay.chat.services import Desk
-from relay.chat.showing import show_help, status, subscriptions
+from relay.chat.showing import preview, show_help, status, subscriptions, unroll
 from relay.chat.subscribing import pause, resume, settings, subscribe, unsubscribe
 from relay.chat.suggesting import Suggestions
 from relay.core.commands import mistake_in, spec

@@ -7,29 +7,25 @@ Environment beats file: ``RELAY_WEB__PORT=9000`` is ``port`` of ``[web]``, ``REL
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    create_model,
-    field_validator,
-)
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, create_model, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from relay import plugins
-from relay.config.adapter_options import take_options
-from relay.config.errors import ConfigError, Problem, Report, nearest, read, secret_names
-from relay.config.layers import from_environment, holds_secret, merged, variables, with_secrets
+from relay.config.errors import ConfigError, Problem, Report, nearest, read, secret_fields, secret_names, submodels
+from relay.config.lines import Key
 from relay.config.subscriptions import LanguageTag, SubscriptionConfig, not_installed
 from relay.core.bot_words import COURTESIES, STOP, UNDO, UNROLL, BotWords
 from relay.http import HttpSettings
@@ -347,3 +343,213 @@ def _fields(used: Mapping[Kind, Mapping[str, Plugin[Any, Any]]]) -> dict[str, An
         tables: dict[str, Any] = {name: (plugin.settings, ...) for name, plugin in loaded.items()}
         fields[kind] = (create_model(kind, __base__=Settings, **tables), ...)
     return fields | {"subscriptions": (tuple[SubscriptionConfig, ...], ())}
+
+
+# What a subscription chooses for itself at the adapters that it goes to: keys beside its own that only they read.
+
+
+Models = Mapping[str, type[Settings] | None]
+"""Of each adapter that is in use, what a subscription may choose there; None: nothing."""
+
+
+def take_options(entries: object, own: Collection[str], models: Models, report: Report) -> list[dict[str, str]]:
+    """Take the options out of the ``subscriptions`` as they were read, and give them back as JSON by adapter.
+
+    What is no subscription, and a key that is nobody's, is left for the model to complain of; here more is said of it.
+    """
+    return [
+        _Taking(entry, own, models, ("subscriptions", number), report).take() if isinstance(entry, dict) else {}
+        for number, entry in enumerate(entries if isinstance(entries, list) else ())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """One subscription."""
+
+    entry: dict[str, Any]
+    own: Collection[str]
+    models: Models
+    key: Key
+    report: Report
+
+    def take(self) -> dict[str, str]:
+        adapters = sorted(set(self._adapters()))
+        chosen: dict[str, dict[str, Any]] = {}
+        for name in [name for name in self.entry if name not in self.own]:
+            readers = [adapter for adapter in adapters if name in self._options(adapter)]
+            for adapter in readers:
+                chosen.setdefault(adapter, {})[name] = self.entry[name]
+            if readers or not self._complain(name, adapters):
+                del self.entry[name]
+        return {adapter: self._read(adapter, values) for adapter, values in chosen.items()}
+
+    def _adapters(self) -> Iterator[str]:
+        """Those that it names, as far as that can be read."""
+        to = self.entry.get("to")
+        for destination in to if isinstance(to, list) else [to]:
+            if isinstance(destination, str):
+                yield destination.strip().partition(":")[0]
+
+    def _options(self, adapter: str) -> Iterable[str]:
+        model = self.models.get(adapter)
+        return model.model_fields if model else ()
+
+    def _read(self, adapter: str, values: dict[str, Any]) -> str:
+        model = self.models[adapter] or Settings
+        try:
+            return model.model_validate(values).model_dump_json(exclude_unset=True)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                placed = cast(ErrorDetails, {**detail, "loc": (*self.key, *detail["loc"])})
+                self.report.add_invalid(placed, model, {"subscriptions": {self.key[1]: values}})
+            return ""
+
+    def _complain(self, name: str, adapters: Collection[str]) -> bool:
+        """Say of a key that nobody here knows whose option it is, or is like; False: it may be right."""
+        options = {option: owner for owner in (*sorted(self.models), *adapters) for option in self._options(owner)}
+        if name in options:
+            here = f"is an option of `{options[name]}`, to which this subscription does not go"
+            self.report.add((*self.key, name), here)
+            return True
+        near = next(iter(get_close_matches(name, [*self.own, *options], n=1)), "")
+        of = f", an option of `{options[near]}`" if near in options else ""
+        if not near and not self.models.keys() >= set(adapters):
+            return False  # an adapter that is not there, as is told at ``to``, may be the one that knows it
+        self.report.add((*self.key, name), "unknown key", f"did you mean `{near}`{of}?" if near else "")
+        return True
+
+
+# Where the values of a configuration come from: the file, above it the environment, and secret files beside both.
+
+
+PREFIX = "relay_"
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``above`` beats ``below``, key by key."""
+    both = {
+        name: merged(below[name], value)
+        for name, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(name), dict)
+    }
+    return {**below, **above, **both}
+
+
+# --- environment ---
+
+
+def variables(env: Mapping[str, str]) -> dict[Key, str]:
+    """The names of the variables that are settings, by key.
+
+    A variable without ``__`` is not ours, but for the list of subscriptions; an empty one is as good as none.
+    """
+    found: dict[Key, str] = {}
+    for name, value in env.items():
+        key = tuple(name.lower().removeprefix(PREFIX).split("__"))
+        if value and name.lower().startswith(PREFIX) and (len(key) > 1 or key == ("subscriptions",)):
+            found[key] = name
+    return found
+
+
+def from_environment(fields: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment says of a model's fields, as nested tables; not checked yet."""
+    if not env:
+        return {}
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict  # 2 MB with what it imports
+
+    class Environment(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
+
+    class Variables(EnvSettingsSource):
+        """A list may be written as JSON or with commas; what cannot be read is left for the model to complain of."""
+
+        def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+            del field_name
+            try:
+                return json.loads(value)
+            except ValueError:
+                return [part.strip() for part in value.split(",")] if _is_plain_list(field) else value
+
+    source = Variables(create_model("Environment", __base__=Environment, **fields))
+    source.env_vars = {name.lower(): value for name, value in env.items()}
+    return source()
+
+
+def _is_plain_list(field: FieldInfo | None) -> bool:
+    if field is None or any(submodels(field.annotation)):
+        return False
+    return get_origin(field.annotation) in {list, tuple, set, frozenset}
+
+
+# --- secret files ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    reason: str
+
+
+def with_secrets(
+    model: type[BaseModel],
+    table: Mapping[str, Any],
+    above: Mapping[str, Any],
+    folder: Path,
+    report: Report,
+    key: Key = (),
+) -> dict[str, Any]:
+    """A table with ``<name>_file`` read into ``<name>``, unless ``above`` gives that. Paths start at ``folder``."""
+    complete = dict(table)
+    for name, info in model.model_fields.items():
+        value, beats = table.get(name), above.get(name)
+        if isinstance(value, dict):
+            for deeper in submodels(info.annotation):
+                beats = beats if isinstance(beats, dict) else {}
+                complete[name] = with_secrets(deeper, value, beats, folder, report, (*key, name))
+    for name in secret_fields(model):
+        file = f"{name}_file"
+        if file not in table:
+            continue
+        del complete[file]
+        if name in table:
+            report.add((*key, file), f"`{name}` and `{file}` are both given", "keep one of them")
+        elif name not in above:
+            secret = _secret(table[file], folder)
+            report.secret_files.append(folder / str(table[file]))
+            if isinstance(secret, _Unreadable):
+                report.add((*key, file), secret.reason)
+                report.excuse((*key, name))
+            else:
+                complete[name] = secret
+    return complete
+
+
+def holds_secret(table: object, names: Collection[str]) -> bool:
+    """Whether a file's tables hold the value of a secret; ``names`` are those that secrets have."""
+    if isinstance(table, Mapping):
+        return any((name in names and _is_secret(value)) or holds_secret(value, names) for name, value in table.items())
+    return isinstance(table, list) and any(holds_secret(one, names) for one in table)
+
+
+def _is_secret(value: object) -> bool:
+    """A database's address is one where there is a password in it."""
+    if isinstance(value, Mapping):
+        return any(map(_is_secret, value.values()))
+    if not isinstance(value, str) or "://" not in value:
+        return bool(value)
+    try:
+        return bool(urlsplit(value).password)
+    except ValueError:
+        return True
+
+
+def _secret(file: object, folder: Path) -> str | _Unreadable:
+    if not isinstance(file, str):
+        return _Unreadable("expected the path of a file")
+    try:
+        text = (folder / file).read_text("utf-8").strip()
+    except OSError as error:
+        return _Unreadable(f"{folder / file} cannot be read: {error.strerror}")
+    except ValueError:
+        return _Unreadable(f"{folder / file} holds no text")
+    return text or _Unreadable(f"{folder / file} is empty")

@@ -7,9 +7,7 @@ and connection gains nothing. Redirects are followed by hand, and each hop is ch
 
 from __future__ import annotations
 
-from relay.http.answers import Forbidden, HttpResponse, Reply, Unreachable, retry_after
-from relay.http.client import Http, HttpSettings
-from relay.http.cookies import Cookies
+from relay.http.client import Cookies, Forbidden, Http, HttpResponse, HttpSettings, Reply, Unreachable, retry_after
 from relay.http.guard import BarredError, Guard, is_public
 from relay.http.lanes import HostPolicy
 from relay.http.sockets import FloodError, Rate

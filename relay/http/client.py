@@ -8,24 +8,58 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from io import BytesIO
 from types import TracebackType
 from typing import Annotated, Literal
 
 import aiohttp
+from aiohttp import CookieJar
 from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDictProxy
 from pydantic import BeforeValidator, Field
 from yarl import URL
 
-from relay.http.answers import Forbidden, HttpResponse, Reply, Unreachable
-from relay.http.cookies import Cookies
 from relay.http.guard import BarredError, Guard, GuardedResolver, Network
 from relay.http.lanes import USUAL, CrowdedError, HostPolicy, Lanes
 from relay.http.sockets import Socket
 from relay.settings import Duration, Settings
+
+# Cookies for as long as the way to one document takes: some servers send a reader around to see them come back.
+
+
+_MOST = 20
+_ROOM = 8_000
+
+
+class Cookies:
+    """What the hosts on one way have set, for themselves alone (RFC 6265); whoever asks forgets it with this."""
+
+    def __init__(self) -> None:
+        self._jar: CookieJar | None = None
+        self._taken = 0
+        self._room = _ROOM
+
+    def take(self, url: URL, headers: Sequence[str]) -> None:
+        """Keep what ``Set-Cookie`` says at this address: twenty of them at most, and 8,000 characters, over the way."""
+        for header in headers:
+            self._room -= len(header)
+            if self._taken == _MOST or self._room < 0:
+                return
+            if header.isascii() and header.isprintable():
+                self._taken += 1
+                self._jar = self._jar or CookieJar(unsafe=True, quote_cookie=False)  # an IP address is a host, too
+                self._jar.update_cookies_from_headers([header], url)
+        if self._jar:  # nor is a whole top-level domain the host's own
+            self._jar.clear(lambda cookie: "." not in cookie["domain"] and cookie["domain"] != url.raw_host)
+
+    def header(self, url: URL | str) -> str:
+        """What ``Cookie`` says to this address; empty where nothing."""
+        cookies = self._jar.filter_cookies(URL(url)).values() if self._jar else ()
+        return "; ".join(f"{cookie.key}={cookie.coded_value}" for cookie in cookies)
+
 
 # --- unpacks the body of an answer ---
 
@@ -478,3 +512,80 @@ class Http:
                 auto_decompress=False,
             )
         return self._client
+
+
+# --- what may come back from a fetch, and how long a server asks to be left alone ---
+
+
+_YEAR = timedelta(days=365).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What a server said, whatever it was. Header names are in lower case, repeated ones joined by a comma."""
+
+    status: int
+    url: str
+    """Where it was said, after redirects."""
+    headers: Mapping[str, str]
+    body: bytes
+    moved: str = ""
+    """The new address, where each redirect on the way was a permanent one (301, 308)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer, or none that can be used; maybe later."""
+
+    reason: str
+    after: timedelta | None = None
+    paced: bool = False
+    """Nothing failed and nobody was asked: the host's turn comes ``after`` that time (:attr:`Manner.patience`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """An address that is never fetched: private network, scheme, port, a password in it."""
+
+    reason: str
+
+
+Reply = HttpResponse | Unreachable | Forbidden
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """How long a server asks to be left alone, a year at most; None where it does not say so legibly.
+
+    Reads ``Retry-After`` (RFC 9110 10.2.3), else ``X-RateLimit-Reset`` or ``RateLimit-Reset`` (seconds, Unix time or
+    ISO 8601) unless the header beside it says that some requests remain. ``headers`` have lower-case names.
+    """
+    if (asked := _wait(headers.get("retry-after", ""), now)) is not None:
+        return asked
+    for family in ("x-ratelimit", "ratelimit"):
+        if headers.get(f"{family}-remaining", "0").strip() == "0":
+            asked = _wait(headers.get(f"{family}-reset", ""), now)
+            if asked is not None:
+                return asked
+    return None
+
+
+def _wait(text: str, now: datetime) -> timedelta | None:
+    text = text.strip()
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]*)?", text):
+        number = float(text)
+        seconds = number - now.timestamp() if number > _YEAR else number
+    elif (date := _date(text)) is not None:
+        seconds = (date - now).total_seconds()
+    else:
+        return None
+    return timedelta(seconds=min(max(seconds, 0), _YEAR))
+
+
+def _date(text: str) -> datetime | None:
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            date = read(text)
+            return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None

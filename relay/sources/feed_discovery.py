@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser
 
 from relay.core.urls import host_of
 from relay.sources.feed_encoding import to_utf8
-from relay.sources.link_header import links
 from relay.text import safe_url
 
 _LOOKED_AT = 3_000_000
@@ -169,3 +169,30 @@ def _same(one: str, other: str) -> bool:
 def _address(href: str, base: str) -> str:
     """The absolute address without its fragment; empty where it is none."""
     return safe_url(href.strip().removeprefix("feed:"), base=base).partition("#")[0] if href.strip() else ""
+
+
+# --- the ``HeaderLink`` header (RFC 8288). Pure ---
+
+
+_LONGEST = 10_000
+_VALUE = r'(?:"(?:[^"\\]|\\.){0,500}"|[^\s",;]{1,500})'
+_LINK = re.compile(rf"<([^<>]{{1,2000}})>((?:\s{{0,9}};\s{{0,9}}[\w*-]{{1,40}}(?:\s?=\s?{_VALUE})?)*)")
+_PARAMETER = re.compile(rf";\s{{0,9}}([\w*-]{{1,40}})\s?=\s?({_VALUE})")
+
+
+class HeaderLink(NamedTuple):
+    target: str
+    """As it is written: it may be relative to the address of the answer."""
+    parameters: dict[str, str]
+    """By their names in small letters, the first of each name."""
+
+    @property
+    def relations(self) -> list[str]:
+        return self.parameters.get("rel", "").lower().split()
+
+
+def links(header: str) -> Iterator[HeaderLink]:
+    """What is written as it should be, of the first 10,000 characters."""
+    for target, rest in _LINK.findall(header[:_LONGEST]):
+        pairs = [(name.lower(), value.strip('"')) for name, value in _PARAMETER.findall(rest)]
+        yield HeaderLink(target.strip(), dict(reversed(pairs)))

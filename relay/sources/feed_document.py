@@ -105,7 +105,7 @@ class KnownFeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """By name the marks of entries (:class:`relay.sources.feed_identity.EntryDigests`), as JSON."""
     gone: str = ""
     slices: msgspec.Raw = NOTHING
-    """A :class:`relay.sources.feed_snapshot.KnownSlices`, as JSON."""
+    """A :class:`relay.sources.feed_changes.KnownSlices`, as JSON."""
 
 
 class EntryChange(msgspec.Struct, frozen=True, array_like=True):

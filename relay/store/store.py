@@ -34,7 +34,6 @@ from relay.store import (
     stops,
     subscriptions,
     tags,
-    thread_refresh,
     versions,
 )
 from relay.store.engine import Database
@@ -120,9 +119,9 @@ class Store:
     save_due = transaction(feeds.save_due)
     save_feed_leases = transaction(feeds.save_feed_leases)
     claim_rechecks = transaction(posts.claim_rechecks)
-    claim_looks = transaction(thread_refresh.claim_looks)
-    get_next_look = look_up(thread_refresh.get_next_look)
-    save_look = transaction(thread_refresh.save_look)
+    claim_looks = transaction(intake.claim_looks)
+    get_next_look = look_up(intake.get_next_look)
+    save_look = transaction(intake.save_look)
     save_due_digests = transaction(digests.save_due_digests)
 
     async def claim_deliveries(self, claim: Claim, lease: Lease) -> Sequence[Delivery]:

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.console_card import render, to_plain
 from adapters.discord.card import message as discord
-from adapters.discord.style import Style
+from adapters.discord.settings import Style
 from adapters.matrix.card import message as matrix
 from adapters.telegram.card import message as telegram
 from relay.card import quoted as label

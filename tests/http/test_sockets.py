@@ -131,7 +131,7 @@ ALLOWED = {
     ("relay/http/client.py", "aiohttp.TCPConnector"): "guarded: it looks names up with GuardedResolver",
     ("relay/http/client.py", "aiohttp.DefaultResolver"): "guarded: GuardedResolver asks it",
     ("relay/sources/mastodon/live.py", "session.ws_connect"): "guarded: a session of Http.sockets",
-    ("relay/sources/bluesky/jetstream_check.py", "session.ws_connect"): "guarded: a session of Http.sockets",
+    ("relay/sources/bluesky/source.py", "session.ws_connect"): "guarded: a session of Http.sockets",
     ("relay/sources/bluesky/jetstream_socket.py", "self.session.ws_connect"): "guarded: a session of Http.sockets",
     ("relay/sources/feed_worker.py", "subprocess.Popen"): "our own interpreter and module; no network",
     ("relay/demo/__init__.py", "socket.socket"): "finds a free port on this machine",

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.sources.bluesky.jetstream_check import check
+from relay.sources.bluesky.source import check_streams as check
 from tests.servers import misskey
 from tests.servers.bluesky.jetstream import Jetstream, Network
 from tests.servers.floods import ENDLESS, EVENT, FLOODS, PING, TEXT, frame

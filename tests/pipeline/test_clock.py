@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, insert, select, type_coerce, upda
 
 from relay.log import Trouble
 from relay.pipeline.clock import SETTLED, Clock, Timekeeper
-from relay.pipeline.erasure import Erasing
+from relay.pipeline.housekeeping import Erasing
 from relay.pipeline.worker import Tenure
 from relay.sources.mastodon.budget import Budget
 from relay.store import Store, open_store

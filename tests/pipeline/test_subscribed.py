@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from relay.core.match import Groups, Index, Key, Tag
 from relay.model import Destination, FeedId, Subscription, SubscriptionId
 from relay.options import NO_FILTERS, Filters
-from relay.pipeline import subscribed
-from relay.pipeline.subscribed import Subscribed
+from relay.pipeline import ingest
+from relay.pipeline.ingest import Subscribed
 from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Resolved
 from relay.records import Added, By, Changes, Linking, Quota, StoreError, Wanted
-from relay.store import Store, moves, open_store, versions
+from relay.store import Store, deliveries, open_store, versions
 from relay.testing import NOON, FakeSource
 from tests.support.outbox_cases import tenure
 from tests.support.thorough import examples
@@ -128,7 +128,7 @@ async def test_what_changes_is_told_page_by_page_when_all_are_read(
     store: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever acts on it has turns in between, however many there are."""
-    monkeypatch.setattr(subscribed, "PAGE", 2)
+    monkeypatch.setattr(ingest, "PAGE", 2)
     monkeypatch.setattr(versions, "KEPT", 3)
     numbers = [await added(store, number) for number in range(6)]
     knowing = Knowing(store)
@@ -144,7 +144,7 @@ async def test_what_changes_is_told_page_by_page_when_all_are_read(
 
 async def test_who_missed_too_much_reads_all_anew(store: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "KEPT", 3)
-    monkeypatch.setattr(subscribed, "PAGE", 2)
+    monkeypatch.setattr(ingest, "PAGE", 2)
     numbers = [await added(store, number) for number in range(3)]
     knowing = Knowing(store)
     await knowing.all.refresh()
@@ -159,7 +159,7 @@ async def test_who_missed_too_much_reads_all_anew(store: Counted, monkeypatch: p
 
 
 async def test_a_reading_that_breaks_off_goes_on_where_it_was(store: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscribed, "PAGE", 2)
+    monkeypatch.setattr(ingest, "PAGE", 2)
     for number in range(6):
         await added(store, number)
     store.failing = 3
@@ -226,7 +226,7 @@ async def _do(store: Store, deed: str, one: int, other: int) -> None:
         case "move", _:
             for place in PLACES:
                 await store.save_destination(place, "", NOON)
-            await store._db.write(moves.move, str(PLACES[one % 2]), PLACES[1 - one % 2], NOON)
+            await store._db.write(deliveries.move, str(PLACES[one % 2]), PLACES[1 - one % 2], NOON)
 
 
 def _groups(groups: Groups[Key]) -> dict[Key, object]:
@@ -258,7 +258,7 @@ async def _follows(store: Store, steps: Sequence[tuple[str, int, int, bool]]) ->
 def test_what_is_known_and_told_is_what_the_store_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """However much is missed between two looks, and whatever was done meanwhile."""
     monkeypatch.setattr(versions, "KEPT", 8)
-    monkeypatch.setattr(subscribed, "PAGE", 2)
+    monkeypatch.setattr(ingest, "PAGE", 2)
     with asyncio.Runner() as runner:
         store = runner.run(open_store("sqlite://"))
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.matrix import Matrix, MatrixSettings
-from adapters.matrix.message_ids import MatrixMessage
 from adapters.matrix.pace import Attempt, MatrixPace
+from adapters.matrix.sending import MatrixMessage
 from relay.kit import readable
 from relay.model import Action, Delivery
 from relay.plugins import Host

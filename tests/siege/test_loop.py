@@ -24,8 +24,7 @@ from relay.pipeline.streams import Watch as Watched
 from relay.ports import Batch
 from relay.sources.bluesky.firehose import Firehose, RecordCommit
 from relay.sources.bluesky.records import read_record
-from relay.sources.mastodon.listening import WantedTags
-from relay.sources.mastodon.live import MASTODON
+from relay.sources.mastodon.live import MASTODON, WantedTags
 from relay.sources.off_loop import off_loop
 from relay.sources.rss import RssSettings, RssSource
 from relay.testing import post

@@ -19,7 +19,7 @@ from relay.core.match import Index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.options import DeliveryOptions, Mode
 from relay.pipeline.ingest import digest
-from relay.sources.feed_former import marks
+from relay.sources.feed_changes import marks
 from relay.sources.feed_posts import EntryPost, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
 from relay.store import Store, open_store

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from hypothesis import strategies as st
 
-from adapters.discord.style import DiscordStyle, Style
+from adapters.discord.settings import Style
+from adapters.discord.style import DiscordStyle
 from relay.i18n import words
 from relay.model import Card, LinkCard, Media, MediaKind, Place, Poll, PollOption, Post, PostUri, Quote
 from relay.rich import Block, Form, Role, Span, SpanStyle, Text

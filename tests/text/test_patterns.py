@@ -40,7 +40,7 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
         Attack("", "syt_", ""),
     ),
     "relay.sources.mastodon.parse._MARKUP": (Attack("", "<", ""), Attack("", "< ", ""), Attack("", "<a", "")),
-    "relay.sources.feed_habits._REDDIT": (
+    "relay.sources.feed_posts._REDDIT": (
         Attack("submitted by /u/", "a", ""),
         Attack("submitted by /u/", "a[link] ", ""),
         Attack("submitted by", " ", ""),
@@ -84,13 +84,13 @@ BY_HAND: dict[str, tuple[Attack, ...]] = {
     "relay.sources.rss.source._BETWEEN": (Attack("", " ", ""), Attack("", " http", "")),
     "relay.core.hashtag._PLAIN": (Attack("", "1", "-"), Attack("", "a", "-"), Attack("", "a1", "-")),
     "relay.sources.feed_parse._TAG": (Attack("", "<a", ""), Attack("", "<", "")),
-    "relay.sources.link_header._LINK": (
+    "relay.sources.feed_discovery._LINK": (
         Attack("", "<", ""),
         Attack("<a>", ";a", ""),
         Attack("<a>", "; a = b", ""),
         Attack("", '<a>;a="', ""),
     ),
-    "relay.sources.link_header._PARAMETER": (Attack("", ";a", ""), Attack("", '; a="', ""), Attack(";", "a", "")),
+    "relay.sources.feed_discovery._PARAMETER": (Attack("", ";a", ""), Attack("", '; a="', ""), Attack(";", "a", "")),
     "relay.sources.feed_discovery._REFRESH": (Attack("", " ", ""), Attack("0", "0.", ""), Attack("0;", " ", "")),
     "relay.sources.feed_discovery._FEEDLIKE": (Attack("", "feed", "/a"), Attack("", "rss/", "a")),
     "relay.sources.feed_discovery._ANCHOR": (Attack("", "/feed", "a"), Attack("", ".rss", "a")),

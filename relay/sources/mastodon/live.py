@@ -7,7 +7,7 @@ falls, its feeds are polled at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,24 +15,199 @@ from functools import partial
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 
+from relay.core.hashtag import fold
 from relay.http import FloodError, Rate
+from relay.model import Deleted, Edited, Event, Post, Published
 from relay.ports import Gone, Streamed, TryLater, Watched
 from relay.retrying import Retrying
 from relay.sources.kit import Buffer, trouble_of
-from relay.sources.mastodon import frames
+from relay.sources.mastodon import tags
 from relay.sources.mastodon.about import About, instance, streaming_address
-from relay.sources.mastodon.address import host_of
-from relay.sources.mastodon.frames import Changed, Complaint, DeletedStatus, New
+from relay.sources.mastodon.address import host_of, instance_of
 from relay.sources.mastodon.home import Homes
 from relay.sources.mastodon.kinds import Speech, refusal
-from relay.sources.mastodon.listening import FeedEvent, WantedTags, wanted_at
-from relay.sources.mastodon.misskey import channel
 from relay.sources.mastodon.misskey.notes import read_note
-from relay.sources.mastodon.parse import read_post
+from relay.sources.mastodon.parse import SOURCE, alias, read_post
+from relay.sources.mastodon.shapes import Raw, read
+from relay.sources.mastodon.tags import TagQuery
 from relay.sources.off_loop import off_loop
+from relay.text import clean
 
-# --- where an instance streams, and how it is spoken to there ---
+# --- what is said on Misskey's websocket: the channel ``hashtag``, which needs no account. Pure ---
+
+
+class _Inner(msgspec.Struct):
+    id: str | None = None
+    type: str | None = None
+    body: Raw = Raw()
+
+
+class _Outer(msgspec.Struct):
+    type: str | None = None
+    body: Raw = Raw()
+
+
+def connect(tag: str) -> str:
+    """Listen for a hashtag; what comes is marked with it."""
+    body = {"channel": "hashtag", "id": tag, "params": {"q": [[tag]]}}
+    return msgspec.json.encode({"type": "connect", "body": body}).decode()
+
+
+def disconnect(tag: str) -> str:
+    return msgspec.json.encode({"type": "disconnect", "body": {"id": tag}}).decode()
+
+
+def read_note_frame(text: str) -> tuple[str, Raw] | None:
+    """The hashtag and the note in a frame; None where it holds none."""
+    outer = read(text.encode("utf-8", "replace"), _Outer)
+    inner = read(outer.body, _Inner) if outer and outer.type == "channel" else None
+    return (inner.id, inner.body) if inner and inner.type == "note" and inner.id else None
+
+
+# --- which feeds a stream serves, and what its frames mean for them. Pure ---
+
+
+FeedEvent = tuple[str, Event]
+"""A feed's address, or an empty one, and what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTags:
+    """The hashtag feeds of one server."""
+
+    base: str
+    feeds: Mapping[str, TagQuery] = field(default_factory=dict)
+    """By address."""
+    by_tag: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The addresses, by folded hashtag."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """How each hashtag is asked for, by its folded form."""
+        return {folded: self.feeds[addresses[0]].tag for folded, addresses in self.by_tag.items()}
+
+    def of_tags(self, folded: Iterable[str]) -> frozenset[str]:
+        """The addresses of the feeds of these hashtags."""
+        return frozenset(address for tag in folded for address in self.by_tag.get(tag, ()))
+
+    def published(self, tag: str, post: Post) -> tuple[FeedEvent, ...]:
+        """For each feed that the post is in."""
+        return tuple((address, Published(post)) for address in self._meant(tag, post))
+
+    def edited(self, tag: str, post: Post) -> tuple[FeedEvent, ...]:
+        return tuple((address, Edited(post)) for address in self._meant(tag, post))
+
+    def deleted(self, identifier: str) -> tuple[FeedEvent, ...]:
+        return (("", Deleted(alias(self.base, identifier))),)
+
+    def _meant(self, tag: str, post: Post) -> Iterator[str]:
+        """Where a server says in which stream a post came, it comes once for each: those feeds alone are meant."""
+        own = {fold(name, SOURCE) for name in post.tags}
+        told = fold(tag, SOURCE)
+        for folded in [told] if told in self.by_tag else sorted(own):
+            for address in self.by_tag.get(folded, ()):
+                if not post.unlisted and self.feeds[address].wants(post.tags):
+                    yield address
+
+
+def wanted_at(base: str, addresses: Iterable[str]) -> WantedTags:
+    """Of all feeds, those of hashtags at one server."""
+    feeds = {
+        address: tagged
+        for address in addresses
+        if instance_of(address) == base and (tagged := tags.read_address(address)) is not None
+    }
+    by_tag: dict[str, tuple[str, ...]] = {}
+    for address, tagged in feeds.items():
+        folded = fold(tagged.tag, SOURCE)
+        by_tag[folded] = (*by_tag.get(folded, ()), address)
+    return WantedTags(base, feeds, by_tag)
+
+
+# --- what is said on Mastodon's websocket (docs.joinmastodon.org/methods/streaming). Pure ---
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A post appeared in the stream of ``tag``; empty where the server does not say in which."""
+
+    tag: str
+    status: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A post was edited, as above."""
+
+    tag: str
+    status: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedStatus:
+    """A post was deleted; ``id`` is its name at that server."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """The server does not do what it was asked."""
+
+    reason: str
+
+
+Said = New | Changed | DeletedStatus | Complaint
+
+_EVENTS: dict[str, type[New] | type[Changed]] = {
+    "update": New,
+    "status.update": Changed,
+    "status_update": Changed,  # as some servers have it
+}
+
+
+class _Frame(msgspec.Struct):
+    stream: Raw = Raw()
+    event: str | None = None
+    payload: Raw = Raw()
+    error: str | None = None
+
+
+def subscribe(tag: str) -> str:
+    return msgspec.json.encode({"type": "subscribe", "stream": "hashtag", "tag": tag}).decode()
+
+
+def unsubscribe(tag: str) -> str:
+    return msgspec.json.encode({"type": "unsubscribe", "stream": "hashtag", "tag": tag}).decode()
+
+
+def read_frame(text: str) -> Said | None:
+    """What a frame says; None of what is no concern of ours, whatever it is."""
+    frame = read(text.encode("utf-8", "replace"), _Frame)
+    if frame is None:
+        return None
+    if frame.error:
+        return Complaint(clean(frame.error, limit=200))
+    if frame.event == "delete":
+        identifier = read(frame.payload, str)
+        return DeletedStatus(identifier.strip()) if identifier and identifier.strip() else None
+    kind = _EVENTS.get(frame.event or "")
+    return kind(_tag(frame.stream), _status(frame.payload)) if kind else None
+
+
+def _tag(stream: Raw) -> str:
+    """``["hashtag", "foo"]``."""
+    names = read(stream, list[str]) or []
+    return names[1] if len(names) > 1 else ""
+
+
+def _status(payload: Raw) -> bytes:
+    """JSON within a string of JSON; an object where a server forgot that."""
+    text = read(payload, str) if bytes(payload)[:1] == b'"' else None
+    return text.encode("utf-8", "replace") if text is not None else bytes(payload)
+
 
 # --- the two ways in which servers tell of hashtags on a websocket ---
 
@@ -47,7 +222,7 @@ class StreamProtocol:
 
 
 def _mastodon(text: str, wanted: WantedTags, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
-    said = frames.read_frame(text)
+    said = read_frame(text)
     match said:
         case New(tag, status):
             post = read_post(status, wanted.base, configured)
@@ -66,15 +241,15 @@ def _mastodon(text: str, wanted: WantedTags, configured: Collection[str]) -> Seq
 def _misskey(text: str, wanted: WantedTags, configured: Collection[str]) -> Sequence[FeedEvent] | Complaint:
     """It tells of new notes only: edits and deletions are found by re-checks."""
     del configured  # of a quote there is the link alone
-    if (found := channel.read_frame(text)) is None:
+    if (found := read_note_frame(text)) is None:
         return ()
     tag, raw = found
     post = read_note(raw, wanted.base)
     return wanted.published(tag, post) if post else ()
 
 
-MASTODON = StreamProtocol(frames.subscribe, frames.unsubscribe, _mastodon)
-MISSKEY = StreamProtocol(channel.connect, channel.disconnect, _misskey)
+MASTODON = StreamProtocol(subscribe, unsubscribe, _mastodon)
+MISSKEY = StreamProtocol(connect, disconnect, _misskey)
 
 
 # --- endpoints ---

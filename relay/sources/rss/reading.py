@@ -16,12 +16,11 @@ import msgspec
 from relay.http import Cookies, Forbidden, HostPolicy, Http, HttpResponse, retry_after
 from relay.model import Event
 from relay.ports import Gone, TryLater
-from relay.sources.feed_discovery import Lead, leads
+from relay.sources.feed_discovery import Lead, leads, links
 from relay.sources.feed_document import EntryChange, FeedChanges, FeedDocument, KnownFeed
 from relay.sources.feed_encoding import ROOT
 from relay.sources.feed_worker import FeedWorker, UnreadError
 from relay.sources.kit import unanswered
-from relay.sources.link_header import links
 from relay.sources.off_loop import off_loop
 from relay.sources.rss.cursor import LOST_AFTER, Cursor, moment, seconds
 from relay.sources.rss.intervals import DAY, FEEDS, asked, habit, is_stale

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.discord.card import edit_of, message, original, original_in, skeleton, title, username
 from adapters.discord.limits import address
-from adapters.discord.style import Style
+from adapters.discord.settings import Style
 from relay.i18n import Words
 from relay.model import Card, LinkCard, Media, MediaKind, Poll, PollOption, Post, Quote
 from relay.testing import NOON, author, in_thread, post, rich_post, text

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from adapters.discord.adapter import Discord
-from adapters.discord.message_ids import DiscordMessage
+from adapters.discord.sending import DiscordMessage
 from relay.model import Action, Card, MessageId
 from relay.ports import Refused, Sent
 from relay.testing import in_thread, post

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.discord.preview import MOST, make, preview
+from adapters.discord.card import PREVIEW_BYTES as MOST
+from adapters.discord.card import preview
+from adapters.discord.card import preview_document as make
 from relay.i18n import words
 from relay.model import Media, MediaKind
 from relay.testing import author, post, rich_post, text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.discord.card import edit_of, message
-from adapters.discord.style import Style
+from adapters.discord.settings import Style
 from tests.support.discord_bodies import POSTS, STYLES, card, look
 from tests.support.discord_render_schema_cases import CREATE, EDIT, SPECS, components, validator
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from adapters.matrix import Matrix
-from adapters.matrix.message_ids import MatrixMessage
+from adapters.matrix.sending import MatrixMessage
 from relay.http import Http
 from relay.kit import readable
 from relay.model import Action, Card, Delivery, Media, MediaKind, MessageId

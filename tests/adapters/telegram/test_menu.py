@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from telegram import BotCommand
 
-from adapters.telegram.menu import give, menus, same
+from adapters.telegram.updates import give, menus, same
 from relay.core.commands import TABLE
 from relay.i18n import words
 from tests.servers.telegram import TelegramServer

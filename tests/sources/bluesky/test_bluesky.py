@@ -26,7 +26,7 @@ from relay.ports import (
     TryLater,
 )
 from relay.sources.bluesky import BlueskySettings, BlueskySource, plugin
-from relay.sources.bluesky.recheck import recheck
+from relay.sources.bluesky.source import recheck
 from relay.sources.bluesky.xrpc import XrpcApi
 from relay.testing import SourceContract
 from relay.text import plain

@@ -16,7 +16,7 @@ from relay.model import Deleted, Feed, FeedId, Post, Published
 from relay.pipeline.streams import Watch
 from relay.ports import Check, Streamed
 from relay.sources.bluesky import BlueskySource
-from relay.sources.bluesky.jetstream_check import check
+from relay.sources.bluesky.source import check_streams as check
 from relay.sources.bluesky.stream import JetstreamReader
 from relay.text import plain
 from tests.servers.bluesky.jetstream import Jetstream, Network, did, tid

@@ -13,8 +13,7 @@ from pydantic import SecretStr
 
 from relay.http import Http, HttpSettings
 from relay.ports import Gone, TryLater
-from relay.sources.bluesky.kept_session import SessionFile
-from relay.sources.bluesky.session import Session, home
+from relay.sources.bluesky.session import Session, SessionFile, home
 from relay.sources.kit import Denied, Missing, Ok, Unexpected
 from tests.servers.bluesky.xrpc import HANDLE, HTML, PASSWORD, Stage, client, run
 

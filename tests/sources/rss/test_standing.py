@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 
 from relay.http import Http, HttpResponse
 from relay.model import Edited, Published
-from relay.sources.feed_changes import find_changes
+from relay.sources.feed_changes import KnownSlices, find_changes
 from relay.sources.feed_document import NOTHING, EntryChange, FeedChanges, FeedDocument, KnownFeed
 from relay.sources.feed_parse import MANY
 from relay.sources.feed_read import read
-from relay.sources.feed_snapshot import KnownSlices
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss.cursor import Cursor
 from relay.sources.rss.reading import FeedReader, FeedReading, Visit

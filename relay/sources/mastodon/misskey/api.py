@@ -14,7 +14,7 @@ from relay.sources.limits import THREAD
 from relay.sources.mastodon.address import AccountAddress, Found, StatusAddress, host_of, notes_feed
 from relay.sources.mastodon.api import Listed, MastodonApi, as_list
 from relay.sources.mastodon.copies import is_news
-from relay.sources.mastodon.misskey import shapes
+from relay.sources.mastodon.misskey import notes
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.sources.mastodon.moved import moved_uri
 from relay.sources.mastodon.parse import local_id
@@ -52,7 +52,7 @@ async def read_account(
 async def find_account(api: MastodonApi, profile: AccountAddress) -> Found | Failure:
     """The address of the feed of an account at its own server, as it shows itself to visitors."""
     answer = await api.post(f"{profile.base}/api/users/show", {"username": profile.who})
-    user = read(answer.body, shapes.User) if isinstance(answer, Ok) else None
+    user = read(answer.body, notes.User) if isinstance(answer, Ok) else None
     if user and user.id and not user.host and (user.username or "").lower() == profile.who.lower():
         note = moved_uri(str(profile), user.moved_to or "", profile.base, f"{profile.base}/users/{user.id}")
         return Found(notes_feed(profile.base, user.id), note)
@@ -97,7 +97,7 @@ def is_gone(answer: Ok | Failure) -> bool:
 def _says(answer: Ok | Failure, code: str) -> bool:
     """Whether the server refuses in these words; to some questions it does so with 404, to others with 400."""
     body = answer.body if isinstance(answer, Unexpected | Missing) else b""
-    refused = read(body, shapes.ErrorReply)
+    refused = read(body, notes.ErrorReply)
     return refused is not None and refused.error.code == code
 
 
@@ -110,7 +110,7 @@ async def fetch_thread(api: MastodonApi, where: StatusAddress) -> Sequence[Post]
         return Gone(f"{host_of(where.base)} has no such post: it was deleted, or is not for everybody to read")
     if not isinstance(answer, Ok):
         return answer.later()
-    first, note = read_note(answer.body, where.base), read(answer.body, shapes.MisskeyNote)
+    first, note = read_note(answer.body, where.base), read(answer.body, notes.MisskeyNote)
     if first is None or note is None:
         return Gone(f"{where.base}/notes/{where.id} is not for everybody to read")
     found = {where.id: first}

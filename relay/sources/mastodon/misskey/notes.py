@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
 
 from relay.core.authenticity import own_address, own_handle
 from relay.model import Author, Media, MediaKind, Poll, PollOption, Post, PostUri, Quote, QuoteState
 from relay.sources.limits import MEDIA, NAME, NOTE, OPTIONS, RECORD, TAGS
-from relay.sources.mastodon.misskey import shapes
 from relay.sources.mastodon.misskey.mfm import from_mfm
-from relay.sources.mastodon.misskey.shapes import MisskeyNote, User
 from relay.sources.mastodon.parse import SOURCE, alias, read_time
 from relay.sources.mastodon.shapes import Raw, read, read_all
 from relay.text import clean, plain, safe_url
@@ -43,7 +44,7 @@ def _post(note: MisskeyNote, instance: str) -> Post | None:
         published=published,
         body=from_mfm(note.text or "", base=instance),
         warning=clean(plain(from_mfm(note.cw or "", base=instance))),
-        sensitive=any(file.is_sensitive for file in read_all(note.files, shapes.File, MEDIA)),
+        sensitive=any(file.is_sensitive for file in read_all(note.files, File, MEDIA)),
         tags=_tags(note),
         media=tuple(_media(note)),
         poll=_poll(note.poll),
@@ -58,9 +59,7 @@ def _post(note: MisskeyNote, instance: str) -> Post | None:
 
 def _is_open(note: MisskeyNote) -> bool:
     """What its author keeps on its server, and what only shares another note, is not brought elsewhere."""
-    shares = note.renote_id and not (
-        note.text or note.cw or read_all(note.files, shapes.File, MEDIA) or _poll(note.poll)
-    )
+    shares = note.renote_id and not (note.text or note.cw or read_all(note.files, File, MEDIA) or _poll(note.poll))
     return note.visibility in _OPEN and not note.local_only and not shares
 
 
@@ -106,11 +105,11 @@ def _tags(note: MisskeyNote) -> tuple[str, ...]:
 
 
 def _media(note: MisskeyNote) -> Iterator[Media]:
-    for file in read_all(note.files, shapes.File, MEDIA):
+    for file in read_all(note.files, File, MEDIA):
         url, preview = safe_url(file.url or ""), safe_url(file.thumbnail_url or "")
         if not (url or preview):
             continue
-        size = read(file.properties, shapes.FileSize) or shapes.FileSize()
+        size = read(file.properties, FileSize) or FileSize()
         yield Media(
             url=url or preview,
             kind=_kind(file.type or "") if url else MediaKind.IMAGE,
@@ -127,8 +126,8 @@ def _kind(mime: str) -> MediaKind:
 
 
 def _poll(raw: Raw) -> Poll | None:
-    poll = read(raw, shapes.NotePoll)
-    choices = read_all(poll.choices, shapes.PollChoice, OPTIONS) if poll else []
+    poll = read(raw, NotePoll)
+    choices = read_all(poll.choices, PollChoice, OPTIONS) if poll else []
     if poll is None or not choices:
         return None
     options = tuple(PollOption(text=clean(one.text or "", limit=200), votes=one.votes) for one in choices)
@@ -154,3 +153,81 @@ def _answered(note: MisskeyNote, instance: str) -> str:
     parent = read(note.reply, MisskeyNote)
     author = _author(parent.user, instance) if parent else None
     return author.uri if author else ""
+
+
+# --- what a Misskey server sends, as far as it is read here. Everything has a default: see the shapes beside it ---
+
+
+Name = Annotated[str, msgspec.Meta(max_length=NAME)]
+
+
+class User(msgspec.Struct, rename="camel"):
+    """``host`` is missing where the server's own people are meant."""
+
+    id: Name | None = None
+    username: str | None = None
+    host: str | None = None
+    name: str | None = None
+    uri: str | None = None
+    url: str | None = None
+    avatar_url: str | None = None
+    is_bot: bool | None = None
+    created_at: str | None = None
+    description: str | None = None
+    no_crawle: bool | None = None
+    is_explorable: bool | None = None
+    moved_to: str | None = None
+
+
+class FileSize(msgspec.Struct):
+    width: int | None = None
+    height: int | None = None
+
+
+class File(msgspec.Struct, rename="camel"):
+    type: str | None = None
+    url: str | None = None
+    thumbnail_url: str | None = None
+    comment: str | None = None
+    is_sensitive: bool | None = None
+    properties: Raw = Raw()
+
+
+class PollChoice(msgspec.Struct):
+    text: str | None = None
+    votes: int | None = None
+
+
+class NotePoll(msgspec.Struct, rename="camel"):
+    multiple: bool | None = None
+    expires_at: str | None = None
+    choices: Raw = Raw()
+
+
+class MisskeyNote(msgspec.Struct, rename="camel"):
+    id: Name | None = None
+    user_id: Name | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    text: str | None = None
+    cw: str | None = None
+    user: User | None = None
+    visibility: str | None = None
+    local_only: bool | None = None
+    uri: str | None = None
+    url: str | None = None
+    tags: Raw = Raw()
+    files: Raw = Raw()
+    poll: Raw = Raw()
+    reply_id: Name | None = None
+    reply: Raw = Raw()
+    renote_id: Name | None = None
+    renote: Raw = Raw()
+
+
+class Refusal(msgspec.Struct):
+    code: str | None = None
+
+
+class ErrorReply(msgspec.Struct):
+    error: Refusal

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import MediaKind, Post, Quote, QuoteState
-from relay.sources.mastodon.misskey import channel
+from relay.sources.mastodon import live
 from relay.sources.mastodon.misskey.notes import read_note
 from relay.text import plain
 from tests.servers.misskey import Json, Misskey
@@ -132,13 +132,13 @@ def test_any_other_shape_costs_a_part_or_the_note_and_never_raises(value: object
 
 @given(JSON)
 def test_any_frame_is_read(value: object) -> None:
-    channel.read_frame(json.dumps(value))
-    channel.read_frame(json.dumps({"type": "channel", "body": {"id": "x", "type": "note", "body": value}}))
+    live.read_note_frame(json.dumps(value))
+    live.read_note_frame(json.dumps({"type": "channel", "body": {"id": "x", "type": "note", "body": value}}))
 
 
 def test_a_frame_holds_the_hashtag_and_the_note() -> None:
     frame = json.dumps({"type": "channel", "body": {"id": "rivers", "type": "note", "body": note()}})
-    found = channel.read_frame(frame)
+    found = live.read_note_frame(frame)
     assert found is not None
     made = read_note(found[1], HOME)
     assert found[0] == "rivers"
