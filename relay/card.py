@@ -315,11 +315,12 @@ def quote_section(quote: Quote | None, canvas: Canvas, *, hidden: str | None) ->
         return Section(kind=SectionKind.QUOTE, text=(Block((words,)),), hidden=hidden, url=quote.url)
     hidden = (quote.warning or None) if hidden is None else hidden
     few = replace(canvas, options=_MOST_QUOTED)
+    folded = canvas.say("sensitive") if quote.sensitive and hidden is None else hidden
     inner = (
         Section(kind=SectionKind.BYLINE, text=byline(quote.author, quote.url)),
         Section(kind=SectionKind.WARNING, text=warned(quote.warning, canvas)),
         Section(kind=SectionKind.BODY, text=quote.body, hidden=hidden),
-        media_section(quote.media[:_MOST_QUOTED], few, hidden=hidden),
+        media_section(quote.media[:_MOST_QUOTED], few, hidden=folded),
         poll_section(quote.poll, few, hidden=hidden),
         link_section(quote, replace(few, previews=True), hidden=hidden),
     )

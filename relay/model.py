@@ -143,6 +143,8 @@ class Quote:
     author: Author | None = None
     body: Text = ()
     warning: str = ""
+    sensitive: bool = False
+    """Its author asks to fold its media."""
     media: tuple[Media, ...] = ()
     poll: Poll | None = None
     link_card: LinkCard | None = None

@@ -64,6 +64,12 @@ def test_a_quoted_post_with_a_warning_is_hidden_alone() -> None:
     assert hidden == {SectionKind.BODY, SectionKind.MEDIA, SectionKind.POLL}
 
 
+def test_sensitive_media_of_a_quoted_post_are_hidden_alone() -> None:
+    shown = found(replace(WHOLE, warning="", quote=replace(QUOTE, sensitive=True)))
+    assert not any(section.folded for section in shown.values())
+    assert [one.kind for one in shown[SectionKind.QUOTE].inner if one.folded] == [SectionKind.MEDIA]
+
+
 def test_sensitive_media_are_hidden_alone() -> None:
     shown = found(replace(WHOLE, warning="", sensitive=True))
     assert [kind for kind, section in shown.items() if section.folded] == [SectionKind.MEDIA]

@@ -129,7 +129,8 @@ def _quoted(quote: Quote) -> tuple[object, ...]:
     """Not where its pictures are: each server shows its own copies."""
     who = quote.author and quote.author.uri
     alts = tuple(media.alt for media in quote.media)
-    return quote.url, quote.state, who, quote.warning, tuple(map(_words, quote.body)), alts, _options(quote.poll)
+    looks = quote.warning, quote.sensitive, alts
+    return quote.url, quote.state, who, tuple(map(_words, quote.body)), looks, _options(quote.poll)
 
 
 def _unplaced(post: Post) -> Post:

@@ -143,6 +143,7 @@ def _quote_json(quote: Quote) -> dict[str, object]:
         "author": byline(quote.author) if quote.author else None,
         "text": plain(quote.body),
         "warning": quote.warning,
+        "sensitive": quote.sensitive,
         "media": _media_json(quote.media),
         "poll": _poll_json(quote.poll),
         "link": _link_json(quote.link_card),

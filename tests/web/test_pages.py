@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from selectolax.lexbor import LexborNode
 
-from relay.model import Author, MediaKind, Post, Removed
-from relay.testing import post, rich_post, text
+from relay.model import Author, LinkCard, MediaKind, Post, Quote, Removed
+from relay.testing import author, post, rich_post, text
 from tests.support.reader import PICTURE, SLUG, content, one, page, served
 
 
@@ -55,6 +55,20 @@ def _inside(node: LexborNode, tag: str) -> bool:
     while parent is not None and parent.tag != tag:
         parent = parent.parent
     return parent is not None
+
+
+async def test_sensitive_pictures_of_a_quoted_post_and_of_linked_pages_are_not_shown_at_once() -> None:
+    linked = LinkCard(url="https://ayllu.example/a", title="A page", image="https://ayllu.example/a.png")
+    quote = Quote(
+        url="https://ayllu.example/@sami/9", author=author("Sami"), sensitive=True, media=(PICTURE,), link_card=linked
+    )
+    async with served(page(post(1, quote=quote), post(2, sensitive=True, link_card=linked))) as get:
+        tree = (await get(f"/t/{SLUG}")).tree
+    (folded,) = tree.css("details.sensitive")
+    assert [img for img in folded.css("img") if img.attributes["src"] == PICTURE.url]
+    assert not [img for img in tree.css(".quote figure img") if not _inside(img, "details")]
+    assert len(tree.css("a.card")) == 2
+    assert not tree.css("a.card img")
 
 
 async def test_pictures_are_described_lazy_and_know_no_referrer() -> None:

@@ -242,6 +242,7 @@ def _quoted(quoted: Status, state: QuoteState, instance: str, configured: Collec
         author=author,
         body=body_of(quoted, instance),
         warning=clean(quoted.spoiler_text or ""),
+        sensitive=bool(quoted.sensitive),
         media=_media(quoted),
         poll=_poll(quoted.poll),
         link_card=_link_card(quoted.card),

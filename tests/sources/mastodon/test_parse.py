@@ -320,6 +320,13 @@ def test_an_accepted_quote_is_shown_apart_and_its_link_is_taken_out() -> None:
     assert (plain(read.quote.body), read.quote.warning, len(read.quote.media)) == ("The source", "long", 1)
 
 
+def test_a_quoted_post_says_whether_its_media_are_sensitive() -> None:
+    quoted = status("The source", by="killa", sensitive=True, media_attachments=[PICTURE])
+    read = quoting({"state": "accepted", "quoted_status": quoted})
+    assert read.quote
+    assert read.quote.sensitive
+
+
 def test_a_quote_of_its_own_people_is_any_server_s_to_show() -> None:
     read = quoting({"state": "accepted", "quoted_status": status("The source", by="killa")})
     assert read.quote
