@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from relay.chat.answers import BY, done, failed, state
 from relay.chat.services import Desk, meaningless, networks_in, own, topic_in
-from relay.core.commands import NOTHING, Parsed, command_of, label
+from relay.core.commands import BACK, Parsed, command_of, label
 from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words
 from relay.model import CHAT, Subscription, SubscriptionId
@@ -23,8 +23,7 @@ from relay.rich import Block
 
 # --- which posts a person wants, and how, as it was typed ---
 
-_BACK = {NOTHING, "–", "—"}
-_NOTHING = _BACK | {"*", "none", "all", "any"}
+_NOTHING = BACK | {"*", "none", "all", "any"}
 
 Record = TypeVar("Record", Filters, DeliveryOptions)
 
@@ -45,7 +44,7 @@ def options_in(typed: Mapping[str, str], before: Record, say: Words) -> Record |
 
 
 def _takes_back(value: str, option: Option) -> bool:
-    return value.casefold() in (_NOTHING if option in FILTERS.values() else _BACK)
+    return value.casefold() in (_NOTHING if option in FILTERS.values() else BACK)
 
 
 def _wrong(name: str, wrong: Wrong, say: Words) -> Answer:

@@ -44,6 +44,8 @@ class Spec:
 _CHANNEL = Parameter(name="channel", summary=later("Which channel; this one if you leave it out"), kind=Kind.PLACE)
 NOTHING = "-"
 """What takes an option back."""
+BACK = frozenset({NOTHING, "–", "—"})
+"""The same, as some keyboards write it."""
 
 
 def _of(name: str, option: Option) -> Parameter:
@@ -259,7 +261,7 @@ def _wrong(found: Spec, arguments: Mapping[str, str], say: Words) -> Mistake | N
         if one.required and not value:
             text = say("“{command}” needs to know: {name} ({summary}).")
             return Mistake(text.format(command=found.name, name=one.name, summary=say(one.summary)))
-        takes_back = value == NOTHING and (one.name in FILTERS or one.name in DELIVERY_OPTIONS)
+        takes_back = value in BACK and (one.name in FILTERS or one.name in DELIVERY_OPTIONS)
         if value and one.kind is Kind.CHOICE and value not in dict(one.choices) and not takes_back:
             return _no_choice(one, value, say)
     return None

@@ -166,11 +166,12 @@ async def test_a_filter_is_changed_and_taken_back(house: House) -> None:
     assert last.detail == "#bridge · min_age: —"
 
 
+@pytest.mark.parametrize("dash", ["-", "–", "—"])
 @pytest.mark.parametrize("given", ["language=es", "only=media", "mode=posts", "follow=replies", "quiet=22:00-07:00"])
-async def test_a_dash_takes_any_option_back(house: House, given: str) -> None:
+async def test_a_dash_takes_any_option_back(house: House, given: str, dash: str) -> None:
     await seed(house, f"subscribe #bridge {given}")
     name = given.partition("=")[0]
-    assert not (await house.ask(f"settings #bridge {name}=-")).failed
+    assert not (await house.ask(f"settings #bridge {name}={dash}")).failed
     one = await house.only()
     assert (one.filters, one.delivery_options) == (NO_FILTERS, USUAL_DELIVERY)
 
