@@ -6,10 +6,12 @@ import asyncio
 import ctypes
 import gc
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from relay.log import get_logger
 from relay.pipeline.worker import Tenure
@@ -89,6 +91,19 @@ whenever a quarter of all are new: while a feed of a thousand entries is read, s
 
 TRIM_EVERY = timedelta(seconds=30)
 """How often memory that the C library keeps for itself is handed back: after many feeds came at once it is 10 MB."""
+QUICK = 0.005
+"""Seconds in which that is done as a rule; of hundreds of megabytes in pieces it may take a tenth of one."""
+
+
+def hand_back(program: Callable[[None], Any] = ctypes.CDLL) -> None:
+    """Hand back what the C library keeps of freed memory; only glibc can be asked to."""
+    with suppress(OSError, AttributeError, TypeError):  # the last on Windows, where the program is no library
+        program(None).malloc_trim(0)
+
+
+def until_next(took: float) -> timedelta:
+    """How long to wait after it took so many seconds, in which nothing else ran: a large heap is asked rarely."""
+    return TRIM_EVERY * max(1.0, took / QUICK)
 
 
 async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asyncio.Event | None = None) -> None:
@@ -110,9 +125,9 @@ async def tend_memory(settled: timedelta = timedelta(seconds=5), started: asynci
         gc.freeze()
         gc.set_threshold(*THRESHOLDS)
         while True:
-            with suppress(OSError, AttributeError):  # only glibc has it
-                ctypes.CDLL(None).malloc_trim(0)
-            await asyncio.sleep(TRIM_EVERY.total_seconds())
+            begun = time.perf_counter()
+            hand_back()
+            await asyncio.sleep(until_next(time.perf_counter() - begun).total_seconds())
     finally:  # this process may go on to something else
         gc.unfreeze()
         sys.setswitchinterval(before[0])

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.pipeline.housekeeping import SWITCH, THRESHOLDS, tend_memory
+from relay.pipeline.housekeeping import SWITCH, THRESHOLDS, hand_back, tend_memory, until_next
 
 
 async def test_while_the_relay_runs_its_program_is_not_looked_through_and_no_thread_keeps_the_loop_out() -> None:
@@ -23,6 +23,19 @@ async def test_while_the_relay_runs_its_program_is_not_looked_through_and_no_thr
     tending.cancel()
     await asyncio.gather(tending, return_exceptions=True)
     assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == (*before, 0)
+
+
+@pytest.mark.parametrize("error", [OSError, AttributeError, TypeError])
+def test_where_no_c_library_can_be_asked_for_memory_nothing_happens(error: type[Exception]) -> None:
+    def program(_name: None) -> object:
+        raise error
+
+    hand_back(program)
+
+
+@pytest.mark.parametrize(("took", "seconds"), [(0.0, 30), (0.0004, 30), (0.005, 30), (0.1, 600), (0.25, 1500)])
+def test_what_holds_the_loop_for_long_is_done_rarely(took: float, seconds: int) -> None:
+    assert until_next(took) == timedelta(seconds=seconds)
 
 
 async def test_a_start_never_has_the_whole_program_looked_through() -> None:
