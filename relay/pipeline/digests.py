@@ -146,12 +146,12 @@ class DigestLoop:
 
     async def run(self) -> None:
         while True:
+            self.due.clear()  # before the look: what is told of while the store is asked is looked at next
             following = await self.tenure.persist(lambda: self.store.save_due_digests(self.tenure.clock()))
             self.sent()
             wait = self.idle
             if following is not None:
                 wait = min(wait, max(following - self.tenure.clock(), timedelta(milliseconds=5)))
-            self.due.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait.total_seconds()):
                     await self.due.wait()

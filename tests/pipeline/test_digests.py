@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from relay.i18n import words
 from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
 from relay.pipeline.digests import MOST, DigestLoop, best, fold_card
 from relay.records import Intake, Wanted, Wish
-from relay.store import open_store
+from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.text import text_content
 from tests.support.digest_cases import QUIET
@@ -163,3 +165,24 @@ async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
     assert claimed[0].fold.count == 2
     await asyncio.gather(running, return_exceptions=True)
     await store.close()
+
+
+async def test_what_becomes_due_while_the_store_is_asked_is_looked_for_next() -> None:
+    again = asyncio.Event()
+
+    class Asked:
+        looks = 0
+
+        async def save_due_digests(self, _now: datetime) -> None:
+            self.looks += 1
+            if self.looks == 1:
+                loop.due.set()
+            else:
+                again.set()
+
+    loop = DigestLoop(store=cast(Store, Asked()), tenure=tenure(), idle=timedelta(hours=1))
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(10):
+        await again.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
