@@ -264,13 +264,13 @@ async def test_a_forum_s_webhook_needs_a_thread(server: DiscordServer, ask: Aski
 
 async def test_buckets_are_told_in_headers_and_held(server: DiscordServer, ask: Asking) -> None:
     path, other = f"/channels/{server.channel.id}/messages", server.add_channel("other")
-    server.window = 0.02
+    server.window = 12.0
     replies = [await ask("POST", path, {"content": "a"}) for _ in range(6)]
     assert [one.headers["X-RateLimit-Remaining"] for one in replies] == ["4", "3", "2", "1", "0", "0"]
     late = replies[-1]
     assert (late.status, late.headers["X-RateLimit-Scope"], late.body["global"]) == (429, "user", False)
     assert late.headers["Via"]
-    assert 0 < late.body["retry_after"] <= 0.1
+    assert 0 < late.body["retry_after"] <= 60
     assert (await ask("POST", f"/channels/{other.id}/messages", {"content": "a"})).status == 200
     assert late.headers["Content-Type"] == "application/json"  # exactly: discord.py compares
     assert (server.too_many, server.invalid, len(server.messages(server.channel))) == (1, 1, 5)
@@ -279,10 +279,12 @@ async def test_buckets_are_told_in_headers_and_held(server: DiscordServer, ask: 
 async def test_the_whole_bot_has_fifty_a_second_and_a_webhook_is_not_of_the_bot(
     server: DiscordServer, ask: Asking
 ) -> None:
+    server.window = 600.0  # a busy machine needs more than a second for so many requests
     for number in range(50):
         assert (await ask("GET", f"/channels/{server.channel.id}" if number % 2 else "/users/@me")).status == 200
     late = await ask("GET", "/users/@me")
     assert (late.status, late.body["global"], late.headers["X-RateLimit-Scope"]) == (429, True, "global")
+    assert 0 < late.body["retry_after"] <= 600
     hook = server.add_webhook(server.channel)
     assert (await ask("POST", f"/webhooks/{hook.id}/{hook.token}", {"content": "a"})).status == 204
 
