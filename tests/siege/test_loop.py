@@ -200,7 +200,8 @@ async def test_pages_that_lead_to_feeds_do_not_hold_the_loop() -> None:
         async with FeedServer() as server, xrpc.client() as http:
             source = RssSource(RssSettings(), http)
             poll = partial(source.poll, _feed("rss", f"{server.url}/hostile.html"))
-            for page in HOSTILE:
+            for hostile in HOSTILE:
+                page = hostile.page
                 server.put("/hostile.html", b"<!doctype html><html>" + page)
                 yield f"page: {page[:20]!r}", poll
 

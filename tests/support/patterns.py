@@ -24,6 +24,7 @@ _compiler: Any = importlib.import_module("re._compiler")
 _codes: Any = importlib.import_module("re._constants")
 
 _LIBRARIES = ("re", "regex", "re2")
+_NAMED = re.compile(rf"\b(?:{'|'.join(_LIBRARIES)})\.")
 _ONCE = ("match", "fullmatch", "search")
 _ALL = ("finditer", "findall", "sub", "subn", "split")
 _FLAGS_AT = {"compile": 1, "split": 3, "sub": 4, "subn": 4}
@@ -113,7 +114,10 @@ def sources() -> Sources:
     used: list[Used] = []
     made: set[str] = set()
     for module in modules():
-        tree = ast.parse(inspect.getsource(module))
+        source = inspect.getsource(module)
+        if not _NAMED.search(source):
+            continue
+        tree = ast.parse(source)
         ways = _ways(tree)
         for call, place, name in _calls(tree):
             where = f"{module.__name__}.{name or place}"

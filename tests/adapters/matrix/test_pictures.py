@@ -177,11 +177,12 @@ def test_a_large_animation_is_scaled_down_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [moving("GIF", FRAMES + 1, (8, 8)), moving("WEBP", 9, (3000, 3000))],
+    ("kind", "frames", "size"),
+    [("GIF", FRAMES + 1, (8, 8)), ("WEBP", 9, (3000, 3000))],
     ids=["too many frames", "too many pixels"],
 )
-def test_an_animation_that_is_too_much_becomes_its_first_frame(body: bytes) -> None:
+def test_an_animation_that_is_too_much_becomes_its_first_frame(kind: str, frames: int, size: tuple[int, int]) -> None:
+    body = moving(kind, frames, size)
     made = shown(ready(body))
     assert getattr(made, "n_frames", 1) == 1
     assert alike(made.resize((8, 8)), Image.open(BytesIO(body)).resize((8, 8)))
