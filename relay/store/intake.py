@@ -143,8 +143,9 @@ def get_next_look(connection: Connection, sources: Sequence[str]) -> datetime | 
 
 
 def save_look(connection: Connection, root: str, then: datetime | None) -> None:
-    """Look at a thread again then; None: no more."""
-    update_rows(connection, posts, ("next_look",), "uri", [(micros(then) if then else None, root)])
+    """Look at a thread again then; None: no more. One whose looks are over stays as it is, whoever looked at it."""
+    row = (micros(then) if then else None, root)
+    update_rows(connection, posts, ("next_look",), "uri", [row], where="posts.next_look IS NOT NULL")
 
 
 def note_growth(

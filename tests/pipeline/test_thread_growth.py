@@ -139,6 +139,17 @@ async def test_a_source_that_does_not_answer_is_asked_later(world: World) -> Non
     assert await world.due() == at(40)
 
 
+async def test_a_reader_s_look_in_vain_begins_no_looks_where_none_are_due_any_more(world: World) -> None:
+    """A page may be read for years after its server went."""
+    await world.relay(CHAIN[0])
+    await world.store.save_look(CHAIN[0].uri, None)
+    page = await world.store.get_page_of(CHAIN[0].uri)
+    assert page
+    world.source.trouble = TryLater("no answer", None)
+    await world.threads.look(page)
+    assert await world.due() is None
+
+
 @pytest.mark.parametrize("answer", [Gone("it is gone"), Refused("no such thing")])
 async def test_what_is_gone_is_not_asked_for_again(world: World, answer: Gone | Refused) -> None:
     await world.relay(CHAIN[0])

@@ -205,3 +205,9 @@ async def test_a_thread_that_lost_its_posts_is_listed_no_more(store: Store) -> N
     await publish(store, *CHAIN, to=())
     await store.add_intakes([said(*(Deleted(one.uri) for one in CHAIN[:3]))], lease())
     assert await store.list_pages(9) == []
+
+
+async def test_a_thread_whose_looks_are_over_is_not_put_off_to_a_later_one(store: Store) -> None:
+    await publish(store, post(1), to=())
+    await store.save_look(uri(1), at(5))
+    assert await store.get_next_look(["fake"]) is None
