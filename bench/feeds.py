@@ -36,9 +36,9 @@ from relay.http import Http, HttpSettings
 from relay.log import Trouble
 from relay.model import Destination, Feed
 from relay.pipeline.housekeeping import THRESHOLDS, tend_memory
-from relay.pipeline.ingest import digest
+from relay.pipeline.ingest import intake_of
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Batch
 from relay.records import Intake, Lease, Wanted
 from relay.sources.feed_document import EntryChange, FeedChanges, KnownFeed
@@ -150,14 +150,14 @@ class Relay:
     async def subscribe(self, addresses: Sequence[str]) -> None:
         new_database(self._url)
         self.store = await open_store(self._url)
-        tenure = Tenure(owner="bench", lease=HOUR, clock=lambda: self.now, trouble=Trouble())
+        worker = Worker(owner="bench", lease=HOUR, clock=lambda: self.now, trouble=Trouble())
         wanted = [Wanted(topic=address, destination=Destination("console", "x")) for address in addresses]
 
         async def changed() -> None:
             self._subscribed = Index(await self.store.list_subscriptions())
 
         sources = {"rss": self.source}
-        linking = Subscriptions(store=self.store, sources=sources, tenure=tenure, origin="bench", changed=changed)
+        linking = Subscriptions(store=self.store, sources=sources, worker=worker, origin="bench", changed=changed)
         await linking.run(wanted)
         await changed()
 
@@ -171,14 +171,14 @@ class Relay:
             intakes = await asyncio.gather(*(self._poll(feed) for feed in claimed))
             await self.store.add_intakes(intakes, lease)
             done += len(claimed)
-            deliveries += sum(len(intake.wishes) for intake in intakes)
+            deliveries += sum(len(intake.planned_sends) for intake in intakes)
             del intakes  # not in the turn in which the next ones are there
         return (self.worker.seconds() - begun) / feeds * 1e3, deliveries
 
     async def _poll(self, feed: Feed) -> Intake:
         answer = await self.source.poll(feed)
         assert isinstance(answer, Batch) or "/varied/" in feed.address, answer  # some of those cannot be read
-        return replace(digest(feed, self.source, answer, self._subscribed, self.now, 0.5), next_poll=self.now + HOUR)
+        return replace(intake_of(feed, self.source, answer, self._subscribed, self.now, 0.5), next_poll=self.now + HOUR)
 
 
 async def _rounds(

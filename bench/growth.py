@@ -27,7 +27,7 @@ from bench.figures import Figure
 from bench.scale import _database, _server, _spent
 from bench.stores import ROOMS, lease, room
 from relay.model import Author, Destination, MessageId, Post, PostUri, Published
-from relay.records import Claim, Intake, Policy, Settlement, State, Wish
+from relay.records import Claim, Intake, PlannedSend, Policy, Settlement, State
 from relay.rich import Block, Role, Span
 from relay.store import Store, open_store
 from relay.testing import post
@@ -111,15 +111,15 @@ def _own(one: Post) -> int:
 
 async def _bring(store: Store, numbers: range) -> None:
     some = [_typical(number) for number in numbers]
-    wishes = tuple(
-        Wish(
+    planned_sends = tuple(
+        PlannedSend(
             uri=one.uri, by={name: ROOMS[name] for name in map(room, (number, number + 10, number + 20))}, place="ayllu"
         )
         for number, one in zip(numbers, some, strict=True)
     )
     later = lease().now + timedelta(hours=1)
     events = tuple(map(Published, some))
-    intake = Intake(feed=None, events=events, wishes=wishes, next_check=later)
+    intake = Intake(feed=None, events=events, planned_sends=planned_sends, next_check=later)
     await store.add_intakes([intake], lease())
 
 

@@ -25,7 +25,7 @@ from relay.model import Delivery, Destination, Feed, Published
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Batch, Gone, Outcome, Sent, TryLater
 from relay.records import Wanted
 from relay.store import open_store
@@ -89,13 +89,13 @@ class Posting(FakeAdapter):
 
 async def _ours(folder: Path) -> Sequence[float]:
     store = await open_store(f"sqlite:///{folder}/ours.sqlite3")
-    tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
+    worker = Worker(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
     source = Pushed()
     async with Receiver() as receiver:
-        outbox = Outbox(store=store, adapters={"fake": Posting(receiver)}, tenure=tenure)
-        ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure, claimed=outbox.take, claim=outbox.claim)
+        outbox = Outbox(store=store, adapters={"fake": Posting(receiver)}, worker=worker)
+        ingest = Ingest(store=store, sources={"fake": source}, worker=worker, claimed=outbox.take, claim=outbox.claim)
         subscriptions = Subscriptions(
-            store=store, sources={"fake": source}, tenure=tenure, origin="bench", changed=ingest.refresh
+            store=store, sources={"fake": source}, worker=worker, origin="bench", changed=ingest.refresh
         )
         await subscriptions.run([Wanted(topic="#bridge", destination=Destination("fake", "room"))])
         loops = [asyncio.create_task(ingest.run()), asyncio.create_task(outbox.run())]

@@ -26,11 +26,11 @@ from bench.stores import intake, lease
 from relay.app import clock
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
-from relay.pipeline.batcher import Gather
+from relay.pipeline.batcher import Batcher
 from relay.pipeline.outbox import Outbox
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Outcome, Sent
-from relay.records import Intake, Settlement, State, Wish
+from relay.records import Intake, PlannedSend, Settlement, State
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post
 
@@ -99,7 +99,7 @@ class Run:
         self.outbox = Outbox(
             store=store,
             adapters={"chat": Instant(name="chat")},
-            tenure=Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble()),
+            worker=Worker(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble()),
             settled=self._settled,
         )
 
@@ -148,7 +148,7 @@ async def _arriving(url: str, load: Load) -> Arrived:
         async def write(intakes: Sequence[Intake]) -> None:
             run.outbox.take(await store.add_intakes(intakes, lease(), run.outbox.claim()))
 
-        arriving = Gather[Intake](write)
+        arriving = Batcher[Intake](write)
         begun = time.perf_counter()
         writing: set[asyncio.Task[None]] = set()
         for number in range(load.seconds * BATCHES_A_SECOND):
@@ -176,11 +176,11 @@ def _memory() -> int:
 def _wished(first: int, posts: int, each: int) -> Intake:
     """Each post is wanted by the next ones of the destinations."""
     events = tuple(Published(post(number)) for number in range(first, first + posts))
-    wishes = tuple(
-        Wish(uri=event.post.uri, by={str(to): _subscription(to) for to in _wanting(first + number, each)})
+    planned_sends = tuple(
+        PlannedSend(uri=event.post.uri, by={str(to): _subscription(to) for to in _wanting(first + number, each)})
         for number, event in enumerate(events)
     )
-    return Intake(feed=None, events=events, wishes=wishes)
+    return Intake(feed=None, events=events, planned_sends=planned_sends)
 
 
 def _wanting(number: int, each: int) -> list[Destination]:

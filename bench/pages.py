@@ -31,9 +31,9 @@ from relay.pipeline.housekeeping import tend_memory
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Batch, Outcome, Resolved, Sent
-from relay.records import Intake, Lease, Linking, Wanted, Wish
+from relay.records import Intake, Lease, Linking, PlannedSend, Wanted
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, author, post, rich_post
 from relay.web import Web
@@ -73,8 +73,10 @@ async def _filled(folder: str) -> Store:
     await store.save_links([linking], "", now)
     for start in range(0, TAGGED, 500):
         some = [post(number, tags=("rope",)) for number in range(start, start + 500)]
-        wishes = tuple(Wish(uri=each.uri, by={str(one.destination): one}) for each in some)
-        await store.add_intakes([Intake(feed=None, events=tuple(map(Published, some)), wishes=wishes)], lease)
+        planned_sends = tuple(PlannedSend(uri=each.uri, by={str(one.destination): one}) for each in some)
+        await store.add_intakes(
+            [Intake(feed=None, events=tuple(map(Published, some)), planned_sends=planned_sends)], lease
+        )
     return store
 
 
@@ -140,11 +142,11 @@ def _serve(told: Connection, receiver: str) -> None:
 
 
 async def _start(store: Store, source: Pushed, adapter: FakeAdapter) -> None:
-    tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
-    outbox = Outbox(store=store, adapters={"fake": adapter}, tenure=tenure)
-    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure, claimed=outbox.take, claim=outbox.claim)
+    worker = Worker(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
+    outbox = Outbox(store=store, adapters={"fake": adapter}, worker=worker)
+    ingest = Ingest(store=store, sources={"fake": source}, worker=worker, claimed=outbox.take, claim=outbox.claim)
     subscriptions = Subscriptions(
-        store=store, sources={"fake": source}, tenure=tenure, origin="bench", changed=ingest.refresh
+        store=store, sources={"fake": source}, worker=worker, origin="bench", changed=ingest.refresh
     )
     await subscriptions.run([Wanted(topic="#bridge", destination=Destination("fake", "room"))])
     _loops.extend((asyncio.create_task(ingest.run()), asyncio.create_task(outbox.run())))

@@ -21,7 +21,7 @@ from relay.log import Trouble
 from relay.model import Destination, Feed
 from relay.pipeline.ingest import Ingest
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.plugins import Host
 from relay.ports import Batch, Check, Gone, Refused, Resolved, Source, TryLater
 from relay.records import Wanted
@@ -99,12 +99,12 @@ async def _ours(url: str, folder: str) -> float:
     """Seed all feeds and poll them once more, then measure the CPU of two whole rounds of 304."""
     settings = HttpSettings.model_validate({"allow_private": ["127.0.0.0/8"], "pace": "0s"})
     store = await open_store(f"sqlite:///{folder}/polls.sqlite3")
-    tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
+    worker = Worker(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
     async with Http(settings, user_agent="bench") as http:
         source = Counted(plugin.build(plugin.settings(), Host(http=http, name="bench")))
-        ingest = Ingest(store=store, sources={"rss": source}, tenure=tenure)
+        ingest = Ingest(store=store, sources={"rss": source}, worker=worker)
         subscriptions = Subscriptions(
-            store=store, sources={"rss": source}, tenure=tenure, origin="bench", changed=ingest.refresh
+            store=store, sources={"rss": source}, worker=worker, origin="bench", changed=ingest.refresh
         )
         wanted = [Wanted(topic=f"{url}/{n}", destination=Destination("console")) for n in range(FEEDS)]
         await subscriptions.run(wanted)

@@ -30,9 +30,9 @@ from bench.stores import intake, lease
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.pipeline.outbox import Outbox
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Limits, Outcome, Sent
-from relay.records import Intake, Settlement, Wish
+from relay.records import Intake, PlannedSend, Settlement
 from relay.store import Store, open_store
 from relay.testing import post
 
@@ -143,10 +143,10 @@ async def _deliver(number: int, url: str, wait: float, total: int, together: _To
         if sum(together.counts) >= total:
             together.done.set()
 
-    tenure = Tenure(
+    worker = Worker(
         owner=f"relay {number}", lease=timedelta(seconds=60), clock=lambda: datetime.now(UTC), trouble=Trouble()
     )
-    outbox = Outbox(store=store, adapters={"chat": _Platform(wait)}, tenure=tenure, settled=settled)  # type: ignore[dict-item]  # it only delivers
+    outbox = Outbox(store=store, adapters={"chat": _Platform(wait)}, worker=worker, settled=settled)  # type: ignore[dict-item]  # it only delivers
     await store.get_next_due(("chat",))
     together.start.wait()
     running = asyncio.create_task(outbox.run())
@@ -166,8 +166,8 @@ async def _fill(url: str, posts: int) -> None:
     }
     for first in range(0, posts, 10):
         events = [Published(post(number)) for number in range(first, min(first + 10, posts))]
-        wishes = tuple(Wish(uri=event.post.uri, by=by) for event in events)
-        await store.add_intakes([Intake(feed=None, events=tuple(events), wishes=wishes)], lease())
+        planned_sends = tuple(PlannedSend(uri=event.post.uri, by=by) for event in events)
+        await store.add_intakes([Intake(feed=None, events=tuple(events), planned_sends=planned_sends)], lease())
     await store.close()
 
 

@@ -28,10 +28,10 @@ from relay.http import Http, HttpSettings
 from relay.log import Trouble
 from relay.model import Delivery, Destination, Published, Subscription, SubscriptionId
 from relay.pipeline.outbox import Outbox
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.plugins import Host
 from relay.ports import Adapter
-from relay.records import Intake, Settlement, State, Wish
+from relay.records import Intake, PlannedSend, Settlement, State
 from relay.store import open_store
 from relay.testing import post
 
@@ -102,8 +102,8 @@ async def sent(
                 if len(moments) == len(places) * load.each:
                     finished.set()
 
-            tenure = Tenure(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
-            outbox = Outbox(store=store, adapters={load.platform: adapter}, tenure=tenure, settled=settled)
+            worker = Worker(owner="bench", lease=timedelta(seconds=60), clock=clock, trouble=Trouble())
+            outbox = Outbox(store=store, adapters={load.platform: adapter}, worker=worker, settled=settled)
             begun = time.perf_counter()
             running = asyncio.create_task(outbox.run())
             await finished.wait()
@@ -121,7 +121,7 @@ def _wished(places: Sequence[Destination], number: int) -> Intake:
         str(place): Subscription(id=SubscriptionId(index + 1), topic="#bridge", destination=place)
         for index, place in enumerate(places)
     }
-    return Intake(feed=None, events=(Published(shown),), wishes=(Wish(uri=shown.uri, by=by),))
+    return Intake(feed=None, events=(Published(shown),), planned_sends=(PlannedSend(uri=shown.uri, by=by),))
 
 
 async def _counts(api_url: str) -> Json:

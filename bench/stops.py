@@ -25,7 +25,7 @@ from relay.model import Author, Post, PostUri, Published
 from relay.pipeline.mentions import SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import ThreadReader
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Account, Answered, Gone, Mention, Mentions, Refused, TryLater
 from relay.records import Forgotten, Intake
 from relay.store import open_store
@@ -128,14 +128,14 @@ async def _filled(folder: str, posts: int) -> _Watched:
 
 
 def _speaker(store: Store, network: _Network) -> Speaker:
-    tenure = Tenure(owner="bench", lease=timedelta(minutes=5), clock=clock, trouble=Trouble())
+    worker = Worker(owner="bench", lease=timedelta(minutes=5), clock=clock, trouble=Trouble())
     accounts = Accounts(asking=BotWords())
-    threads = ThreadReader(store=store, sources={"fake": network}, tenure=tenure, is_request=accounts.is_request)
+    threads = ThreadReader(store=store, sources={"fake": network}, worker=worker, is_request=accounts.is_request)
     return Speaker(
         store=store,
         sources={"fake": network},
         replies=Replies(threads=threads, accounts=accounts, base="https://relay.example"),
-        tenure=tenure,
+        worker=worker,
         accounts=accounts,
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from relay.model import Destination, Published, Subscription, SubscriptionId
-from relay.records import Intake, Lease, Wish
+from relay.records import Intake, Lease, PlannedSend
 from relay.testing import post
 
 DESTINATIONS = 30
@@ -36,8 +36,8 @@ def intake(first: int, posts: int) -> Intake:
     return Intake(
         feed=None,
         events=events,
-        wishes=tuple(
-            Wish(
+        planned_sends=tuple(
+            PlannedSend(
                 uri=event.post.uri,
                 by={name: ROOMS[name] for name in (room(first + number + k * 10) for k in range(PER_POST))},
                 place="ayllu.example",

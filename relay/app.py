@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relay import __version__, descriptors, plugins, settings
-from relay.chat import Desk, Handlers
+from relay.chat import Handlers, Services
 from relay.config import Config, WebSettings
 from relay.core.schedule import LONGEST_WAIT
 from relay.http import Http
@@ -30,8 +30,8 @@ from relay.pipeline.mentions import Speaker
 from relay.pipeline.outbox import Outbox
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.subscriptions import Subscriptions
-from relay.pipeline.threads import Growth, ThreadReader
-from relay.pipeline.worker import Tenure, end
+from relay.pipeline.threads import ThreadReader, ThreadRefreshLoop
+from relay.pipeline.worker import Worker, end
 from relay.ports import Adapter, Source, ThreadedSource
 from relay.records import Allowance, Policy, Quota, StoreError, Wanted
 from relay.store import Store, open_store
@@ -78,14 +78,14 @@ class Parts:
     """What platforms are shown of the pages, by the adapters' names."""
     colours: Mapping[str, int] = field(default_factory=dict)
     hooks: plugins.Hooks = field(default_factory=plugins.Hooks)
-    shelf: plugins.Shelf = field(default_factory=plugins.Shelf)
+    backend: plugins.StorageBackend = field(default_factory=plugins.StorageBackend)
 
 
 @asynccontextmanager
 async def build(config: Config) -> AsyncIterator[Parts]:
     """Build sources and adapters; their connections are closed on leaving."""
     async with Http(config.http, user_agent=user_agent(config)) as http, AsyncExitStack() as stack:
-        hooks, shelf = plugins.Hooks(base=config.relay.public_url), plugins.Shelf(clock)
+        hooks, backend = plugins.Hooks(base=config.relay.public_url), plugins.StorageBackend(clock)
         host = plugins.Host(
             http=http,
             name=config.relay.name,
@@ -94,7 +94,7 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             contact=config.relay.contact,
             colours=_colours(config.sources),
             hooks=hooks,
-            notes=plugins.PluginStorage(shelf=shelf),
+            notes=plugins.PluginStorage(backend=backend),
         )
         adapters = {
             name: fenced_adapter(name, _builder("adapters", name, table, host))
@@ -113,7 +113,7 @@ async def build(config: Config) -> AsyncIterator[Parts]:
             previews=_previews(config.adapters),
             colours=host.colours,
             hooks=hooks,
-            shelf=shelf,
+            backend=backend,
         )
 
 
@@ -191,7 +191,7 @@ class App:
         self.parts = parts
         self.store = store
         self.clock = Clock(lambda: clock())  # noqa: PLW0108 - looked up each time, so that a test may set it
-        self.tenure = Tenure(
+        self.worker = Worker(
             owner=f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}",
             lease=config.outbox.lease,
             clock=self.clock,
@@ -200,14 +200,14 @@ class App:
         self.timekeeper = Timekeeper(
             store=store,
             clock=self.clock,
-            tenure=self.tenure,
+            worker=self.worker,
             longest=2 * max([LONGEST_WAIT, *(source.interval for source in parts.sources.values())]),
         )
-        parts.shelf.bind(store, self.tenure.trouble)
+        parts.backend.bind(store, self.worker.trouble)
         self.outbox = Outbox(
             store=store,
             adapters=parts.adapters,
-            tenure=self.tenure,
+            worker=self.worker,
             address=self.address,
             say=words(config.relay.language),
             name=config.relay.name,
@@ -221,7 +221,7 @@ class App:
         self.threads = ThreadReader(
             store=store,
             sources=parts.sources,
-            tenure=self.tenure,
+            worker=self.worker,
             written=self.outbox.take,
             is_request=accounts.is_request,
         )
@@ -229,7 +229,7 @@ class App:
             store=store,
             sources=parts.sources,
             replies=Replies(threads=self.threads, accounts=accounts, base=config.relay.public_url),
-            tenure=self.tenure,
+            worker=self.worker,
             accounts=accounts,
             language=config.relay.language,
         )
@@ -244,35 +244,35 @@ class App:
         self.ingest = Ingest(
             store=store,
             sources=parts.sources,
-            tenure=self.tenure,
+            worker=self.worker,
             claimed=self.outbox.take,
             claim=self.outbox.claim,
             looks=config.threads.looks,
             above=self.threads.above,
             is_request=accounts.is_request,
         )
-        self.erasing = Erasing(store=store, tenure=self.tenure, sure=lambda: self.timekeeper.is_sure)
-        self.folding = DigestLoop(store=store, tenure=self.tenure, sent=self.outbox.wake)
-        self.growth = Growth(
+        self.erasing = Erasing(store=store, worker=self.worker, sure=lambda: self.timekeeper.is_sure)
+        self.folding = DigestLoop(store=store, worker=self.worker, sent=self.outbox.wake)
+        self.thread_refresh = ThreadRefreshLoop(
             store=store,
             sources=parts.sources,
             threads=self.threads,
-            tenure=self.tenure,
+            worker=self.worker,
             idle=min(GROWTH_IDLE, *config.threads.looks[:1]) if config.threads.looks else GROWTH_IDLE,
         )
         self.subscriptions = Subscriptions(
             store=store,
             sources=parts.sources,
-            tenure=self.tenure,
+            worker=self.worker,
             origin=f"config:{config.relay.name}",
             changed=self.ingest.refresh,
             mark=settings.mark(config.sources, __version__, *sorted(parts.sources)),
         )
         self.handlers = Handlers(
-            Desk(
+            Services(
                 store=store,
                 sources=parts.sources,
-                tenure=self.tenure,
+                worker=self.worker,
                 subscriptions=self.subscriptions,
                 threads=self.threads,
                 quota=Quota(destination=config.commands.per_channel, community=config.commands.per_community),
@@ -310,7 +310,7 @@ class App:
         """Take commands. A platform lets one account be connected once: of several relays one is, until it ends."""
         if adapter.remote:
             name = f"adapter:{adapter.name}"
-            await self.tenure.while_held(self.store, name, lambda: adapter.run(self.handlers))
+            await self.worker.while_held(self.store, name, lambda: adapter.run(self.handlers))
         else:
             await adapter.run(self.handlers)
 
@@ -333,7 +333,7 @@ class App:
                 await self.outbox.stop(self.parts.config.outbox.grace)
                 await end(*adapters)
                 await self.web.stop()
-                await self.store.delete_leases(self.tenure.owner)
+                await self.store.delete_leases(self.worker.owner)
         except (TimeoutError, StoreError) as error:
             log.error(  # noqa: TRY400 - no bug, so no traceback
                 "the relay stopped in a hurry; the next start goes on where it was", reason=str(error) or "time is up"
@@ -349,7 +349,7 @@ class App:
             tasks.create_task(self.subscriptions.serve(), name="chat subscriptions")
             tasks.create_task(self.ingest.run(), name="ingest")
             tasks.create_task(self.folding.run(), name="folds")
-            tasks.create_task(self.growth.run(), name="growth")
+            tasks.create_task(self.thread_refresh.run(), name="thread refresh")
             tasks.create_task(self._erase(), name="erasing")
             tasks.create_task(self.speaker.run(), name="mentions")
             tasks.create_task(self._announce(), name="announcement")
@@ -372,7 +372,7 @@ class App:
         await self.timekeeper.started.wait()
         while True:
             if self.timekeeper.is_settled:
-                await self.tenure.persist(lambda: self.store.delete_old(self.clock() - keep))
+                await self.worker.persist(lambda: self.store.delete_old(self.clock() - keep))
             await asyncio.sleep(FORGET_EVERY.total_seconds())
 
 

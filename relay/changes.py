@@ -19,7 +19,7 @@ def change_card(
     ``page``: where all posts of a fold stand. None: it can be carried out, or there is nothing to be said of it: what
     is only counted, or was never there.
     """
-    card, fold = delivery.card, delivery.fold
+    card, fold = delivery.card, delivery.digest
     if not delivery.messages:
         return None
     if delivery.action is Action.EDIT and not limits.edits and fold is not None:

@@ -155,8 +155,8 @@ async def preview(config: Config, topic: str, count: int, to: str) -> int:
             return _failed(f"no adapter {destination.adapter!r} is configured")
         asked = next((one for one in wanted(config) if (one.topic, one.destination) == (topic, destination)), None)
         networks = (asked and asked.networks) or parts.sources
-        wishes = asked.filters if asked else None
-        found = await latest(topic, networks, parts.sources, count=count, wanted=wishes, now=clock())
+        filters = asked.filters if asked else None
+        found = await latest(topic, networks, parts.sources, count=count, wanted=filters, now=clock())
         if found.refused:
             return _failed(refusal(topic, {name: Refused(reason) for name, reason in found.refused.items()}))
         for where, reason in found.unread.items():
@@ -234,7 +234,7 @@ async def audit(config: Config, count: int) -> int:
     """Print the latest changes that people made in the chats, newest first."""
     async with _opened(config) as store:
         found = await store.list_audit(count)
-    _table([[f"{one.at:%Y-%m-%d %H:%M}", one.user, str(one.destination), one.deed, one.detail] for one in found])
+    _table([[f"{one.at:%Y-%m-%d %H:%M}", one.user, str(one.destination), one.action, one.detail] for one in found])
     if not found:
         tell("Nothing was changed in a chat yet.")
     return 0

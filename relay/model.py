@@ -369,7 +369,7 @@ class Card:
     """The whole thread so far, oldest first, where one message may show all of it; empty: ``post`` alone."""
 
 
-class Why(StrEnum):
+class DigestReason(StrEnum):
     """Why posts share one message."""
 
     BUDGET = "budget"
@@ -385,12 +385,12 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
+class Digest:
     """Posts of one subscription that share one message at its destination, in the place of one message each."""
 
     slug: str
     """The unguessable name of the page on which all of them stand."""
-    why: Why
+    reason: DigestReason
     topic: str
     tag: str = ""
     """The folded hashtag, where the topic is one that is followed in public: its page has them too."""
@@ -431,5 +431,5 @@ class Delivery:
     """The unguessable name of the thread's page; the outbox makes ``card.unroll`` of it."""
     url: str = ""
     """Of a deletion by its author: where the post was; empty: it is to go for another reason."""
-    fold: Fold | None = None
+    digest: Digest | None = None
     """The posts that were folded; the outbox makes the card of them."""

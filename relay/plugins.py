@@ -100,7 +100,7 @@ def _now() -> datetime:
 
 
 @dataclass(slots=True)
-class Shelf:
+class StorageBackend:
     """Where notes are kept: in the store once it is bound to one, before that in memory."""
 
     clock: Callable[[], datetime] = _now
@@ -117,16 +117,16 @@ class Shelf:
     async def save(self, owner: str, key: str, value: str, keep: timedelta) -> None:
         await self._try("writing notes", self._keeper.save_note(owner, key, value, self.clock() + keep))
 
-    async def _try(self, deed: str, work: Awaitable[V]) -> V | None:
+    async def _try(self, action: str, work: Awaitable[V]) -> V | None:
         """None where the store does not take part; of reading and writing one may fail while the other works."""
         try:
             answer = await work
         except StoreError as error:
             if self._trouble:
-                self._trouble.broke(deed, str(error))
+                self._trouble.broke(action, str(error))
             return None
         if self._trouble:
-            self._trouble.works(deed)
+            self._trouble.works(action)
         return answer
 
 
@@ -139,15 +139,15 @@ class PluginStorage:
     """
 
     owner: str = ""
-    shelf: Shelf = field(default_factory=Shelf)
+    backend: StorageBackend = field(default_factory=StorageBackend)
 
     async def get(self, key: str) -> str | None:
         """What was saved under ``key``; None of what never was, is over, or cannot be read now."""
-        return await self.shelf.get(self.owner, key)
+        return await self.backend.get(self.owner, key)
 
     async def save(self, key: str, value: str, keep: timedelta) -> None:
         """Remember ``value`` for as long as ``keep``, in the place of what stood there. Some text, no NUL in it."""
-        await self.shelf.save(self.owner, key, value, keep)
+        await self.backend.save(self.owner, key, value, keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ class Subscriber(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PlannedSend:
     """The sends that the match decided on: one post, to all who want it."""
 
     uri: PostUri
@@ -117,7 +117,7 @@ class Intake:
     feed: FeedId | None
     """None where the events did not come from a feed (a re-check, a look at a thread); then no cursor moves."""
     events: tuple[Event, ...] = ()
-    wishes: tuple[Wish, ...] = ()
+    planned_sends: tuple[PlannedSend, ...] = ()
     cursor: str | None = None
     """None: it did not move."""
     next_poll: datetime | None = None
@@ -278,18 +278,18 @@ class Audit:
     user: str
     """Who, as the platform calls them for good."""
     destination: Destination
-    deed: str
+    action: str
     """The command."""
     detail: str = ""
     """What it was about: the topic, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class By:
+class ActingUser:
     """Who changes something, when, and by which command: what an audit row needs to know."""
 
     user: str
-    deed: str
+    action: str
     now: datetime
 
 
@@ -421,7 +421,7 @@ class ListKind(StrEnum):
     """What was relayed on a hashtag that is followed in public."""
     AUTHOR = "author"
     """By the author of a page."""
-    FOLD = "fold"
+    DIGEST = "fold"
     """What shares a message."""
 
 
@@ -431,9 +431,9 @@ class ListPart:
 
     kind: ListKind
     name: str = ""
-    """A folded hashtag; the slug of one of the author's pages; the slug of a fold."""
+    """A folded hashtag; the slug of one of the author's pages; the slug of a digest."""
     after: str = ""
-    """The mark that :attr:`Leaf.older` gave; empty: the list's beginning."""
+    """The mark that :attr:`ThreadList.older` gave; empty: the list's beginning."""
     limit: int
 
 
@@ -448,14 +448,14 @@ class ListVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
+class ThreadList:
     """Some of a list of threads, newest first."""
 
     pages: tuple[Page, ...] = ()
     older: str = ""
     """A mark of the place where the list goes on, which tells nothing to a reader; empty: these are the last."""
     topic: str = ""
-    """Of a fold: what it is about."""
+    """Of a digest: what it is about."""
 
     @property
     def more(self) -> bool:

@@ -22,7 +22,7 @@ from relay.model import Destination
 from relay.options import Only
 from relay.plugins import Host, Plugin
 from relay.ports import Command, Inbox, Limits, Source
-from relay.records import Allowance, By, Lease, Policy, Quota, Wanted
+from relay.records import ActingUser, Allowance, Lease, Policy, Quota, Wanted
 from relay.settings import Settings
 from relay.sources.rss import plugin as rss
 from relay.store import Store, open_store
@@ -129,8 +129,8 @@ async def test_of_two_relays_one_takes_the_commands_and_the_other_takes_over(tmp
     async with running(config, watched, first) as one:
         await asyncio.wait_for(first.began.wait(), 30)
         async with running(config, watched, second) as two:
-            await watched.until(two.app.tenure.owner, 3, answer=False)
-            await watched.until(one.app.tenure.owner, 3, answer=True)
+            await watched.until(two.app.worker.owner, 3, answer=False)
+            await watched.until(one.app.worker.owner, 3, answer=True)
             assert first.began.is_set()
             assert not second.began.is_set()
             await one.end()
@@ -179,7 +179,7 @@ async def test_what_is_resumed_and_a_digest_that_is_due_wait_for_no_tick(tmp_pat
         assert [each.destination for each in await adapter.wait_for(2)] == [HALL, ROOM]
         await bring(store, post(2), post(3), to=quiet)
         one.app.folding.due.set()
-        folded = (await adapter.wait_for(3))[-1].fold
+        folded = (await adapter.wait_for(3))[-1].digest
         assert folded
         assert folded.count == 2
 
@@ -277,7 +277,7 @@ async def test_check_asks_an_adapter_about_every_place_of_ours_there(
     tmp_path: Path, store: Store, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Those of the configuration, and those that people in the chats asked for."""
-    by = By(user="7", deed="subscribe", now=NOON)
+    by = ActingUser(user="7", action="subscribe", now=NOON)
     await store.add_subscription(Wanted(topic="#a", destination=ROOM), Quota(destination=9, community=9), by)
     text = f'[store]\nurl = "{sqlite_url}"\n{TABLES}[[subscriptions]]\ntopic = "#b"\nto = "console"\n'
     config = config_of(tmp_path, text)

@@ -15,7 +15,7 @@ import pytest
 from relay import __version__
 from relay.model import Destination
 from relay.options import Filters, Only
-from relay.records import Added, By, Quota, Wanted
+from relay.records import ActingUser, Added, Quota, Wanted
 from relay.store import open_store
 from relay.testing import author, post
 from tests.servers.mastodon import Mastodon
@@ -123,14 +123,14 @@ async def test_subscriptions_are_listed_with_who_keeps_them_and_who_changed_what
         Destination("console", "room"),
         Filters(language=("es", "qu"), only=Only.MEDIA, words=("rope", "river"), per_hour=3),
     )
-    by = By(user="7", deed="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
+    by = ActingUser(user="7", action="subscribe", now=datetime(2026, 7, 1, 12, tzinfo=UTC))
     wanted = Wanted(topic="#Qeswachaka", destination=room, filters=held)
     store = await open_store(database(tmp_path))
     await store.save_subscriptions("config:Chasqui", [Wanted(topic="#bridge", destination=Destination("console"))])
     added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
     assert isinstance(added, Added)
     (one,) = await store.list_subscriptions(room)
-    await store.save_subscription(replace(one, paused="by 7"), replace(by, deed="pause"))
+    await store.save_subscription(replace(one, paused="by 7"), replace(by, action="pause"))
     await store.close()
     code, out, _ = await relay("subscriptions", folder=tmp_path)
     assert code == 0

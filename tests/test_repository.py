@@ -315,6 +315,31 @@ def test_every_path_that_a_document_names_exists(document: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+NAMED = re.compile(r"`((?:relay|adapters|tests)/[\w/]+\.py)(?::(\w+))?`")
+WALKS = re.findall(r"^### (.+)\n\n((?:\d\. .+\n)+)", ARCHITECTURE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("path", "function"), sorted({named for named in NAMED.findall(ARCHITECTURE) if named[1]}))
+def test_every_function_that_the_architecture_names_is_in_its_file(path: str, function: str) -> None:
+    assert (ROOT / path).is_file()
+    defined = ast.walk(ast.parse((ROOT / path).read_text()))
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    assert function in {node.name for node in defined if isinstance(node, kinds)}
+
+
+def test_the_architecture_walks_three_ways_and_none_is_long() -> None:
+    assert len(WALKS) == 3
+    modules = {title: {path for path, _ in NAMED.findall(steps)} for title, steps in WALKS}
+    assert {title: len(paths) for title, paths in modules.items() if not 10 <= len(paths) <= 35} == {}
+
+
+def test_the_glossary_has_at_most_thirty_words() -> None:
+    rows = ARCHITECTURE.partition("## Glossary")[2].partition("\n## ")[0]
+    words = [word for row in lines(r"^\| (?!word |-)([^|]+) \|", rows) for word in row.split(",")]
+    assert 0 < len(words) <= 30
+
+
 def test_the_decisions_name_every_dependency() -> None:
     text = (ROOT / "docs/decisions.md").read_text().lower()
     needs = chain(PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"].values())

@@ -1,6 +1,6 @@
 """Carries out what people ask in the chats: the inbox of every adapter.
 
-``subscribing`` changes, ``showing`` and ``reading`` look, ``suggesting`` helps to type; ``desk`` is what all work with.
+``subscribing`` changes, ``showing`` looks, ``suggesting`` helps to type; ``services`` is what all use.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from relay.chat.answers import failed
-from relay.chat.services import Desk
+from relay.chat.services import Services
 from relay.chat.showing import preview, show_help, status, subscriptions, unroll
 from relay.chat.subscribing import pause, resume, settings, subscribe, unsubscribe
 from relay.chat.suggesting import Suggestions
@@ -20,11 +20,11 @@ from relay.phrases import line
 from relay.ports import Answer, Command, Question, Suggestion
 from relay.records import StoreError
 
-__all__ = ["Desk", "Handlers"]
+__all__ = ["Handlers", "Services"]
 
 log = get_logger(__name__)
 
-Handler = Callable[[Desk, Command, Words], Awaitable[Answer]]
+Handler = Callable[[Services, Command, Words], Awaitable[Answer]]
 
 HANDLERS: Mapping[str, Handler] = {
     "subscribe": subscribe,
@@ -43,9 +43,9 @@ HANDLERS: Mapping[str, Handler] = {
 class Handlers:
     """Implements :class:`relay.ports.Inbox`: nothing here raises."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._suggestions = Suggestions(desk)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._suggestions = Suggestions(services)
 
     async def answer(self, command: Command) -> Answer:
         say = words(command.language)
@@ -68,7 +68,7 @@ class Handlers:
         asked = spec(command.name)
         if asked and asked.manages and not command.may_manage:
             return failed(line(say("That is for people who may manage the channel; please ask one of them.")))
-        return await HANDLERS[command.name.casefold()](self._desk, command, say)
+        return await HANDLERS[command.name.casefold()](self._services, command, say)
 
     async def suggest(self, question: Question) -> Sequence[Suggestion]:
         try:
@@ -81,7 +81,7 @@ class Handlers:
 
     async def lost(self, destinations: Collection[Destination], reason: str) -> None:
         try:
-            paused = await self._desk.store.save_lost(destinations, reason)
+            paused = await self._services.store.save_lost(destinations, reason)
         except StoreError as error:
             log.warning("a loss could not be noted; the next delivery finds it again", reason=str(error))
         except Exception:

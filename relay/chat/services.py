@@ -15,9 +15,9 @@ from relay.model import Destination, Subscription
 from relay.phrases import bold, code, line
 from relay.pipeline.subscriptions import Subscriptions
 from relay.pipeline.threads import ThreadReader
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Answer, Command, Source
-from relay.records import By, Quota
+from relay.records import ActingUser, Quota
 from relay.store import Store
 from relay.text import clean
 
@@ -26,12 +26,12 @@ _EVERY = {"all", "any", "*"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Services:
     """The rooms that a command may need. ``page`` is a page's address as the readers there can reach it, or empty."""
 
     store: Store
     sources: Mapping[str, Source]
-    tenure: Tenure
+    worker: Worker
     subscriptions: Subscriptions
     threads: ThreadReader
     quota: Quota
@@ -42,8 +42,8 @@ class Desk:
     patience: timedelta = timedelta(seconds=20)
     """How long a person waits for a source."""
 
-    def by(self, command: Command) -> By:
-        return By(user=command.user, deed=command.name, now=self.tenure.clock())
+    def by(self, command: Command) -> ActingUser:
+        return ActingUser(user=command.user, action=command.name, now=self.worker.clock())
 
 
 def folded(text: str) -> str:
@@ -101,9 +101,9 @@ def _listed(typed: str) -> list[str]:
 # --- what is there ---
 
 
-async def own(desk: Desk, command: Command, say: Words) -> Subscription | Answer:
+async def own(services: Services, command: Command, say: Words) -> Subscription | Answer:
     """The destination's subscription that the argument ``topic`` means: by its number, or by its topic."""
-    here = await desk.store.list_subscriptions(command.destination)
+    here = await services.store.list_subscriptions(command.destination)
     typed = clean(command.arguments.get("topic", ""))
     if found := meant(typed, here):
         return found

@@ -10,7 +10,7 @@ from itertools import islice
 from string import Formatter
 
 from relay.chat.answers import ago, done, failed, state
-from relay.chat.services import Desk, meaningless, meant, topic_in
+from relay.chat.services import Services, meaningless, meant, topic_in
 from relay.core.commands import NOTHING, TABLE, Spec
 from relay.core.schedule import is_waiting
 from relay.i18n import ENGLISH, Words
@@ -78,13 +78,13 @@ def _help_line(one: Spec, say: Words, prefix: str) -> Block:
 # --- showing ---
 
 
-async def subscriptions(desk: Desk, command: Command, say: Words) -> Answer:
-    here = await desk.store.list_subscriptions(command.destination)
+async def subscriptions(services: Services, command: Command, say: Words) -> Answer:
+    here = await services.store.list_subscriptions(command.destination)
     if not here:
         return done(
             line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
         )
-    feeds = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+    feeds = await services.store.list_some_feeds([feed for one in here for feed in one.feeds])
     trouble = {state.feed.id: state.stopped or state.note for state in feeds}
     blocks = [line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here)))]
     for one in sorted(here, key=lambda one: one.id):
@@ -99,17 +99,17 @@ def _line(one: Subscription, say: Words) -> Block:
     return item(template, number=code(one.id), topic=bold(one.topic), state=special)
 
 
-async def status(desk: Desk, command: Command, say: Words) -> Answer:
-    here = await desk.store.list_subscriptions(command.destination)
-    there = await desk.store.get_destination(command.destination)
-    found = await desk.store.list_some_feeds([feed for one in here for feed in one.feeds])
+async def status(services: Services, command: Command, say: Words) -> Answer:
+    here = await services.store.list_subscriptions(command.destination)
+    there = await services.store.get_destination(command.destination)
+    found = await services.store.list_some_feeds([feed for one in here for feed in one.feeds])
     feeds = {state.feed.id: state for state in found}
-    latest = await desk.store.get_last_poll()
-    head = line("Chasqui {version} · {place}", version=desk.version, place=code(str(command.destination)))
+    latest = await services.store.get_last_poll()
+    head = line("Chasqui {version} · {place}", version=services.version, place=code(str(command.destination)))
     blocks = [head, *_destination(there, say)]
     for one in here:
         blocks.append(_line(one, say))
-        blocks += [_feed(feeds[feed], latest, desk, say) for feed in one.feeds if feed in feeds]
+        blocks += [_feed(feeds[feed], latest, services, say) for feed in one.feeds if feed in feeds]
         if not one.feeds:
             blocks.append(_beneath(say("waits for its server to answer")))
     if not here:
@@ -130,8 +130,8 @@ def _destination(there: DestinationState | None, say: Words) -> list[Block]:
     return [line(say("All is well: nothing waits."))]
 
 
-def _feed(state: FeedState, latest: datetime | None, desk: Desk, say: Words) -> Block:
-    now = desk.tenure.clock()
+def _feed(state: FeedState, latest: datetime | None, services: Services, say: Words) -> Block:
+    now = services.worker.clock()
     text = say("{address}, read {when}").format(address=state.feed.address, when=ago(state.polled, now, say))
     if is_waiting(state, latest):
         waiting = say("due {when} and still waiting: its server does not answer, or others wait there")
@@ -145,8 +145,8 @@ def _beneath(text: str) -> Block:
     return Block(block.spans, form=block.form, depth=2, bullet="◦")
 
 
-async def show_help(desk: Desk, command: Command, say: Words) -> Answer:
-    del desk, command  # the same everywhere
+async def show_help(services: Services, command: Command, say: Words) -> Answer:
+    del services, command  # the same everywhere
     return Answer(text=help_text(say))
 
 
@@ -163,16 +163,18 @@ TRIED = 4
 # --- preview ---
 
 
-async def preview(desk: Desk, command: Command, say: Words) -> Answer:
+async def preview(services: Services, command: Command, say: Words) -> Answer:
     typed = command.arguments["topic"].strip()
-    one = meant(clean(typed), await desk.store.list_subscriptions(command.destination))
+    one = meant(clean(typed), await services.store.list_subscriptions(command.destination))
     topic = one.topic if one else topic_in(typed, say)
     if isinstance(topic, Answer):
         return topic
-    networks = (one.networks if one else ()) or desk.sources
-    now = desk.tenure.clock()
+    networks = (one.networks if one else ()) or services.sources
+    now = services.worker.clock()
     wanted = one.filters if one else None
-    found = await latest(topic, networks, desk.sources, count=SHOWN, within=desk.patience, wanted=wanted, now=now)
+    found = await latest(
+        topic, networks, services.sources, count=SHOWN, within=services.patience, wanted=wanted, now=now
+    )
     if found.refused:
         return meaningless(topic, found.refused, say)
     blocks = [
@@ -181,18 +183,18 @@ async def preview(desk: Desk, command: Command, say: Words) -> Answer:
     blocks += [
         item(say("left out by {filter}: {n}"), filter=code(why), n=count) for why, count in found.left_out.items()
     ]
-    cards = await _allowed(desk, found.cards)
+    cards = await _allowed(services, found.cards)
     if not cards:
         return done(line(say("Nothing to show yet for {topic}."), topic=bold(topic)), *blocks)
     return Answer(text=(line(say("The latest on {topic}:"), topic=bold(topic)), *blocks), cards=cards)
 
 
-async def _allowed(desk: Desk, cards: Iterable[Card]) -> tuple[Card, ...]:
+async def _allowed(services: Services, cards: Iterable[Card]) -> tuple[Card, ...]:
     """The cards without posts of authors who are taken out; of their words in a quote the address is left."""
     there = [*cards]
-    out = await desk.store.list_taken_out([card.post for card in there])
+    out = await services.store.list_taken_out([card.post for card in there])
     quoted = [quote for card in there if (quote := _quoted(card.post))]
-    silent = await desk.store.list_taken_out(quoted)
+    silent = await services.store.list_taken_out(quoted)
     return tuple(_without_quote(card, silent) for card in there if card.post.uri not in out)
 
 
@@ -212,15 +214,15 @@ def _without_quote(card: Card, silent: Collection[str]) -> Card:
 # --- unroll ---
 
 
-async def unroll(desk: Desk, command: Command, say: Words) -> Answer:
+async def unroll(services: Services, command: Command, say: Words) -> Answer:
     found = _links(command.arguments["url"])
     if not found:
         return failed(line(say("There is no link in that. Give me the address of any post of the thread.")))
     reasons: dict[str, str] = {}
     for url in found:
-        answer = await _fetched(desk, url)
+        answer = await _fetched(services, url)
         if isinstance(answer, Thread):
-            return await _unrolled(desk, command, answer, say)
+            return await _unrolled(services, command, answer, say)
         reasons[url] = _reason(answer, say)
     return failed(
         line(say("No thread could be read there. Nothing is lost; try again, or another link.")),
@@ -228,12 +230,12 @@ async def unroll(desk: Desk, command: Command, say: Words) -> Answer:
     )
 
 
-async def _fetched(desk: Desk, url: str) -> Thread | Refused | TryLater | Gone:
+async def _fetched(services: Services, url: str) -> Thread | Refused | TryLater | Gone:
     try:
-        async with asyncio.timeout(desk.patience.total_seconds()):
-            return await desk.threads.fetch(url)
+        async with asyncio.timeout(services.patience.total_seconds()):
+            return await services.threads.fetch(url)
     except TimeoutError:
-        return TryLater(f"no answer within {desk.patience.total_seconds():g} s")
+        return TryLater(f"no answer within {services.patience.total_seconds():g} s")
 
 
 def _links(text: str) -> list[str]:
@@ -247,18 +249,18 @@ def _reason(answer: Refused | TryLater | Gone, say: Words) -> str:
     return answer.reason
 
 
-async def _unrolled(desk: Desk, command: Command, thread: Thread, say: Words) -> Answer:
+async def _unrolled(services: Services, command: Command, thread: Thread, say: Words) -> Answer:
     posts = [post for post in thread.posts if isinstance(post, Post)]
     if not posts:
         return failed(line(say("Its author has taken it back: there is nothing left to read.")))
     first = posts[0]
-    page = await desk.threads.keep(thread)
+    page = await services.threads.keep(thread)
     if page is None:
         return done(
             line(say("{author} asks not to be collected, so I make no page of it."), author=_author(first)),
             line(say("{link} leads to it."), link=Span(say("The original"), first.url)),
         )
-    address = desk.page(command.destination, page.slug)
+    address = services.page(command.destination, page.slug)
     return done(
         line(
             say("{what} by {author}"),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from relay.chat.answers import BY, done, failed, state
-from relay.chat.services import Desk, meaningless, networks_in, own, topic_in
+from relay.chat.services import Services, meaningless, networks_in, own, topic_in
 from relay.core.commands import BACK, Parsed, command_of, label
 from relay.core.option_types import Wrong, parse, text_of
 from relay.i18n import Words
@@ -64,29 +64,29 @@ LONGEST_LINE = 60
 # --- subscribe ---
 
 
-async def subscribe(desk: Desk, command: Command, say: Words) -> Answer:
-    wanted = _wanted(desk, command, say)
+async def subscribe(services: Services, command: Command, say: Words) -> Answer:
+    wanted = _wanted(services, command, say)
     if isinstance(wanted, Answer):
         return wanted
     if command.obstacle:
         return _obstacle(command, say)
-    answers = await _understood(desk, wanted, command, say)
+    answers = await _understood(services, wanted, command, say)
     if isinstance(answers, Answer):
         return answers
-    added = await desk.store.add_subscription(wanted, desk.quota, desk.by(command))
+    added = await services.store.add_subscription(wanted, services.quota, services.by(command))
     if isinstance(added, Full):
         return _full(added, say)
     if not added.new:
-        return await _there_already(desk, command, added.id, say)
-    await desk.subscriptions.link(added.id, wanted, answers)
+        return await _there_already(services, command, added.id, say)
+    await services.subscriptions.link(added.id, wanted, answers)
     return _subscribed(_as_subscription(wanted, added.id), answers, say)
 
 
-def _wanted(desk: Desk, command: Command, say: Words) -> Wanted | Answer:
+def _wanted(services: Services, command: Command, say: Words) -> Wanted | Answer:
     """What was asked for, or the first thing that is wrong with it."""
     given = command.arguments
     topic = topic_in(given["topic"], say)
-    networks = networks_in(given.get("networks", ""), desk.sources, say)
+    networks = networks_in(given.get("networks", ""), services.sources, say)
     filters = options_in(given, NO_FILTERS, say)
     delivery_options = options_in(given, USUAL_DELIVERY, say)
     if isinstance(topic, Answer):
@@ -115,14 +115,14 @@ def _obstacle(command: Command, say: Words) -> Answer:
     )
 
 
-async def _understood(desk: Desk, wanted: Wanted, command: Command, say: Words) -> Answers | Answer:
+async def _understood(services: Services, wanted: Wanted, command: Command, say: Words) -> Answers | Answer:
     """What each source makes of the topic; an answer for the person where none can bring it, or several could."""
-    networks = wanted.networks or tuple(desk.sources)
-    answers: Answers = await resolve(wanted.topic, networks, desk.sources, within=desk.patience)
+    networks = wanted.networks or tuple(services.sources)
+    answers: Answers = await resolve(wanted.topic, networks, services.sources, within=services.patience)
     if all(isinstance(answer, Refused) for answer in answers.values()):
         reasons = {name: answer.reason for name, answer in answers.items() if isinstance(answer, Refused)}
         return meaningless(wanted.topic, reasons, say)
-    answers = await readable(answers, desk.sources, within=desk.patience)
+    answers = await readable(answers, services.sources, within=services.patience)
     if not wanted.networks and (several := meanings(wanted.topic, answers)):
         return _which(command, several, say)
     if any(isinstance(answer, Resolved) for answer in answers.values()):
@@ -183,8 +183,8 @@ def _full(full: Full, say: Words) -> Answer:
     )
 
 
-async def _there_already(desk: Desk, command: Command, number: SubscriptionId, say: Words) -> Answer:
-    here = await desk.store.list_subscriptions(command.destination)
+async def _there_already(services: Services, command: Command, number: SubscriptionId, say: Words) -> Answer:
+    here = await services.store.list_subscriptions(command.destination)
     topic = next((one.topic for one in here if one.id == number), "")
     return done(
         line(say("{topic} is brought there already. Nothing was changed."), topic=bold(topic)),
@@ -232,8 +232,8 @@ def _next(one: Subscription, say: Words) -> tuple[Choice, ...]:
 # --- unsubscribe ---
 
 
-async def unsubscribe(desk: Desk, command: Command, say: Words) -> Answer:
-    one = await own(desk, command, say)
+async def unsubscribe(services: Services, command: Command, say: Words) -> Answer:
+    one = await own(services, command, say)
     if isinstance(one, Answer):
         return one
     if one.origin != CHAT:
@@ -244,9 +244,9 @@ async def unsubscribe(desk: Desk, command: Command, say: Words) -> Answer:
             ),
             line(say("{command} stops it for a while."), command=code(f"/pause {one.id}")),
         )
-    if not await desk.store.delete_subscription(one.id, desk.by(command)):
+    if not await services.store.delete_subscription(one.id, services.by(command)):
         return _gone(one, say)
-    await desk.subscriptions.changed()
+    await services.subscriptions.changed()
     return done(line(say("{topic} is brought no more. What was brought stays."), topic=bold(one.topic)))
 
 
@@ -257,44 +257,44 @@ def _gone(one: Subscription, say: Words) -> Answer:
 # --- pause and resume ---
 
 
-async def _chosen(desk: Desk, command: Command, say: Words) -> Sequence[Subscription] | Answer:
+async def _chosen(services: Services, command: Command, say: Words) -> Sequence[Subscription] | Answer:
     """The subscription that was named, or all of the destination."""
     if command.arguments.get("topic", "").strip():
-        one = await own(desk, command, say)
+        one = await own(services, command, say)
         return one if isinstance(one, Answer) else [one]
-    return await desk.store.list_subscriptions(command.destination)
+    return await services.store.list_subscriptions(command.destination)
 
 
-async def pause(desk: Desk, command: Command, say: Words) -> Answer:
-    chosen = await _chosen(desk, command, say)
+async def pause(services: Services, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(services, command, say)
     if isinstance(chosen, Answer):
         return chosen
     awake = [one for one in chosen if not one.paused]
     if not awake:
         return done(line(say("Nothing is brought there at the moment, so there is nothing to pause.")))
     reason = f"{BY}{command.user}"
-    await _save(desk, command, [replace(one, paused=reason) for one in awake])
+    await _save(services, command, [replace(one, paused=reason) for one in awake])
     return done(
         line(say("Paused: {topics}. What is written meanwhile will not be brought later."), topics=_topics(awake)),
         line(say("{command} starts it again."), command=code("/resume")),
     )
 
 
-async def resume(desk: Desk, command: Command, say: Words) -> Answer:
-    chosen = await _chosen(desk, command, say)
+async def resume(services: Services, command: Command, say: Words) -> Answer:
+    chosen = await _chosen(services, command, say)
     if isinstance(chosen, Answer):
         return chosen
     if command.obstacle:
         return _obstacle(command, say)
-    here = await desk.store.get_destination(command.destination)
+    here = await services.store.get_destination(command.destination)
     stopped = here is not None and here.paused != ""
     asleep = [one for one in chosen if one.paused]
-    await _save(desk, command, [replace(one, paused="") for one in asleep])
+    await _save(services, command, [replace(one, paused="") for one in asleep])
     blocks: list[Block] = []
     if here is not None and stopped:
-        by = desk.by(command)
-        await desk.store.save_destination(command.destination, "", by.now, by)
-        desk.resumed()
+        by = services.by(command)
+        await services.store.save_destination(command.destination, "", by.now, by)
+        services.resumed()
         blocks.append(line(say("The channel had been given up: {reason}"), reason=here.paused))
         blocks.append(
             line(
@@ -308,11 +308,11 @@ async def resume(desk: Desk, command: Command, say: Words) -> Answer:
     return done(*blocks or [line(say("Nothing was paused."))])
 
 
-async def _save(desk: Desk, command: Command, changed: Iterable[Subscription]) -> None:
-    by = desk.by(command)
+async def _save(services: Services, command: Command, changed: Iterable[Subscription]) -> None:
+    by = services.by(command)
     for one in changed:
-        await desk.store.save_subscription(one, by)
-    await desk.subscriptions.changed()
+        await services.store.save_subscription(one, by)
+    await services.subscriptions.changed()
 
 
 def _topics(some: Iterable[Subscription]) -> str:
@@ -322,24 +322,28 @@ def _topics(some: Iterable[Subscription]) -> str:
 # --- settings ---
 
 
-async def settings(desk: Desk, command: Command, say: Words) -> Answer:
+async def settings(services: Services, command: Command, say: Words) -> Answer:
     """Of one topic, of the channel itself (``listed``), or of both."""
     given = {name for name, value in command.arguments.items() if value.strip()}
     if "topic" in given:
-        answer = await _topic_settings(desk, command, say)
-        return answer if answer.failed or "listed" not in given else await _channel_settings(desk, command, say, answer)
+        answer = await _topic_settings(services, command, say)
+        return (
+            answer
+            if answer.failed or "listed" not in given
+            else await _channel_settings(services, command, say, answer)
+        )
     if command.options or given - {"listed"}:
         text = say("Which topic do you mean? {command} lists them. Nothing was changed.")
         return failed(line(text, command=code("/subscriptions")))
-    return await _channel_settings(desk, command, say)
+    return await _channel_settings(services, command, say)
 
 
-async def _channel_settings(desk: Desk, command: Command, say: Words, before: Answer | None = None) -> Answer:
+async def _channel_settings(services: Services, command: Command, say: Words, before: Answer | None = None) -> Answer:
     """Whether others may see what is followed here, after what was answered ``before``."""
     wanted = command.arguments.get("listed", "").strip()
     if wanted:
-        await desk.store.save_listed(command.destination, desk.by(command), listed=wanted == "yes")
-    there = await desk.store.get_destination(command.destination)
+        await services.store.save_listed(command.destination, services.by(command), listed=wanted == "yes")
+    there = await services.store.get_destination(command.destination)
     value = "yes" if there and there.listed else "no"
     shown_value = item(
         "{name}: {value} — {meaning}", name=code("listed"), value=value, meaning=say(label("listed", value))
@@ -350,8 +354,8 @@ async def _channel_settings(desk: Desk, command: Command, say: Words, before: An
     return done(line(head), shown_value)
 
 
-async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
-    one = await own(desk, command, say)
+async def _topic_settings(services: Services, command: Command, say: Words) -> Answer:
+    one = await own(services, command, say)
     if isinstance(one, Answer):
         return one
     changed = _changed(one, command, say)
@@ -362,9 +366,9 @@ async def _topic_settings(desk: Desk, command: Command, say: Words) -> Answer:
     if one.origin != CHAT:
         text = say("{topic} is kept by the relay's configuration: its settings are changed there.")
         return failed(line(text, topic=bold(one.topic)))
-    if not await desk.store.save_subscription(changed, desk.by(command)):
+    if not await services.store.save_subscription(changed, services.by(command)):
         return _gone(one, say)
-    await desk.subscriptions.changed()
+    await services.subscriptions.changed()
     return done(line(say("Changed. From now on:")), *shown(changed, say))
 
 

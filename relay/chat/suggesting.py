@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relay.chat.answers import state
-from relay.chat.services import Desk, folded
+from relay.chat.services import Services, folded
 from relay.core.commands import Parameter, spec
 from relay.i18n import words
 from relay.model import Destination
@@ -34,8 +34,8 @@ class _Known:
 class Suggestions:
     """Answers from what the store knows; hashtags are read at most every few seconds, however fast people type."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._tags: dict[tuple[str, Destination], _Known] = {}
 
     async def get(self, question: Question) -> Sequence[Suggestion]:
@@ -69,13 +69,13 @@ class Suggestions:
 
     async def _known(self, question: Question) -> Sequence[tuple[str, str]]:
         """Each hashtag that people there may know of once, in its latest spelling, by the form that is compared."""
-        now, where = self._desk.tenure.clock(), (question.community, question.destination)
+        now, where = self._services.worker.clock(), (question.community, question.destination)
         known = self._tags.get(where, _Known())
         if known.read is None or now - known.read > FRESH:
             self._tags = {key: one for key, one in self._tags.items() if one.read and now - one.read <= FRESH}
             self._tags[where] = replace(known, read=now)  # before the reading: who types meanwhile gets what was known
             found: dict[str, str] = {}
-            for tag in await self._desk.store.list_tags(question.destination, question.community, KNOWN):
+            for tag in await self._services.store.list_tags(question.destination, question.community, KNOWN):
                 found.setdefault(folded(tag), f"#{tag.removeprefix('#')}")
             known = self._tags[where] = _Known(tags=tuple(found.items()), read=now)
         return known.tags
@@ -84,7 +84,7 @@ class Suggestions:
         say = words(question.language)
         part = folded(question.typed)
         found = []
-        for one in await self._desk.store.list_subscriptions(question.destination):
+        for one in await self._services.store.list_subscriptions(question.destination):
             if part in folded(one.topic) or str(one.id).startswith(part):
                 special = state(one, say)
                 label = f"{one.topic} — {special}" if special else one.topic
@@ -95,6 +95,6 @@ class Suggestions:
         """The last of the names is being typed, those before it stay."""
         *before, part = typed.replace(" ", "").split(",")
         names = [
-            name for name in sorted(self._desk.sources) if name not in before and part.casefold() in name.casefold()
+            name for name in sorted(self._services.sources) if name not in before and part.casefold() in name.casefold()
         ]
         return [Suggestion(",".join([*before, name]), ",".join([*before, name])) for name in names]

@@ -53,7 +53,7 @@ _JOINERS = frozenset("'’\u200c\u200d")
 """What may stand between the letters of one word."""
 
 
-class Deed(StrEnum):
+class BotAction(StrEnum):
     UNROLL = "unroll"
     STOP = "stop"
     UNDO = "undo"
@@ -64,7 +64,7 @@ class Deed(StrEnum):
 class Request:
     """What is asked for, and in which language the answer is understood; empty: nobody knows."""
 
-    deed: Deed
+    action: BotAction
     language: str = ""
 
 
@@ -89,8 +89,8 @@ class BotWords:
         """
         ours = _short_and_long(handles)
         said = _words_to(lambda name: name in ours, text)
-        deed = self._deed(said)
-        return Request(deed, self._language(said, language)) if deed else None
+        action = self._deed(said)
+        return Request(action, self._language(said, language)) if action else None
 
     def is_request(self, post: Post, handles: Collection[str]) -> bool:
         """Whether a post speaks to a bot, and so belongs to no thread: to the relay as ``handles``, or to any other.
@@ -100,25 +100,25 @@ class BotWords:
         if not any("@" in span.text for block in post.body for span in block.spans):
             return False
         text = text_content(post.body)
-        return self.read(text, handles) is not None or self._deed(_words_to(_anybody, text)) is Deed.UNROLL
+        return self.read(text, handles) is not None or self._deed(_words_to(_anybody, text)) is BotAction.UNROLL
 
-    def _deed(self, said: Sequence[str]) -> Deed | None:
+    def _deed(self, said: Sequence[str]) -> BotAction | None:
         kinds = [self._kinds.get(word) for word in said[: MOST_WORDS + 1]]
         deeds = [kind for kind in kinds if kind]
         if None in kinds or len(said) > MOST_WORDS or not deeds:
             return None
-        if deeds[0] is Deed.UNDO and set(deeds) <= {Deed.UNDO, Deed.STOP}:
-            return Deed.UNDO
+        if deeds[0] is BotAction.UNDO and set(deeds) <= {BotAction.UNDO, BotAction.STOP}:
+            return BotAction.UNDO
         return deeds[0] if len(set(deeds)) == 1 else None
 
     @cached_property
-    def _kinds(self) -> Mapping[str, Deed | Literal[""]]:
+    def _kinds(self) -> Mapping[str, BotAction | Literal[""]]:
         """What each word means; empty: it is a courtesy."""
-        words: tuple[tuple[Iterable[str], Deed | Literal[""]], ...] = (
+        words: tuple[tuple[Iterable[str], BotAction | Literal[""]], ...] = (
             (self.courtesies, ""),
-            (chain.from_iterable(self.unroll.values()), Deed.UNROLL),
-            (self.stop, Deed.STOP),
-            (self.undo, Deed.UNDO),
+            (chain.from_iterable(self.unroll.values()), BotAction.UNROLL),
+            (self.stop, BotAction.STOP),
+            (self.undo, BotAction.UNDO),
         )
         return {_folded(word): kind for known, kind in words for word in known}
 
@@ -243,4 +243,8 @@ def without_bot_requests(intake: Intake, is_request: Is) -> Intake:
     if not asked:
         return intake
     events = tuple(e for e in intake.events if not isinstance(e, Published | Edited) or e.post.uri not in asked)
-    return replace(intake, events=events, wishes=tuple(wish for wish in intake.wishes if wish.uri not in asked))
+    return replace(
+        intake,
+        events=events,
+        planned_sends=tuple(planned for planned in intake.planned_sends if planned.uri not in asked),
+    )

@@ -1,4 +1,4 @@
-"""Who wants a post: event × subscriptions → wishes, with the reason for each.
+"""Who wants a post: event × subscriptions → planned sends, with the reason for each.
 
 Pure, but for what it notes in the :class:`Ration` that it is lent. Does not know what was already sent: that nothing is
 sent twice is the store's unique (destination, uri, version).
@@ -23,7 +23,7 @@ from relay.core.filters import Reading, is_set, objection
 from relay.core.hashtag import fold
 from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
 from relay.options import DeliveryOptions, Filters
-from relay.records import Wish
+from relay.records import PlannedSend
 
 _HOUR = timedelta(hours=1)
 _AUTHORS = 20_000
@@ -264,7 +264,9 @@ class Index:
         )
 
 
-def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime | None = None) -> tuple[Wish, ...]:
+def match(
+    events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime | None = None
+) -> tuple[PlannedSend, ...]:
     """The sends that these events ask for, in their order; at most one for each post and destination.
 
     Only a publication asks for a send: an edit or a deletion follows what was already sent. A feed that was never
@@ -273,8 +275,8 @@ def match(events: Iterable[Event], feed: Feed, subscribed: Index, now: datetime 
     if not feed.seeded:
         return ()
     published = (event.post for event in events if isinstance(event, Published))
-    wishes = ((post, _listening(post, feed, subscribed, now)) for post in published if not post.unlisted)
-    return tuple(Wish(uri=post.uri, by=by, place=place(post)) for post, by in wishes if by)
+    planned_sends = ((post, _listening(post, feed, subscribed, now)) for post in published if not post.unlisted)
+    return tuple(PlannedSend(uri=post.uri, by=by, place=place(post)) for post, by in planned_sends if by)
 
 
 def _listening(post: Post, feed: Feed, subscribed: Index, now: datetime | None) -> Listeners:

@@ -112,8 +112,8 @@ class Ledger:
     def settled(self, delivery: Delivery, settlement: Settlement, now: datetime) -> None:
         if settlement.state is not State.SENT:
             return
-        if delivery.fold:
-            self.shared = max(self.shared, delivery.fold.count)
+        if delivery.digest:
+            self.shared = max(self.shared, delivery.digest.count)
         else:
             self._count(delivery, now)
         self.changed.set()

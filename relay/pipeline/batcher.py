@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Gather(Generic[T]):
+class Batcher(Generic[T]):
     """Collects items and hands them on in batches, in their order.
 
     It adds no delay of its own but the seconds that ``patience`` says for so many as wait. ``write`` is called with at

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.records import Lease
 from relay.store import Store
 
@@ -60,7 +60,7 @@ class Timekeeper:
 
     store: Store
     clock: Clock
-    tenure: Tenure
+    worker: Worker
     longest: timedelta
     _offset: timedelta = field(default=timedelta(0), init=False)
     _disturbed: float | None = field(default=None, init=False)
@@ -93,7 +93,7 @@ class Timekeeper:
 
     async def start(self) -> None:
         """The clock may have been set while the relay was off."""
-        last = await self.tenure.persist(self.store.get_last_poll)
+        last = await self.worker.persist(self.store.get_last_poll)
         away = self.clock() - last if last else timedelta(0)
         is_behind = away < -SKEW
         if is_behind:
@@ -128,8 +128,8 @@ class Timekeeper:
             self._tell(f"it jumped {direction} by {_span(jump)}; for a day nothing is erased for its age")
 
     async def _bring_in_line(self, jump: timedelta, now: datetime) -> None:
-        lease = Lease(owner=self.tenure.owner, now=now, until=now + self.tenure.lease)
-        await self.tenure.persist(lambda: self.store.save_jump(jump, lease, self.longest))
+        lease = Lease(owner=self.worker.owner, now=now, until=now + self.worker.lease)
+        await self.worker.persist(lambda: self.store.save_jump(jump, lease, self.longest))
         self._swept = self.clock.steady()
 
     async def _bring_late_writes_in_line(self) -> None:
@@ -138,17 +138,17 @@ class Timekeeper:
             return
         jump, since = self._set_back
         now = self.clock()
-        lease = Lease(owner=self.tenure.owner, now=now, until=now + self.tenure.lease)
-        await self.tenure.persist(lambda: self.store.save_late_writes(jump, since, lease))
+        lease = Lease(owner=self.worker.owner, now=now, until=now + self.worker.lease)
+        await self.worker.persist(lambda: self.store.save_late_writes(jump, since, lease))
         self._set_back = None
 
     def _tell(self, told: str) -> None:
         self.told, self._disturbed = told, self.clock.steady()
-        self.tenure.trouble.broke(CLOCK, told)
+        self.worker.trouble.broke(CLOCK, told)
 
     def _settle(self) -> None:
         self.told, self._disturbed, self._offset = "", None, timedelta(0)
-        self.tenure.trouble.works(CLOCK)
+        self.worker.trouble.works(CLOCK)
 
 
 def _span(jump: timedelta) -> str:

@@ -13,14 +13,20 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from relay.i18n import Words
-from relay.model import Author, Card, Fold, Post, PostUri, Why
+from relay.model import Author, Card, Digest, DigestReason, Post, PostUri
 from relay.phrases import bold, item, line
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.rich import Block, Span
 from relay.store import Store
 from relay.text import clean, cut, text_content
 
-MOST: Mapping[Why, int] = {Why.BUDGET: 3, Why.QUIET: 5, Why.DIGEST: 10, Why.MANY: 5, Why.LATE: 5}
+MOST: Mapping[DigestReason, int] = {
+    DigestReason.BUDGET: 3,
+    DigestReason.QUIET: 5,
+    DigestReason.DIGEST: 10,
+    DigestReason.MANY: 5,
+    DigestReason.LATE: 5,
+}
 """How many of the posts are named."""
 BEGINNING = 140
 """Characters of each."""
@@ -53,43 +59,43 @@ def _merit(card: Card) -> tuple[int, bool, datetime, str]:
     return (card.thread.count if card.thread else 1), bool(card.post.media), card.post.published, card.post.uri
 
 
-def fold_card(fold: Fold, *, name: str, address: Address, say: Words) -> Card:
+def digest_card(digest: Digest, *, name: str, address: Address, say: Words) -> Card:
     """The fold as one message of the relay's own: what it is, the best of it, and where the rest is."""
-    shown = best(fold.best, MOST[fold.why])
-    page = address(f"fold/{fold.slug}")
+    shown = best(digest.best, MOST[digest.reason])
+    page = address(f"fold/{digest.slug}")
     entries = tuple(_entry(card, address, say) for card in shown)
-    rest = tuple(_rest(fold, len(shown), page, address, say))
+    rest = tuple(_rest(digest, len(shown), page, address, say))
     post = Post(
-        uri=PostUri(f"fold:{fold.slug}"),
-        url=page or f"fold:{fold.slug}",
+        uri=PostUri(f"fold:{digest.slug}"),
+        url=page or f"fold:{digest.slug}",
         source="",
         origin="",
         author=Author(uri="", name=name),
-        published=fold.since,
-        title=_title(fold, say),
+        published=digest.since,
+        title=_title(digest, say),
         body=(*entries, *rest),
         language=say.tag,
     )
-    return Card(post=post, reason=fold.topic, own=True)
+    return Card(post=post, reason=digest.topic, own=True)
 
 
-def _title(fold: Fold, say: Words) -> str:
-    count, topic = fold.count, clean(fold.topic, limit=100)
-    match fold.why:
-        case Why.BUDGET:
+def _title(digest: Digest, say: Words) -> str:
+    count, topic = digest.count, clean(digest.topic, limit=100)
+    match digest.reason:
+        case DigestReason.BUDGET:
             return say.many("{n} more on {topic}", "{n} more on {topic}", count, topic=topic)
-        case Why.QUIET:
+        case DigestReason.QUIET:
             return say.many(
                 "{n} post on {topic} while it was quiet",
                 "{n} posts on {topic} while it was quiet",
                 count,
                 topic=topic,
             )
-        case Why.DIGEST:
+        case DigestReason.DIGEST:
             return say.many("{topic}: {n} post", "{topic}: the best of {n} posts", count, topic=topic)
-        case Why.MANY:
+        case DigestReason.MANY:
             return say.many("{n} more entry at {topic}", "{n} more entries at {topic}", count, topic=topic)
-        case Why.LATE:
+        case DigestReason.LATE:
             return say.many(
                 "{n} older entry was added at {topic}", "{n} older entries were added at {topic}", count, topic=topic
             )
@@ -115,17 +121,19 @@ def _beginning(card: Card, say: Words) -> str:
     return words or say("a post without words")
 
 
-def _rest(fold: Fold, shown: int, page: str, address: Address, say: Words) -> Iterator[Block]:
+def _rest(digest: Digest, shown: int, page: str, address: Address, say: Words) -> Iterator[Block]:
     """What is not named, and the hashtag's page, where everything on it stands."""
-    count = fold.count - shown
+    count = digest.count - shown
     if count > 0:
         more = say.many("and {n} more", "and {n} more", count)
         yield line("{more}", more=Span(more, page) if page else more)
-    if fold.listed > fold.count and page:
-        every = say.many("all {n} on one page", "all {n} on one page", fold.listed)
+    if digest.listed > digest.count and page:
+        every = say.many("all {n} on one page", "all {n} on one page", digest.listed)
         yield line("{every}", every=Span(every, page))
-    if fold.tag and (there := address(f"tag/{quote(fold.tag)}")):
-        yield line("{page}", page=Span(say("Everything on {topic}").format(topic=clean(fold.topic, limit=100)), there))
+    if digest.tag and (there := address(f"tag/{quote(digest.tag)}")):
+        yield line(
+            "{page}", page=Span(say("Everything on {topic}").format(topic=clean(digest.topic, limit=100)), there)
+        )
 
 
 # --- the loop ---
@@ -136,7 +144,7 @@ class DigestLoop:
     """Sends digests and what quiet hours held back, when they are due, until cancelled."""
 
     store: Store
-    tenure: Tenure
+    worker: Worker
     sent: Callable[[], None] = lambda: None
     """Called when the due ones have become deliveries."""
     idle: timedelta = timedelta(seconds=30)
@@ -147,11 +155,11 @@ class DigestLoop:
     async def run(self) -> None:
         while True:
             self.due.clear()  # before the look: what is told of while the store is asked is looked at next
-            following = await self.tenure.persist(lambda: self.store.save_due_digests(self.tenure.clock()))
+            following = await self.worker.persist(lambda: self.store.save_due_digests(self.worker.clock()))
             self.sent()
             wait = self.idle
             if following is not None:
-                wait = min(wait, max(following - self.tenure.clock(), timedelta(milliseconds=5)))
+                wait = min(wait, max(following - self.worker.clock(), timedelta(milliseconds=5)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait.total_seconds()):
                     await self.due.wait()

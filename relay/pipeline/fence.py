@@ -170,7 +170,7 @@ class _Fence(Generic[P]):
 
     async def _ask(
         self,
-        deed: str,
+        action: str,
         ask: Callable[[P], Awaitable[T]],
         fits: Callable[[object], bool] = lambda _: True,
         *,
@@ -180,7 +180,7 @@ class _Fence(Generic[P]):
         real = self._built.get()
         if real is None:
             return Bug(self._built.reason)
-        what = f"{self._built.what} ({deed})"
+        what = f"{self._built.what} ({action})"
         answer = await apart(lambda: ask(real), what, within=within)
         if not isinstance(answer, Bug) and not fits(answer):
             answer = Bug(f"it answered with what is no answer here: {answer!r}"[:300])
@@ -190,8 +190,8 @@ class _Fence(Generic[P]):
             self._trouble.works(what)
         return answer
 
-    def _names(self, deed: str, ask: Callable[[P], Sequence[str]]) -> Sequence[str]:
-        real, what = self._built.get(), f"{self._built.what} ({deed})"
+    def _names(self, action: str, ask: Callable[[P], Sequence[str]]) -> Sequence[str]:
+        real, what = self._built.get(), f"{self._built.what} ({action})"
         try:
             names = tuple(ask(real)) if real is not None else ()
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a third party's code raises anything
@@ -273,9 +273,9 @@ class FencedSource(_Fence[Source]):
         return real.interval if real is not None else timedelta(minutes=1)
 
     async def _read(
-        self, deed: str, ask: Callable[[Source], Awaitable[T]], fits: Callable[[object], bool]
+        self, action: str, ask: Callable[[Source], Awaitable[T]], fits: Callable[[object], bool]
     ) -> T | TryLater:
-        answer = await self._ask(deed, ask, fits)
+        answer = await self._ask(action, ask, fits)
         return TryLater(self._said(answer)) if isinstance(answer, Bug) else answer
 
     async def resolve(self, topic: str) -> Resolved | Refused | TryLater:

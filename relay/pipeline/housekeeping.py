@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from relay.log import get_logger
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.records import StoreError, StoreLostError
 from relay.store import Store
 
@@ -26,7 +26,7 @@ class Erasing:
     """Looks for what is due, until cancelled. A relay that was down meanwhile erases it when it is up again."""
 
     store: Store
-    tenure: Tenure
+    worker: Worker
     sure: Callable[[], bool] = lambda: True
     """Whether the clock can be believed: what is erased does not come back."""
     every: timedelta = timedelta(minutes=1)
@@ -48,7 +48,7 @@ class Erasing:
         """Erase what one stop hides, where one is due: how many posts."""
         if not self.sure():
             return None
-        return await self.tenure.persist(lambda: self.store.save_erased(self.tenure.clock()))
+        return await self.worker.persist(lambda: self.store.save_erased(self.worker.clock()))
 
     async def _compact(self) -> bool:
         """Whether the file was written anew."""

@@ -23,9 +23,9 @@ from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
 from relay.options import Mode
 from relay.pipeline import thread_feeds
-from relay.pipeline.batcher import Gather
+from relay.pipeline.batcher import Batcher
 from relay.pipeline.streams import Live
-from relay.pipeline.worker import Tenure, end
+from relay.pipeline.worker import Worker, end
 from relay.ports import Batch, Gone, RecheckingSource, Source, TryLater
 from relay.records import Claim, Intake, StoreError, Subscriber, Taken
 from relay.store import Store
@@ -43,7 +43,7 @@ async def _nothing(_post: Post) -> Sequence[Event]:
     return ()
 
 
-def digest(
+def intake_of(
     feed: Feed, source: Source, answer: Batch | TryLater | Gone, subscribed: Index, now: datetime, jitter: float
 ) -> Intake:
     """What one poll's answer means for the store. Pure."""
@@ -54,8 +54,8 @@ def digest(
             return Intake(
                 feed=feed.id,
                 events=answer.past + answer.late + events,
-                wishes=(
-                    *(replace(wish, late=True) for wish in match(answer.late, feed, subscribed, now)),
+                planned_sends=(
+                    *(replace(planned, late=True) for planned in match(answer.late, feed, subscribed, now)),
                     *match(events, feed, subscribed, now),
                 ),
                 at_once=answer.at_once,
@@ -89,9 +89,9 @@ def digest(
             assert_never(answer)
 
 
-def going_on(intake: Intake) -> list[Post]:
+def continuations(intake: Intake) -> list[Post]:
     """The wished posts with which an author goes on, where what they go on with does not come along. Pure."""
-    wished = {wish.uri for wish in intake.wishes if any(_is_threaded(one) for one in wish.by.values())}
+    wished = {planned.uri for planned in intake.planned_sends if any(_is_threaded(one) for one in planned.by.values())}
     posts = [event.post for event in intake.events if isinstance(event, Published)]
     there = {name for post in posts for name in (post.uri, *post.aliases)}
     return [
@@ -118,7 +118,7 @@ class Ingest:
 
     store: Store
     sources: Mapping[str, Source]
-    tenure: Tenure
+    worker: Worker
     claimed: Callable[[Taken], None] = lambda _: None
     claim: Callable[[], Claim | None] = lambda: None
     concurrency: int = 64
@@ -134,7 +134,7 @@ class Ingest:
     """How long to sleep at most before looking for due feeds: another process may have added some."""
 
     def __post_init__(self) -> None:
-        self._subscribed = Subscribed(store=self.store, tenure=self.tenure, changed=self._changed)
+        self._subscribed = Subscribed(store=self.store, worker=self.worker, changed=self._changed)
         self.ready = asyncio.Event()
         """All subscriptions are known, and feeds are polled."""
         self._polling: dict[asyncio.Task[None], Feed] = {}
@@ -143,11 +143,11 @@ class Ingest:
         self._woken = asyncio.Event()
         self._unstored: Counter[FeedId | None] = Counter()
         """How often in a row a feed's answer could not be written."""
-        self._intakes = Gather[Intake](self._write)
+        self._intakes = Batcher[Intake](self._write)
         self._live = Live(
             store=self.store,
             sources=self.sources,
-            tenure=self.tenure,
+            worker=self.worker,
             take_in=self._take,
             subscribed=self._subscribed.index,
             woken=self._woken.set,
@@ -160,7 +160,7 @@ class Ingest:
 
     async def run(self) -> None:
         # Before the first poll: what came while nobody is known to want it would be read and sent to nobody.
-        await self.tenure.persist(self.refresh)
+        await self.worker.persist(self.refresh)
         self.ready.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._subscribed.run(), name="subscriptions of others")
@@ -188,9 +188,9 @@ class Ingest:
 
     async def _poll_when_due(self) -> None:
         while True:
-            feeds = await self.tenure.persist(self._claim_feeds)
+            feeds = await self.worker.persist(self._claim_feeds)
             if any(feed.id not in self._subscribed.index.by_feed for feed in feeds):  # somebody has just subscribed
-                await self.tenure.persist(self.refresh)
+                await self.worker.persist(self.refresh)
             for feed in feeds:
                 poll = asyncio.create_task(self._poll(feed), name=f"poll {feed.address}")
                 self._polling[poll] = feed
@@ -207,7 +207,7 @@ class Ingest:
 
     async def _claim_feeds(self) -> Sequence[Feed]:
         names, limit = self._hands()
-        return await self.store.claim_feeds(names, self.tenure.leased(), limit) if limit > 0 and names else ()
+        return await self.store.claim_feeds(names, self.worker.leased(), limit) if limit > 0 and names else ()
 
     def _hands(self) -> tuple[tuple[str, ...], int]:
         """Whose feeds may be claimed now, and how many. A quarter of the hands is never one source's: it may hang.
@@ -234,62 +234,64 @@ class Ingest:
         wait = self.idle
         names, free = self._hands()
         if free > 0 and names:
-            due = await self.tenure.persist(lambda: self.store.get_next_poll(names))
+            due = await self.worker.persist(lambda: self.store.get_next_poll(names))
             if due is not None:
-                wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+                wait = min(wait, max(due - self.worker.clock(), timedelta(milliseconds=5)))
         with suppress(TimeoutError):
             async with asyncio.timeout(wait.total_seconds()):
                 await self._woken.wait()
 
     async def _poll(self, feed: Feed) -> None:
         source = self.sources[feed.source]
-        asked = thread_feeds.poll(source, feed, self.tenure.clock(), self.looks)
+        asked = thread_feeds.poll(source, feed, self.worker.clock(), self.looks)
         answer = await _answer(asked, f"{feed.source} {feed.address}")
         self._tell(feed, answer)
         try:
-            await self._digested(feed, source, answer)
+            await self._take_answer(feed, source, answer)
         except Exception as error:  # what a source put into its answer is nothing that can be matched
             log.exception("an answer could not be taken in; the feed is read again", feed=feed.address)
-            await self._digested(feed, source, TryLater(f"a bug in the source: {type(error).__name__}: {error}"[:300]))
+            await self._take_answer(
+                feed, source, TryLater(f"a bug in the source: {type(error).__name__}: {error}"[:300])
+            )
         if not feed.seeded or isinstance(answer, Gone):
             self._live.look({feed.id})  # from now on a stream may serve it, or no more
 
-    async def _digested(self, feed: Feed, source: Source, answer: Batch | TryLater | Gone) -> None:
-        now = self.tenure.clock()
-        await self._take(digest(feed, source, answer, self._subscribed.index, now, random.random()))  # noqa: S311 - jitter, no secret
+    async def _take_answer(self, feed: Feed, source: Source, answer: Batch | TryLater | Gone) -> None:
+        now = self.worker.clock()
+        await self._take(intake_of(feed, source, answer, self._subscribed.index, now, random.random()))  # noqa: S311 - jitter, no secret
 
     def _tell(self, feed: Feed, answer: Batch | TryLater | Gone) -> None:
         where = f"{feed.source} {feed.address}"
         if isinstance(answer, Batch):
-            self.tenure.trouble.works(where)
+            self.worker.trouble.works(where)
             if answer.note:
-                self.tenure.trouble.broke(f"{where} (in part)", answer.note)
+                self.worker.trouble.broke(f"{where} (in part)", answer.note)
             else:
-                self.tenure.trouble.works(f"{where} (in part)")
+                self.worker.trouble.works(f"{where} (in part)")
         elif isinstance(answer, Gone) or not answer.paced:
-            self.tenure.trouble.broke(where, answer.reason)
+            self.worker.trouble.broke(where, answer.reason)
 
     async def _hold_leases(self) -> None:
         """A poll may wait long for its turn at a busy host; its feed stays ours meanwhile."""
         while True:
-            await asyncio.sleep(self.tenure.lease.total_seconds() / 3)
+            await asyncio.sleep(self.worker.lease.total_seconds() / 3)
             if held := [feed.id for feed in self._polling.values()]:
                 with suppress(StoreError):  # the next write tells of it
-                    await self.store.save_feed_leases(held, self.tenure.leased())
+                    await self.store.save_feed_leases(held, self.worker.leased())
 
     # --- writing ---
 
     async def _take(self, intake: Intake) -> None:
         """Keep an intake. What goes on with a thread that nobody knows brings it along, or it would be another one."""
         intake = without_bot_requests(intake, self.is_request)
-        if loose := going_on(intake)[:MOST_LOOSE]:
+        if loose := continuations(intake)[:MOST_LOOSE]:
             above = await asyncio.gather(*(self.above(post) for post in loose))
             intake = replace(intake, events=(*chain.from_iterable(above), *intake.events))
         await self._intakes.add(intake)
 
     async def _write(self, intakes: Sequence[Intake]) -> None:
         try:
-            await self.tenure.persist(lambda: self._take_in(intakes))
+            await self.worker.persist(lambda: self._take_in(intakes))
         except Exception:
             if len(intakes) == 1:
                 log.exception("an answer could not be stored; nothing of it is kept and the feed is read again")
@@ -303,11 +305,11 @@ class Ingest:
 
     async def _give_up(self, intake: Intake) -> None:
         self._unstored[intake.feed] += 1
-        instead = _unstorable(intake, self._unstored[intake.feed], self.tenure.clock())
-        await self.tenure.persist(lambda: self._take_in([instead]))
+        instead = _unstorable(intake, self._unstored[intake.feed], self.worker.clock())
+        await self.worker.persist(lambda: self._take_in([instead]))
 
     async def _take_in(self, intakes: Sequence[Intake]) -> None:
-        taken = await self.store.add_intakes(intakes, self.tenure.leased(), self.claim())
+        taken = await self.store.add_intakes(intakes, self.worker.leased(), self.claim())
         self.claimed(taken)
         for feed in taken.stale:
             log.info("a feed was read by another process meanwhile; nothing of this poll is kept", feed=feed)
@@ -317,7 +319,7 @@ class Ingest:
     async def _sweep(self, source: RecheckingSource) -> None:
         pause = min(max(source.sweep / 5, timedelta(milliseconds=200)), timedelta(minutes=1))
         while True:
-            posts = await self.tenure.persist(lambda: self.store.claim_rechecks(source.name, self.tenure.leased(), 20))
+            posts = await self.worker.persist(lambda: self.store.claim_rechecks(source.name, self.worker.leased(), 20))
             if posts:
                 await self._recheck(source, posts)
             else:
@@ -325,7 +327,7 @@ class Ingest:
 
     async def _recheck(self, source: RecheckingSource, posts: Sequence[Post]) -> None:
         answer = await _answer(source.recheck(posts), f"{source.name} {posts[0].origin}")
-        now = self.tenure.clock()
+        now = self.worker.clock()
         events = answer.events if isinstance(answer, Batch) else ()
         later = (answer.after if isinstance(answer, TryLater) else None) or timedelta(0)
         rechecked = tuple(
@@ -375,7 +377,7 @@ class Subscribed:
     """``changed`` is called with feeds that others may want now, or nobody, and hashtags of which that is so."""
 
     store: Store
-    tenure: Tenure
+    worker: Worker
     changed: Callable[[Set[FeedId], Set[Tag]], None]
 
     def __post_init__(self) -> None:
@@ -385,13 +387,13 @@ class Subscribed:
         self._begun: int | None = None
         self._after = SubscriptionId(0)
         self._found: set[SubscriptionId] = set()
-        self._reads = Gather[None](self._read, limit=100_000)
+        self._reads = Batcher[None](self._read, limit=100_000)
 
     async def run(self) -> None:
         """Look for what other processes change, until cancelled."""
         while True:
             await self.store.wait_for_changes(LOOK_EVERY)
-            await self.tenure.persist(self.refresh)
+            await self.worker.persist(self.refresh)
 
     async def refresh(self) -> None:
         """Know the subscriptions as they are now. Many calls at a time are one reading. Raises ``StoreError``."""

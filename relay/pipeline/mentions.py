@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 from relay.core.authenticity import is_home
-from relay.core.bot_words import Deed, Request
+from relay.core.bot_words import BotAction, Request
 from relay.core.consent import UNDO_FOR
 from relay.core.schedule import LONGEST_WAIT, backoff
 from relay.core.urls import host_of
@@ -25,7 +25,7 @@ from relay.i18n import preferred, words
 from relay.log import get_logger
 from relay.model import PostUri
 from relay.pipeline.replies import Accounts, BotReply, Replies
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused, Source, TryLater
 from relay.records import Heard, PendingMention, RequestState, Share
 from relay.retrying import Retrying
@@ -72,7 +72,7 @@ class Speaker:
     store: Store
     sources: Mapping[str, Source]
     replies: Replies
-    tenure: Tenure
+    worker: Worker
     accounts: Accounts
     language: str = "en"
     idle: timedelta = timedelta(seconds=5)
@@ -81,7 +81,7 @@ class Speaker:
     async def run(self) -> None:
         lines = [_Line(source, account) for source, account in accounts_of(self.sources)]
         if lines and not self.replies.base:
-            self.tenure.trouble.broke("mentions", UNREACHABLE)
+            self.worker.trouble.broke("mentions", UNREACHABLE)
             return
         async with asyncio.TaskGroup() as tasks:
             for line in lines:
@@ -90,10 +90,10 @@ class Speaker:
     async def _own(self, line: _Line) -> None:
         """Every process knows the accounts; of several one answers."""
         self.accounts.known[line.name] = await self._introduced(line)
-        await self.tenure.while_held(self.store, line.name, lambda: self._listen(line))
+        await self.worker.while_held(self.store, line.name, lambda: self._listen(line))
 
     async def _introduced(self, line: _Line) -> Account:
-        tries = Retrying(line.name, self.tenure.trouble, asked=LONGEST_WAIT)
+        tries = Retrying(line.name, self.worker.trouble, asked=LONGEST_WAIT)
         while not isinstance(answer := await _told(line.source.account(line.account), line), Account):
             await tries.failed(answer.reason, CLOSED if isinstance(answer, Gone) else answer.after)
         self._heard(line, answer.note)
@@ -119,24 +119,24 @@ class Speaker:
     async def _read(self, line: _Line) -> timedelta:
         """Keep what was said; how long to wait until the next time."""
         source, account = line.source, line.account
-        cursor = await self.tenure.persist(lambda: self.store.get_mentions_cursor(source.name, account))
+        cursor = await self.worker.persist(lambda: self.store.get_mentions_cursor(source.name, account))
         told = await _told(source.mentions(account, cursor), line)
         if not isinstance(told, Mentions):
-            self.tenure.trouble.broke(line.name, told.reason)
+            self.worker.trouble.broke(line.name, told.reason)
             return CLOSED if isinstance(told, Gone) else max(told.after or source.listen, source.listen)
         self._heard(line, self.accounts.known[line.name].note)
         if told.mentions or told.cursor is not None:
             heard = [self._sorted(line, mention) for mention in told.mentions]
-            await self.tenure.persist(
-                lambda: self.store.add_mentions(source.name, account, heard, told.cursor, self.tenure.clock())
+            await self.worker.persist(
+                lambda: self.store.add_mentions(source.name, account, heard, told.cursor, self.worker.clock())
             )
         return timedelta(milliseconds=1) if told.more else max(told.wait or source.listen, source.listen)
 
     def _heard(self, line: _Line, note: str) -> None:
         if note:
-            self.tenure.trouble.broke(line.name, note)
+            self.worker.trouble.broke(line.name, note)
         else:
-            self.tenure.trouble.works(line.name)
+            self.worker.trouble.works(line.name)
 
     def _sorted(self, line: _Line, mention: Mention) -> Heard:
         """The mention, with what decides when it is looked at.
@@ -145,7 +145,7 @@ class Speaker:
         """
         request, host = self._request(line, mention), host_of(mention.about)
         home = host_of(self.accounts.known[line.name].uri)
-        urgent = request is not None and request.deed is not Deed.UNROLL and _is_theirs(mention)
+        urgent = request is not None and request.action is not BotAction.UNROLL and _is_theirs(mention)
         return Heard(mention=mention, urgent=urgent, host=host if host != home else "")
 
     def _request(self, line: _Line, mention: Mention) -> Request | None:
@@ -161,7 +161,7 @@ class Speaker:
         source, account = line.source.name, line.account
         while True:
             bell.urgent.clear()
-            due = await self.tenure.persist(lambda: self.store.list_urgent(source, account, self.tenure.clock(), STOPS))
+            due = await self.worker.persist(lambda: self.store.list_urgent(source, account, self.worker.clock(), STOPS))
             for asked in due:
                 async with self._trying_again(line, asked):
                     await self._carry_out(line, asked)
@@ -172,15 +172,15 @@ class Speaker:
     async def _carry_out(self, line: _Line, asked: PendingMention) -> None:
         """Hide first: the answer may have to wait. Done once, however often it is tried to answer."""
         mention, source = asked.mention, line.source.name
-        request, now = self._request(line, mention), self.tenure.clock()
-        if request is None or request.deed is Deed.UNROLL:  # the words were others when it was said
+        request, now = self._request(line, mention), self.worker.clock()
+        if request is None or request.action is BotAction.UNROLL:  # the words were others when it was said
             await self._settle(line, mention, RequestState.IGNORED)
-        elif request.deed is Deed.UNDO:
-            undone = await self.tenure.persist(lambda: self.store.delete_own_stop(source, mention, now))
+        elif request.action is BotAction.UNDO:
+            undone = await self.worker.persist(lambda: self.store.delete_own_stop(source, mention, now))
             log.info("an author may be kept again", posts=undone.posts if undone else 0)
         else:
             until = now + UNDO_FOR
-            gone = await self.tenure.persist(lambda: self.store.save_own_stop(source, mention, now, until))
+            gone = await self.worker.persist(lambda: self.store.save_own_stop(source, mention, now, until))
             log.info("an author took themselves out", posts=gone.posts, messages=gone.messages)
 
     @asynccontextmanager
@@ -202,17 +202,17 @@ class Speaker:
             while True:
                 bell.news.clear()
                 before = frozenset(running)  # what ends while the store is asked is told as it was before
-                due = await self.tenure.persist(
-                    lambda: self.store.list_requests(source, account, self.tenure.clock(), SHARE)
+                due = await self.worker.persist(
+                    lambda: self.store.list_requests(source, account, self.worker.clock(), SHARE)
                 )
                 for asked in due:
                     if asked.mention.uri not in {*before, *running} and _has_room(asked, running.values()):
                         running[asked.mention.uri] = asked
                         tasks.create_task(self._attend(line, asked, bell, running))
-                following = await self.tenure.persist(
-                    lambda: self.store.get_next_request(source, account, self.tenure.clock())
+                following = await self.worker.persist(
+                    lambda: self.store.get_next_request(source, account, self.worker.clock())
                 )
-                wait = following - self.tenure.clock() if following else self.idle
+                wait = following - self.worker.clock() if following else self.idle
                 await _rung(bell.news, max(min(self.idle, wait), timedelta(milliseconds=5)))
 
     async def _attend(
@@ -227,10 +227,10 @@ class Speaker:
 
     async def _one(self, line: _Line, asked: PendingMention, bell: _Bell) -> None:
         mention, request = asked.mention, self._request(line, asked.mention)
-        if request and request.deed is not Deed.UNROLL and not asked.effect and _is_theirs(mention):
+        if request and request.action is not BotAction.UNROLL and not asked.effect and _is_theirs(mention):
             await self._carry_out(line, asked)  # it was kept before it was known as a command; it is answered next
             return
-        unheard = request and request.deed is not Deed.UNROLL and not asked.effect
+        unheard = request and request.action is not BotAction.UNROLL and not asked.effect
         if request is None or unheard or mention.asker.bot:
             await self._settle(line, mention, RequestState.IGNORED)
             return
@@ -239,7 +239,7 @@ class Speaker:
         word = await self.replies.make(self.accounts.known[line.name], asked, request, say)
         if isinstance(word, BotReply):
             await self._answer(line, asked, word, bell)
-        elif self.tenure.clock() + (word.after or timedelta(0)) < mention.at + GIVE_UP:
+        elif self.worker.clock() + (word.after or timedelta(0)) < mention.at + GIVE_UP:
             await self._later(line, asked, word.after)
         else:
             given_up = say("I cannot read that thread just now; please ask again.")
@@ -252,8 +252,8 @@ class Speaker:
             if asked.state is not RequestState.ANSWERING and (wait := await self._pause(line, asked)):
                 await self._later(line, asked, wait)
                 return
-            now = self.tenure.clock()
-            if not await self.tenure.persist(
+            now = self.worker.clock()
+            if not await self.worker.persist(
                 lambda: self.store.claim_answer(source.name, mention.uri, word.about, now)
             ):
                 await self._settle(line, mention, RequestState.REPEATED)
@@ -274,10 +274,10 @@ class Speaker:
                 log.info("a mention may not be answered", account=line.name, reason=reason)
                 await self._settle(line, asked.mention, RequestState.FAILED)
             case TryLater(reason, after):
-                self.tenure.trouble.broke(line.name, reason)
+                self.worker.trouble.broke(line.name, reason)
                 await self._later(line, asked, after)
             case Gone(reason):
-                self.tenure.trouble.broke(line.name, reason)
+                self.worker.trouble.broke(line.name, reason)
                 await self._later(line, asked, CLOSED)
 
     async def _pause(self, line: _Line, asked: PendingMention) -> timedelta | None:
@@ -287,23 +287,23 @@ class Speaker:
         """
         most, span = line.source.posting
         most -= 0 if asked.effect else most // 10
-        now = self.tenure.clock()
+        now = self.worker.clock()
         lately = await self.store.list_answers(line.source.name, line.account, now - span)
         return lately[-most] + span - now if len(lately) >= most else None
 
     async def _later(self, line: _Line, asked: PendingMention, after: timedelta | None) -> None:
-        mention, now = asked.mention, self.tenure.clock()
+        mention, now = asked.mention, self.worker.clock()
         if now > mention.at + 2 * GIVE_UP:
             log.warning("a mention was given up that could not be answered for long", mention=mention.uri)
             await self._settle(line, mention, RequestState.FAILED)
             return
         again = now + (after or backoff(asked.tries + 1, 0.0))
-        await self.tenure.persist(
+        await self.worker.persist(
             lambda: self.store.save_request(line.source.name, mention.uri, asked.state, again=again)
         )
 
     async def _settle(self, line: _Line, mention: Mention, state: RequestState, answer: str = "") -> None:
-        await self.tenure.persist(lambda: self.store.save_request(line.source.name, mention.uri, state, answer=answer))
+        await self.worker.persist(lambda: self.store.save_request(line.source.name, mention.uri, state, answer=answer))
 
 
 def _has_room(asked: PendingMention, running: Collection[PendingMention]) -> bool:

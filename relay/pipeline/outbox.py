@@ -24,9 +24,9 @@ from relay.core.schedule import OnUnknown, RetryPolicy, impossible, settle, unsu
 from relay.i18n import Words, words
 from relay.log import get_logger
 from relay.model import Action, Delivery, DeliveryId, Post
-from relay.pipeline.batcher import Gather
-from relay.pipeline.digests import fold_card
-from relay.pipeline.worker import Tenure, end
+from relay.pipeline.batcher import Batcher
+from relay.pipeline.digests import digest_card
+from relay.pipeline.worker import Worker, end
 from relay.ports import Adapter, Moved, Outcome, Refused, Sent, TryLater, Unknown
 from relay.records import Claim, Lease, Settlement, State, StoreError, Taken
 from relay.store import Store
@@ -59,7 +59,7 @@ class Outbox:
 
     store: Store
     adapters: Mapping[str, Adapter]
-    tenure: Tenure
+    worker: Worker
     address: Callable[[Adapter, str], str] = lambda _adapter, _path: ""
     say: Words = field(default_factory=lambda: words("en"))
     """The language of the relay's own messages."""
@@ -74,19 +74,19 @@ class Outbox:
     settled: Callable[[Delivery, Settlement, datetime], None] = lambda _delivery, _settlement, _now: None
 
     def __post_init__(self) -> None:
-        if self.timeout >= self.tenure.lease:
+        if self.timeout >= self.worker.lease:
             raise ValueError("an attempt must end before its lease lapses: outbox.timeout must be below outbox.lease")
         self._flights: dict[DeliveryId, asyncio.Task[None]] = {}
         """One for each busy hand: what was claimed and whose outcome is not written yet."""
         self._claiming: asyncio.Task[None] | None = None
-        self._next_look = self.tenure.clock()
+        self._next_look = self.worker.clock()
         self._looked = True
         """Whether a hand was free when the loop looked last: else it does not know when the next delivery is due."""
         self._woken = asyncio.Event()
         self._stopping = False
         self.unknown = 0
         """Attempts of this run of which nobody knows whether they arrived."""
-        self._settlements = Gather[Settlement](
+        self._settlements = Batcher[Settlement](
             self._write, patience=lambda some: patience(self._takes, len(self._flights), some)
         )
         self._takes = 0.0
@@ -109,7 +109,7 @@ class Outbox:
 
     def wake(self) -> None:
         """Look now: something may have become due of which nobody told what or when."""
-        self._expect(self.tenure.clock())
+        self._expect(self.worker.clock())
 
     async def run(self) -> None:
         while True:
@@ -140,27 +140,27 @@ class Outbox:
 
     async def _look(self) -> None:
         """Claim what is due, and find out when to look again."""
-        self._next_look = self.tenure.clock() + self.idle  # before the claim: what comes during it is not forgotten
+        self._next_look = self.worker.clock() + self.idle  # before the claim: what comes during it is not forgotten
         self._claiming = asyncio.create_task(self._begin_due(), name="claim")
         await asyncio.shield(self._claiming)  # what is claimed is begun, or it would count as interrupted
         self._looked = self._free() > 0
         if self._looked:
-            due = await self.tenure.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
+            due = await self.worker.persist(lambda: self.store.get_next_due(tuple(self.adapters)))
             if due is not None:  # if it is due already, another process is about to claim it
-                self._expect(max(due, self.tenure.clock() + _BREATH))
+                self._expect(max(due, self.worker.clock() + _BREATH))
 
     async def _begin_due(self) -> None:
-        self._start(*await self.tenure.persist(self._claim_due))
+        self._start(*await self.worker.persist(self._claim_due))
 
     async def _claim_due(self) -> tuple[Sequence[Delivery], datetime]:
-        claim, lease = self.claim(), self.tenure.leased()
+        claim, lease = self.claim(), self.worker.leased()
         return await self.store.claim_deliveries(claim, lease) if claim else (), lease.until
 
     async def _rest(self) -> None:
         """Sleep until it is time to look, or the idle time is over."""
         while True:
             self._woken.clear()
-            wait = min(self._next_look - self.tenure.clock(), self.idle)  # a clock may have been set back
+            wait = min(self._next_look - self.worker.clock(), self.idle)  # a clock may have been set back
             if wait <= timedelta(0):
                 return
             try:
@@ -205,7 +205,7 @@ class Outbox:
                 delivery=delivery.id,
                 destination=delivery.destination,
                 state=State.SKIPPED,
-                due=self.tenure.clock(),
+                due=self.worker.clock(),
                 reason=reason,
                 unknown=unsure(delivery, policy),
             )
@@ -214,34 +214,34 @@ class Outbox:
             async with self._hands:
                 outcome = await self._attempt(adapter, whole, until)
             self._tell(delivery, outcome)
-            settlement = settle(delivery, outcome, policy, self.tenure.clock(), random.random())  # noqa: S311 - jitter
+            settlement = settle(delivery, outcome, policy, self.worker.clock(), random.random())  # noqa: S311 - jitter
         if delivery is not ordered and settlement.state is State.SENT:  # what is deleted later goes with its notes
             settlement = replace(settlement, messages=(*ordered.messages, *settlement.messages))
         self.unknown += settlement.unknown
-        self.settled(delivery, settlement, self.tenure.clock())
+        self.settled(delivery, settlement, self.worker.clock())
         await self._settlements.add(settlement)
 
     def _announced(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """A change that the platform cannot make becomes a short message below what was sent, which says so."""
-        page = self.address(adapter, f"fold/{delivery.fold.slug}") if delivery.fold else ""
-        now = self.tenure.clock()
+        page = self.address(adapter, f"fold/{delivery.digest.slug}") if delivery.digest else ""
+        now = self.worker.clock()
         card = change_card(delivery, adapter.limits, name=self.name, say=self.say, now=now, page=page)
         if card is None:
             return delivery
         return replace(
-            delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="", fold=None
+            delivery, action=Action.SEND, card=card, messages=(), under=delivery.messages, page="", digest=None
         )
 
     async def _shown(self, adapter: Adapter, delivery: Delivery) -> Delivery:
         """With all that its message is made of, and no more of the posts than may fit: adapters render in the loop."""
         card = delivery.card
-        if delivery.fold is not None:
+        if delivery.digest is not None:
             address = partial(self.address, adapter)
-            card = fold_card(delivery.fold, name=self.name, address=address, say=self.say)
+            card = digest_card(delivery.digest, name=self.name, address=address, say=self.say)
         if card is None:
             return delivery
         unroll, posts = card.unroll, tuple(card.posts)
-        if delivery.page and delivery.fold is None and not card.post.author.refuses:
+        if delivery.page and delivery.digest is None and not card.post.author.refuses:
             unroll = self.address(adapter, f"t/{delivery.page}")
         if card.thread and 2 <= card.thread.count <= _THREAD and adapter.limits.threads and not delivery.under:
             posts = await self._thread(delivery.page) or posts
@@ -259,7 +259,7 @@ class Outbox:
         return ()
 
     async def _attempt(self, adapter: Adapter, delivery: Delivery, until: datetime) -> Outcome:
-        left = min(self.timeout, until - self.tenure.clock())
+        left = min(self.timeout, until - self.worker.clock())
         if left < self.timeout / 2:  # something stood still; cut short, nobody would know what came of it
             return TryLater("its lease was as good as over before it was tried", paced=True)
         begun = time.monotonic()
@@ -278,11 +278,11 @@ class Outbox:
         destination = str(delivery.destination)
         match outcome:
             case Sent():
-                self.tenure.trouble.works(destination)
+                self.worker.trouble.works(destination)
             case TryLater(paced=True):
                 pass
             case TryLater(reason) | Unknown(reason):
-                self.tenure.trouble.broke(destination, reason)
+                self.worker.trouble.broke(destination, reason)
             case Moved(new):
                 log.info(
                     "a place has another address from now on; where the configuration names the old one, change it",
@@ -310,10 +310,10 @@ class Outbox:
 
     async def _settle(self, settlements: Sequence[Settlement]) -> None:
         async def act() -> tuple[Sequence[Delivery], Lease]:
-            claim, lease = self._claim_for(self._free() + len(settlements)), self.tenure.leased()
+            claim, lease = self._claim_for(self._free() + len(settlements)), self.worker.leased()
             return await self.store.save_settlements(settlements, lease, claim), lease
 
-        claimed, lease = await self.tenure.persist(act)
+        claimed, lease = await self.worker.persist(act)
         for settlement in settlements:
             self._flights.pop(settlement.delivery, None)
         self._start(claimed, lease.until)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-from relay.core.bot_words import BotWords, Deed, Request
+from relay.core.bot_words import BotAction, BotWords, Request
 from relay.core.consent import UNDO_FOR
 from relay.i18n import Words
 from relay.model import Post, PostUri, Thread
@@ -55,15 +55,15 @@ class Replies:
     async def make(self, account: Account, asked: PendingMention, request: Request, say: Words) -> BotReply | TryLater:
         """What ``account`` is to answer; nobody but who asked is named."""
         mention = asked.mention
-        if request.deed is not Deed.UNROLL:
-            return BotReply(self._stopped(account, request.deed, asked.effect, say), PostUri(mention.uri))
+        if request.action is not BotAction.UNROLL:
+            return BotReply(self._stopped(account, request.action, asked.effect, say), PostUri(mention.uri))
         if not mention.about:
             how = say("Mention me with the word “{word}” below a thread, and I answer with one page of it.")
             return BotReply(how.format(word=self._example(request.language)), HELP)
         return await self._unrolled(asked, say)
 
-    def _stopped(self, account: Account, deed: Deed, effect: Effect | None, say: Words) -> str:
-        if deed is Deed.STOP:
+    def _stopped(self, account: Account, action: BotAction, effect: Effect | None, say: Words) -> str:
+        if action is BotAction.STOP:
             done = say(
                 "Done: everything of yours is hidden here, and its messages in chats are being deleted. In {hours}"
                 " hours it is erased for good. Until then “{undo}” makes it readable again; deleted messages do not"

@@ -22,9 +22,9 @@ from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Published
 from relay.pipeline.fence import STEADY, Bug, apart
 from relay.pipeline.thread_feeds import THREAD
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Source, Streamed, StreamingSource
-from relay.records import STREAMS, FeedState, Intake, Wish
+from relay.records import STREAMS, FeedState, Intake, PlannedSend
 from relay.retrying import Retrying
 from relay.store import Store
 
@@ -116,16 +116,16 @@ def heard(
     Publications in a feed that nobody wants any more, or that was never seeded, are left out: a poll will seed it.
     """
     events: list[Event] = []
-    wishes: list[Wish] = []
+    planned_sends: list[PlannedSend] = []
     told = told_in_order(streamed.events, lambda one: one[1])
     for address, group in groupby(told, key=lambda one: one[0]):
         feed = feeds.get(address) if address else _NO_FEED
         some = tuple(event for _, event in group if feed is not None or not isinstance(event, Published))
         events += some
         if feed is not None:
-            wishes += match(some, feed, subscribed, now)
+            planned_sends += match(some, feed, subscribed, now)
     due = next_check(now, now, sweep) if sweep else None
-    return Intake(feed=None, events=tuple(events), wishes=tuple(wishes), next_check=due)
+    return Intake(feed=None, events=tuple(events), planned_sends=tuple(planned_sends), next_check=due)
 
 
 @dataclass(kw_only=True)
@@ -134,7 +134,7 @@ class Live:
 
     store: Store
     sources: Mapping[str, Source]
-    tenure: Tenure
+    worker: Worker
     take_in: Callable[[Intake], Awaitable[None]]
     subscribed: Index
     woken: Callable[[], None]
@@ -196,7 +196,7 @@ class Live:
         changed: set[str] = set()
         while feeds:
             some = _take(feeds)
-            changed |= self._watch_feeds(some, await self.tenure.persist(partial(self.store.list_some_feeds, some)))
+            changed |= self._watch_feeds(some, await self.worker.persist(partial(self.store.list_some_feeds, some)))
         return changed
 
     def _watch_feeds(self, ids: Sequence[FeedId], there: Sequence[FeedState]) -> set[str]:
@@ -217,7 +217,7 @@ class Live:
     # --- listening ---
 
     async def _own(self, source: StreamingSource, name: str) -> None:
-        await self.tenure.while_held(self.store, f"stream:{source.name}:{name}", lambda: self._listen_on(source, name))
+        await self.worker.while_held(self.store, f"stream:{source.name}:{name}", lambda: self._listen_on(source, name))
 
     async def _listen_on(self, source: StreamingSource, name: str) -> None:
         """A source's bug must not stop the others: it is told loudly, and the stream is opened again."""
@@ -225,12 +225,12 @@ class Live:
         while True:
             ended = await apart(lambda: self._listen(source, name), what)
             if isinstance(ended, Bug):
-                self.tenure.trouble.broke(f"{what} (its end)", ended.reason, exc_info=ended.error)
+                self.worker.trouble.broke(f"{what} (its end)", ended.reason, exc_info=ended.error)
             await tries.wait()
 
     async def _listen(self, source: StreamingSource, name: str) -> None:
         key, watch = f"{source.name}/{name}", self._watches[source.name]
-        cursor = await self.tenure.persist(lambda: self.store.get_note(STREAMS, key, self.tenure.clock()))
+        cursor = await self.worker.persist(lambda: self.store.get_note(STREAMS, key, self.worker.clock()))
         sweep: timedelta | None = getattr(source, "sweep", None)
         async with aclosing(source.stream(name, watch, cursor or "")) as stream:  # type: ignore[type-var]  # a generator
             async for streamed in stream:
@@ -241,12 +241,12 @@ class Live:
 
     async def _take(self, streamed: Streamed, key: str, watch: Watch, sweep: timedelta | None) -> None:
         if streamed.note:
-            self.tenure.trouble.broke(f"stream {key}", streamed.note)
+            self.worker.trouble.broke(f"stream {key}", streamed.note)
         else:
-            self.tenure.trouble.works(f"stream {key}")
+            self.worker.trouble.works(f"stream {key}")
         if streamed.missed:
             await self._poll([watch.feeds[one].id for one in streamed.missed if one in watch.feeds])
-        intake = heard(streamed, watch.feeds, self.subscribed, self.tenure.clock(), sweep)
+        intake = heard(streamed, watch.feeds, self.subscribed, self.worker.clock(), sweep)
         if streamed.cursor is not None:
             intake = replace(intake, stream=(key, streamed.cursor))
         if intake.events or intake.stream:
@@ -255,13 +255,13 @@ class Live:
     async def _poll(self, feeds: Sequence[FeedId]) -> None:
         """Make feeds due now; one that is being polled was perhaps read before: it is due again after that."""
         while feeds:
-            feeds = await self.tenure.persist(partial(self._due, feeds))
+            feeds = await self.worker.persist(partial(self._due, feeds))
             self.woken()
             if feeds:
                 await asyncio.sleep(_AGAIN.total_seconds())
 
     async def _due(self, feeds: Sequence[FeedId]) -> Sequence[FeedId]:
-        return await self.store.save_due(feeds, self.tenure.clock())
+        return await self.store.save_due(feeds, self.worker.clock())
 
 
 def _take(some: set[T]) -> list[T]:

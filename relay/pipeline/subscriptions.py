@@ -13,9 +13,9 @@ from itertools import count
 from relay.core.schedule import backoff
 from relay.log import get_logger
 from relay.model import SubscriptionId
-from relay.pipeline.batcher import Gather
+from relay.pipeline.batcher import Batcher
 from relay.pipeline.topics import Answers, mere_pages, refusal, resolve
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Refused, Resolved, Source, TryLater
 from relay.records import Linking, StoreError, Wanted
 from relay.store import Store
@@ -54,14 +54,14 @@ class Subscriptions:
 
     store: Store
     sources: Mapping[str, Source]
-    tenure: Tenure
+    worker: Worker
     origin: str
     changed: Callable[[], Awaitable[None]]
     mark: str = "1"
 
     def __post_init__(self) -> None:
         self._late: asyncio.Queue[Link] = asyncio.Queue()
-        self._links = Gather[Linking](self._write, limit=BATCH)
+        self._links = Batcher[Linking](self._write, limit=BATCH)
         self.written = asyncio.Event()
         """The store knows what the configuration wants."""
 
@@ -70,9 +70,9 @@ class Subscriptions:
 
         Only what is not linked yet is. Returns when every one is linked or refused.
         """
-        await self.tenure.persist(lambda: self.store.save_subscriptions(self.origin, wanted))
-        await self.tenure.persist(lambda: self.store.save_unlinked(tuple(self.sources)))
-        await self.tenure.persist(self.changed)
+        await self.worker.persist(lambda: self.store.save_subscriptions(self.origin, wanted))
+        await self.worker.persist(lambda: self.store.save_unlinked(tuple(self.sources)))
+        await self.worker.persist(self.changed)
         self.written.set()
         await self._link(await self._unlinked())
 
@@ -91,7 +91,7 @@ class Subscriptions:
             await self._save([linking])
             await self.changed()
         except StoreError as error:
-            self.tenure.trouble.broke("store", str(error))
+            self.worker.trouble.broke("store", str(error))
             link = replace(link, answers={})
         if self._unanswered(link):
             self._late.put_nowait(link)
@@ -100,7 +100,7 @@ class Subscriptions:
         groups: dict[tuple[str, tuple[str, ...]], list[SubscriptionId]] = {}
         after: SubscriptionId | None = SubscriptionId(0)
         while after is not None:
-            after, some = await self.tenure.persist(
+            after, some = await self.worker.persist(
                 partial(self.store.list_unlinked, self.origin, self.mark, after, PAGE)
             )
             for one in some:
@@ -133,7 +133,7 @@ class Subscriptions:
 
         What is left to be asked; None: nothing.
         """
-        if link.attempts and not await self.tenure.persist(partial(self.store.list_existing, link.same)):
+        if link.attempts and not await self.worker.persist(partial(self.store.list_existing, link.same)):
             return None  # they were deleted meanwhile
         new = await resolve(link.topic, self._unanswered(link), self.sources)
         link = replace(link, answers={**link.answers, **new}, attempts=link.attempts + 1)
@@ -150,11 +150,11 @@ class Subscriptions:
 
     async def _write(self, links: Sequence[Linking]) -> None:
         for some in _batches(links):
-            await self.tenure.persist(partial(self._save, some))
-        await self.tenure.persist(self.changed)
+            await self.worker.persist(partial(self._save, some))
+        await self.worker.persist(self.changed)
 
     async def _save(self, links: Sequence[Linking]) -> None:
-        await self.store.save_links(links, self.mark, self.tenure.clock())
+        await self.store.save_links(links, self.mark, self.worker.clock())
 
     def _unanswered(self, link: Link) -> list[str]:
         names = (name for name in (link.networks or self.sources) if name in self.sources)
@@ -181,9 +181,9 @@ class Subscriptions:
     def _tell(self, topic: str, answers: Answers) -> None:
         for name, answer in answers.items():
             if isinstance(answer, TryLater):
-                self.tenure.trouble.broke(f"{name} {topic}", answer.reason)
+                self.worker.trouble.broke(f"{name} {topic}", answer.reason)
             else:
-                self.tenure.trouble.works(f"{name} {topic}")
+                self.worker.trouble.works(f"{name} {topic}")
 
 
 def _wait(link: Link) -> float:

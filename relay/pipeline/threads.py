@@ -16,7 +16,7 @@ from relay.core.bot_words import Is, nothing, without
 from relay.core.unroll import unroll
 from relay.log import get_logger
 from relay.model import Author, Edited, Event, Post, PostUri, Published, Removed, Thread
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Batch, Gone, RecheckingSource, Refused, Source, ThreadedSource, TryLater
 from relay.records import Intake, Page, Taken
 from relay.store import Store
@@ -39,7 +39,7 @@ class ThreadReader:
 
     store: Store
     sources: Mapping[str, Source]
-    tenure: Tenure
+    worker: Worker
     patience: timedelta = timedelta(seconds=5)
     """How long a post waits for the thread with which it goes on."""
     written: Callable[[Taken], None] = lambda _: None
@@ -59,7 +59,7 @@ class ThreadReader:
         if isinstance(thread, Thread):
             await self._add(thread, page.root, await self._missed(page, thread))
         elif isinstance(thread, TryLater):
-            await self.store.save_look(page.root, self.tenure.clock() + max(thread.after or LATER, LATER))
+            await self.store.save_look(page.root, self.worker.clock() + max(thread.after or LATER, LATER))
         else:
             await self.store.save_look(page.root, None)
 
@@ -123,14 +123,14 @@ class ThreadReader:
         page = await self.store.get_page_of(posts[0].uri)
         if page is None or not any(isinstance(post, Post) for post in page.posts):  # the author was taken out
             return None
-        await self.store.save_visit(page.slug, self.tenure.clock(), asked=own)  # one that had run out is there again
+        await self.store.save_visit(page.slug, self.worker.clock(), asked=own)  # one that had run out is there again
         return page
 
     async def _add(self, thread: Thread, root: PostUri, more: Sequence[Event] = ()) -> None:
         """What a look brings may be news for those who follow the thread."""
         intake = Intake(feed=None, events=(*_events(thread), *more), looked=root)
         # claims nothing on the way: whoever waits for a thread may be cancelled, and what was claimed never be begun
-        self.written(await self.store.add_intakes([intake], self.tenure.leased()))
+        self.written(await self.store.add_intakes([intake], self.worker.leased()))
 
 
 def _events(thread: Thread) -> tuple[Event, ...]:
@@ -169,13 +169,13 @@ async def fetch_thread(
 
 
 @dataclass(kw_only=True)
-class Growth:
+class ThreadRefreshLoop:
     """Looks at threads that are due, until cancelled."""
 
     store: Store
     sources: Mapping[str, Source]
     threads: ThreadReader
-    tenure: Tenure
+    worker: Worker
     pause: timedelta = PAUSE
     idle: timedelta = timedelta(seconds=30)
     """How long to sleep at most: meanwhile a thread may have become due."""
@@ -183,7 +183,7 @@ class Growth:
     async def run(self) -> None:
         names = [name for name, source in self.sources.items() if isinstance(source, ThreadedSource)]
         while names:
-            due = await self.tenure.persist(lambda: self.store.claim_looks(names, self.tenure.leased(), AT_ONCE))
+            due = await self.worker.persist(lambda: self.store.claim_looks(names, self.worker.leased(), AT_ONCE))
             await self._look(due)
             if not due:
                 await self._rest(names)
@@ -202,15 +202,15 @@ class Growth:
 
     async def _one(self, page: Page) -> None:
         try:
-            await self.tenure.persist(lambda: self.threads.look(page))
+            await self.worker.persist(lambda: self.threads.look(page))
         except Exception:
             log.exception("a thread could not be looked at; that is tried again", thread=page.root)
 
     async def _rest(self, names: Sequence[str]) -> None:
         wait = self.idle
-        due = await self.tenure.persist(lambda: self.store.get_next_look(names))
+        due = await self.worker.persist(lambda: self.store.get_next_look(names))
         if due is not None:
-            wait = min(wait, max(due - self.tenure.clock(), timedelta(milliseconds=5)))
+            wait = min(wait, max(due - self.worker.clock(), timedelta(milliseconds=5)))
         await asyncio.sleep(wait.total_seconds())
 
 

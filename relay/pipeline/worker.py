@@ -17,7 +17,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenure:
+class Worker:
     """Ingest and outbox of one process claim under one name."""
 
     owner: str

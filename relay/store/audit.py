@@ -1,4 +1,4 @@
-"""What people changed in the chats: a row for each deed, written with it."""
+"""What people changed in the chats: a row for each action, written with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from relay.model import Destination
-from relay.records import Audit, By
+from relay.records import ActingUser, Audit
 from relay.store.tables import audit
 
 
-def add_audit(connection: Connection, by: By, destination: Destination, detail: str) -> None:
-    row = {"at": by.now, "who": by.user, "destination": str(destination), "deed": by.deed, "detail": detail}
+def add_audit(connection: Connection, by: ActingUser, destination: Destination, detail: str) -> None:
+    row = {"at": by.now, "who": by.user, "destination": str(destination), "deed": by.action, "detail": detail}
     connection.execute(insert(audit).values(row))
 
 
@@ -22,7 +22,13 @@ def list_audit(connection: Connection, limit: int, destination: Destination | No
     if destination is not None:
         query = query.where(audit.c.destination == str(destination))
     return [
-        Audit(at=row.at, user=row.who, destination=Destination.parse(row.destination), deed=row.deed, detail=row.detail)
+        Audit(
+            at=row.at,
+            user=row.who,
+            destination=Destination.parse(row.destination),
+            action=row.deed,
+            detail=row.detail,
+        )
         for row in connection.execute(query)
     ]
 

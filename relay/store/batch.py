@@ -21,7 +21,7 @@ from relay.model import Deleted, Edited, Event, Post, PostUri, Published
 from relay.records import Intake
 from relay.store.content import PostChange, change, decode, encode, stub
 from relay.store.counters import count_posts
-from relay.store.duplicates import Kin, claims, find_kin, pages
+from relay.store.duplicates import Duplicates, claims, find_duplicates, pages
 from relay.store.hashes import short, short_page
 from relay.store.names import add_names
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
@@ -215,9 +215,9 @@ class PostBatch:
                 return entry
         return None
 
-    def kin(self) -> Kin:
+    def duplicates(self) -> Duplicates:
         """Which of the posts are copies of others, or read alike."""
-        return find_kin(entry.post for entry in self) if len(self.entries) > 1 else Kin()
+        return find_duplicates(entry.post for entry in self) if len(self.entries) > 1 else Duplicates()
 
     def of(self, uris: Iterable[str]) -> list[BatchEntry]:
         return [self.entries[uri] for uri in uris]
@@ -293,15 +293,15 @@ def _refs(intake: Intake) -> Iterator[str]:
         yield from event.post.aliases
         if event.post.reply_to:
             yield event.post.reply_to
-    for wish in intake.wishes:
-        yield wish.uri
+    for planned in intake.planned_sends:
+        yield planned.uri
     if intake.looked:
         yield intake.looked
 
 
 def _pages(intake: Intake) -> Iterator[str]:
     """Under which pages copies, originals, and what reads alike may be known of what is wished for."""
-    wished = {wish.uri for wish in intake.wishes}
+    wished = {planned.uri for planned in intake.planned_sends}
     for event in intake.events:
         if isinstance(event, Published) and event.post.uri in wished:
             yield from pages(event.post)

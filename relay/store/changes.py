@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 
 from relay.core.option_types import changes
 from relay.model import CHAT, Action, Destination, Subscription, SubscriptionId
-from relay.records import Added, By, Full, Quota, State, Wanted
+from relay.records import ActingUser, Added, Full, Quota, State, Wanted
 from relay.store.audit import add_audit
 from relay.store.links import cut, delete_orphans, list_linked
 from relay.store.rows import Query, Record, among, insert_rows, serialize
@@ -48,7 +48,7 @@ _CANCEL = (
 )
 
 
-def add_subscription(connection: Connection, wanted: Wanted, quota: Quota, by: By) -> Added | Full:
+def add_subscription(connection: Connection, wanted: Wanted, quota: Quota, by: ActingUser) -> Added | Full:
     """Add a subscription of origin ``chat``, with its audit row.
 
     ``Added.new`` is False where the destination has the same topic already, from whichever origin.
@@ -87,7 +87,7 @@ def _insert(connection: Connection, wanted: Wanted) -> SubscriptionId:
     return SubscriptionId(key[0])
 
 
-def save_subscription(connection: Connection, subscription: Subscription, by: By) -> bool:
+def save_subscription(connection: Connection, subscription: Subscription, by: ActingUser) -> bool:
     """Write its options and pause, with an audit row; False where it is gone."""
     serialize(connection)
     row = connection.execute(_ONE, {"of": subscription.id}).one_or_none()
@@ -109,7 +109,7 @@ def _told(row: Record, changed: dict[str, str], wanted: Subscription) -> str:
     return " · ".join([row.topic, *(f"{name}: {value or '—'}" for name, value in shown.items())])
 
 
-def delete_subscription(connection: Connection, subscription: SubscriptionId, by: By) -> bool:
+def delete_subscription(connection: Connection, subscription: SubscriptionId, by: ActingUser) -> bool:
     """Delete one, and its feeds where nobody else reads them; False where it is gone.
 
     With the destination's last subscription goes what waits there and was not begun; while another is left, what waits

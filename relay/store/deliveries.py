@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from relay.model import Action, Card, Delivery, DeliveryId, Destination, Fold, MessageId, Place, Post, PostUri
+from relay.model import Action, Card, Delivery, DeliveryId, Destination, Digest, MessageId, Place, Post, PostUri
 from relay.records import Claim, Lease, Settlement, State
 from relay.store.content import decode
 from relay.store.counters import count_unknown
@@ -313,19 +313,19 @@ def _messages(kept: str) -> tuple[MessageId, ...]:
     return _decode(kept) if kept != "[]" else ()  # a send has none
 
 
-def _digest_delivery(row: Record, token: str, fold: Fold) -> Delivery:
+def _digest_delivery(row: Record, token: str, digest: Digest) -> Delivery:
     return Delivery(
         id=DeliveryId(f"{token}-{row.id}"),
         action=Action(row.action),
         destination=Destination.parse(row.destination),
-        uri=PostUri(f"fold:{fold.slug}"),
+        uri=PostUri(f"fold:{digest.slug}"),
         card=None,
         messages=_messages(row.messages),
         options=row.options,
         attempts=row.attempts,
         interrupted=row.state == State.SENDING,
-        page=fold.slug,
-        fold=fold,
+        page=digest.slug,
+        digest=digest,
     )
 
 

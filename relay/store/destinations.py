@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, case, func, or_, select, union, update
 
 from relay.model import Destination
-from relay.records import By, DestinationState
+from relay.records import ActingUser, DestinationState
 from relay.store.audit import add_audit
 from relay.store.rows import Query, Record, among, insert_rows
 from relay.store.tables import deliveries, destinations, subscriptions
@@ -100,7 +100,7 @@ def _state(row: Record) -> DestinationState:
 
 
 def save_destination(
-    connection: Connection, destination: Destination, paused: str, now: datetime, by: By | None = None
+    connection: Connection, destination: Destination, paused: str, now: datetime, by: ActingUser | None = None
 ) -> None:
     """Pause with a reason, or resume with an empty one; with an audit row where a person in a chat did it."""
     name = str(destination)
@@ -114,7 +114,7 @@ def save_destination(
         add_audit(connection, by, destination, paused)
 
 
-def save_listed(connection: Connection, destination: Destination, by: By, *, listed: bool) -> None:
+def save_listed(connection: Connection, destination: Destination, by: ActingUser, *, listed: bool) -> None:
     """Whether others may see which hashtags a destination follows; with an audit row."""
     insert_rows(connection, destinations, ("name", "adapter"), [(str(destination), destination.adapter)], _TOUCH)
     connection.execute(_SHOW, {"at": str(destination), "shown": listed})

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 from relay.core.hours import next_digest
 from relay.core.option_types import at, quiet
 from relay.core.schedule import spend
-from relay.model import Action, Card, Destination, Fold, Place, PostUri, Why
+from relay.model import Action, Card, Destination, Digest, DigestReason, Place, PostUri
 from relay.options import USUAL_DELIVERY, DeliveryOptions, Mode
 from relay.records import Allowance, State
 from relay.store.content import decode
@@ -39,7 +39,7 @@ from relay.store.tags import PUBLIC_TAGS
 
 OPEN_FOR = timedelta(hours=1)
 """How long a message that is sent at once takes more posts."""
-_AT_ONCE = frozenset({Why.BUDGET, Why.MANY, Why.LATE})
+_AT_ONCE = frozenset({DigestReason.BUDGET, DigestReason.MANY, DigestReason.LATE})
 _CONSIDERED = 300
 """So many of a digest's latest posts are looked at when the best are chosen."""
 
@@ -133,7 +133,7 @@ class DigestWriter:
         topic: str,
         delivery_options: DeliveryOptions,
         *,
-        shared: Why | None = None,
+        shared: DigestReason | None = None,
     ) -> bool:
         """Whether the post goes into a digest instead of a message of its own; it is kept there then.
 
@@ -153,15 +153,17 @@ class DigestWriter:
             self.orders.append((name, digest.id, action, version, topic, subscription))
         return True
 
-    def _why(self, name: str, subscription: int, delivery_options: DeliveryOptions, shared: Why | None) -> Why | None:
+    def _why(
+        self, name: str, subscription: int, delivery_options: DeliveryOptions, shared: DigestReason | None
+    ) -> DigestReason | None:
         if delivery_options.mode is Mode.DIGEST:
-            return Why.DIGEST
+            return DigestReason.DIGEST
         if delivery_options.quiet and (hours := quiet(delivery_options)) and hours.until(self._now):
-            return Why.QUIET
+            return DigestReason.QUIET
         if shared or self._may_spend(name, subscription, delivery_options):
             return shared
-        many = self._open.get((subscription, name, Why.MANY))
-        return Why.MANY if many and many.new else Why.BUDGET
+        many = self._open.get((subscription, name, DigestReason.MANY))
+        return DigestReason.MANY if many and many.new else DigestReason.BUDGET
 
     def spends(self, name: str) -> bool:
         """Whether there is room for one more message of the relay's own at a destination; it is counted then."""
@@ -196,7 +198,9 @@ class DigestWriter:
         for row in there:
             self._open[row.subscription, row.destination, row.why] = _Open(row.id, waits=row.id in waiting)
 
-    def _digest(self, name: str, subscription: int, topic: str, delivery_options: DeliveryOptions, why: Why) -> _Open:
+    def _digest(
+        self, name: str, subscription: int, topic: str, delivery_options: DeliveryOptions, why: DigestReason
+    ) -> _Open:
         key = (subscription, name, why.value)
         if key not in self._open:
             row = self._connection.execute(_TOPIC, {"of": subscription}).one_or_none()
@@ -219,12 +223,12 @@ class DigestWriter:
         """Whether such a message is sent when it is whole, because it could not grow there."""
         return Destination.parse(name).adapter in self._allowance.unedited
 
-    def _due(self, name: str, delivery_options: DeliveryOptions, why: Why) -> datetime | None:
+    def _due(self, name: str, delivery_options: DeliveryOptions, why: DigestReason) -> datetime | None:
         if why in _AT_ONCE and self._gathers(name):
             return self._now + OPEN_FOR
-        if why is Why.DIGEST:
+        if why is DigestReason.DIGEST:
             return next_digest(self._now, delivery_options.every, at(delivery_options))
-        hours = quiet(delivery_options) if why is Why.QUIET else None
+        hours = quiet(delivery_options) if why is DigestReason.QUIET else None
         return hours.until(self._now) if hours else None
 
     def lose(self, ids: Collection[int]) -> None:
@@ -246,7 +250,7 @@ class DigestWriter:
         insert_rows(self._connection, budgets, ("name", "until"), spent, _SPENT)
         touched = {digest for digest, _ in self._members}
         for (subscription, name, why), digest in self._open.items():
-            if why == Why.MANY and digest.id in touched:
+            if why == DigestReason.MANY and digest.id in touched:
                 for post in self._own[subscription, name]:
                     self._members.setdefault((digest.id, post), True)
         members = [(*key, own) for key, own in self._members.items()]
@@ -351,12 +355,12 @@ _POSTS = (
 )
 
 
-def read_digests(connection: Connection, ids: Collection[int]) -> dict[int, Fold]:
+def read_digests(connection: Connection, ids: Collection[int]) -> dict[int, Digest]:
     """These digests as they are now, with their latest posts in ``best``: which are the best is decided elsewhere."""
     return {
-        row.id: Fold(
+        row.id: Digest(
             slug=row.slug,
-            why=Why(row.why),
+            reason=DigestReason(row.why),
             topic=row.topic,
             tag=row.tag,
             count=row.length,

@@ -30,7 +30,7 @@ Uris = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class Duplicates:
     """Which of the posts are related, by their uris."""
 
     originals: Uris = field(default_factory=dict)
@@ -136,10 +136,10 @@ def _is_at_home(post: Post) -> bool:
 # --- all of them ---
 
 
-def find_kin(posts: Iterable[Post]) -> Kin:
+def find_duplicates(posts: Iterable[Post]) -> Duplicates:
     by_uri: dict[str, Post] = {post.uri: post for post in posts}
     if len(by_uri) < 2:
-        return Kin()
+        return Duplicates()
     by_page: defaultdict[str, list[Post]] = defaultdict(list)
     for post in by_uri.values():
         if there := page(post.url):
@@ -154,7 +154,7 @@ def find_kin(posts: Iterable[Post]) -> Kin:
     for one, other in _looking_alike(shared):
         if _may_be_alike(one, other) and _speaks(one) == _speaks(other):
             alike[one.uri][other.uri] = None
-    return Kin(_listed(originals), _listed(copies), _listed(alike))
+    return Duplicates(_listed(originals), _listed(copies), _listed(alike))
 
 
 def _named(by_uri: Mapping[str, Post], by_page: Mapping[str, Sequence[Post]]) -> Iterator[tuple[Post, Post]]:

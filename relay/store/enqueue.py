@@ -17,12 +17,12 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from relay.core.consent import allows_lists
 from relay.core.hashtag import fold
-from relay.model import Action, Destination, Why
+from relay.model import Action, Destination, DigestReason
 from relay.options import DeliveryOptions, Follow, Mode
 from relay.records import Allowance, Intake, State, Subscriber
 from relay.store.batch import BatchEntry, PostBatch, add_neighbours
 from relay.store.digests import DigestWriter, read_members
-from relay.store.duplicates import Kin
+from relay.store.duplicates import Duplicates
 from relay.store.rows import Query, Record, among, insert_rows, update_rows
 from relay.store.subscriptions import read_delivery_options
 from relay.store.tables import deliveries, destinations, micros, posts, subscriptions, tagged
@@ -43,11 +43,11 @@ class Places:
         there: Mapping[int, Sequence[Record]],
         members: Collection[tuple[int, str]],
         batch: PostBatch,
-        kin: Kin,
+        duplicates: Duplicates,
     ) -> None:
         self.there = there
         self._batch = batch
-        self._kin = kin
+        self._duplicates = duplicates
         rows = [row for rows in there.values() for row in rows]
         taken_back = {(row.post, row.destination) for row in rows if row.action == Action.DELETE}
         self.asked = {(row.post, row.destination) for row in rows} | set(members)
@@ -58,15 +58,17 @@ class Places:
 
     def expect(self, intakes: Iterable[Intake]) -> None:
         """What will be brought by this batch counts before its turn comes."""
-        for intake in intakes if self._kin.originals else ():
-            for wish in intake.wishes:
-                entry = self._batch.find(wish.uri)
+        for intake in intakes if self._duplicates.originals else ():
+            for planned in intake.planned_sends:
+                entry = self._batch.find(planned.uri)
                 if entry and not entry.deleted:
-                    self._expected |= {(entry.id, name) for name in wish.by}
+                    self._expected |= {(entry.id, name) for name in planned.by}
 
     def is_related(self, entry: BatchEntry) -> bool:
         """Whether there are copies of it, or originals, or what reads alike."""
-        return any(entry.uri in uris for uris in (self._kin.originals, self._kin.copies, self._kin.alike))
+        return any(
+            entry.uri in uris for uris in (self._duplicates.originals, self._duplicates.copies, self._duplicates.alike)
+        )
 
     def show(self, entry: BatchEntry, name: str) -> None:
         """It has a message there. What is only counted, or shares a message, is no reason to hold others back."""
@@ -78,19 +80,19 @@ class Places:
 
     def has_original(self, entry: BatchEntry, name: str) -> bool:
         """Whether what this is a copy of was brought there, or is about to be."""
-        uris = self._kin.originals.get(entry.uri)
+        uris = self._duplicates.originals.get(entry.uri)
         if not uris:
             return False
         return any((one.id, name) in self.asked or (one.id, name) in self._expected for one in self._batch.of(uris))
 
     def has_alike(self, entry: BatchEntry, name: str) -> bool:
         """Whether a reader finds the same there already."""
-        uris = self._kin.alike.get(entry.uri, ())
+        uris = self._duplicates.alike.get(entry.uri, ())
         return any((one.id, name) in self._shown and not one.deleted for one in self._batch.of(uris))
 
     def copies(self, entry: BatchEntry, name: str) -> list[BatchEntry]:
         """The copies of it that were brought there before."""
-        uris = self._kin.copies.get(entry.uri)
+        uris = self._duplicates.copies.get(entry.uri)
         if not uris:
             return []
         brought = self._shown | self._folded
@@ -128,7 +130,7 @@ class Announcements:
         return action is Action.EDIT and any(row.created > before for row in edits)
 
 
-# --- wishes ---
+# --- planned sends ---
 
 _PLACES = Query(select(deliveries.c.destination).distinct().where(among(deliveries.c.post, "ids")))
 _LOCK = Query(  # by names alone: one condition or the other would be looked for at all destinations
@@ -182,9 +184,11 @@ def add_deliveries(
     back because it reads like a post that is removed is sent instead of it.
     """
     neighbours = add_neighbours(connection, batch) if release else set()
-    kin = batch.kin()
-    wished = {entry.uri: entry for intake in intakes for wish in intake.wishes if (entry := batch.find(wish.uri))}
-    related = {one.id for entry in wished.values() for one in _related(entry, batch, kin)}
+    duplicates = batch.duplicates()
+    wished = {
+        entry.uri: entry for intake in intakes for planned in intake.planned_sends if (entry := batch.find(planned.uri))
+    }
+    related = {one.id for entry in wished.values() for one in _related(entry, batch, duplicates)}
     there = _read(connection, batch, intakes, neighbours | related | {entry.id for entry in wished.values()})
     removed = {entry.id for entry in batch if entry.removed}
     touched = {e.root for e in batch if e.root and (e.new or e.removed or e.uri in wished)}
@@ -193,7 +197,7 @@ def add_deliveries(
     digests = _digests(connection, intakes, messages, told, allowance, now)
     digests.lose(removed)
     held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
-    places = Places(there, read_members(connection, held), batch, kin)
+    places = Places(there, read_members(connection, held), batch, duplicates)
     orders = _Orders(micros(now), messages, places, digests, Announcements(allowance, digests, now))
     for entry in batch:
         if entry.removed:
@@ -210,8 +214,8 @@ def add_deliveries(
     return orders.write(connection)
 
 
-def _related(entry: BatchEntry, batch: PostBatch, kin: Kin) -> Iterator[BatchEntry]:
-    for uris in (kin.originals, kin.copies, kin.alike):
+def _related(entry: BatchEntry, batch: PostBatch, duplicates: Duplicates) -> Iterator[BatchEntry]:
+    for uris in (duplicates.originals, duplicates.copies, duplicates.alike):
         yield from batch.of(uris.get(entry.uri, ()))
 
 
@@ -224,8 +228,8 @@ def _digests(
     now: datetime,
 ) -> DigestWriter:
     """``told``: the destinations at which a change of what was sent may become a message."""
-    subscribers = {one.id for intake in intakes for wish in intake.wishes for one in wish.by.values()}
-    names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
+    subscribers = {one.id for intake in intakes for planned in intake.planned_sends for one in planned.by.values()}
+    names = {name for intake in intakes for planned in intake.planned_sends for name in planned.by}
     names |= messages.destinations() | set(told)
     return DigestWriter(connection, subscribers | messages.subscribers(), names, allowance, now)
 
@@ -238,7 +242,7 @@ def _read(
     old = {entry.id for entry in batch if not entry.new}
     if old:
         ids = old & ({e.id for e in batch if e.edited or e.removed} | set(concerned))
-        names = {name for intake in intakes for wish in intake.wishes for name in wish.by}
+        names = {name for intake in intakes for planned in intake.planned_sends for name in planned.by}
         names |= {row.destination for row in _PLACES(connection, ids=ids)}
         _LOCK(connection, names=names)
         for row in _DELIVERIES(connection, ids=ids):
@@ -273,22 +277,28 @@ class _Orders:
         self._adapters: dict[str, str] = {}
 
     def send(self, intake: Intake, batch: PostBatch) -> None:
-        """Send what the intake wishes for, unless that was asked for before, or something stands there for it."""
+        """Enqueue the planned sends, unless they were asked for before, or something stands there for it."""
         many = self._too_many(intake, batch) if intake.at_once else frozenset()
-        for wish in intake.wishes:
-            entry = batch.find(wish.uri)
+        for planned in intake.planned_sends:
+            entry = batch.find(planned.uri)
             if entry is None or entry.deleted:
                 continue
             before = len(self._places.asked)
             related = self._places.is_related(entry)
-            for name, subscription in wish.by.items():
+            for name, subscription in planned.by.items():
                 if (entry.id, name) not in self._places.asked and not (related and self._yields(entry, name)):
                     self._places.asked.add((entry.id, name))
-                    reason = wish.reason(subscription)
+                    reason = planned.reason(subscription)
                     if related and self._places.has_alike(entry, name):
                         self._hold_back(entry, name, subscription, reason)
                     else:
-                        shared = Why.LATE if wish.late else Why.MANY if (entry.id, name) in many else None
+                        shared = (
+                            DigestReason.LATE
+                            if planned.late
+                            else DigestReason.MANY
+                            if (entry.id, name) in many
+                            else None
+                        )
                         self._bring(entry, name, subscription, reason, shared)
             if len(self._places.asked) > before:
                 shown = entry.new and not entry.root and allows_lists(entry.post)
@@ -302,10 +312,10 @@ class _Orders:
     def _too_many(self, intake: Intake, batch: PostBatch) -> frozenset[tuple[int, str]]:
         """What shares a message with others that came at once: all but the newest, at each destination."""
         coming: defaultdict[str, list[int]] = defaultdict(list)
-        for wish in intake.wishes:
-            entry = batch.find(wish.uri)
-            if entry and not entry.deleted and not wish.late:
-                for name in wish.by:
+        for planned in intake.planned_sends:
+            entry = batch.find(planned.uri)
+            if entry and not entry.deleted and not planned.late:
+                for name in planned.by:
                     if (entry.id, name) not in self._places.asked:
                         coming[name].append(entry.id)
         most = intake.at_once or 0
@@ -347,7 +357,9 @@ class _Orders:
                 self._wake(row.destination)
                 self._released.append((_DUE, "", None, row.id))
 
-    def _bring(self, entry: BatchEntry, name: str, subscription: Subscriber, reason: str, shared: Why | None) -> None:
+    def _bring(
+        self, entry: BatchEntry, name: str, subscription: Subscriber, reason: str, shared: DigestReason | None
+    ) -> None:
         """A thread that has its message already grows there, where that is how the subscription wants it."""
         delivery_options = subscription.delivery_options
         threaded = entry.root is not None and delivery_options.mode is Mode.THREADS

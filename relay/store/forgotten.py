@@ -107,7 +107,11 @@ def _without(intake: Intake, out: Collection[str], silent: Collection[Author]) -
         for event in intake.events
         if isinstance(event, Deleted) or event.post.uri not in out
     )
-    return replace(intake, events=events, wishes=tuple(wish for wish in intake.wishes if wish.uri not in out))
+    return replace(
+        intake,
+        events=events,
+        planned_sends=tuple(planned for planned in intake.planned_sends if planned.uri not in out),
+    )
 
 
 def _event_without_quote(event: Event, silent: Collection[Author]) -> Event:

@@ -35,7 +35,7 @@ def add_intakes(
 
     An intake whose feed is no longer leased to ``lease.owner`` is left out whole and named in ``Taken.stale``.
     """
-    if any(intake.events or intake.wishes for intake in intakes):
+    if any(intake.events or intake.planned_sends for intake in intakes):
         serialize(connection)
     polled, stale = save_polled(connection, intakes, lease)
     last, is_out = _look(connection, polled)
@@ -51,7 +51,7 @@ def add_intakes(
 
 def _look(connection: Connection, intakes: Sequence[Intake]) -> tuple[int, bool]:
     """The number of the latest post, and whether anything is taken out; no look where nothing is told of posts."""
-    if not any(intake.events or intake.wishes for intake in intakes):
+    if not any(intake.events or intake.planned_sends for intake in intakes):
         return 0, False
     [(last, is_out)] = _LOOK(connection)
     return last, is_out
@@ -62,7 +62,7 @@ def _add_events(
 ) -> tuple[int, set[str]]:
     """Write all but the feeds. Returns how many posts were new, and the destinations with something to do."""
     batch = load(connection, intakes, last)
-    wanted = frozenset(wish.uri for intake in intakes for wish in intake.wishes)
+    wanted = frozenset(planned.uri for intake in intakes for planned in intake.planned_sends)
     for intake in intakes:
         for event in intake.events:
             batch.apply(event, wanted)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Boolean, Connection, bindparam, func, or_, select, update
 
-from relay.records import Leaf, ListKind, ListPart, Page
+from relay.records import ListKind, ListPart, Page, ThreadList
 from relay.store.page_versions import get_topic, older, threads_of
 from relay.store.pages import beginnings_of
 from relay.store.tables import posts
@@ -28,38 +28,38 @@ _VISIT = (
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:
     """The latest threads of two posts or more whose authors allow lists, newest growth first."""
-    leaf = _leaf(connection, ListPart(kind=ListKind.LATEST, limit=limit))
-    return list(leaf.pages) if leaf else []
+    listed = _leaf(connection, ListPart(kind=ListKind.LATEST, limit=limit))
+    return list(listed.pages) if listed else []
 
 
-def list_tagged(connection: Connection, tag: str, limit: int, after: str = "") -> Leaf:
+def list_tagged(connection: Connection, tag: str, limit: int, after: str = "") -> ThreadList:
     """The threads that may be listed and of which something was relayed on a folded hashtag, the latest first.
 
     None of a hashtag that no public subscription follows: whether others follow it is nobody's business.
     """
-    return _leaf(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or Leaf()
+    return _leaf(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or ThreadList()
 
 
-def list_by_author(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf:
+def list_by_author(connection: Connection, slug: str, limit: int, after: str = "") -> ThreadList:
     """The threads of two posts or more that may be listed, by the author of this page, newest growth first."""
-    return _leaf(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or Leaf()
+    return _leaf(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or ThreadList()
 
 
-def list_folded(connection: Connection, slug: str, limit: int, after: str = "") -> Leaf | None:
+def list_digest(connection: Connection, slug: str, limit: int, after: str = "") -> ThreadList | None:
     """The threads whose posts share the message of a digest, the latest first; None where there is no such digest.
 
     Whether they may be listed makes no difference here: :func:`relay.core.consent.showing` says what is shown of each.
     """
-    leaf = _leaf(connection, ListPart(kind=ListKind.FOLD, name=slug, limit=limit, after=after))
-    return replace(leaf, topic=get_topic(connection, slug)) if leaf else None
+    listed = _leaf(connection, ListPart(kind=ListKind.DIGEST, name=slug, limit=limit, after=after))
+    return replace(listed, topic=get_topic(connection, slug)) if listed else None
 
 
-def _leaf(connection: Connection, part: ListPart) -> Leaf | None:
+def _leaf(connection: Connection, part: ListPart) -> ThreadList | None:
     rows = threads_of(connection, part)
     if rows is None:
         return None
     pages = beginnings_of(connection, [row.root for row in rows[: part.limit]])
-    return Leaf(pages=tuple(pages), older=older(rows, part))
+    return ThreadList(pages=tuple(pages), older=older(rows, part))
 
 
 def save_visit(connection: Connection, slug: str, now: datetime, *, asked: bool = False) -> None:

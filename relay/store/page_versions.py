@@ -159,8 +159,8 @@ def list_followed(connection: Connection) -> Sequence[str]:
 
 def threads_of(connection: Connection, part: ListPart) -> list[Record] | None:
     """The threads in a part of a list, and one more where there are more; None: there is no such list, or place."""
-    if part.kind is ListKind.FOLD:
-        return _in_fold(connection, part)
+    if part.kind is ListKind.DIGEST:
+        return _in_digest(connection, part)
     place = _place(connection, part.after) if part.after else None
     if part.after and place is None:
         return None
@@ -179,16 +179,16 @@ def older(rows: Sequence[Record], part: ListPart) -> str:
 
 
 def _mark(part: ListPart, slug: str) -> str:
-    return short(f"{part.name} {slug}") if part.kind is ListKind.FOLD else slug
+    return short(f"{part.name} {slug}") if part.kind is ListKind.DIGEST else slug
 
 
-def get_topic(connection: Connection, fold: str) -> str:
+def get_topic(connection: Connection, slug: str) -> str:
     """What a digest is about."""
-    [found] = _FOLD(connection, slug=fold)
+    [found] = _FOLD(connection, slug=slug)
     return str(found.topic)
 
 
-def _in_fold(connection: Connection, part: ListPart) -> list[Record] | None:
+def _in_digest(connection: Connection, part: ListPart) -> list[Record] | None:
     [fold, *_] = _FOLD(connection, slug=part.name) or [None]
     if fold is None:
         return None

@@ -175,7 +175,7 @@ class Store:
     list_pages = read(listings.list_pages)
     list_tagged = read(listings.list_tagged)
     list_by_author = read(listings.list_by_author)
-    list_folded = read(listings.list_folded)
+    list_digest = read(listings.list_digest)
     list_followed = read(page_versions.list_followed)
     save_own_stop = transaction(stops.save_own_stop)
     delete_own_stop = transaction(stops.delete_own_stop)

@@ -14,7 +14,7 @@ from aiohttp import web
 from relay.core.consent import Audience, Showing, page_runs_out, showing
 from relay.core.hashtag import fold
 from relay.i18n import Words, preferred, tongues
-from relay.records import Leaf, ListKind, ListPart, ListVersion, Page
+from relay.records import ListKind, ListPart, ListVersion, Page, ThreadList
 from relay.web.answers import NOTHING, Body, body, root_of, send
 from relay.web.context import Serving
 from relay.web.listing import Entry, Listing, entries, json_feed
@@ -26,7 +26,7 @@ LATEST = 30
 _TOGETHER = 100
 """Of what shares a message so much is on one page."""
 _MARK = re.compile(r"[0-9A-Za-z_-]{0,64}")
-"""What a mark in a list may look like (:attr:`relay.records.Leaf.older`)."""
+"""What a mark in a list may look like (:attr:`relay.records.ThreadList.older`)."""
 _KINDS = {"atom": "application/atom+xml", "json": "application/feed+json"}
 
 
@@ -79,7 +79,7 @@ class Lists:
         return await self._answer(request, part, self._make_by_author)
 
     async def _fold(self, request: web.Request) -> web.Response:
-        part = _part(request, ListKind.FOLD, request.match_info["slug"], _TOGETHER)
+        part = _part(request, ListKind.DIGEST, request.match_info["slug"], _TOGETHER)
         return await self._answer(request, part, self._make_folded)
 
     async def _privacy(self, request: web.Request) -> web.Response:
@@ -131,30 +131,30 @@ class Lists:
         return await self._laid_out(way, listing, page)
 
     async def _make_tagged(self, part: ListPart, way: _Way) -> Body:
-        leaf = await self._take(self._store.list_tagged, part.name, part.limit, part.after)
+        listed = await self._take(self._store.list_tagged, part.name, part.limit, part.after)
         path = f"tag/{quote(part.name)}"
         lead = way.say("What was relayed on this hashtag, the latest first.")
-        listing = self._listing(leaf, way, f"#{part.name}", lead, path, feed=path)
+        listing = self._listing(listed, way, f"#{part.name}", lead, path, feed=path)
         # what nobody wrote about is not kept: the hashtag may be any word of a visitor's
-        return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), keep=bool(leaf.pages))
+        return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), keep=bool(listed.pages))
 
     async def _make_by_author(self, part: ListPart, way: _Way) -> Body:
         page: Page | None = await self._take(self._store.get_page, part.name)
         if page is None or self._shown(page, Audience.EVERYBODY) is not Showing.THREAD:
             return NOTHING
-        leaf = await self._take(self._store.list_by_author, part.name, part.limit, part.after)
+        listed = await self._take(self._store.list_by_author, part.name, part.limit, part.after)
         author = self._reading(page, way.say).author
         path = f"author/{part.name}"
-        listing = self._listing(leaf, way, author.name, author.handle, path, feed=path)
+        listing = self._listing(listed, way, author.name, author.handle, path, feed=path)
         return await self._laid_out(way, listing, partial(list_page, listing, root=way.root))
 
     async def _make_folded(self, part: ListPart, way: _Way) -> Body:
-        leaf = await self._take(self._store.list_folded, part.name, part.limit, part.after)
-        if leaf is None:
+        listed = await self._take(self._store.list_digest, part.name, part.limit, part.after)
+        if listed is None:
             return NOTHING
         lead = way.say("What came together, the latest first.")
-        listing = self._listing(leaf, way, leaf.topic, lead, f"fold/{part.name}")
-        stays = [page_runs_out(page, self._site.expire) for page in leaf.pages]
+        listing = self._listing(listed, way, listed.topic, lead, f"fold/{part.name}")
+        stays = [page_runs_out(page, self._site.expire) for page in listed.pages]
         until = min((moment for moment in stays if moment and moment >= self._site.clock()), default=None)
         return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), until=until)
 
@@ -181,16 +181,16 @@ class Lists:
     def _entries(self, pages: Sequence[Page], audience: Audience, say: Words) -> tuple[Entry, ...]:
         return entries(pages, lambda page: self._shown(page, audience), lambda page: self._reading(page, say))
 
-    def _listing(self, leaf: Leaf, way: _Way, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
+    def _listing(self, listed: ThreadList, way: _Way, title: str, lead: str, path: str, *, feed: str = "") -> Listing:
         """``feed``: the path of its feeds; a list without feeds is a digest's."""
         audience = Audience.EVERYBODY if feed else Audience.RECIPIENTS
         return Listing(
             title=title,
             lead=lead,
-            entries=self._entries(leaf.pages, audience, way.say),
-            more=sum(self._shown(page, audience) is Showing.COUNTED for page in leaf.pages),
+            entries=self._entries(listed.pages, audience, way.say),
+            more=sum(self._shown(page, audience) is Showing.COUNTED for page in listed.pages),
             address=f"{self._base()}/{path}",
-            older=f"after={leaf.older}" if leaf.older else "",
+            older=f"after={listed.older}" if listed.older else "",
             feed=feed,
             site=self._site.name,
             say=way.say,

@@ -11,11 +11,23 @@ import pytest
 
 from relay.changes import change_card
 from relay.i18n import words
-from relay.model import Action, Card, Deleted, Delivery, Destination, Edited, Fold, Post, Published, Subscription, Why
+from relay.model import (
+    Action,
+    Card,
+    Deleted,
+    Delivery,
+    Destination,
+    Digest,
+    DigestReason,
+    Edited,
+    Post,
+    Published,
+    Subscription,
+)
 from relay.options import USUAL_DELIVERY, DeliveryOptions, Follow
 from relay.pipeline.outbox import Outbox
 from relay.ports import Adapter, Limits
-from relay.records import Allowance, Claim, Intake, Policy, Wanted, Wish
+from relay.records import Allowance, Claim, Intake, PlannedSend, Policy, Wanted
 from relay.rich import Span
 from relay.store import Store, open_store
 from relay.testing import NOON, AdapterContract, FakeAdapter, delivery, post, text
@@ -62,8 +74,8 @@ async def tell(
     minute: float = 0,
 ) -> None:
     posts = [event.post for event in events if isinstance(event, Published)]
-    wishes = tuple(Wish(uri=one.uri, by={str(to.destination): to}) for one in posts if to)
-    intake = Intake(feed=None, events=events, wishes=wishes)
+    planned_sends = tuple(PlannedSend(uri=one.uri, by={str(to.destination): to}) for one in posts if to)
+    intake = Intake(feed=None, events=events, planned_sends=planned_sends)
     await under(store, Policy(allowance=allowance)).add_intakes([intake], lease(now=minute))
 
 
@@ -125,15 +137,15 @@ async def test_a_message_that_could_not_grow_is_sent_when_it_is_whole(store: Sto
     here = await subscribe(store)
     tight = Allowance(budget=30, burst=2, unedited=HERE.unedited)
     await tell(store, *published(*(post(number) for number in range(1, 5))), to=here, allowance=tight)
-    assert [one.fold for one in await carry(store)] == [None, None]
+    assert [one.digest for one in await carry(store)] == [None, None]
     await tell(store, *published(*(post(number) for number in range(5, 8))), to=here, allowance=tight, minute=1)
     assert await carry(store, 1) == []
     assert await store.save_due_digests(at(59)) == at(60)
     await tell(store, *published(post(8)), to=here, allowance=tight, minute=61)
     await store.save_due_digests(at(61))
-    [whole] = [one for one in await carry(store, 61) if one.fold]
-    assert whole.fold
-    assert whole.fold.count >= 5
+    [whole] = [one for one in await carry(store, 61) if one.digest]
+    assert whole.digest
+    assert whole.digest.count >= 5
 
 
 # --- what is said ---
@@ -155,7 +167,10 @@ GONE = delivery(action=Action.DELETE, url="https://ayllu.example/@illa/1")
         (delivery(), FIXED, None),
         (delivery(action=Action.EDIT, messages=()), FIXED, None),
         (
-            delivery(action=Action.EDIT, fold=Fold(slug="x", why=Why.BUDGET, topic="#bridge", count=2, since=NOON)),
+            delivery(
+                action=Action.EDIT,
+                digest=Digest(slug="x", reason=DigestReason.BUDGET, topic="#bridge", count=2, since=NOON),
+            ),
             Limits(deletions=False),
             None,
         ),
@@ -176,8 +191,8 @@ def test_only_what_cannot_be_done_is_told_and_without_the_words(
 
 
 def test_of_several_posts_it_is_told_that_they_changed_and_where() -> None:
-    fold = Fold(slug="x", why=Why.BUDGET, topic="#bridge", count=2, since=NOON)
-    what = replace(CHANGED, card=None, fold=fold)
+    digest = Digest(slug="x", reason=DigestReason.BUDGET, topic="#bridge", count=2, since=NOON)
+    what = replace(CHANGED, card=None, digest=digest)
     page = "https://relay.example/fold/x"
     card = change_card(what, FIXED, name="Chasqui", say=words("en"), now=NOON, page=page)
     assert card
@@ -195,8 +210,8 @@ async def test_a_post_that_is_taken_out_of_a_message_of_several_is_told(store: S
         await tell(store, Deleted(uri(3)), minute=1)
         await until(store, sent=3)
     whole, told = adapter.delivered[-2:]
-    assert whole.fold
-    assert (told.action, told.fold, told.under) == (Action.SEND, None, ("fake-2",))
+    assert whole.digest
+    assert (told.action, told.digest, told.under) == (Action.SEND, None, ("fake-2",))
 
 
 def test_it_is_told_in_the_relay_s_language() -> None:

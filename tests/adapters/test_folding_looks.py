@@ -11,8 +11,8 @@ from adapters.discord.card import message as discord_message
 from adapters.matrix.card import message as matrix_message
 from adapters.telegram.card import message as telegram_message
 from relay.i18n import words
-from relay.model import Card, Fold, Why
-from relay.pipeline.digests import fold_card
+from relay.model import Card, Digest, DigestReason
+from relay.pipeline.digests import digest_card
 from relay.testing import NOON, author, delivery, post, text
 from tests.support import discord_bodies, matrix_bodies, telegram_bodies
 from tests.support.discord_bodies import STYLES, look, of_type
@@ -24,35 +24,37 @@ POSTS = tuple(
 )
 
 
-def fold(why: Why, *, long: bool = False) -> Card:
+def digest(why: DigestReason, *, long: bool = False) -> Card:
     cards = [replace(one, post=replace(one.post, title="x" * 300)) if long else one for one in POSTS]
-    one = Fold(slug="abc", why=why, topic="#bridge", tag="bridge", count=37, since=NOON, best=tuple(reversed(cards)))
-    return fold_card(one, name="Plaza", address=lambda path: f"https://relay.example/{path}", say=words("en"))
+    one = Digest(
+        slug="abc", reason=why, topic="#bridge", tag="bridge", count=37, since=NOON, best=tuple(reversed(cards))
+    )
+    return digest_card(one, name="Plaza", address=lambda path: f"https://relay.example/{path}", say=words("en"))
 
 
-@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("why", DigestReason)
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("long", [False, True])
-def test_discord(why: Why, style: str, long: bool) -> None:
-    body = discord_message(fold(why, long=long), look(style))  # type: ignore[arg-type]  # one of them
+def test_discord(why: DigestReason, style: str, long: bool) -> None:
+    body = discord_message(digest(why, long=long), look(style))  # type: ignore[arg-type]  # one of them
     discord_bodies.check(body)
     assert {one["label"]: one["url"] for one in of_type(body, 2)} == {"All of them": PAGE}
     assert "37" in str(body)
 
 
-@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("why", DigestReason)
 @pytest.mark.parametrize("long", [False, True])
-def test_telegram(why: Why, long: bool) -> None:
-    (part,) = telegram_message(fold(why, long=long), telegram_bodies.LOOK)
+def test_telegram(why: DigestReason, long: bool) -> None:
+    (part,) = telegram_message(digest(why, long=long), telegram_bodies.LOOK)
     telegram_bodies.check([part])
     assert {button.label: button.url for row in part.buttons for button in row} == {"All of them": PAGE}
     assert "Everything on #bridge" in part.words.text
 
 
-@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("why", DigestReason)
 @pytest.mark.parametrize("long", [False, True])
-def test_matrix(why: Why, long: bool) -> None:
-    written = matrix_message(fold(why, long=long), matrix_bodies.LOOK)
+def test_matrix(why: DigestReason, long: bool) -> None:
+    written = matrix_message(digest(why, long=long), matrix_bodies.LOOK)
     matrix_bodies.check(written)
     assert f"All of them: {PAGE}" in written.body
     assert "Original" not in written.body
@@ -60,7 +62,7 @@ def test_matrix(why: Why, long: bool) -> None:
 
 
 def test_a_terminal() -> None:
-    told = to_plain(render(replace(delivery(1), card=fold(Why.BUDGET))))
+    told = to_plain(render(replace(delivery(1), card=digest(DigestReason.BUDGET))))
     assert "37 more on #bridge" in told
     assert "P12 — Post *12* @everyone <b>" in told
     assert "and 34 more" in told

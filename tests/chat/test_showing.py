@@ -21,7 +21,7 @@ from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, author, post, text
 from relay.text import plain
 from tests.support.house import HALL, ROOM, House
-from tests.support.outbox_cases import tenure, want
+from tests.support.outbox_cases import want, worker
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ async def test_what_is_not_there_is_told_with_the_nearest(house: House) -> None:
 async def test_the_subscriptions_of_another_channel_are_out_of_reach(house: House) -> None:
     await seed(house, "subscribe #bridge")
     number = (await house.only()).id
-    for deed in ("unsubscribe", "settings", "pause"):
-        await house.refused(f"{deed} {number}", destination=HALL)
+    for action in ("unsubscribe", "settings", "pause"):
+        await house.refused(f"{action} {number}", destination=HALL)
 
 
 async def test_what_the_configuration_keeps_can_be_paused_but_not_removed_or_changed(house: House) -> None:
@@ -98,7 +98,7 @@ async def test_pausing_all_and_resuming_one(house: House) -> None:
     assert "#one — paused by 7" in await house.told("subscriptions")
     assert "Goes on again: #one." in await house.told("resume #one")
     assert [one.topic for one in await house.store.list_subscriptions(ROOM) if one.paused] == ["#two"]
-    assert [deed for _, deed in await house.audit()] == ["resume", "pause", "pause", *["subscribe"] * 3]
+    assert [action for _, action in await house.audit()] == ["resume", "pause", "pause", *["subscribe"] * 3]
 
 
 async def test_pausing_nothing_and_resuming_nothing_is_told(house: House) -> None:
@@ -133,7 +133,7 @@ async def test_settings_show_without_changing(house: House) -> None:
     assert "networks: everywhere" in told
     assert "language: es" in told
     assert "only: with pictures" in told
-    assert [deed for _, deed in await house.audit()] == ["subscribe"]
+    assert [action for _, action in await house.audit()] == ["subscribe"]
 
 
 async def test_settings_change_what_is_named_and_leave_the_rest(house: House) -> None:
@@ -229,7 +229,7 @@ async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> No
 
 async def test_the_list_and_the_status_say_what_is_wrong_with_a_feed(house: House) -> None:
     await seed(house, "subscribe #bridge networks=fake")
-    lease = tenure().leased()
+    lease = worker().leased()
     [feed] = await house.store.claim_feeds(["fake"], lease, 1)
     moved = "@illa@ayllu.example has moved to @illa@plaza.example"
     await house.store.add_intakes([Intake(feed=feed.id, note=moved)], lease)
@@ -240,7 +240,7 @@ async def test_the_list_and_the_status_say_what_is_wrong_with_a_feed(house: Hous
 async def test_the_status_says_which_feed_waits_while_others_are_read(house: House) -> None:
     await seed(house, "subscribe #bridge networks=fake")
     await seed(house, "subscribe #harvest networks=fake")
-    lease = tenure().leased()
+    lease = worker().leased()
     first, _ = await house.store.claim_feeds(["fake"], lease, 2)
     later = replace(lease, now=lease.now + timedelta(seconds=11))
     await house.store.add_intakes([Intake(feed=first.id, next_poll=later.now + timedelta(hours=1))], later)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.core.bot_words import UNROLL, BotWords, Deed, Request, without, without_bot_requests
+from relay.core.bot_words import UNROLL, BotAction, BotWords, Request, without, without_bot_requests
 from relay.core.unroll import unroll
 from relay.model import Deleted, Edited, Post, Published
 from relay.records import Intake
 from relay.testing import post, text
-from tests.support.store_cases import uri, wish
+from tests.support.store_cases import planned, uri
 
 ASKING = BotWords()
 MANY = BotWords(unroll={**UNROLL, "qu": ("paskay",), "hi": ("खोलो",), "zh": ("展开",)})
@@ -219,7 +219,7 @@ SMALL_TALK = (
 def test_who_asks_for_a_page(said: str) -> None:
     read = MANY.read(said, US)
     assert read
-    assert read.deed is Deed.UNROLL
+    assert read.action is BotAction.UNROLL
     assert MANY.is_request(post(1, body=text(said)), US)
 
 
@@ -227,14 +227,14 @@ def test_who_asks_for_a_page(said: str) -> None:
 def test_who_wants_to_be_taken_out(said: str) -> None:
     read = ASKING.read(said, US)
     assert read
-    assert read.deed is Deed.STOP
+    assert read.action is BotAction.STOP
 
 
 @pytest.mark.parametrize("said", UNDOES)
 def test_who_takes_a_stop_back(said: str) -> None:
     read = ASKING.read(said, US)
     assert read
-    assert read.deed is Deed.UNDO
+    assert read.action is BotAction.UNDO
 
 
 @pytest.mark.parametrize("said", SMALL_TALK)
@@ -244,8 +244,8 @@ def test_what_is_no_command(said: str) -> None:
 
 @pytest.mark.parametrize("handle", ["@chasqui.example", "@chasqui.bsky.example"])
 def test_a_handle_may_be_a_host(handle: str) -> None:
-    assert ASKING.read(f"{handle} stop", (handle,)) == Request(Deed.STOP)
-    assert ASKING.read(f"{handle}, unroll!", (handle,)) == Request(Deed.UNROLL, "en")
+    assert ASKING.read(f"{handle} stop", (handle,)) == Request(BotAction.STOP)
+    assert ASKING.read(f"{handle}, unroll!", (handle,)) == Request(BotAction.UNROLL, "en")
     assert ASKING.read(f"{handle}.example stop", (handle,)) is None
 
 
@@ -324,8 +324,8 @@ def test_requests_that_answer_each_other_end_in_nothing() -> None:
 
 def test_requests_are_no_news() -> None:
     events = (Published(post(1)), Published(ask(2, 1)), Edited(ask(3, 1)), Deleted(uri(2)))
-    intake = Intake(feed=None, events=events, wishes=(wish(post(1)), wish(post(2))))
+    intake = Intake(feed=None, events=events, planned_sends=(planned(post(1)), planned(post(2))))
     kept = without_bot_requests(intake, is_request)
     assert kept.events == (Published(post(1)), Deleted(uri(2)))
-    assert [one.uri for one in kept.wishes] == [uri(1)]
+    assert [one.uri for one in kept.planned_sends] == [uri(1)]
     assert without_bot_requests(kept, is_request) is kept

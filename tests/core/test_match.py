@@ -47,8 +47,8 @@ def subscription(
 
 
 def sends(*subscriptions: Subscription, event: Event | None = None, feed: Feed = FEED) -> list[tuple[str, str]]:
-    wishes = match([event or Published(post(tags=("Bridge", "rope")))], feed, Index(subscriptions))
-    return [(name, wish.reason(wanted)) for wish in wishes for name, wanted in wish.by.items()]
+    planned_sends = match([event or Published(post(tags=("Bridge", "rope")))], feed, Index(subscriptions))
+    return [(name, planned.reason(wanted)) for planned in planned_sends for name, wanted in planned.by.items()]
 
 
 def test_a_hashtag_is_matched_however_it_is_written() -> None:
@@ -174,8 +174,8 @@ def at(minutes: float) -> datetime:
 
 def brought(subscribed: Index, minute: float, *posts: Post) -> list[str]:
     """The uris that are wished for at this minute, each as the end of its address."""
-    wishes = match([Published(one) for one in posts], FEED, subscribed, at(minute))
-    return [wish.uri.rpartition("/")[2] for wish in wishes]
+    planned_sends = match([Published(one) for one in posts], FEED, subscribed, at(minute))
+    return [planned.uri.rpartition("/")[2] for planned in planned_sends]
 
 
 def rationed(**choices: Any) -> Subscription:
@@ -232,13 +232,13 @@ def test_what_a_feed_brings_to_a_place_is_not_counted_for_its_hashtag() -> None:
 
 def test_what_a_ration_holds_back_another_subscription_of_the_place_may_bring() -> None:
     subscribed = Index([rationed(topic="first"), subscription(2, "console", feed=1, topic="second")])
-    wishes = match([Published(post(n)) for n in range(4)], FEED, subscribed, at(0))
-    assert [wish.by["console"].topic for wish in wishes] == ["first", "first", "second", "second"]
+    planned_sends = match([Published(post(n)) for n in range(4)], FEED, subscribed, at(0))
+    assert [planned.by["console"].topic for planned in planned_sends] == ["first", "first", "second", "second"]
 
 
 def test_without_a_clock_it_is_the_time_of_the_posts_that_counts() -> None:
     told = [Published(post(n)) for n in (0, 1, 2, 59, 60, 61)]
-    assert [wish.uri for wish in match(told, FEED, Index([rationed()]))] == [post(n).uri for n in (0, 1, 60, 61)]
+    assert [planned.uri for planned in match(told, FEED, Index([rationed()]))] == [post(n).uri for n in (0, 1, 60, 61)]
 
 
 def test_the_ration_of_many_authors_is_bounded() -> None:
@@ -308,7 +308,7 @@ def test_an_index_that_follows_changes_is_the_same_as_a_new_one(changes: list[Su
     for tags in ((), ("bridge",), ("rope", "bridge")):
         event = Published(post(tags=tags, language="es"))
         found = [
-            {name: one.id for wish in match([event], FEED, which) for name, one in wish.by.items()}
+            {name: one.id for planned in match([event], FEED, which) for name, one in planned.by.items()}
             for which in (followed, anew)
         ]
         assert found[0] == found[1]

@@ -9,7 +9,8 @@ from relay.i18n import words
 from relay.model import (
     Author,
     Card,
-    Fold,
+    Digest,
+    DigestReason,
     LinkCard,
     Media,
     MediaKind,
@@ -19,9 +20,8 @@ from relay.model import (
     Post,
     Quote,
     QuoteState,
-    Why,
 )
-from relay.pipeline.digests import fold_card
+from relay.pipeline.digests import digest_card
 from relay.rich import Block, Form, Role, Span, SpanStyle, Text
 from relay.testing import NOON, author, post, text
 
@@ -150,10 +150,14 @@ def _thread(position: int, count: int) -> Card:
     return Card(post=post(position), reason=REASON, thread=place, unroll=PAGE)
 
 
-def _folded(why: Why) -> Card:
+def _folded(why: DigestReason) -> Card:
     cards = tuple(Card(post=post(n, author=author(name)), reason=REASON) for n, name in ((1, "Illa"), (2, "Sami")))
-    fold = Fold(slug="abc", why=why, topic="#Qeswachaka", tag="qeswachaka", count=7, listed=9, since=NOON, best=cards)
-    return fold_card(fold, name="Chaski Wasi", address=lambda path: f"https://relay.example/{path}", say=words("en"))
+    digest = Digest(
+        slug="abc", reason=why, topic="#Qeswachaka", tag="qeswachaka", count=7, listed=9, since=NOON, best=cards
+    )
+    return digest_card(
+        digest, name="Chaski Wasi", address=lambda path: f"https://relay.example/{path}", say=words("en")
+    )
 
 
 CARDS: dict[str, Card] = {
@@ -161,7 +165,7 @@ CARDS: dict[str, Card] = {
     "the first of a thread": _thread(1, 3),
     "the second of a thread": _thread(2, 3),
     "a whole thread": replace(_thread(1, 3), posts=tuple(post(number) for number in (1, 2, 3))),
-    **{f"one message for many, {why}": _folded(why) for why in Why},
+    **{f"one message for many, {why}": _folded(why) for why in DigestReason},
 }
 
 

@@ -95,7 +95,7 @@ async def test_commands_are_answered_as_they_were(sqlite_url: str, language: str
     house = _house(House(store))
     found = [(f"/{line}", await _said(house, line, language)) for line in LINES]
     found += [(f"/{line} of who may not", await _said(house, line, language, may_manage=False)) for line in NOT_MINE]
-    audit = [as_json([one.user, one.deed, one.detail]) for one in await store.list_audit(100)]
+    audit = [as_json([one.user, one.action, one.detail]) for one in await store.list_audit(100)]
     await store.close()
     names = Names(r"(?<=/t/)[\w-]{19,}")
     same(f"commands/{language}.txt", names.settle(sections([*found, ("audit", "\n".join(audit))])))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.pipeline.batcher import Gather
+from relay.pipeline.batcher import Batcher
 
 
 async def test_what_is_asked_for_during_a_write_is_written_together() -> None:
@@ -19,10 +19,10 @@ async def test_what_is_asked_for_during_a_write_is_written_together() -> None:
         begun.set()
         await go.wait()
 
-    gather = Gather[int](write, limit=3)
-    waiting = [asyncio.create_task(gather.add(0))]
+    batcher = Batcher[int](write, limit=3)
+    waiting = [asyncio.create_task(batcher.add(0))]
     await begun.wait()
-    waiting += [asyncio.create_task(gather.add(number)) for number in range(1, 6)]
+    waiting += [asyncio.create_task(batcher.add(number)) for number in range(1, 6)]
     await asyncio.sleep(0)
     go.set()
     await asyncio.gather(*waiting)
@@ -40,11 +40,11 @@ async def test_a_patient_one_writes_what_comes_meanwhile_with_the_first() -> Non
         asked.append(waiting)
         return 0.05
 
-    gather = Gather[int](write, patience=patience)
-    first = asyncio.create_task(gather.add(0))
+    batcher = Batcher[int](write, patience=patience)
+    first = asyncio.create_task(batcher.add(0))
     while not asked:
         await asyncio.sleep(0)
-    await asyncio.gather(first, gather.add(1))
+    await asyncio.gather(first, batcher.add(1))
     assert (batches, asked) == ([[0, 1]], [1])
 
 
@@ -53,10 +53,10 @@ async def test_a_failed_write_is_told_to_those_who_waited_for_it_and_the_next_go
         if 1 in items:
             raise ValueError("no")
 
-    gather = Gather[int](write)
+    batcher = Batcher[int](write)
     with pytest.raises(ValueError, match="no"):
-        await gather.add(1)
-    await gather.add(2)
+        await batcher.add(1)
+    await batcher.add(2)
 
 
 async def test_stop_writes_what_waits_even_when_its_asker_was_cancelled() -> None:
@@ -66,10 +66,10 @@ async def test_stop_writes_what_waits_even_when_its_asker_was_cancelled() -> Non
         await asyncio.sleep(0)
         written.extend(items)
 
-    gather = Gather[int](write)
-    asker = asyncio.create_task(gather.add(1))
+    batcher = Batcher[int](write)
+    asker = asyncio.create_task(batcher.add(1))
     await asyncio.sleep(0)
     asker.cancel()
     await asyncio.gather(asker, return_exceptions=True)
-    await gather.stop()
+    await batcher.stop()
     assert written == [1]

@@ -9,7 +9,7 @@ import pytest
 from relay.core.match import Index
 from relay.core.schedule import next_poll, phase
 from relay.model import Destination, Edited, Feed, FeedId, Published, Subscription, SubscriptionId
-from relay.pipeline.ingest import digest
+from relay.pipeline.ingest import intake_of
 from relay.ports import Batch, Gone, TryLater
 from relay.records import Intake
 from relay.testing import NOON, FakeSource, post
@@ -22,14 +22,14 @@ WANTED = Index(
 
 
 def meant(answer: Batch | TryLater | Gone) -> Intake:
-    return digest(FEED, FakeSource(interval=HOUR), answer, WANTED, NOON, 0.5)
+    return intake_of(FEED, FakeSource(interval=HOUR), answer, WANTED, NOON, 0.5)
 
 
 def test_what_is_past_is_kept_and_sent_to_nobody() -> None:
     old, new, edited = Published(post(1)), Published(post(2)), Edited(post(3))
     intake = meant(Batch(past=(old,), events=(new, edited), cursor="8"))
     assert intake.events == (old, new, edited)
-    assert [wish.uri for wish in intake.wishes] == [post(2).uri]
+    assert [planned.uri for planned in intake.planned_sends] == [post(2).uri]
     assert intake.cursor == "8"
 
 
@@ -37,7 +37,10 @@ def test_what_comes_late_is_wanted_as_such_and_what_comes_at_once_is_limited() -
     late, new = Published(post(1)), Published(post(2))
     intake = meant(Batch(late=(late,), events=(new,), at_once=20))
     assert intake.events == (late, new)
-    assert [(wish.uri, wish.late) for wish in intake.wishes] == [(post(1).uri, True), (post(2).uri, False)]
+    assert [(planned.uri, planned.late) for planned in intake.planned_sends] == [
+        (post(1).uri, True),
+        (post(2).uri, False),
+    ]
     assert intake.at_once == 20
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, insert, select, type_coerce, upda
 from relay.log import Trouble
 from relay.pipeline.clock import SETTLED, Clock, Timekeeper
 from relay.pipeline.housekeeping import Erasing
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.sources.mastodon.budget import Budget
 from relay.store import Store, open_store
 from relay.store.engine import connect
@@ -63,8 +63,8 @@ class Told(Trouble):
 
 def keeper(store: Any, machine: Machine) -> tuple[Timekeeper, Told]:
     clock, told = Clock(lambda: machine.wall, lambda: machine.steady), Told()
-    tenure = Tenure(owner="one", lease=MINUTE, clock=clock, trouble=told)
-    return Timekeeper(store=store, clock=clock, tenure=tenure, longest=LONGEST), told
+    worker = Worker(owner="one", lease=MINUTE, clock=clock, trouble=told)
+    return Timekeeper(store=store, clock=clock, worker=worker, longest=LONGEST), told
 
 
 class Nowhere:
@@ -373,7 +373,7 @@ async def test_a_stop_that_fell_due_while_the_relay_was_off_is_not_made_final_by
     machine = Machine(wall=START + 5 * DAY)
     time, _ = keeper(store, machine)
     await time.start()
-    erasing = Erasing(store=store, tenure=time.tenure, sure=lambda: time.is_sure)
+    erasing = Erasing(store=store, worker=time.worker, sure=lambda: time.is_sure)
     for passes, stands in ((timedelta(0), True), (SETTLED, False)):
         machine.pass_by(passes)
         await erasing.erase()

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.i18n import words
-from relay.model import Card, Fold, Media, MediaKind, Place, Published, Why
-from relay.pipeline.digests import MOST, DigestLoop, best, fold_card
-from relay.records import Intake, Wanted, Wish
+from relay.model import Card, Digest, DigestReason, Media, MediaKind, Place, Published
+from relay.pipeline.digests import MOST, DigestLoop, best, digest_card
+from relay.records import Intake, PlannedSend, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.text import text_content
 from tests.support.digest_cases import QUIET
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 from tests.support.store_cases import CLAIM, ROOM, lease
 
 PICTURE = Media(url="https://ayllu.example/a.png", kind=MediaKind.IMAGE)
@@ -33,10 +33,10 @@ def card(
     return Card(post=one, reason="", thread=place, unroll=f"slug{root or number}")
 
 
-def fold(*cards: Card, why: Why = Why.BUDGET, count: int = 0, tag: str = "bridge") -> Fold:
-    return Fold(
+def digest(*cards: Card, why: DigestReason = DigestReason.BUDGET, count: int = 0, tag: str = "bridge") -> Digest:
+    return Digest(
         slug="abc",
-        why=why,
+        reason=why,
         topic="#bridge",
         tag=tag,
         count=count or len(cards),
@@ -45,8 +45,8 @@ def fold(*cards: Card, why: Why = Why.BUDGET, count: int = 0, tag: str = "bridge
     )
 
 
-def shown(one: Fold, *, language: str = "en", base: str = "https://relay.example/") -> Card:
-    return fold_card(one, name="Plaza", address=lambda path: f"{base}{path}" if base else "", say=words(language))
+def shown(one: Digest, *, language: str = "en", base: str = "https://relay.example/") -> Card:
+    return digest_card(one, name="Plaza", address=lambda path: f"{base}{path}" if base else "", say=words(language))
 
 
 def numbers(cards: list[Card]) -> list[int]:
@@ -87,25 +87,25 @@ def test_the_best_are_some_of_the_posts_each_once(some: list[tuple[str, int, boo
 @pytest.mark.parametrize(
     ("why", "language", "title"),
     [
-        (Why.BUDGET, "en", "37 more on #bridge"),
-        (Why.QUIET, "en", "37 posts on #bridge while it was quiet"),
-        (Why.DIGEST, "en", "#bridge: the best of 37 posts"),
-        (Why.BUDGET, "es", "37 más sobre #bridge"),
-        (Why.MANY, "en", "37 more entries at #bridge"),
-        (Why.MANY, "es", "37 entradas más en #bridge"),
-        (Why.LATE, "en", "37 older entries were added at #bridge"),
-        (Why.LATE, "es", "Se añadieron 37 entradas anteriores en #bridge"),
+        (DigestReason.BUDGET, "en", "37 more on #bridge"),
+        (DigestReason.QUIET, "en", "37 posts on #bridge while it was quiet"),
+        (DigestReason.DIGEST, "en", "#bridge: the best of 37 posts"),
+        (DigestReason.BUDGET, "es", "37 más sobre #bridge"),
+        (DigestReason.MANY, "en", "37 more entries at #bridge"),
+        (DigestReason.MANY, "es", "37 entradas más en #bridge"),
+        (DigestReason.LATE, "en", "37 older entries were added at #bridge"),
+        (DigestReason.LATE, "es", "Se añadieron 37 entradas anteriores en #bridge"),
     ],
 )
-def test_its_title_says_what_it_is(why: Why, language: str, title: str) -> None:
-    assert shown(fold(card(1), why=why, count=37), language=language).post.title == title
+def test_its_title_says_what_it_is(why: DigestReason, language: str, title: str) -> None:
+    assert shown(digest(card(1), why=why, count=37), language=language).post.title == title
 
 
 def test_it_names_the_best_and_leads_to_all() -> None:
     cards = [card(n, by=f"P{n}", body=text(f"Post {n}")) for n in range(1, 21)]
-    told = shown(fold(*cards, why=Why.DIGEST))
+    told = shown(digest(*cards, why=DigestReason.DIGEST))
     lines = text_content(told.post.body).split("\n")
-    assert len([line for line in lines if "Post " in line]) == MOST[Why.DIGEST] == 10
+    assert len([line for line in lines if "Post " in line]) == MOST[DigestReason.DIGEST] == 10
     assert "and 10 more" in lines
     assert "Everything on #bridge" in lines
     links = [span.link for block in told.post.body for span in block.spans if span.link]
@@ -116,7 +116,7 @@ def test_it_names_the_best_and_leads_to_all() -> None:
 
 @pytest.mark.parametrize(("listed", "there"), [(60, True), (40, False)])
 def test_it_leads_to_a_page_that_has_also_what_came_along(listed: int, there: bool) -> None:
-    one = replace(fold(card(1), why=Why.MANY, count=40), listed=listed)
+    one = replace(digest(card(1), why=DigestReason.MANY, count=40), listed=listed)
     lines = text_content(shown(one).post.body).split("\n")
     assert "and 39 more" in lines
     assert ("all 60 on one page" in lines) is there
@@ -124,24 +124,24 @@ def test_it_leads_to_a_page_that_has_also_what_came_along(listed: int, there: bo
 
 
 def test_what_has_a_warning_is_named_by_the_warning() -> None:
-    told = text_content(shown(fold(card(1, warning="heights", body=text("A secret")))).post.body)
+    told = text_content(shown(digest(card(1, warning="heights", body=text("A secret")))).post.body)
     assert "Content warning: heights" in told
     assert "secret" not in told
 
 
 def test_a_thread_says_how_long_it_is() -> None:
-    assert "(a thread of 4)" in text_content(shown(fold(card(1, root=1, count=4))).post.body)
+    assert "(a thread of 4)" in text_content(shown(digest(card(1, root=1, count=4))).post.body)
 
 
 def test_where_no_page_can_be_reached_it_leads_to_the_originals() -> None:
-    told = shown(fold(card(1), card(2), count=9), base="")
+    told = shown(digest(card(1), card(2), count=9), base="")
     links = {span.link for block in told.post.body for span in block.spans if span.link}
     assert links == {post(1).url, post(2).url}
     assert "and 7 more" in text_content(told.post.body)
 
 
 def test_a_post_without_words_is_named_all_the_same() -> None:
-    assert "a post without words" in text_content(shown(fold(card(1, body=()))).post.body)
+    assert "a post without words" in text_content(shown(digest(card(1, body=()))).post.body)
 
 
 # --- the loop ---
@@ -151,18 +151,18 @@ async def test_the_loop_sends_what_is_due_and_tells_that_it_did() -> None:
     store = await open_store("sqlite://")
     await store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM, delivery_options=QUIET)])
     [here] = await store.list_subscriptions()
-    wishes = tuple(Wish(uri=post(n).uri, by={str(ROOM): here}) for n in (1, 2))
+    planned_sends = tuple(PlannedSend(uri=post(n).uri, by={str(ROOM): here}) for n in (1, 2))
     events = tuple(Published(post(n)) for n in (1, 2))
-    await store.add_intakes([Intake(feed=None, events=events, wishes=wishes)], lease())
+    await store.add_intakes([Intake(feed=None, events=events, planned_sends=planned_sends)], lease())
     sent = asyncio.Event()
-    loop = DigestLoop(store=store, tenure=tenure(), sent=sent.set)
+    loop = DigestLoop(store=store, worker=worker(), sent=sent.set)
     running = asyncio.create_task(loop.run())
     async with asyncio.timeout(10):
         await sent.wait()
-    claimed = await store.claim_deliveries(CLAIM, loop.tenure.leased())
+    claimed = await store.claim_deliveries(CLAIM, loop.worker.leased())
     running.cancel()
-    assert claimed[0].fold
-    assert claimed[0].fold.count == 2
+    assert claimed[0].digest
+    assert claimed[0].digest.count == 2
     await asyncio.gather(running, return_exceptions=True)
     await store.close()
 
@@ -180,7 +180,7 @@ async def test_what_becomes_due_while_the_store_is_asked_is_looked_for_next() ->
             else:
                 again.set()
 
-    loop = DigestLoop(store=cast(Store, Asked()), tenure=tenure(), idle=timedelta(hours=1))
+    loop = DigestLoop(store=cast(Store, Asked()), worker=worker(), idle=timedelta(hours=1))
     running = asyncio.create_task(loop.run())
     async with asyncio.timeout(10):
         await again.wait()

@@ -10,7 +10,7 @@ import pytest
 from relay.core.match import Index
 from relay.model import Action, Feed, FeedId, PostUri, Published
 from relay.options import DeliveryOptions, Follow, Mode
-from relay.pipeline.ingest import digest
+from relay.pipeline.ingest import intake_of
 from relay.pipeline.thread_feeds import poll, resolve
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.records import Wanted
@@ -83,7 +83,7 @@ class Reader:
         answer = await poll(source, feed, at(self.minute), LOOKS)
         subscribed = Index(await self.store.list_subscriptions())
         await self.store.add_intakes(
-            [digest(feed, source, answer, subscribed, at(self.minute), 0)], lease(now=self.minute)
+            [intake_of(feed, source, answer, subscribed, at(self.minute), 0)], lease(now=self.minute)
         )
         for one in await carry(self.store, self.minute):
             count = one.card.thread.count if one.card and one.card.thread else 1

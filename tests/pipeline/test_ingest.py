@@ -12,14 +12,14 @@ import pytest
 
 from relay.core.match import Index
 from relay.model import Deleted, Destination, Edited, Event, Feed, FeedId, Published
-from relay.pipeline.ingest import HANGING, Ingest, digest
+from relay.pipeline.ingest import HANGING, Ingest, intake_of
 from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Batch, Gone, Refused, Resolved, TryLater
 from relay.records import FeedState, Intake, StoreError, Taken, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, text
 from tests.support.ingest_cases import relayed, tagged
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def batch(*events: Event, cursor: str | None = None, more: bool = False) -> Batc
 @asynccontextmanager
 async def reading(store: Store, source: FakeSource, *topics: str, **chosen: Any) -> AsyncIterator[Ingest]:
     idle = timedelta(milliseconds=20)
-    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=idle, **chosen)
+    ingest = Ingest(store=store, sources={"fake": source}, worker=worker(), idle=idle, **chosen)
     subscriptions = Subscriptions(
-        store=store, sources={"fake": source}, tenure=tenure(), origin="test", changed=ingest.refresh
+        store=store, sources={"fake": source}, worker=worker(), origin="test", changed=ingest.refresh
     )
     await subscriptions.run([Wanted(topic=topic, destination=Destination.parse("fake:a")) for topic in topics])
     loop = asyncio.create_task(ingest.run())
@@ -79,7 +79,7 @@ async def test_a_restart_knows_who_wants_what_before_it_reads(store: Store) -> N
         while not all(state.feed.seeded for state in await store.list_feeds()):
             await asyncio.sleep(0.005)
     source = FakeSource(answers={"#bridge": [batch(Published(tagged(1)))]})
-    restarted = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=timedelta(milliseconds=20))
+    restarted = Ingest(store=store, sources={"fake": source}, worker=worker(), idle=timedelta(milliseconds=20))
     loop = asyncio.create_task(restarted.run())
     assert await relayed(store, 1) == [tagged(1).uri]
     loop.cancel()
@@ -180,20 +180,20 @@ async def test_a_full_disk_loses_nothing(store: Store) -> None:
 
 
 def test_a_failed_poll_moves_nothing() -> None:
-    answer = digest(FEED, FakeSource(), TryLater("down", timedelta(hours=2)), Index(()), NOON, 0.0)
+    answer = intake_of(FEED, FakeSource(), TryLater("down", timedelta(hours=2)), Index(()), NOON, 0.0)
     assert (answer.cursor, answer.failures, answer.note) == (None, 3, "down")
     assert answer.next_poll
     assert answer.next_poll >= NOON + timedelta(hours=2)
 
 
 def test_a_feed_that_is_gone_stops_with_its_reason() -> None:
-    assert digest(FEED, FakeSource(), Gone("410"), Index(()), NOON, 0.0).stopped == "410"
+    assert intake_of(FEED, FakeSource(), Gone("410"), Index(()), NOON, 0.0).stopped == "410"
 
 
 def test_a_failure_before_the_first_poll_does_not_seed() -> None:
     fresh = Feed(id=FeedId(1), source="fake", address="x")
-    assert not digest(fresh, FakeSource(), TryLater("down"), Index(()), NOON, 0.0).seeded
-    assert digest(fresh, FakeSource(), Batch(), Index(()), NOON, 0.0).seeded
+    assert not intake_of(fresh, FakeSource(), TryLater("down"), Index(()), NOON, 0.0).seeded
+    assert intake_of(fresh, FakeSource(), Batch(), Index(()), NOON, 0.0).seeded
 
 
 class Hanging(FakeSource):
@@ -212,8 +212,8 @@ async def test_a_source_whose_polls_hang_takes_no_hand_from_the_others(store: St
     source = FakeSource(answers={"#bridge": [batch(), batch(Published(tagged(1)))]})
     hanging = Hanging(name="hanging")
     sources = {"hanging": hanging, "fake": source}
-    ingest = Ingest(store=store, sources=sources, tenure=tenure(), idle=timedelta(milliseconds=20))
-    subscriptions = Subscriptions(store=store, sources=sources, tenure=tenure(), origin="test", changed=ingest.refresh)
+    ingest = Ingest(store=store, sources=sources, worker=worker(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(store=store, sources=sources, worker=worker(), origin="test", changed=ingest.refresh)
     room = Destination.parse("fake:a")
     await subscriptions.run([Wanted(topic="hang", destination=room)])
     loop = asyncio.create_task(ingest.run())

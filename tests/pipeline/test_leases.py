@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from relay.pipeline.worker import end
 from relay.records import Lease, StoreError
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 QUICK = timedelta(milliseconds=30)
 
@@ -57,7 +57,7 @@ class Work:
 
 
 def held(store: Any, work: Any) -> asyncio.Task[None]:
-    return asyncio.create_task(tenure(lease=QUICK).while_held(store, "adapter:fake", work))
+    return asyncio.create_task(worker(lease=QUICK).while_held(store, "adapter:fake", work))
 
 
 async def stop(task: asyncio.Task[None]) -> None:
@@ -122,7 +122,7 @@ async def test_work_that_ends_ends_it_and_a_bug_is_not_swallowed() -> None:
 
 async def test_a_store_that_can_be_read_works_again_when_what_could_not_be_written_is() -> None:
     """Else a log would tell of a locked database again and again."""
-    one = replace(tenure(), patience=timedelta(milliseconds=1))
+    one = replace(worker(), patience=timedelta(milliseconds=1))
     locked, tried = True, asyncio.Event()
 
     async def write() -> None:

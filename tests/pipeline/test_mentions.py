@@ -19,7 +19,7 @@ from relay.model import Author, Published
 from relay.pipeline.mentions import GIVE_UP, SHARE, Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import ThreadReader
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Account, Answered, Gone, Refused, TryLater
 from relay.records import Intake, PendingMention, RequestState
 from relay.store import Store
@@ -54,14 +54,14 @@ class Room:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Mentioned]:
         """Until the block ends; then as if the process had been killed, and its leases had lapsed."""
-        tenure = Tenure(owner="one", lease=timedelta(seconds=30), clock=self.clock, trouble=Trouble(), patience=SOON)
+        worker = Worker(owner="one", lease=timedelta(seconds=30), clock=self.clock, trouble=Trouble(), patience=SOON)
         sources = {"fake": self.source}
-        threads = ThreadReader(store=self.store, sources=sources, tenure=tenure, is_request=self.accounts.is_request)
+        threads = ThreadReader(store=self.store, sources=sources, worker=worker, is_request=self.accounts.is_request)
         speaker = Speaker(
             store=self.store,
             sources=sources,
             replies=Replies(threads=threads, accounts=self.accounts, base=self.base, patience=self.patience),
-            tenure=tenure,
+            worker=worker,
             accounts=self.accounts,
             idle=SOON,
         )
@@ -517,7 +517,7 @@ async def test_without_a_public_address_nobody_is_answered(room: Room) -> None:
         store=room.store,
         sources={"fake": room.source},
         replies=Replies(threads=None, accounts=room.accounts, base=""),  # type: ignore[arg-type]  # never asked
-        tenure=Tenure(owner="one", lease=SOON, clock=room.clock, trouble=Trouble()),
+        worker=Worker(owner="one", lease=SOON, clock=room.clock, trouble=Trouble()),
         accounts=room.accounts,
     )
     with capture_logs() as logs:

@@ -23,7 +23,7 @@ from relay.ports import Gone, Limits, Moved, Outcome, Refused, Sent, TryLater, U
 from relay.records import Claim, Intake, Lease, State, StoreError, Taken
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post, text
-from tests.support.outbox_cases import running, tenure, until, want, wish
+from tests.support.outbox_cases import planned, running, until, want, worker
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ async def test_posts_arrive_in_their_order_and_the_page_is_linked(store: Store) 
 async def test_who_can_show_a_whole_thread_is_given_it(store: Store, threads: bool) -> None:
     chain = (post(1), post(2, reply_to=post(1).uri), post(3, reply_to=post(2).uri, unlisted=True))
     events = tuple(map(Published, chain))
-    await store.add_intakes([Intake(feed=None, events=events, wishes=(wish(chain[0], "fake:a"),))], tenure().leased())
+    await store.add_intakes(
+        [Intake(feed=None, events=events, planned_sends=(planned(chain[0], "fake:a"),))], worker().leased()
+    )
     adapter = FakeAdapter(limits=Limits(threads=threads))
     async with running(store, adapter):
         (arrived,) = await adapter.wait_for(1)
@@ -59,7 +61,9 @@ async def test_a_thread_that_is_too_long_for_a_message_is_not_read_for_one(store
     """Its page has all of it; reading ten thousand posts for one message would hold up all others."""
     chain = [post(1), *(post(number, reply_to=post(number - 1).uri) for number in range(2, 203))]
     events = tuple(map(Published, chain))
-    await store.add_intakes([Intake(feed=None, events=events, wishes=(wish(chain[0], "fake:a"),))], tenure().leased())
+    await store.add_intakes(
+        [Intake(feed=None, events=events, planned_sends=(planned(chain[0], "fake:a"),))], worker().leased()
+    )
     read: list[str] = []
 
     class Watched:
@@ -79,7 +83,7 @@ async def test_a_thread_that_is_too_long_for_a_message_is_not_read_for_one(store
 async def test_an_author_who_refuses_gets_no_page(store: Store) -> None:
     shy = post(1, author=replace(post(1).author, refuses=True))
     await store.add_intakes(
-        [Intake(feed=None, events=(Published(shy),), wishes=(wish(shy, "fake:a"),))], tenure().leased()
+        [Intake(feed=None, events=(Published(shy),), planned_sends=(planned(shy, "fake:a"),))], worker().leased()
     )
     adapter = FakeAdapter()
     async with running(store, adapter, address=lambda _adapter, path: path):
@@ -188,9 +192,9 @@ async def test_edits_and_deletions_follow_what_was_sent(store: Store) -> None:
     await want(store, [1], "fake:a", "fake:b")
     async with running(store, adapter):
         await until(store, sent=2)
-        await store.add_intakes([Intake(feed=None, events=(Edited(post(1, body=text("better"))),))], tenure().leased())
+        await store.add_intakes([Intake(feed=None, events=(Edited(post(1, body=text("better"))),))], worker().leased())
         await until(store, sent=4)
-        await store.add_intakes([Intake(feed=None, events=(Deleted(post(1).uri),))], tenure().leased())
+        await store.add_intakes([Intake(feed=None, events=(Deleted(post(1).uri),))], worker().leased())
         await until(store, sent=6)
     assert [d.action for d in adapter.delivered] == [Action.SEND] * 2 + [Action.EDIT] * 2 + [Action.DELETE] * 2
     sent = {str(d.destination): f"fake-{number}" for number, d in enumerate(adapter.delivered[:2], 1)}
@@ -200,7 +204,7 @@ async def test_edits_and_deletions_follow_what_was_sent(store: Store) -> None:
 async def test_what_was_interrupted_is_sent_again_under_its_id(store: Store) -> None:
     """A claim whose lease lapsed belongs to a process that died in mid-air."""
     await want(store, [1], "fake:a")
-    dead = tenure("dead", timedelta(0))
+    dead = worker("dead", timedelta(0))
     (lost,) = await store.claim_deliveries(Claim(adapters=("fake",), limit=1), dead.leased())
     adapter = FakeAdapter()
     async with running(store, adapter):
@@ -210,7 +214,7 @@ async def test_what_was_interrupted_is_sent_again_under_its_id(store: Store) -> 
 
 async def test_what_was_interrupted_is_not_sent_again_when_the_policy_says_so(store: Store) -> None:
     await want(store, [1, 2], "fake:a")
-    await store.claim_deliveries(Claim(adapters=("fake",), limit=1), tenure("dead", timedelta(0)).leased())
+    await store.claim_deliveries(Claim(adapters=("fake",), limit=1), worker("dead", timedelta(0)).leased())
     adapter = FakeAdapter()
     async with running(store, adapter, on_unknown="skip") as outbox:
         (found,) = await adapter.wait_for(1)
@@ -261,8 +265,8 @@ async def test_a_store_that_does_not_answer_loses_no_outcome(store: Store) -> No
 
     adapter = FakeAdapter()
     await want(store, [1, 2], "fake:a")
-    brief = tenure(lease=timedelta(milliseconds=50))
-    async with running(Moody(), adapter, tenure=brief, timeout=timedelta(milliseconds=40)):  # type: ignore[arg-type]  # a store but for one method
+    brief = worker(lease=timedelta(milliseconds=50))
+    async with running(Moody(), adapter, worker=brief, timeout=timedelta(milliseconds=40)):  # type: ignore[arg-type]  # a store but for one method
         await until(store, sent=2)
     assert len(adapter.delivered) == 2
 
@@ -290,7 +294,7 @@ async def test_an_attempt_is_not_begun_in_the_last_moments_of_its_lease(store: S
     """It would be cut short, nobody would know what came of it, and here the policy is to drop that."""
     adapter = Slow(limits=Limits(on_unknown="skip"))
     await want(store, [1], "fake:a")
-    claimed = await store.claim_deliveries(Claim(adapters=("fake",), limit=1), tenure().leased())
+    claimed = await store.claim_deliveries(Claim(adapters=("fake",), limit=1), worker().leased())
     async with running(store, adapter) as outbox:
         outbox.take(Taken(deliveries=tuple(claimed), until=datetime.now(UTC) + timedelta(milliseconds=50)))
         await until(store, sent=1)
@@ -358,7 +362,7 @@ async def test_stopping_lets_land_what_is_in_flight_and_leaves_the_rest(store: S
 
 def test_an_attempt_must_end_before_its_lease_lapses() -> None:
     with pytest.raises(ValueError, match=r"outbox\.timeout"):
-        Outbox(store=None, adapters={}, tenure=tenure(lease=timedelta(seconds=5)))  # type: ignore[arg-type]  # unused
+        Outbox(store=None, adapters={}, worker=worker(lease=timedelta(seconds=5)))  # type: ignore[arg-type]  # unused
 
 
 def test_limits_are_declared() -> None:

@@ -15,15 +15,15 @@ import pytest
 from relay.log import Trouble
 from relay.model import Delivery, Destination, MessageId, Published, Subscription, SubscriptionId
 from relay.pipeline.outbox import Outbox, patience
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Adapter, Outcome, Sent
-from relay.records import Claim, Intake, Settlement, State, Taken, Wish
+from relay.records import Claim, Intake, PlannedSend, Settlement, State, Taken
 from relay.store import Store, open_store
 from relay.testing import FakeAdapter, post
 
 
-def tenure(owner: str = "one", lease: timedelta = timedelta(hours=2)) -> Tenure:
-    return Tenure(owner=owner, lease=lease, clock=lambda: datetime.now(UTC), trouble=Trouble())
+def worker(owner: str = "one", lease: timedelta = timedelta(hours=2)) -> Worker:
+    return Worker(owner=owner, lease=lease, clock=lambda: datetime.now(UTC), trouble=Trouble())
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def intake(numbers: Sequence[int], to: Sequence[str]) -> Intake:
     return Intake(
         feed=None,
         events=tuple(Published(one) for one in posts),
-        wishes=tuple(Wish(uri=one.uri, by=by) for one in posts),
+        planned_sends=tuple(PlannedSend(uri=one.uri, by=by) for one in posts),
     )
 
 
@@ -68,7 +68,7 @@ class Counted:
         self.outbox = Outbox(
             store=store,
             adapters={adapter.name: adapter for adapter in adapters},
-            tenure=tenure(),
+            worker=worker(),
             idle=timedelta(hours=1),
             timeout=timedelta(hours=1),
             concurrency=concurrency,
@@ -110,7 +110,7 @@ def in_order(order: Sequence[tuple[str, str]], to: Sequence[str], posts: int) ->
 @pytest.mark.parametrize(("destinations", "hands"), [(50, 4), (5, 32), (1, 1), (8, 8)])
 async def test_who_answers_at_once_is_given_the_next_at_once(store: Store, destinations: int, hands: int) -> None:
     to = rooms(destinations)
-    await store.add_intakes([intake(range(4), to)], tenure().leased())
+    await store.add_intakes([intake(range(4), to)], worker().leased())
     adapter = Instant()
     counted = Counted(store, adapter, concurrency=hands)
     async with running(counted):
@@ -121,7 +121,7 @@ async def test_who_answers_at_once_is_given_the_next_at_once(store: Store, desti
 async def test_destinations_have_turns(store: Store) -> None:
     """With fewer hands than destinations nobody is served a third time before all were served once."""
     to = rooms(20)
-    await store.add_intakes([intake(range(5), to)], tenure().leased())
+    await store.add_intakes([intake(range(5), to)], worker().leased())
     adapter = Instant()
     counted = Counted(store, adapter, concurrency=4)
     async with running(counted):
@@ -134,8 +134,8 @@ async def test_destinations_have_turns(store: Store) -> None:
 async def test_what_is_skipped_makes_room_at_once(store: Store) -> None:
     """A skipped delivery is settled without an attempt, in the step in which it was claimed."""
     to = rooms(40)
-    await store.add_intakes([intake(range(2), to)], tenure().leased())
-    await store.claim_deliveries(Claim(adapters=("fake",), limit=40), tenure("dead", timedelta(0)).leased())
+    await store.add_intakes([intake(range(2), to)], worker().leased())
+    await store.claim_deliveries(Claim(adapters=("fake",), limit=40), worker("dead", timedelta(0)).leased())
     adapter = Instant()
     counted = Counted(store, adapter, on_unknown="skip")
     async with running(counted):
@@ -147,7 +147,7 @@ async def test_what_is_skipped_makes_room_at_once(store: Store) -> None:
 async def test_a_slow_destination_holds_one_hand_alone(store: Store) -> None:
     slow, quick = FakeAdapter(name="slow", hold=asyncio.Event()), Instant(name="quick")
     to = rooms(30, "quick")
-    await store.add_intakes([intake(range(3), ["slow:a", *to])], tenure().leased())
+    await store.add_intakes([intake(range(3), ["slow:a", *to])], worker().leased())
     counted = Counted(store, slow, quick, concurrency=2)
     async with running(counted):
         await counted.wait_for(90)
@@ -159,13 +159,13 @@ async def test_a_slow_destination_holds_one_hand_alone(store: Store) -> None:
 
 async def test_a_hand_that_gets_free_while_all_others_are_busy_is_used(store: Store) -> None:
     slow, other = FakeAdapter(name="slow", hold=asyncio.Event()), FakeAdapter(name="other", hold=asyncio.Event())
-    await store.add_intakes([intake(range(2), [*rooms(3, "slow"), "other:a"])], tenure().leased())
+    await store.add_intakes([intake(range(2), [*rooms(3, "slow"), "other:a"])], worker().leased())
     counted = Counted(store, slow, other, concurrency=4)
     async with running(counted) as outbox:
         while outbox.claim() is not None:
             await asyncio.sleep(0)
         quick = rooms(10, "other")
-        outbox.take(await store.add_intakes([intake([7], quick)], tenure().leased(), outbox.claim()))
+        outbox.take(await store.add_intakes([intake([7], quick)], worker().leased(), outbox.claim()))
         assert other.hold
         other.hold.set()
         await counted.wait_for(12)
@@ -178,13 +178,13 @@ async def test_what_a_pace_holds_back_comes_when_it_is_due(store: Store) -> None
     """Whether its destination had something to do when the pause was asked for, or was given it later."""
     wait = timedelta(milliseconds=20)
     adapter = Instant(answers=[Sent((MessageId("1"),), wait=wait), Sent((MessageId("2"),), wait=wait)])
-    await store.add_intakes([intake(range(2), ["fake:a"])], tenure().leased())
+    await store.add_intakes([intake(range(2), ["fake:a"])], worker().leased())
     counted = Counted(store, adapter)
     async with running(counted) as outbox:
         await counted.wait_for(2)
         while await store.get_next_due(("fake",)):
             await asyncio.sleep(0)
-        taken = await store.add_intakes([intake([2], ["fake:a"])], tenure().leased(), outbox.claim())
+        taken = await store.add_intakes([intake([2], ["fake:a"])], worker().leased(), outbox.claim())
         outbox.take(taken)
         await counted.wait_for(3)
     assert in_order(adapter.order, ["fake:a"], 3)
@@ -206,7 +206,7 @@ async def test_what_falls_due_while_its_settlement_is_written_is_not_forgotten(s
             return answer
 
     adapter = FakeAdapter(hold=looked, answers=[Sent((MessageId("1"),), wait=timedelta(milliseconds=20))])
-    await store.add_intakes([intake(range(2), ["fake:a"])], tenure().leased())
+    await store.add_intakes([intake(range(2), ["fake:a"])], worker().leased())
     counted = Counted(Slow(store, 0), adapter)  # type: ignore[arg-type]  # a store, but for when it answers
     async with running(counted):
         await counted.wait_for(2)
@@ -220,7 +220,7 @@ async def test_a_bug_frees_its_hand(store: Store) -> None:
         async def deliver(self, delivery: Delivery) -> Outcome:
             return None  # type: ignore[return-value]  # a third party's mistake
 
-    await store.add_intakes([intake([1], ["odd:a", "quick:a"])], tenure().leased())
+    await store.add_intakes([intake([1], ["odd:a", "quick:a"])], worker().leased())
     counted = Counted(store, Odd(name="odd"), Instant(name="quick"), concurrency=1)
     async with running(counted):
         await counted.wait_for(1)
@@ -264,7 +264,7 @@ async def test_nothing_due_waits_whatever_lands_and_is_written_in_which_order(st
     counted = Counted(shuffled, adapter, concurrency=3)  # type: ignore[arg-type]  # a store, but for the order of its answers
     async with running(counted) as outbox:
         for number in range(10):
-            taken: Taken = await shuffled.add_intakes([intake([number], to)], tenure().leased(), outbox.claim())  # type: ignore[operator]  # as above
+            taken: Taken = await shuffled.add_intakes([intake([number], to)], worker().leased(), outbox.claim())  # type: ignore[operator]  # as above
             outbox.take(taken)
             await shuffled.pause()
         await counted.wait_for(70)
@@ -273,11 +273,11 @@ async def test_nothing_due_waits_whatever_lands_and_is_written_in_which_order(st
 
 async def test_who_is_woken_finds_what_nobody_told_of(store: Store) -> None:
     adapter = Instant()
-    await store.add_intakes([intake([1], ["fake:a"])], tenure().leased())
+    await store.add_intakes([intake([1], ["fake:a"])], worker().leased())
     counted = Counted(store, adapter)
     async with running(counted) as outbox:
         await counted.wait_for(1)
-        await store.add_intakes([intake([2], ["fake:a"])], tenure().leased())
+        await store.add_intakes([intake([2], ["fake:a"])], worker().leased())
         outbox.wake()
         await counted.wait_for(2)
 
@@ -302,8 +302,8 @@ async def test_two_who_claim_for_the_same_free_hands_have_no_more_of_them(store:
     outbox = counted.outbox
     first, second = outbox.claim(), outbox.claim()
     to = rooms(4)
-    outbox.take(await store.add_intakes([intake([1], to[:2])], tenure().leased(), first))
-    outbox.take(await store.add_intakes([intake([2], to[2:])], tenure().leased(), second))
+    outbox.take(await store.add_intakes([intake([1], to[:2])], worker().leased(), first))
+    outbox.take(await store.add_intakes([intake([2], to[2:])], worker().leased(), second))
     async with running(counted):
         assert adapter.hold
         while adapter.busy < 2:

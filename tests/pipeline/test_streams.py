@@ -32,7 +32,7 @@ from relay.records import STREAMS, Intake, Linking, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.support.ingest_cases import relayed, tagged
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 FEED = Feed(id=FeedId(1), source="fake", address="#bridge", seeded=True)
 SUBSCRIBED = Index(
@@ -89,9 +89,9 @@ async def store() -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def listening(store: Store, source: FakeStream, *topics: str) -> AsyncIterator[Ingest]:
-    ingest = Ingest(store=store, sources={"fake": source}, tenure=tenure(), idle=timedelta(milliseconds=20))
+    ingest = Ingest(store=store, sources={"fake": source}, worker=worker(), idle=timedelta(milliseconds=20))
     subscriptions = Subscriptions(
-        store=store, sources={"fake": source}, tenure=tenure(), origin="test", changed=ingest.refresh
+        store=store, sources={"fake": source}, worker=worker(), origin="test", changed=ingest.refresh
     )
     await subscriptions.run([Wanted(topic=topic, destination=Destination.parse("fake:a")) for topic in topics])
     loop = asyncio.create_task(ingest.run())
@@ -181,7 +181,7 @@ async def watching(store: Store, source: FakeStream, subscribed: Index) -> Async
     live = Live(
         store=store,
         sources={"fake": source},
-        tenure=tenure(),
+        worker=worker(),
         take_in=take_in,
         subscribed=subscribed,
         woken=lambda: None,
@@ -201,13 +201,13 @@ async def test_a_feed_that_another_process_seeds_is_watched_from_then_on(
     [one] = await store.list_subscriptions()
     found = {"fake": Resolved(feeds=("#bridge", "#rope"))}
     await store.save_links([Linking((one.id,), found, complete=True)], "1", NOON)
-    bridge, rope = await store.claim_feeds(["fake"], tenure().leased(), 2)
-    await store.add_intakes([Intake(feed=rope.id, next_poll=NOON)], tenure().leased())
+    bridge, rope = await store.claim_feeds(["fake"], worker().leased(), 2)
+    await store.add_intakes([Intake(feed=rope.id, next_poll=NOON)], worker().leased())
     source = FakeStream()
     async with watching(store, source, Index(await store.list_subscriptions())) as live:
         live.look({bridge.id, rope.id})
         await source.seeing("#rope")
-        await store.add_intakes([Intake(feed=bridge.id, next_poll=NOON)], tenure().leased())
+        await store.add_intakes([Intake(feed=bridge.id, next_poll=NOON)], worker().leased())
         await source.seeing("#bridge", "#rope")
 
 
@@ -218,13 +218,13 @@ def test_a_feed_that_nobody_wants_or_that_was_never_seeded_brings_nothing_new() 
     streamed = Streamed(events=(("#gone", Published(tagged(1))), ("#gone", Edited(tagged(2)))))
     intake = heard(streamed, {"#bridge": FEED}, SUBSCRIBED, NOON, None)
     assert intake.events == (Edited(tagged(2)),)
-    assert intake.wishes == ()
+    assert intake.planned_sends == ()
 
 
 def test_where_an_event_belongs_to_no_feed_its_hashtags_decide() -> None:
     streamed = Streamed(events=(("", Published(tagged(1))), ("", Published(post(2)))))
     intake = heard(streamed, {}, SUBSCRIBED, NOON, timedelta(minutes=5))
-    assert [wish.uri for wish in intake.wishes] == [tagged(1).uri]
+    assert [planned.uri for planned in intake.planned_sends] == [tagged(1).uri]
     assert intake.feed is None
     assert intake.next_check == NOON + timedelta(minutes=5)
 

@@ -18,14 +18,14 @@ from relay.pipeline import ingest
 from relay.pipeline.ingest import Subscribed
 from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Resolved
-from relay.records import Added, By, Changes, Linking, Quota, StoreError, Wanted
+from relay.records import ActingUser, Added, Changes, Linking, Quota, StoreError, Wanted
 from relay.store import Store, deliveries, open_store, versions
 from relay.testing import NOON, FakeSource
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 from tests.support.thorough import examples
 
 QUOTA = Quota(destination=99, community=99)
-BY = By(user="7", deed="subscribe", now=NOON)
+BY = ActingUser(user="7", action="subscribe", now=NOON)
 
 
 class Counted:
@@ -69,7 +69,7 @@ class Knowing:
 
     def __init__(self, store: Counted) -> None:
         self.told: list[tuple[set[FeedId], set[Tag]]] = []
-        self.all = Subscribed(store=cast(Store, store), tenure=tenure(), changed=self._changed)
+        self.all = Subscribed(store=cast(Store, store), worker=worker(), changed=self._changed)
 
     def _changed(self, feeds: Set[FeedId], tags: Set[Tag]) -> None:
         self.told.append((set(feeds), set(tags)))
@@ -203,11 +203,11 @@ _DEEDS = ("subscribe", "subscribe", "configure", "change", "pause", "delete", "l
 _STEP = st.tuples(st.sampled_from(_DEEDS), st.integers(0, 7), st.integers(0, 7), st.booleans())
 
 
-async def _do(store: Store, deed: str, one: int, other: int) -> None:
+async def _do(store: Store, action: str, one: int, other: int) -> None:
     """What any process may do; ``one`` and ``other`` choose what it is about."""
     there = await store.list_subscriptions()
     some = there[one % len(there)] if there else None
-    match deed, some:
+    match action, some:
         case "subscribe", _:
             wanted = Wanted(topic=f"#t{one % 3}", destination=PLACES[other % 2], filters=LANGUAGES[one % 2])
             await store.add_subscription(wanted, QUOTA, BY)
@@ -239,8 +239,8 @@ async def _follows(store: Store, steps: Sequence[tuple[str, int, int, bool]]) ->
         await store.delete_subscription(left.id, BY)
     knowing, before = Knowing(Counted(store)), Index()
     known = knowing.all.index
-    for deed, one, other, is_looked_at in [*steps, ("link", 0, 0, True)]:
-        await _do(store, deed, one, other)
+    for action, one, other, is_looked_at in [*steps, ("link", 0, 0, True)]:
+        await _do(store, action, one, other)
         if not is_looked_at:
             continue
         knowing.told.clear()
@@ -294,7 +294,7 @@ async def started(store: Counted, mark: str, *wanted: Wanted) -> list[str]:
     keeper = Subscriptions(
         store=cast(Store, store),
         sources={"fake": source},
-        tenure=tenure(),
+        worker=worker(),
         origin="t",
         changed=nobody_listens,
         mark=mark,

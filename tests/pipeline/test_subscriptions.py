@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from relay.model import Destination, SubscriptionId
 from relay.pipeline.subscriptions import Subscriptions
 from relay.ports import Refused, Resolved, TryLater
-from relay.records import Added, By, Quota, Wanted
+from relay.records import ActingUser, Added, Quota, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 from tests.support.subscriptions_cases import FOUND, Scripted
 
 CONSOLE = Destination("console")
@@ -35,7 +35,7 @@ async def link(
         """Nobody listens."""
 
     subscriptions = Subscriptions(
-        store=store, sources={source.name: source for source in sources}, tenure=tenure(), origin="t", changed=changed
+        store=store, sources={source.name: source for source in sources}, worker=worker(), origin="t", changed=changed
     )
     await subscriptions.run([Wanted(topic=topic, destination=CONSOLE, networks=networks)])
     return sorted((state.feed.source, state.feed.address) for state in await store.list_feeds())
@@ -68,7 +68,7 @@ async def test_a_topic_that_many_want_is_asked_for_once(store: Store) -> None:
         """Nobody listens."""
 
     subscriptions = Subscriptions(
-        store=store, sources={"a": Counting(name="a")}, tenure=tenure(), origin="t", changed=changed
+        store=store, sources={"a": Counting(name="a")}, worker=worker(), origin="t", changed=changed
     )
     rooms = [Destination("console", name) for name in "xyz"]
     await subscriptions.run([Wanted(topic="#bridge", destination=room) for room in rooms])
@@ -94,7 +94,7 @@ def keeper(store: Store, *sources: FakeSource) -> Subscriptions:
     return Subscriptions(
         store=store,
         sources={source.name: source for source in sources},
-        tenure=tenure(),
+        worker=worker(),
         origin="t",
         changed=nobody_listens,
     )
@@ -102,7 +102,7 @@ def keeper(store: Store, *sources: FakeSource) -> Subscriptions:
 
 async def chat(store: Store, topic: str = "#bridge", networks: tuple[str, ...] = ()) -> SubscriptionId:
     wanted = Wanted(topic=topic, destination=CONSOLE, networks=networks)
-    by = By(user="7", deed="subscribe", now=NOON)
+    by = ActingUser(user="7", action="subscribe", now=NOON)
     added = await store.add_subscription(wanted, Quota(destination=9, community=9), by)
     assert isinstance(added, Added)
     return added.id
@@ -135,7 +135,7 @@ async def test_who_is_deleted_while_a_source_is_silent_is_asked_for_no_more(
     linking = asyncio.create_task(keeper(store, Silent("a")).run([]))
     async with asyncio.timeout(30):
         await asked.wait()
-        await store.delete_subscription(number, By(user="7", deed="unsubscribe", now=NOON))
+        await store.delete_subscription(number, ActingUser(user="7", action="unsubscribe", now=NOON))
         await linking
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from relay.core.schedule import next_look
 from relay.log import Trouble
 from relay.model import Action, Post, Published
-from relay.pipeline.threads import Growth, ThreadReader
-from relay.pipeline.worker import Tenure
+from relay.pipeline.threads import ThreadReader, ThreadRefreshLoop
+from relay.pipeline.worker import Worker
 from relay.ports import Gone, Refused, TryLater
-from relay.records import Intake, Page, Policy, Wanted, Wish
+from relay.records import Intake, Page, PlannedSend, Policy, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, FakeSource, post
 from tests.support.digest_cases import carry
@@ -36,8 +36,8 @@ class World:
     minute: float = 0
 
     @property
-    def tenure(self) -> Tenure:
-        return Tenure(
+    def worker(self) -> Worker:
+        return Worker(
             owner="one",
             lease=timedelta(minutes=5),
             clock=lambda: at(self.minute),
@@ -47,15 +47,15 @@ class World:
 
     @property
     def threads(self) -> ThreadReader:
-        return ThreadReader(store=self.store, sources={"fake": self.source}, tenure=self.tenure)
+        return ThreadReader(store=self.store, sources={"fake": self.source}, worker=self.worker)
 
     async def relay(self, one: Post) -> None:
         """A poll brings it, with the thread with which it goes on, and somebody wants it."""
         await self.store.save_subscriptions("a", [Wanted(topic="#bridge", destination=ROOM)])
         [here] = await self.store.list_subscriptions()
-        wishes = (Wish(uri=one.uri, by={str(ROOM): here}),)
+        planned_sends = (PlannedSend(uri=one.uri, by={str(ROOM): here}),)
         events = (*(await self.threads.above(one) if one.reply_to else ()), Published(one))
-        intake = Intake(feed=None, events=events, wishes=wishes)
+        intake = Intake(feed=None, events=events, planned_sends=planned_sends)
         await self.store.add_intakes([intake], lease(now=self.minute))
 
     async def due(self) -> datetime | None:
@@ -63,7 +63,7 @@ class World:
 
     async def look(self) -> Sequence[Page]:
         """What the loop does when it wakes."""
-        pages = await self.store.claim_looks(["fake"], self.tenure.leased(), 8)
+        pages = await self.store.claim_looks(["fake"], self.worker.leased(), 8)
         for page in pages:
             await self.threads.look(page)
         return pages
@@ -171,10 +171,10 @@ async def test_a_thread_that_joined_another_is_looked_at_as_that_one(world: Worl
 async def test_what_a_crashed_relay_was_looking_at_is_looked_at_again(world: World) -> None:
     await world.relay(CHAIN[0])
     world.minute = 10
-    assert len(await world.store.claim_looks(["fake"], world.tenure.leased(), 8)) == 1
-    assert await world.store.claim_looks(["fake"], world.tenure.leased(), 8) == []
+    assert len(await world.store.claim_looks(["fake"], world.worker.leased(), 8)) == 1
+    assert await world.store.claim_looks(["fake"], world.worker.leased(), 8) == []
     world.minute = 16
-    assert len(await world.store.claim_looks(["fake"], world.tenure.leased(), 8)) == 1
+    assert len(await world.store.claim_looks(["fake"], world.worker.leased(), 8)) == 1
 
 
 async def test_the_loop_looks_when_it_is_time(world: World) -> None:
@@ -182,11 +182,11 @@ async def test_the_loop_looks_when_it_is_time(world: World) -> None:
     await world.relay(CHAIN[0])
     await world.counts()
     world.minute = 10
-    loop = Growth(
+    loop = ThreadRefreshLoop(
         store=world.store,
         sources={"fake": world.source},
         threads=world.threads,
-        tenure=world.tenure,
+        worker=world.worker,
         pause=timedelta(0),
         idle=timedelta(milliseconds=5),
     )
@@ -223,7 +223,7 @@ async def test_who_cannot_be_asked_for_threads_is_not_looked_at(world: World) ->
     [here] = await world.store.list_subscriptions()
     item = post(50, source="rss")
     intakes = [
-        Intake(feed=None, events=(Published(one),), wishes=(Wish(uri=one.uri, by={str(ROOM): here}),))
+        Intake(feed=None, events=(Published(one),), planned_sends=(PlannedSend(uri=one.uri, by={str(ROOM): here}),))
         for one in (CHAIN[0], item)
     ]
     await world.store.add_intakes(intakes, lease())

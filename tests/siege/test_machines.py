@@ -15,7 +15,7 @@ from relay.config import OutboxSettings
 from relay.log import Trouble
 from relay.model import Action, Destination, Post, Published
 from relay.pipeline.outbox import Outbox
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.records import Claim, State
 from relay.store import Store, deliveries, open_store
 from relay.testing import NOON, FakeAdapter, post
@@ -91,8 +91,8 @@ class Machine:
     adapter: FakeAdapter = field(default_factory=FakeAdapter)
 
     def __post_init__(self) -> None:
-        tenure = Tenure(owner=self.owner, lease=LEASE, clock=self.clock, trouble=Trouble())
-        self.outbox = Outbox(store=self.store, adapters={"fake": self.adapter}, tenure=tenure)
+        worker = Worker(owner=self.owner, lease=LEASE, clock=self.clock, trouble=Trouble())
+        self.outbox = Outbox(store=self.store, adapters={"fake": self.adapter}, worker=worker)
         self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Machine:
@@ -108,7 +108,7 @@ class Machine:
     async def bring(self, *posts: Post, to: Destination) -> None:
         """Take posts in, and what they ask of the outbox at once."""
         intake = said(*map(Published, posts), to=(to,))
-        claim, lease = self.outbox.claim(), self.outbox.tenure.leased()
+        claim, lease = self.outbox.claim(), self.outbox.worker.leased()
         self.outbox.take(await self.store.add_intakes([intake], lease, claim))
 
     def sent(self) -> list[str]:

@@ -18,7 +18,7 @@ from relay import testing
 from relay.core.match import Index
 from relay.model import Action, Delivery, FeedId, Post, PostUri, Subscription, SubscriptionId
 from relay.options import DeliveryOptions, Mode
-from relay.pipeline.ingest import digest
+from relay.pipeline.ingest import intake_of
 from relay.sources.feed_changes import marks
 from relay.sources.feed_posts import EntryPost, read_items, setting_of
 from relay.sources.rss.cursor import Cursor, seconds
@@ -132,7 +132,7 @@ async def polled(store: Store, reader: Reader) -> list[Delivery]:
     """What the room gets by a poll."""
     reader.now += timedelta(minutes=10)
     answer = await reader.poll()
-    intake = digest(reader.feed, reader.source, answer, Index([LISTENER]), reader.now, 0)
+    intake = intake_of(reader.feed, reader.source, answer, Index([LISTENER]), reader.now, 0)
     await store.add_intakes([replace(intake, feed=None)], lease())
     return await carry(store)
 

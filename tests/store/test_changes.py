@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.model import Action, Destination, Edited, Published, Subscription, SubscriptionId
 from relay.options import NO_FILTERS, DeliveryOptions, Filters, Mode, Only
 from relay.ports import Resolved
-from relay.records import Added, Audit, By, Claim, Full, Quota, State, Wanted
+from relay.records import ActingUser, Added, Audit, Claim, Full, Quota, State, Wanted
 from relay.store import Store, open_store
 from relay.store.subscriptions import choices, read_filters
 from relay.testing import NOON, post
@@ -28,11 +28,11 @@ from tests.support.store_cases import (
     delete,
     lease,
     link,
+    planned,
     publish,
     said,
     settled,
     states,
-    wish,
 )
 from tests.support.thorough import examples
 
@@ -54,8 +54,8 @@ DIGEST = DeliveryOptions(
 )
 
 
-def by(deed: str = "subscribe", *, user: str = "illa", minute: float = 0) -> By:
-    return By(user=user, deed=deed, now=at(minute))
+def by(action: str = "subscribe", *, user: str = "illa", minute: float = 0) -> ActingUser:
+    return ActingUser(user=user, action=action, now=at(minute))
 
 
 async def subscribe(store: Store, topic: str = "#bridge", to: Destination = ROOM, **wanted: str) -> SubscriptionId:
@@ -97,7 +97,7 @@ async def test_a_subscription_is_kept_with_all_that_was_asked_for(store: Store) 
         community="ayllu",
     )
     assert await store.list_audit(5) == [
-        Audit(at=NOON, user="illa", destination=ROOM, deed="subscribe", detail="#Qeswachaka")
+        Audit(at=NOON, user="illa", destination=ROOM, action="subscribe", detail="#Qeswachaka")
     ]
 
 
@@ -182,7 +182,7 @@ async def test_a_change_is_kept_and_told(store: Store) -> None:
     assert await store.save_subscription(changed, by("settings", user="sami", minute=3))
     assert await only(store) == changed
     [latest, _] = await store.list_audit(5)
-    assert (latest.user, latest.deed, latest.at, latest.destination) == ("sami", "settings", at(3), ROOM)
+    assert (latest.user, latest.action, latest.at, latest.destination) == ("sami", "settings", at(3), ROOM)
     assert latest.detail == (
         '#bridge · language: es, qu · only: originals · options: {"style":"card"} · paused: paused by Illa'
     )
@@ -229,7 +229,7 @@ async def test_a_deleted_subscription_takes_its_feeds_along_unless_others_read_t
     assert [state.feed.address for state in await store.list_feeds()] == [f"own {second}", "shared"]
     assert (await only(store)).id == second
     assert (await store.list_audit(1))[0] == Audit(
-        at=NOON, user="illa", destination=ROOM, deed="unsubscribe", detail="#bridge"
+        at=NOON, user="illa", destination=ROOM, action="unsubscribe", detail="#bridge"
     )
 
 
@@ -281,7 +281,7 @@ async def test_what_its_author_deleted_goes_from_where_nobody_subscribes_any_mor
 async def test_a_delivery_has_the_options_that_its_subscription_has_when_it_is_claimed(store: Store) -> None:
     mine = await subscribe(store, options='{"style":"card"}')
     for number in (1, 2, 3):
-        asked = replace(said(Published(post(number))), wishes=(wish(post(number), subscription=mine),))
+        asked = replace(said(Published(post(number))), planned_sends=(planned(post(number), subscription=mine),))
         await store.add_intakes([asked], lease())
     [first] = await claim(store)
     await store.save_subscription(replace(await only(store), options='{"style":"embed"}'), by("settings"))
@@ -309,13 +309,13 @@ async def test_the_audit_lists_the_latest_of_all_or_of_one_destination(store: St
 
 async def test_resuming_a_place_by_command_has_an_audit_row_and_by_the_operator_none(store: Store) -> None:
     await store.save_destination(ROOM, "", at(1))
-    await store.save_destination(ROOM, "", at(2), By(user="7", deed="resume", now=at(2)))
-    assert await store.list_audit(9) == [Audit(at=at(2), user="7", destination=ROOM, deed="resume")]
+    await store.save_destination(ROOM, "", at(2), ActingUser(user="7", action="resume", now=at(2)))
+    assert await store.list_audit(9) == [Audit(at=at(2), user="7", destination=ROOM, action="resume")]
 
 
 async def test_the_audit_is_forgotten_with_the_posts_of_its_time(store: Store) -> None:
     for minute in (1, 3):
-        await store.save_destination(ROOM, "", at(minute), By(user="7", deed="resume", now=at(minute)))
+        await store.save_destination(ROOM, "", at(minute), ActingUser(user="7", action="resume", now=at(minute)))
     await store.delete_old(at(2))
     assert [row.at for row in await store.list_audit(9)] == [at(3)]
 
@@ -343,9 +343,9 @@ async def test_hashtags_of_other_communities_are_theirs_until_their_channel_is_p
     assert set(await store.list_tags(porch, "", 9)) == {"common"}
     assert set(await store.list_tags(secret, "", 9)) == {"common", "theirs", "written"}
     assert set(await store.list_tags(porch, "two", 9)) == {"common", "theirs", "written"}
-    await store.save_listed(secret, By(user="7", deed="settings", now=at(1)), listed=True)
+    await store.save_listed(secret, ActingUser(user="7", action="settings", now=at(1)), listed=True)
     assert set(await store.list_tags(porch, "one", 9)) == {"common", "ours", "theirs", "written"}
-    await store.save_listed(secret, By(user="7", deed="settings", now=at(2)), listed=False)
+    await store.save_listed(secret, ActingUser(user="7", action="settings", now=at(2)), listed=False)
     assert set(await store.list_tags(porch, "one", 9)) == {"common", "ours"}
     assert [row.detail for row in await store.list_audit(2)] == ["listed: no", "listed: yes"]
 

@@ -72,8 +72,8 @@ async def left(url: str) -> Store:
 
 def name_of(delivery: Delivery) -> str:
     """Its address; a digest that was opened since is called by no name of its own, which is random."""
-    old = {fold["slug"] for fold in LEFT["tables"]["folds"]}
-    return "a new digest" if delivery.fold and delivery.fold.slug not in old else delivery.uri
+    old = {digest["slug"] for digest in LEFT["tables"]["folds"]}
+    return "a new digest" if delivery.digest and delivery.digest.slug not in old else delivery.uri
 
 
 async def after(store: Store) -> list[list[Any]]:
@@ -85,7 +85,7 @@ async def after(store: Store) -> list[list[Any]]:
         while batch:
             for one in batch:
                 there = [one.id, one.action, str(one.destination), name_of(one), [*one.messages]]
-                done.append([*there, one.attempts, one.interrupted, one.fold.count if one.fold else None])
+                done.append([*there, one.attempts, one.interrupted, one.digest.count if one.digest else None])
             ends = [settled(one, due=minute) for one in batch]
             batch = await store.save_settlements(ends, lease("two", now=minute), CLAIM)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Action, Delivery, Destination, MessageId, Published, Why
+from relay.model import Action, Delivery, Destination, DigestReason, MessageId, Published
 from relay.options import DeliveryOptions, Follow, Mode
-from relay.records import Allowance, Intake, Leaf, State, Wish
+from relay.records import Allowance, Intake, PlannedSend, State, ThreadList
 from relay.store import Store
 from relay.testing import post
 from tests.support.digest_cases import DIGEST, QUIET, bring, carry, folds, subscribe
@@ -16,7 +16,7 @@ from tests.support.store_cases import CLAIM, HALL, ROOM, at, delete, lease, sett
 
 
 def sends(done: list[Delivery]) -> list[str]:
-    return [one.uri for one in done if one.action is Action.SEND and one.fold is None]
+    return [one.uri for one in done if one.action is Action.SEND and one.digest is None]
 
 
 # --- the budget ---
@@ -33,10 +33,10 @@ async def test_what_exceeds_the_budget_is_one_message_that_grows(store: Store) -
     done = await carry(store)
     assert folds(done) == [(Action.EDIT, 17)]
     assert done[0].messages
-    fold = done[0].fold
-    assert fold
-    assert (fold.why, fold.topic, fold.tag) == (Why.BUDGET, "#bridge", "bridge")
-    assert [card.post.uri for card in fold.best][:2] == [uri(20), uri(19)]
+    digest = done[0].digest
+    assert digest
+    assert (digest.reason, digest.topic, digest.tag) == (DigestReason.BUDGET, "#bridge", "bridge")
+    assert [card.post.uri for card in digest.best][:2] == [uri(20), uri(19)]
 
 
 async def test_the_budget_comes_back_with_time(store: Store) -> None:
@@ -102,8 +102,8 @@ async def test_what_is_deleted_leaves_the_message(store: Store) -> None:
     await delete(store, uri(5))
     done = await carry(store)
     assert folds(done) == [(Action.EDIT, 2)]
-    assert done[0].fold
-    assert uri(5) not in [card.post.uri for card in done[0].fold.best]
+    assert done[0].digest
+    assert uri(5) not in [card.post.uri for card in done[0].digest.best]
 
 
 async def test_a_digest_s_edit_may_leave_other_messages_and_the_next_one_is_about_those(store: Store) -> None:
@@ -132,9 +132,9 @@ async def test_a_digest_that_never_arrived_is_not_edited(store: Store) -> None:
 # --- too many at once, and late ---
 
 
-def names(leaf: Leaf | None) -> list[str]:
-    assert leaf
-    return [page.root for page in leaf.pages]
+def names(listed: ThreadList | None) -> list[str]:
+    assert listed
+    return [page.root for page in listed.pages]
 
 
 async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_has_all(store: Store) -> None:
@@ -143,11 +143,11 @@ async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_h
     done = await carry(store)
     assert sends(done) == [uri(number) for number in range(41, 61)]
     assert folds(done) == [(Action.SEND, 40)]
-    fold = done[-1].fold
-    assert fold
-    assert (fold.why, fold.listed) == (Why.MANY, 60)
-    assert {card.post.uri for card in fold.best} == {uri(number) for number in range(1, 41)}
-    assert names(await store.list_folded(fold.slug, 99)) == [uri(number) for number in range(60, 0, -1)]
+    digest = done[-1].digest
+    assert digest
+    assert (digest.reason, digest.listed) == (DigestReason.MANY, 60)
+    assert {card.post.uri for card in digest.best} == {uri(number) for number in range(1, 41)}
+    assert names(await store.list_digest(digest.slug, 99)) == [uri(number) for number in range(60, 0, -1)]
     await bring(store, *(post(number) for number in range(1, 61)), to=here, allowance=Allowance(), at_once=20, minute=1)
     assert await carry(store, 2) == []
 
@@ -155,12 +155,12 @@ async def test_all_but_the_newest_that_come_at_once_share_a_message_whose_page_h
 async def test_what_came_at_once_and_is_deleted_leaves_the_message_or_the_page_alone(store: Store) -> None:
     here = await subscribe(store, DeliveryOptions())
     await bring(store, *(post(number) for number in range(1, 7)), to=here, allowance=Allowance(), at_once=2)
-    slug = next(one.fold.slug for one in await carry(store) if one.fold)
+    slug = next(one.digest.slug for one in await carry(store) if one.digest)
     await delete(store, uri(6))
     assert [one.action for one in await carry(store)] == [Action.DELETE]
     await delete(store, uri(2))
     assert folds(await carry(store)) == [(Action.EDIT, 3)]
-    assert names(await store.list_folded(slug, 99)) == [uri(number) for number in (5, 4, 3, 1)]
+    assert names(await store.list_digest(slug, 99)) == [uri(number) for number in (5, 4, 3, 1)]
 
 
 async def test_what_the_budget_does_not_take_joins_what_came_at_once(store: Store) -> None:
@@ -168,8 +168,8 @@ async def test_what_the_budget_does_not_take_joins_what_came_at_once(store: Stor
     await bring(store, *(post(number) for number in range(1, 21)), to=here, at_once=5)
     done = await carry(store)
     assert (sends(done), folds(done)) == ([uri(16), uri(17), uri(18)], [(Action.SEND, 17)])
-    assert done[-1].fold
-    assert done[-1].fold.listed == 20
+    assert done[-1].digest
+    assert done[-1].digest.listed == 20
 
 
 async def test_each_destination_has_its_newest(store: Store) -> None:
@@ -177,8 +177,10 @@ async def test_each_destination_has_its_newest(store: Store) -> None:
     one, other = await subscribe(store, DeliveryOptions()), await subscribe(store, DeliveryOptions(), HALL, name="b")
     posts = [post(number) for number in range(1, 9)]
     both = {str(ROOM): one, str(HALL): other}
-    wishes = tuple(Wish(uri=each.uri, by=both if n % 4 == 0 else {str(ROOM): one}) for n, each in enumerate(posts))
-    intake = Intake(feed=None, events=tuple(map(Published, posts)), wishes=wishes, at_once=2)
+    planned_sends = tuple(
+        PlannedSend(uri=each.uri, by=both if n % 4 == 0 else {str(ROOM): one}) for n, each in enumerate(posts)
+    )
+    intake = Intake(feed=None, events=tuple(map(Published, posts)), planned_sends=planned_sends, at_once=2)
     await store.add_intakes([intake], lease())
     done = await carry(store)
     assert sends([each for each in done if each.destination == HALL]) == [uri(1), uri(5)]
@@ -191,8 +193,8 @@ async def test_what_comes_late_shares_a_message_that_grows(store: Store) -> None
     await bring(store, post(9), to=here, late=[post(1), post(2)])
     done = await carry(store)
     assert (sends(done), folds(done)) == ([uri(9)], [(Action.SEND, 2)])
-    assert done[-1].fold
-    assert (done[-1].fold.why, done[-1].fold.listed) == (Why.LATE, 2)
+    assert done[-1].digest
+    assert (done[-1].digest.reason, done[-1].digest.listed) == (DigestReason.LATE, 2)
     await bring(store, to=here, late=[post(3)], minute=10)
     assert folds(await carry(store, 10)) == [(Action.EDIT, 3)]
     await bring(store, to=here, late=[post(4)], minute=71)
@@ -224,8 +226,8 @@ async def test_while_it_is_quiet_nothing_comes_and_afterwards_one_message(store:
     assert await store.save_due_digests(at(120)) is None
     done = await carry(store, 120)
     assert folds(done) == [(Action.SEND, 3)]
-    assert done[0].fold
-    assert done[0].fold.why is Why.QUIET
+    assert done[0].digest
+    assert done[0].digest.reason is DigestReason.QUIET
     await bring(store, post(4), to=here, minute=121)
     assert sends(await carry(store, 121)) == [uri(4)]
 
@@ -292,7 +294,7 @@ async def test_every_post_is_a_message_or_in_one(
     await store.save_due_digests(at(10_000))
     done += await carry(store, 10_000)
     alone = sends(done)
-    shared = {one.fold.slug: one.fold.count for one in done if one.fold}
+    shared = {one.digest.slug: one.digest.count for one in done if one.digest}
     assert len(alone) == len(set(alone))
     assert len(alone) + sum(shared.values()) == number - world
 
@@ -312,9 +314,9 @@ async def test_five_hundred_posts_in_a_minute_are_a_few_messages_and_all_on_the_
     assert folds(done)[-1] == (Action.EDIT, 490)
     assert {action for action, _ in folds(done)[1:]} == {Action.EDIT}
     shown = set[str]()
-    leaf = Leaf()
+    listed = ThreadList()
     for skip in range(0, 500, 30):
-        leaf = await store.list_tagged("bridge", 30, leaf.older)
-        shown |= {page.root for page in leaf.pages}
-        assert leaf.more == (skip + 30 < 500)
+        listed = await store.list_tagged("bridge", 30, listed.older)
+        shown |= {page.root for page in listed.pages}
+        assert listed.more == (skip + 30 < 500)
     assert shown == {uri(number) for number in range(1, 501)}

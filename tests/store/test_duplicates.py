@@ -26,9 +26,9 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import DeliveryOptions, Mode
-from relay.records import Intake, Wanted, Wish
+from relay.records import Intake, PlannedSend, Wanted
 from relay.store import Store, open_store
-from relay.store.duplicates import claims, find_kin, is_copy
+from relay.store.duplicates import claims, find_duplicates, is_copy
 from relay.testing import post, text
 from tests.support.store_cases import HALL, ROOM, carry, claim, delete, edit, lease, publish, said, settled
 from tests.support.thorough import examples
@@ -344,9 +344,9 @@ async def test_what_has_no_message_of_its_own_holds_nothing_back(
     begun = replace(NEWS, uri=PostUri(f"feed:{FEED}:0"), url="https://news.example/0", title="To be continued.")
     more = replace(NEWS, reply_to=begun.uri, reply_to_author=FEED)
     wanted = Subscription(id=SubscriptionId(2), topic=FEED, destination=ROOM, delivery_options=delivery_options)
-    wishes = tuple(Wish(uri=one.uri, by={str(ROOM): wanted}) for one in (begun, more))
+    planned_sends = tuple(PlannedSend(uri=one.uri, by={str(ROOM): wanted}) for one in (begun, more))
     await store.save_subscriptions("test", [Wanted(topic="1", destination=ROOM), Wanted(topic=FEED, destination=ROOM)])
-    first = Intake(feed=None, events=(Published(begun), Published(more)), wishes=wishes)
+    first = Intake(feed=None, events=(Published(begun), Published(more)), planned_sends=planned_sends)
     intakes = [first, said(Published(AGAIN), to=(ROOM,))]
     if together:
         await store.add_intakes(intakes, lease())
@@ -390,7 +390,7 @@ ALL = [ORIGINAL, BRIDGED, ENTRY, HOME, CARRIED, NEWS, AGAIN, *LIES.values(), *AP
 @given(st.sampled_from(ALL), st.sampled_from(ALL))
 def test_no_two_are_copies_of_each_other_and_being_alike_has_no_direction(one: Post, other: Post) -> None:
     assert not (is_copy(one, other) and is_copy(other, one))
-    alike = find_kin([one, other]).alike
+    alike = find_duplicates([one, other]).alike
     assert all(name in alike[there] for name, others in alike.items() for there in others)
     assert not is_copy(one, one)
 

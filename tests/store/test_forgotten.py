@@ -22,7 +22,7 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.options import DeliveryOptions, Mode
-from relay.records import Forgotten, Intake, Stop, StopKind, Undone, Wanted, Wish
+from relay.records import Forgotten, Intake, PlannedSend, Stop, StopKind, Undone, Wanted
 from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.support.digest_cases import bring, folds, subscribe
@@ -180,8 +180,8 @@ async def test_a_thread_goes_on_in_a_new_message_after_an_undoing(store: Store) 
     )
 
     async def relay(one: Post) -> None:
-        wishes = (Wish(uri=one.uri, by={str(ROOM): wanted}),)
-        await store.add_intakes([Intake(feed=None, events=(Published(one),), wishes=wishes)], lease())
+        planned_sends = (PlannedSend(uri=one.uri, by={str(ROOM): wanted}),)
+        await store.add_intakes([Intake(feed=None, events=(Published(one),), planned_sends=planned_sends)], lease())
 
     await relay(CHAIN[0])
     await carry(store)

@@ -123,12 +123,12 @@ async def test_digests_are_forgotten_with_the_last_of_their_posts(store: Store) 
     await bring(store, post(1), post(2), to=here)
     await store.save_due_digests(at(60))
     [sent] = await carry(store, 60)
-    assert sent.fold is not None
+    assert sent.digest is not None
     await bring(store, post(3), to=here, minute=90)
     assert await store.delete_old(at(60)) == 2
-    assert await store.list_folded(sent.fold.slug, 9) is not None, "it was sent no earlier"
+    assert await store.list_digest(sent.digest.slug, 9) is not None, "it was sent no earlier"
     assert await store.delete_old(at(61)) == 0
-    assert await store.list_folded(sent.fold.slug, 9) is None
+    assert await store.list_digest(sent.digest.slug, 9) is None
     await store.save_due_digests(at(120))
     assert [one.uri for one in await carry(store, 120)] == [uri(3)], "what waits goes on"
 
@@ -137,9 +137,9 @@ async def test_a_digest_of_what_was_too_much_is_forgotten_though_nobody_posts_th
     """Nothing came that would have closed it."""
     here = await subscribe(store, DeliveryOptions(budget=1, burst=1))
     await bring(store, post(1), post(2), to=here)
-    [slug] = [one.fold.slug for one in await carry(store, 1) + await carry(store, 2) if one.fold]
+    [slug] = [one.digest.slug for one in await carry(store, 1) + await carry(store, 2) if one.digest]
     assert await store.delete_old(at(60)) == 2
-    assert await store.list_folded(slug, 9) is None
+    assert await store.list_digest(slug, 9) is None
 
 
 # --- counts ---
@@ -201,8 +201,8 @@ _minutes = count()
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(life=st.lists(st.tuples(st.sampled_from(_DEEDS), st.integers(1, 5)), min_size=1, max_size=12))
 async def test_counts_are_what_is_there_whatever_happened(store: Store, life: list[tuple[Any, int]]) -> None:
-    for deed, number in life:
-        await deed(store, number, next(_minutes))
+    for action, number in life:
+        await action(store, number, next(_minutes))
     counts = await store.get_counts()
     assert (counts.posts, counts.deliveries) == await store._db.read(_counted)
 

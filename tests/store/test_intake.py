@@ -21,12 +21,12 @@ from tests.support.store_cases import (
     claim,
     feed,
     lease,
+    planned,
     publish,
     said,
     settled,
     states,
     uri,
-    wish,
 )
 
 
@@ -60,11 +60,11 @@ async def test_a_name_that_a_database_cuts_off_is_kept_by_none(store: Store) -> 
 
 async def test_two_subscriptions_two_feeds_and_two_polls_send_a_post_once(store: Store) -> None:
     first, second = await feed(store, "a"), await feed(store, "b")
-    twice = (wish(post()), wish(post(), subscription=2, reason="#harvest"))
+    twice = (planned(post()), planned(post(), subscription=2, reason="#harvest"))
     taken = await store.add_intakes(
         [
-            Intake(feed=first, events=(Published(post()),), wishes=twice),
-            Intake(feed=second, events=(Published(post()),), wishes=twice),
+            Intake(feed=first, events=(Published(post()),), planned_sends=twice),
+            Intake(feed=second, events=(Published(post()),), planned_sends=twice),
         ],
         lease(),
     )
@@ -97,7 +97,7 @@ async def test_a_known_post_is_sent_where_it_was_not_wished_for_before(store: St
 
 async def test_a_wish_for_a_post_that_was_stored_earlier_needs_no_event(store: Store) -> None:
     await publish(store, post(), to=())
-    await store.add_intakes([Intake(feed=None, wishes=(wish(post()), wish(post(2))))], lease())
+    await store.add_intakes([Intake(feed=None, planned_sends=(planned(post()), planned(post(2))))], lease())
     assert [delivery.uri for delivery in await carry(store)] == [uri(1)]
 
 

@@ -11,7 +11,7 @@ from relay.core.consent import Audience, Showing, showing
 from relay.model import Author, Post, Published
 from relay.options import DeliveryOptions
 from relay.ports import Resolved
-from relay.records import Added, Allowance, By, Intake, Quota, Wanted, Wish
+from relay.records import ActingUser, Added, Allowance, Intake, PlannedSend, Quota, Wanted
 from relay.store import Store
 from relay.testing import NOON, author, post
 from tests.support.digest_cases import bring, subscribe
@@ -40,8 +40,8 @@ async def test_a_list_is_read_leaf_by_leaf(store: Store) -> None:
     leaves = [await store.list_tagged("bridge", 3)]
     for _ in range(2):
         leaves.append(await store.list_tagged("bridge", 3, leaves[-1].older))
-    assert [leaf.more for leaf in leaves] == [True, True, False]
-    seen = [roots(leaf) for leaf in leaves]
+    assert [listed.more for listed in leaves] == [True, True, False]
+    seen = [roots(listed) for listed in leaves]
     assert seen == [[7, 6, 5], [4, 3, 2], [1]]
 
 
@@ -58,8 +58,8 @@ async def test_only_threads_that_may_be_listed_are_on_a_hashtag(store: Store) ->
     )
     for number in range(9, 17):
         await publish(store, tagged(number, author=shy))
-    leaf = await store.list_tagged("bridge", 2)
-    assert (roots(leaf), leaf.more) == ([21, 20], False)
+    listed = await store.list_tagged("bridge", 2)
+    assert (roots(listed), listed.more) == ([21, 20], False)
 
 
 @pytest.mark.parametrize("now", [replace(author(), discoverable=False), replace(author(), refuses=True)])
@@ -86,12 +86,12 @@ async def test_what_is_deleted_is_listed_no_more(store: Store) -> None:
 async def test_what_was_folded_was_relayed_too(store: Store) -> None:
     here = await subscribe(store, DeliveryOptions())
     await bring(store, *(tagged(number) for number in range(1, 9)), to=here, allowance=Allowance(30, 2))
-    [*_, fold] = await carry(store)
+    [*_, digest] = await carry(store)
     assert roots(await store.list_tagged("bridge", 10)) == [8, 7, 6, 5, 4, 3, 2, 1]
-    leaf = await store.list_folded(fold.page, 4)
-    assert leaf
-    assert (leaf.topic, roots(leaf)) == ("#bridge", [8, 7, 6, 5])
-    assert await store.list_folded("nothing", 4) is None
+    listed = await store.list_digest(digest.page, 4)
+    assert listed
+    assert (listed.topic, roots(listed)) == ("#bridge", [8, 7, 6, 5])
+    assert await store.list_digest("nothing", 4) is None
 
 
 async def test_an_author_s_threads_are_listed_but_no_single_posts(store: Store) -> None:
@@ -103,7 +103,7 @@ async def test_an_author_s_threads_are_listed_but_no_single_posts(store: Store) 
 
 
 async def test_what_a_chat_follows_is_listed_once_it_says_that_it_is_public(store: Store) -> None:
-    by = By(user="7", deed="settings", now=NOON)
+    by = ActingUser(user="7", action="settings", now=NOON)
     quota = Quota(destination=9, community=9)
     added = await store.add_subscription(Wanted(topic="#secret", destination=HALL, community="one"), quota, by)
     assert isinstance(added, Added)
@@ -111,7 +111,7 @@ async def test_what_a_chat_follows_is_listed_once_it_says_that_it_is_public(stor
     one = next(one for one in await store.list_subscriptions(HALL))
     posts = [tagged(number, "secret") for number in range(1, 9)]
     await bring(store, *posts, to=one, allowance=Allowance(30, 2))
-    assert [delivery.fold.tag for delivery in await carry(store) if delivery.fold] == [""]
+    assert [delivery.digest.tag for delivery in await carry(store) if delivery.digest] == [""]
     for listed in (False, True, False):
         await store.save_listed(HALL, by, listed=listed)
         assert ("secret" in await store.list_followed()) is listed
@@ -165,7 +165,7 @@ async def test_a_deleted_post_keeps_its_place_also_where_the_next_one_forgot_it(
             Intake(
                 feed=None,
                 events=(Published(replace(CHAIN[2], reply_to="", title="Better")),),
-                wishes=(Wish(uri=CHAIN[2].uri, by={}),),
+                planned_sends=(PlannedSend(uri=CHAIN[2].uri, by={}),),
             )
         ],
         lease(),
@@ -197,10 +197,10 @@ async def test_a_no_to_lists_at_the_end_of_a_long_thread_counts_in_a_digest(stor
     here = await subscribe(store, DeliveryOptions())
     chain = thread(50, replace(author(), discoverable=None))
     await bring(store, tagged(100), tagged(101), *chain, to=here, allowance=Allowance(30, 2))
-    [*_, fold] = await carry(store)
-    leaf = await store.list_folded(fold.page, 10)
-    assert leaf
-    page = next(page for page in leaf.pages if page.root == uri(1))
+    [*_, digest] = await carry(store)
+    listed = await store.list_digest(digest.page, 10)
+    assert listed
+    page = next(page for page in listed.pages if page.root == uri(1))
     assert len(page.posts) == 20
     assert showing(page, Audience.RECIPIENTS, timedelta(0), NOON) is Showing.LINK
 
@@ -210,16 +210,16 @@ async def test_a_digest_goes_on_at_a_mark_that_is_no_page_s_name(store: Store) -
     here = await subscribe(store, DeliveryOptions())
     shy = replace(author(), discoverable=None)
     await bring(store, *(post(n, author=shy) for n in range(1, 9)), to=here, allowance=Allowance(30, 2))
-    [*_, fold] = await carry(store)
+    [*_, digest] = await carry(store)
     found, after = [], ""
     for _ in range(3):
-        leaf = await store.list_folded(fold.page, 2, after)
-        assert leaf
-        found += [page.root for page in leaf.pages]
-        after = leaf.older
+        listed = await store.list_digest(digest.page, 2, after)
+        assert listed
+        found += [page.root for page in listed.pages]
+        after = listed.older
         assert after == "" or await store.get_page(after) is None
     assert (found, after) == ([uri(n) for n in range(8, 2, -1)], "")
     page = await store.get_page_of(uri(5))
     assert page
     for wrong in (page.slug, "elsewhere"):
-        assert await store.list_folded(fold.page, 2, wrong) is None
+        assert await store.list_digest(digest.page, 2, wrong) is None

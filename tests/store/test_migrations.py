@@ -267,8 +267,8 @@ async def test_posts_deliveries_and_digests_that_are_under_way_outlive_that_thei
                 (Action.EDIT, "u", ("m1",), True),
                 (Action.SEND, "fold:f1", (), False),
             ]
-            assert done[2].fold is not None
-            assert done[2].fold.count == 2
+            assert done[2].digest is not None
+            assert done[2].digest.count == 2
             await store.close()
 
 

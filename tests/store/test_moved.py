@@ -10,7 +10,7 @@ import pytest
 
 from relay.model import Action, Delivery, Destination, Published
 from relay.ports import Resolved
-from relay.records import By, Intake, Quota, State, Wanted
+from relay.records import ActingUser, Intake, Quota, State, Wanted
 from relay.store import Store, open_store
 from relay.testing import NOON, post
 from tests.support.store_cases import (
@@ -24,11 +24,11 @@ from tests.support.store_cases import (
     edit,
     lease,
     link,
+    planned,
     publish,
     settled,
     states,
     uri,
-    wish,
 )
 
 TOPIC, NEW_TOPIC = Destination("fake", "room/77"), Destination("fake", "hall/77")
@@ -96,7 +96,7 @@ async def test_subscriptions_follow_and_topics_within_the_place_stay(store: Stor
 
 
 async def test_the_audit_says_what_people_did_under_the_old_address(store: Store) -> None:
-    by = By(user="illa", deed="subscribe", now=NOON)
+    by = ActingUser(user="illa", action="subscribe", now=NOON)
     await store.add_subscription(Wanted(topic="#bridge", destination=ROOM), Quota(destination=9, community=9), by)
     await publish(store, post(1))
     [first] = await claim(store)
@@ -165,7 +165,7 @@ async def test_of_two_subscriptions_to_the_same_the_older_stays_with_its_choices
     *_, mine, _ = await store.save_subscriptions("config:home", [bridge, rope, *young])
     await store.save_subscriptions("config:other", [Wanted(topic="#rope", destination=HALL)])
     await link(store, mine, {"fake": Resolved(feeds=("nobody else's",))}, NOON)
-    intake = Intake(feed=None, events=(Published(post(1)),), wishes=(wish(post(1), ROOM, subscription=mine),))
+    intake = Intake(feed=None, events=(Published(post(1)),), planned_sends=(planned(post(1), ROOM, subscription=mine),))
     await store.add_intakes([intake], lease())
     [first] = await claim(store)
     [again] = await move(store, first)

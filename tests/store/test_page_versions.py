@@ -93,7 +93,7 @@ async def test_a_list_s_version_changes_with_what_it_shows_and_with_nothing_else
     parts = [
         ListPart(kind=ListKind.TAG, name="bridge", limit=2),
         ListPart(kind=ListKind.LATEST, limit=2),
-        ListPart(kind=ListKind.FOLD, name="nothing", limit=2),
+        ListPart(kind=ListKind.DIGEST, name="nothing", limit=2),
     ]
     before = await store.get_list_versions(parts)
     assert set(before) == set(parts[:2])

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from relay.app import App, build
 from relay.log import Trouble
-from relay.plugins import Host, Plugin, PluginStorage, Shelf
+from relay.plugins import Host, Plugin, PluginStorage, StorageBackend
 from relay.records import StoreError
 from relay.settings import Settings
 from relay.store import Store, open_store
@@ -94,10 +94,10 @@ class Keeper:
 async def test_notes_are_forgotten_after_their_time(kept: str, store: Store) -> None:
     """In memory and in the store alike."""
     watch = Watch()
-    shelf = Shelf(watch)
+    backend = StorageBackend(watch)
     if kept == "store":
-        shelf.bind(store, Trouble())
-    notes, others = PluginStorage(MATRIX, shelf), PluginStorage("adapter:other", shelf)
+        backend.bind(store, Trouble())
+    notes, others = PluginStorage(MATRIX, backend), PluginStorage("adapter:other", backend)
     await notes.save("a", "1", HOUR)
     await notes.save("a", "2", 2 * HOUR)
     watch.now += timedelta(minutes=119)
@@ -115,9 +115,9 @@ async def test_memory_holds_the_latest_notes_only() -> None:
 
 
 async def test_a_store_that_fails_fails_nobody_and_is_told_of_once() -> None:
-    keeper, shelf = Keeper(), Shelf()
-    shelf.bind(keeper, Trouble())
-    notes = PluginStorage(MATRIX, shelf)
+    keeper, backend = Keeper(), StorageBackend()
+    backend.bind(keeper, Trouble())
+    notes = PluginStorage(MATRIX, backend)
     with capture_logs() as logs:
         keeper.reading = keeper.writing = "The disk is full."
         for _ in range(3):
@@ -138,11 +138,11 @@ async def test_a_store_that_fails_fails_nobody_and_is_told_of_once() -> None:
 
 
 async def test_a_closed_store_knows_nothing(store_url: str) -> None:
-    store, shelf = await open_store(store_url), Shelf()
-    shelf.bind(store, Trouble())
+    store, backend = await open_store(store_url), StorageBackend()
+    backend.bind(store, Trouble())
     await store.close()
-    await PluginStorage(MATRIX, shelf).save("a", "1", HOUR)
-    assert await PluginStorage(MATRIX, shelf).get("a") is None
+    await PluginStorage(MATRIX, backend).save("a", "1", HOUR)
+    assert await PluginStorage(MATRIX, backend).get("a") is None
 
 
 async def test_each_plugin_has_notes_of_its_own_in_the_store_once_there_is_one(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription
 from relay.options import USUAL_DELIVERY, DeliveryOptions, Follow, Mode
-from relay.records import Intake, State, Wanted, Wish
+from relay.records import Intake, PlannedSend, State, Wanted
 from relay.store import Store
 from relay.testing import author, post
 from tests.support.store_cases import CLAIM, HALL, ROOM, carry, claim, delete, edit, lease, settled, uri
@@ -32,8 +32,8 @@ async def subscribe(
 async def bring(store: Store, *posts: Post, to: Subscription | None = None, also: tuple[Post, ...] = ()) -> None:
     """One poll that brings these posts; ``also`` are those of a look that nobody asked for."""
     events = tuple(Published(one) for one in (*also, *posts))
-    wishes = tuple(Wish(uri=one.uri, by={str(to.destination): to}) for one in posts if to)
-    await store.add_intakes([Intake(feed=None, events=events, wishes=wishes)], lease())
+    planned_sends = tuple(PlannedSend(uri=one.uri, by={str(to.destination): to}) for one in posts if to)
+    await store.add_intakes([Intake(feed=None, events=events, planned_sends=planned_sends)], lease())
 
 
 def told(done: list[Delivery]) -> list[tuple[Action, int, int]]:
@@ -122,9 +122,9 @@ async def test_each_post_is_a_message_where_that_is_wanted(store: Store) -> None
 
 async def test_destinations_want_it_each_in_its_own_way(store: Store) -> None:
     room, hall = await subscribe(store), await subscribe(store, REPLIES, HALL, "b")
-    wishes = tuple(Wish(uri=one.uri, by={str(ROOM): room, str(HALL): hall}) for one in CHAIN)
-    for one, wish in zip(CHAIN, wishes, strict=True):
-        await store.add_intakes([Intake(feed=None, events=(Published(one),), wishes=(wish,))], lease())
+    planned_sends = tuple(PlannedSend(uri=one.uri, by={str(ROOM): room, str(HALL): hall}) for one in CHAIN)
+    for one, planned in zip(CHAIN, planned_sends, strict=True):
+        await store.add_intakes([Intake(feed=None, events=(Published(one),), planned_sends=(planned,))], lease())
         await carry(store)
     counts = (await store.get_counts()).deliveries
     assert counts[Action.SEND, State.SENT] == 1 + 4
@@ -222,8 +222,8 @@ async def test_a_thread_ends_as_one_message_with_all_under_it(
     here = await subscribe(store, DeliveryOptions(follow=follow), Destination("fake", f"room {world}"), f"s{world}")
     gone: set[int] = set()
     done: list[Delivery] = []
-    for deed, number in deeds:
-        match deed:
+    for action, number in deeds:
+        match action:
             case "poll":
                 await bring(store, chain[number], to=here)
             case "look":
@@ -240,7 +240,7 @@ async def test_a_thread_ends_as_one_message_with_all_under_it(
                 await store.claim_deliveries(CLAIM, lease())
                 await store.delete_leases("one")
     done += await carry(store)
-    last = max(number for deed, number in deeds if deed in {"poll", "look"})
+    last = max(number for action, number in deeds if action in {"poll", "look"})
     sends = [int(one.uri.rsplit("/", 1)[1]) - world for one in done if one.action is Action.SEND]
     assert sends[0] == 1
     assert sends == sorted(set(sends))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from relay.model import Destination, SubscriptionId
 from relay.options import Filters
 from relay.ports import Resolved
-from relay.records import Added, By, Changes, Intake, Linking, Quota, Settlement, State, Wanted
+from relay.records import ActingUser, Added, Changes, Intake, Linking, Quota, Settlement, State, Wanted
 from relay.store import Store, open_store, versions
 from relay.testing import NOON, post
 from tests.support.store_cases import HALL, ROOM, at, claim, feed, lease, publish
@@ -23,8 +23,8 @@ QUOTA = Quota(destination=99, community=99)
 BRIDGE = Resolved(feeds=("bridge",), tag="bridge")
 
 
-def by() -> By:
-    return By(user="7", deed="subscribe", now=NOON)
+def by() -> ActingUser:
+    return ActingUser(user="7", action="subscribe", now=NOON)
 
 
 async def subscribed(store: Store, topic: str = "#bridge", to: Destination = ROOM) -> SubscriptionId:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from relay.model import Action, Delivery, Destination, Post, Published, Subscription
 from relay.options import DeliveryOptions, Mode
 from relay.ports import Resolved
-from relay.records import Allowance, Intake, Policy, Wanted, Wish
+from relay.records import Allowance, Intake, PlannedSend, Policy, Wanted
 from relay.store import Store
 from relay.testing import NOON
 from tests.support.store_cases import CLAIM, ROOM, lease, link, settled, under
@@ -42,8 +42,8 @@ async def bring(
 ) -> None:
     events = tuple(map(Published, (*late, *posts)))
     by = {str(to.destination): to}
-    wishes = tuple(Wish(uri=one.uri, by=by, late=one in late) for one in (*late, *posts))
-    intake = Intake(feed=None, events=events, wishes=wishes, at_once=at_once)
+    planned_sends = tuple(PlannedSend(uri=one.uri, by=by, late=one in late) for one in (*late, *posts))
+    intake = Intake(feed=None, events=events, planned_sends=planned_sends, at_once=at_once)
     await under(store, Policy(allowance=allowance)).add_intakes([intake], lease(now=minute))
 
 
@@ -57,4 +57,4 @@ async def carry(store: Store, minute: float = 0) -> list[Delivery]:
 
 
 def folds(done: list[Delivery]) -> list[tuple[Action, int]]:
-    return [(one.action, one.fold.count) for one in done if one.fold]
+    return [(one.action, one.digest.count) for one in done if one.digest]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from relay.model import Feed, FeedId
-from relay.plugins import Hooks, PluginStorage, Shelf
+from relay.plugins import Hooks, PluginStorage, StorageBackend
 from relay.ports import Batch, Gone, TryLater
 from relay.sources.feed_worker import FeedWorker
 from relay.sources.rss import RssSettings, RssSource
@@ -35,7 +35,7 @@ class Reader:
             RssSettings(at_once=at_once),
             self.http,
             hooks=hooks,
-            notes=PluginStorage("rss", Shelf(lambda: self.now)),
+            notes=PluginStorage("rss", StorageBackend(lambda: self.now)),
             clock=lambda: self.now,
             worker=WORKER,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from relay.chat import Desk, Handlers
+from relay.chat import Handlers, Services
 from relay.core.commands import Parsed, command_of
 from relay.model import Destination, Subscription
 from relay.pipeline.subscriptions import Subscriptions
@@ -19,7 +19,7 @@ from relay.records import Quota, StoreError
 from relay.store import Store
 from relay.testing import FakeSource
 from relay.text import plain
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 ROOM = Destination("fake", "room")
 HALL = Destination("fake", "hall")
@@ -37,15 +37,15 @@ class House:
 
     def __post_init__(self) -> None:
         self.subscriptions = Subscriptions(
-            store=self.store, sources=self.sources, tenure=tenure(), origin="config:t", changed=self._changed
+            store=self.store, sources=self.sources, worker=worker(), origin="config:t", changed=self._changed
         )
         self.handlers = Handlers(
-            Desk(
+            Services(
                 store=self.store,
                 sources=self.sources,
-                tenure=tenure(),
+                worker=worker(),
                 subscriptions=self.subscriptions,
-                threads=ThreadReader(store=self.store, sources=self.sources, tenure=tenure()),
+                threads=ThreadReader(store=self.store, sources=self.sources, worker=worker()),
                 quota=self.quota,
                 page=lambda _destination, slug: f"{self.base}/t/{slug}" if self.base else "",
                 version="9.9",
@@ -82,7 +82,7 @@ class House:
         return one
 
     async def audit(self) -> list[tuple[str, str]]:
-        return [(one.user, one.deed) for one in await self.store.list_audit(100)]
+        return [(one.user, one.action) for one in await self.store.list_audit(100)]
 
 
 class Flaky:

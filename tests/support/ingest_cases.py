@@ -9,7 +9,7 @@ from relay.model import Post
 from relay.records import Claim, Settlement, State
 from relay.store import Store
 from relay.testing import NOON, post
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 
 def tagged(number: int, **changes: object) -> Post:
@@ -23,11 +23,11 @@ async def relayed(store: Store, count: int) -> list[str]:
             await asyncio.sleep(0.005)
     found: list[str] = []
     while claimed := await store.claim_deliveries(
-        Claim(adapters=("fake",), limit=9), tenure("t", timedelta(0)).leased()
+        Claim(adapters=("fake",), limit=9), worker("t", timedelta(0)).leased()
     ):
         found += [delivery.uri for delivery in claimed]
         await store.save_settlements(
             [Settlement(delivery=d.id, destination=d.destination, state=State.SENT, due=NOON) for d in claimed],
-            tenure("t").leased(),
+            worker("t").leased(),
         )
     return found

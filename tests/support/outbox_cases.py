@@ -16,15 +16,15 @@ from relay.model import (
     SubscriptionId,
 )
 from relay.pipeline.outbox import Outbox
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.ports import Adapter
-from relay.records import Intake, State, Wish
+from relay.records import Intake, PlannedSend, State
 from relay.store import Store
 from relay.testing import post
 
 
-def tenure(owner: str = "one", lease: timedelta = timedelta(seconds=30)) -> Tenure:
-    return Tenure(
+def worker(owner: str = "one", lease: timedelta = timedelta(seconds=30)) -> Worker:
+    return Worker(
         owner=owner,
         lease=lease,
         clock=lambda: datetime.now(UTC),
@@ -33,9 +33,9 @@ def tenure(owner: str = "one", lease: timedelta = timedelta(seconds=30)) -> Tenu
     )
 
 
-def wish(one: Post, *to: str) -> Wish:
+def planned(one: Post, *to: str) -> PlannedSend:
     by = {name: Subscription(id=SubscriptionId(0), topic="why", destination=Destination.parse(name)) for name in to}
-    return Wish(uri=one.uri, by=by)
+    return PlannedSend(uri=one.uri, by=by)
 
 
 async def want(store: Store, numbers: Sequence[int], *to: str) -> None:
@@ -46,10 +46,10 @@ async def want(store: Store, numbers: Sequence[int], *to: str) -> None:
             Intake(
                 feed=None,
                 events=tuple(Published(one) for one in posts),
-                wishes=tuple(wish(one, *to) for one in posts),
+                planned_sends=tuple(planned(one, *to) for one in posts),
             )
         ],
-        tenure().leased(),
+        worker().leased(),
     )
 
 
@@ -58,7 +58,7 @@ async def running(store: Store, *adapters: Adapter, **settings: object) -> Async
     outbox = Outbox(
         store=store,
         adapters={adapter.name: adapter for adapter in adapters},
-        tenure=settings.pop("tenure", tenure()),  # type: ignore[arg-type]  # a table of keywords
+        worker=settings.pop("worker", worker()),  # type: ignore[arg-type]  # a table of keywords
         idle=timedelta(milliseconds=20),
         **settings,  # type: ignore[arg-type]  # as above
     )

@@ -25,7 +25,7 @@ from relay.model import (
 )
 from relay.options import DeliveryOptions, Mode
 from relay.ports import Resolved
-from relay.records import Claim, Intake, Lease, Linking, Policy, Settlement, State, Taken, Wanted, Wish
+from relay.records import Claim, Intake, Lease, Linking, PlannedSend, Policy, Settlement, State, Taken, Wanted
 from relay.store import Store
 from relay.testing import NOON
 
@@ -44,15 +44,17 @@ def lease(owner: str = "one", *, now: float = 0, minutes: float = 5) -> Lease:
     return Lease(owner=owner, now=at(now), until=at(now + minutes))
 
 
-def wish(post: Post, to: Destination = ROOM, reason: str = "#bridge", subscription: int = 1) -> Wish:
+def planned(post: Post, to: Destination = ROOM, reason: str = "#bridge", subscription: int = 1) -> PlannedSend:
     wanted = Subscription(id=SubscriptionId(subscription), topic=reason, destination=to, delivery_options=EACH)
-    return Wish(uri=post.uri, by={str(to): wanted})
+    return PlannedSend(uri=post.uri, by={str(to): wanted})
 
 
 def said(*events: Event, to: Sequence[Destination] = (), feed: FeedId | None = None, **fields: object) -> Intake:
     """An intake of these events, whose posts are wished for at ``to``."""
-    wishes = tuple(wish(event.post, place) for event in events if not isinstance(event, Deleted) for place in to)
-    return Intake(feed=feed, events=events, wishes=wishes, **fields)  # type: ignore[arg-type]  # named by the test
+    planned_sends = tuple(
+        planned(event.post, place) for event in events if not isinstance(event, Deleted) for place in to
+    )
+    return Intake(feed=feed, events=events, planned_sends=planned_sends, **fields)  # type: ignore[arg-type]  # named by the test
 
 
 def under(store: Store, policy: Policy) -> Store:

@@ -115,7 +115,7 @@ async def _paths(store: Store, folds: Collection[str]) -> list[str]:
         "/latest.json",
         "/tag/bridge",
         "/tag/bridge.atom",
-        *(f"/fold/{fold}" for fold in sorted(folds)),
+        *(f"/fold/{digest}" for digest in sorted(folds)),
     ]
 
 
@@ -142,7 +142,7 @@ async def test_readers_are_always_shown_what_is_there(store_url: str, seed: int)
             folds: set[str] = set()
             for _ in range(DEEDS):
                 await life.do()
-                folds |= {one.page for one in await carry(elsewhere) if one.fold}
+                folds |= {one.page for one in await carry(elsewhere) if one.digest}
                 paths[:] = await _paths(elsewhere, folds)
                 async with served(store) as fresh:
                     for path in paths:

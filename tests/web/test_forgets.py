@@ -16,7 +16,7 @@ from relay.core.consent import UNDO_FOR
 from relay.model import Quote
 from relay.options import DeliveryOptions
 from relay.plugins import Preview
-from relay.records import Allowance, By, Leaf
+from relay.records import ActingUser, Allowance, ThreadList
 from relay.store import Store, open_store
 from relay.testing import NOON, author, post, text
 from relay.web import Web
@@ -83,19 +83,19 @@ async def fill(reader: Reader) -> None:
     here = await subscribe(reader.store, DeliveryOptions())
     first = post(900, author=OTHER, tags=("bridge",))
     await bring(reader.store, first, *THREAD, post(901, author=OTHER), to=here, allowance=Allowance(30, 1))
-    [*_, fold] = await carry(reader.store)
+    [*_, digest] = await carry(reader.store)
     page = await reader.store.get_page_of(uri(1))
     assert page
     thread = [f"/t/{page.slug}{form}" for form in ("", ".md", ".txt", ".json", "/preview/paper")]
     lists = ["/", "/latest.atom", "/latest.json"]
     for path in ("tag/bridge", f"author/{page.slug}"):
         lists += [f"/{path}{form}" for form in ("", ".atom", ".json")]
-    reader.paths = (*thread, *lists, f"/fold/{fold.page}")
+    reader.paths = (*thread, *lists, f"/fold/{digest.page}")
     for _ in range(2):  # the first readers are noted as visitors
         assert await reader.showing() == set(reader.paths)
 
 
-Deed = Callable[[Store], Awaitable[object]]
+BotAction = Callable[[Store], Awaitable[object]]
 
 
 async def _deleted(store: Store) -> None:
@@ -162,7 +162,7 @@ class Interrupted:
     def __getattr__(self, name: str) -> object:
         return getattr(self.store, name)
 
-    async def list_tagged(self, tag: str, limit: int, after: str = "") -> Leaf:
+    async def list_tagged(self, tag: str, limit: int, after: str = "") -> ThreadList:
         await self.deed()
         return await self.store.list_tagged(tag, limit, after)
 
@@ -232,7 +232,7 @@ async def test_what_a_channel_follows_is_hidden_at_once_when_it_says_so(store_ur
     async with reading(store_url) as reader:
         await subscribe(reader.store, DeliveryOptions(), name="chat")
         await publish(reader.store, *THREAD)
-        by, other = By(user="7", deed="settings", now=NOON), await open_store(store_url)
+        by, other = ActingUser(user="7", action="settings", now=NOON), await open_store(store_url)
         assert SECRET.encode() not in await reader.get("/tag/bridge")
         for listed in (True, False):
             await other.save_listed(ROOM, by, listed=listed)

@@ -88,8 +88,8 @@ async def test_a_fold_s_page_shows_all_that_shared_the_message() -> None:
         here = await subscribe(visitor.store, DeliveryOptions())
         posts = [post(n, body=text(f"Post {n}")) for n in range(1, 7)]
         await bring(visitor.store, *posts, to=here, allowance=Allowance(30, 2))
-        [*_, fold] = await carry(visitor.store)
-        tree = await visitor.tree(f"/fold/{fold.page}")
+        [*_, digest] = await carry(visitor.store)
+        tree = await visitor.tree(f"/fold/{digest.page}")
         assert headlines(tree) == ["Post 6", "Post 5", "Post 4", "Post 3"]
         assert (await visitor.get("/fold/nothing"))[0] == 404
 
@@ -99,8 +99,8 @@ async def test_a_fold_s_page_leads_to_the_originals_of_those_who_allow_no_lists(
         here = await subscribe(visitor.store, DeliveryOptions())
         some = [post(1), post(2), post(3), post(4, author=SHY, body=text("Hush")), post(5, author=REFUSING), post(6)]
         await bring(visitor.store, *some, to=here, allowance=Allowance(30, 2))
-        [*_, fold] = await carry(visitor.store)
-        tree = await visitor.tree(f"/fold/{fold.page}")
+        [*_, digest] = await carry(visitor.store)
+        tree = await visitor.tree(f"/fold/{digest.page}")
     assert headlines(tree) == ["Post number 6.", "Post number 3."]
     [original] = tree.css(".threads .original")
     assert one(original, "bdi").text() == "Sami"

@@ -114,7 +114,7 @@ class World:
     def __init__(self, store: Store, web: Web, session: ClientSession) -> None:
         self.store, self.web, self.session = store, web, session
         self.slugs: dict[str, str] = {}
-        self.fold = ""
+        self.digest = ""
 
     async def get(self, path: str, **headers: str) -> str:
         """The whole answer: its headers and its words."""
@@ -156,8 +156,8 @@ async def _relay(here: World) -> None:
     posts = threads()
     first = post(999, author=replace(author("Pampa"), discoverable=True))
     await bring(here.store, first, *posts, to=subscription, allowance=Allowance(30, 1))
-    [*_, fold] = await carry_all(here.store)
-    here.fold = fold.page
+    [*_, digest] = await carry_all(here.store)
+    here.digest = digest.page
     for person in EVERYBODY:
         page = await here.store.get_page_of(f"{person.author.uri}/0")
         assert page
@@ -220,7 +220,7 @@ async def test_a_page_that_is_no_more_has_no_words_in_any_form(person: Person) -
 @pytest.mark.parametrize("day", [0, 100])
 async def test_a_digest_leads_to_originals_without_words_or_pages(day: int) -> None:
     async with world(day) as here:
-        for path in await here.paths(DIGESTS, here.fold):
+        for path in await here.paths(DIGESTS, here.digest):
             answer = await here.get(path)
             for person in EVERYBODY:
                 found = set(traces(answer, here, person))

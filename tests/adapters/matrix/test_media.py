@@ -16,7 +16,7 @@ from adapters.matrix.api import Failed
 from adapters.matrix.media import ADDRESSES, FRESH, Pictures, Unfit, Uploaded
 from relay.log import Trouble
 from relay.model import Media, MediaKind
-from relay.plugins import PluginStorage, Shelf
+from relay.plugins import PluginStorage, StorageBackend
 from relay.records import StoreError
 from relay.store import Store
 from tests.servers.feeds import Document, FeedServer
@@ -60,13 +60,13 @@ class Homeserver:
 class World:
     web: FeedServer
     home: Homeserver = field(default_factory=Homeserver)
-    shelf: Shelf = field(default_factory=Shelf)
+    backend: StorageBackend = field(default_factory=StorageBackend)
     seconds: float = 1000
     started: list[Pictures] = field(default_factory=list)
 
     def start(self, *, trusted: str = "127.0.0.0/8", **options: Any) -> Pictures:
         """As a relay that was just started has it."""
-        http, notes = client(trusted=trusted), PluginStorage("adapter:matrix", self.shelf)
+        http, notes = client(trusted=trusted), PluginStorage("adapter:matrix", self.backend)
         made = Pictures(http, notes, self.home.upload, self.home.limit, clock=lambda: self.seconds, **options)
         self.started.append(made)
         self._clients.append(http)
@@ -156,8 +156,8 @@ async def test_it_is_uploaded_once_over_restarts_and_by_all_machines(world: Worl
     url = world.web.put("/red", picture())
     found = []
     for _ in range(2):
-        world.shelf = Shelf()
-        world.shelf.bind(store, Trouble())
+        world.backend = StorageBackend()
+        world.backend.bind(store, Trouble())
         found.append(await world.start().uploaded(image(url)))
     assert found[0] == found[1]
     assert (world.web.asked("/red"), len(world.home.taken)) == (2, 1)
@@ -174,7 +174,7 @@ class Lost:
 
 
 async def test_without_a_store_it_is_uploaded_all_the_same(world: World) -> None:
-    world.shelf.bind(Lost(), Trouble())
+    world.backend.bind(Lost(), Trouble())
     assert isinstance(await world.start().uploaded(image(world.web.put("/red", picture()))), Uploaded)
 
 

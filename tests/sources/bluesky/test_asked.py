@@ -17,7 +17,7 @@ from relay.model import Post, PostUri
 from relay.pipeline.mentions import Speaker
 from relay.pipeline.replies import Accounts, Replies
 from relay.pipeline.threads import ThreadReader
-from relay.pipeline.worker import Tenure
+from relay.pipeline.worker import Worker
 from relay.records import Page
 from relay.store import Store
 from relay.text import plain
@@ -40,7 +40,7 @@ class Room:
         async with asking(self.stage, mentions=True, **ACCOUNT) as source:
             source.listen = SOON
             accounts = Accounts(asking=BotWords())
-            tenure = Tenure(
+            worker = Worker(
                 owner="one",
                 lease=timedelta(seconds=30),
                 clock=lambda: datetime.now(UTC),
@@ -48,12 +48,12 @@ class Room:
                 patience=SOON,
             )
             sources = {"bluesky": source}
-            threads = ThreadReader(store=self.store, sources=sources, tenure=tenure, is_request=accounts.is_request)
+            threads = ThreadReader(store=self.store, sources=sources, worker=worker, is_request=accounts.is_request)
             speaker = Speaker(
                 store=self.store,
                 sources=sources,
                 replies=Replies(threads=threads, accounts=accounts, base="https://relay.example"),
-                tenure=tenure,
+                worker=worker,
                 accounts=accounts,
                 idle=SOON,
             )

@@ -19,7 +19,7 @@ from relay.sources.mastodon.budget import Budgets
 from relay.store import Store, open_store
 from tests.servers.mastodon.fediverse import Fediverse, asking, run
 from tests.support.mastodon_listening import SOON
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 TOKEN = "tok-4yllu"
 HASHTAGS = ["#rivers", "#lakes", "#rivers #lakes"]
@@ -29,8 +29,8 @@ HASHTAGS = ["#rivers", "#lakes", "#rivers #lakes"]
 async def relaying(store: Store, source: MastodonSource) -> AsyncIterator[None]:
     """Both hashtags are brought into one room, until the block ends."""
     sources = {"mastodon": source}
-    ingest = Ingest(store=store, sources=sources, tenure=tenure(), idle=timedelta(milliseconds=20))
-    subscriptions = Subscriptions(store=store, sources=sources, tenure=tenure(), origin="test", changed=ingest.refresh)
+    ingest = Ingest(store=store, sources=sources, worker=worker(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(store=store, sources=sources, worker=worker(), origin="test", changed=ingest.refresh)
     room = Destination.parse("fake:a")
     await subscriptions.run([Wanted(topic=topic, destination=room) for topic in HASHTAGS[:2]])
     reading = asyncio.create_task(ingest.run())
@@ -45,11 +45,11 @@ async def relaying(store: Store, source: MastodonSource) -> AsyncIterator[None]:
 async def deliveries(store: Store) -> list[str]:
     """The uris of what waits to be sent; it counts as sent."""
     found: list[str] = []
-    while some := await store.claim_deliveries(Claim(adapters=("fake",), limit=99), tenure("t").leased()):
+    while some := await store.claim_deliveries(Claim(adapters=("fake",), limit=99), worker("t").leased()):
         found += [one.uri for one in some]
-        now = tenure("t").clock()
+        now = worker("t").clock()
         done = [Settlement(delivery=d.id, destination=d.destination, state=State.SENT, due=now) for d in some]
-        await store.save_settlements(done, tenure("t").leased())
+        await store.save_settlements(done, worker("t").leased())
     return found
 
 

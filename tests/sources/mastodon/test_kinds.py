@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Feed, FeedId, Published
-from relay.plugins import PluginStorage, Shelf
+from relay.plugins import PluginStorage, StorageBackend
 from relay.ports import Batch, Refused, TryLater
 from relay.sources.mastodon.about import streaming_address
 from relay.sources.mastodon.kinds import Software, Speech, read_index, read_software, refusal
@@ -114,7 +114,7 @@ def test_a_token_is_never_sent_over_an_open_line(told: str, where: str) -> None:
 
 
 async def test_what_a_server_is_is_asked_once_and_remembered_over_a_restart(stage: Fediverse) -> None:
-    notes = PluginStorage("mastodon", Shelf())
+    notes = PluginStorage("mastodon", StorageBackend())
     for _ in range(2):
         async with asking(stage.base, notes=notes) as source:
             for _ in range(3):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.core.bot_words import BotWords, Deed
+from relay.core.bot_words import BotAction, BotWords
 from relay.core.urls import page
 from relay.ports import Account, Answered, Gone, Mention, MentionedSource, Mentions, Refused
 from relay.sources.mastodon import MastodonSettings, MastodonSource
@@ -142,10 +142,13 @@ OTHERS = '<a href="https://plaza.example/@chasqui" class="u-url mention">@<span>
 @pytest.mark.parametrize(
     ("html", "deed"),
     [
-        (f"<p>{OURS} stop</p>", Deed.STOP),
-        (f"<p>{OURS} <strong>stop</strong> <em>please</em></p>", Deed.STOP),
-        (f'<p>{OURS} stop <a href="https://ayllu.example/tags/now" class="mention hashtag">#now</a></p>', Deed.STOP),
-        (f"<p>{OURS} {OTHERS} stop</p>", Deed.STOP),
+        (f"<p>{OURS} stop</p>", BotAction.STOP),
+        (f"<p>{OURS} <strong>stop</strong> <em>please</em></p>", BotAction.STOP),
+        (
+            f'<p>{OURS} stop <a href="https://ayllu.example/tags/now" class="mention hashtag">#now</a></p>',
+            BotAction.STOP,
+        ),
+        (f"<p>{OURS} {OTHERS} stop</p>", BotAction.STOP),
         (f"<p>{OTHERS} {OURS} stop</p>", None),
         (f"<p>{OURS} <del>stop</del></p>", None),
         (f"<p>{OURS} <s>stop</s> please</p>", None),
@@ -156,10 +159,10 @@ OTHERS = '<a href="https://plaza.example/@chasqui" class="u-url mention">@<span>
         (f'<p>{OURS} stop <a href="https://news.example/bus">this</a></p>', None),
     ],
 )
-def test_words_are_a_command_only_where_they_are_meant_as_they_stand(html: str, deed: Deed | None) -> None:
+def test_words_are_a_command_only_where_they_are_meant_as_they_stand(html: str, deed: BotAction | None) -> None:
     text = spoken(from_html(html), {page("https://plaza.example/@chasqui"): "chasqui@plaza.example"})
     request = BotWords().read(text, ["@chasqui@ayllu.example"])
-    assert (request.deed if request else None) is deed
+    assert (request.action if request else None) is deed
 
 
 def test_who_else_is_mentioned_is_known_by_their_whole_handle() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from relay.core.match import Index
 from relay.model import Destination, Feed, FeedId, Published, Subscription, SubscriptionId
-from relay.pipeline.ingest import digest
+from relay.pipeline.ingest import intake_of
 from relay.ports import Batch
 from relay.sources.mastodon.parse import read_post
 from relay.testing import NOON, FakeSource
@@ -43,10 +43,10 @@ def test_any_order_of_arrival_is_one_order(order: list[int]) -> None:
     stage = Fediverse("https://social.example")
     read = [read_post(json.dumps(status).encode(), stage.base) for status in late(stage, order)]
     answer = Batch(events=tuple(Published(post) for post in read if post))
-    intake = digest(FEED, FakeSource(), answer, Index([WANTED]), NOON, 0.0)
+    intake = intake_of(FEED, FakeSource(), answer, Index([WANTED]), NOON, 0.0)
     told = [event.post for event in intake.events if isinstance(event, Published)]
     assert [post.published.second for post in told] == [1, 2, 3, 4, 5]
-    assert [wish.uri for wish in intake.wishes] == [post.uri for post in told]
+    assert [planned.uri for planned in intake.planned_sends] == [post.uri for post in told]
 
 
 @pytest.mark.siege

@@ -27,7 +27,7 @@ from tests.servers.feeds import Document, FeedServer
 from tests.servers.hub import HubServer
 from tests.support.feed_reading import fresh
 from tests.support.fetching import client
-from tests.support.outbox_cases import tenure
+from tests.support.outbox_cases import worker
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ async def reading(
     """The loops that read, with one destination that wants all the feeds."""
     settings = RssSettings.model_validate({"interval": interval})
     sources = {"rss": RssSource(settings, http, hooks=hooks, worker=FeedWorker())}
-    ingest = Ingest(store=store, sources=sources, tenure=tenure(), idle=timedelta(milliseconds=20))
-    subscriptions = Subscriptions(store=store, sources=sources, tenure=tenure(), origin="t", changed=ingest.refresh)
+    ingest = Ingest(store=store, sources=sources, worker=worker(), idle=timedelta(milliseconds=20))
+    subscriptions = Subscriptions(store=store, sources=sources, worker=worker(), origin="t", changed=ingest.refresh)
     await subscriptions.run([Wanted(topic=address, destination=Destination("fake", "a")) for address in addresses])
     loop = asyncio.create_task(ingest.run())
     try:
@@ -111,7 +111,7 @@ async def test_a_ping_is_delivered_at_once_though_polls_are_an_hour_apart(store:
             assert await hub.tell(hub.asked[0]) == 202
             while not (await store.get_counts()).deliveries:
                 await asyncio.sleep(0.01)
-            (delivery,) = await store.claim_deliveries(Claim(adapters=("fake",), limit=9), tenure("t").leased())
+            (delivery,) = await store.claim_deliveries(Claim(adapters=("fake",), limit=9), worker("t").leased())
             assert delivery.card is not None
             assert delivery.card.post.title == "news"
             assert feeds.asked("/feed") == 2

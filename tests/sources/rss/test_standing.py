@@ -30,7 +30,7 @@ ADDRESS = "https://ayllu.example/feed"
 HOUR = timedelta(hours=1)
 
 
-class Worker(FeedWorker):
+class StandingWorker(FeedWorker):
     """Reads at once, here, and counts the entries that it reads; a forgetful one knows none."""
 
     def __init__(self, *, forgetful: bool = False) -> None:
@@ -52,7 +52,7 @@ class Worker(FeedWorker):
 class Polls:
     """One feed, polled again and again."""
 
-    worker: Worker = field(default_factory=Worker)
+    worker: StandingWorker = field(default_factory=StandingWorker)
     cursor: Cursor = field(default_factory=Cursor)
     now: datetime = NOW
     url: str = ADDRESS
@@ -101,10 +101,10 @@ async def test_only_what_is_new_or_changed_is_read() -> None:
 
 async def test_what_a_forgetful_reader_remembered_is_known_and_the_next_poll_reads_less() -> None:
     """So it is with the cursors of older versions."""
-    polls = Polls(worker=Worker(forgetful=True))
+    polls = Polls(worker=StandingWorker(forgetful=True))
     await polls.told(*map(entry, range(3)))
     polls.cursor = msgspec.structs.replace(polls.cursor, slices=NOTHING)
-    polls.worker = Worker()
+    polls.worker = StandingWorker()
     assert await polls.told(*map(entry, range(4))) == ["N3"]
     assert await polls.told(*map(entry, range(5))) == ["N4"]
     assert polls.worker.entries == [4, 1]
@@ -258,7 +258,7 @@ def _said(polls: Polls, reading: FeedReading) -> dict[str, Any]:
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(versions())
 async def test_whatever_a_feed_goes_through_the_same_comes_as_if_all_was_read(polled: list[tuple[str, int]]) -> None:
-    sliced, whole = Polls(), Polls(worker=Worker(forgetful=True))
+    sliced, whole = Polls(), Polls(worker=StandingWorker(forgetful=True))
     for body, hours in polled:
         one, other = await sliced.poll(body), await whole.poll(body)
         assert _said(sliced, one) == _said(whole, other)
