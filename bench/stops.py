@@ -129,7 +129,7 @@ async def _filled(folder: str, posts: int) -> _Watched:
 
 def _speaker(store: Store, network: _Network) -> Speaker:
     worker = Worker(owner="bench", lease=timedelta(minutes=5), clock=clock, trouble=Trouble())
-    accounts = Accounts(asking=BotWords())
+    accounts = Accounts(bot_words=BotWords())
     threads = ThreadReader(store=store, sources={"fake": network}, worker=worker, is_request=accounts.is_request)
     return Speaker(
         store=store,

@@ -163,7 +163,7 @@ def policy(parts: Parts) -> Policy:
 
 
 def _site(config: Config, accounts: Accounts) -> Site:
-    asking = accounts.asking
+    bot_words = accounts.bot_words
     return Site(
         name=config.relay.name,
         public_url=config.relay.public_url,
@@ -172,9 +172,9 @@ def _site(config: Config, accounts: Accounts) -> Site:
         joins=tuple(Join(name=join.name, url=join.url, about=join.about) for join in config.web.join),
         expire=config.threads.expire,
         accounts=accounts.handles,
-        ask=next(iter(asking.unroll.values()))[0],
-        stop=asking.stop[0],
-        undo=asking.undoing,
+        ask=next(iter(bot_words.unroll.values()))[0],
+        stop=bot_words.stop[0],
+        undo=bot_words.undoing,
     )
 
 
@@ -217,7 +217,7 @@ class App:
         )
         if on_settled is not None:
             self.outbox.settled = on_settled
-        accounts = Accounts(asking=config.mentions.asking())
+        accounts = Accounts(bot_words=config.mentions.bot_words())
         self.threads = ThreadReader(
             store=store,
             sources=parts.sources,

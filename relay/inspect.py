@@ -189,7 +189,7 @@ async def unroll(config: Config, url: str, output: Path | None, form: str) -> in
     except ValueError:
         return _failed(f"unknown format {suffix!r}; choose html, md, txt or json", 2)
     async with build(config) as parts:
-        speaks = config.mentions.asking()
+        speaks = config.mentions.bot_words()
         answer = await fetch(url, list(parts.sources.values()), lambda post: speaks.is_request(post, ()))
     if not isinstance(answer, Thread):
         return _failed(f"{url} cannot be unrolled: {answer.reason}")

@@ -238,7 +238,7 @@ class DiscordApi:
                 allow_redirects=False,
             ) as answer:
                 text = await answer.text(errors="replace")
-                self._pace.told(ticket, answer.status, answer.headers, self._clock())
+                self._pace.note_answer(ticket, answer.status, answer.headers, self._clock())
                 told = True
                 return answer.status, answer.headers, text
         finally:

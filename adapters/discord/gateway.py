@@ -20,7 +20,7 @@ from discord.http import Route
 
 from adapters.discord.interactions import Interactions, Waiting
 from adapters.discord.permissions import ADMINISTRATOR, MANAGE_THREADS, names, posting
-from adapters.discord.requests import Asking, destination
+from adapters.discord.requests import DiscordInteraction, destination
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.tree import same, tree
 from relay.i18n import Words, words
@@ -295,8 +295,8 @@ class _Client(discord.AutoShardedClient):
 
     # --- people ---
 
-    async def on_interaction(self, asking: Asking) -> None:
-        await self._interactions.handle(asking)
+    async def on_interaction(self, interaction: DiscordInteraction) -> None:
+        await self._interactions.handle(interaction)
 
     # --- places ---
 

@@ -12,7 +12,7 @@ import discord
 from discord import app_commands, ui
 
 from adapters.discord.card import in_markdown, message
-from adapters.discord.requests import Asking, command_in, custom_id, question_in
+from adapters.discord.requests import DiscordInteraction, command_in, custom_id, question_in
 from adapters.discord.settings import Style
 from adapters.discord.style import DiscordStyle
 from relay.i18n import Words, words
@@ -132,17 +132,17 @@ class Interactions:
     def serves(self, guild_id: object) -> bool:
         return not self._guilds or str(guild_id) in self._guilds
 
-    async def handle(self, asking: Asking) -> None:
+    async def handle(self, interaction: DiscordInteraction) -> None:
         """Answer one. Raises nothing: an answer that Discord does not take is told to the log."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has one
         self._running.add(task)
         try:
-            await self._handle(asking)
+            await self._handle(interaction)
         except _FAILED as error:
             # Another error's text may hold the address, and with it the token of the interaction.
             reason = str(error) if isinstance(error, discord.DiscordException) else type(error).__name__
-            log.warning("an answer was not taken", kind=asking.type.name, reason=reason)
+            log.warning("an answer was not taken", kind=interaction.type.name, reason=reason)
         finally:
             self._running.discard(task)
 
@@ -153,52 +153,54 @@ class Interactions:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _handle(self, asking: Asking) -> None:
-        if asking.type is discord.InteractionType.autocomplete:
-            await self._suggest(asking)
-        elif asking.type in {discord.InteractionType.application_command, discord.InteractionType.component}:
-            await self._answer(asking)
+    async def _handle(self, interaction: DiscordInteraction) -> None:
+        if interaction.type is discord.InteractionType.autocomplete:
+            await self._suggest(interaction)
+        elif interaction.type in {discord.InteractionType.application_command, discord.InteractionType.component}:
+            await self._answer(interaction)
 
-    async def _suggest(self, asking: Asking) -> None:
-        question = question_in(asking) if self.serves(asking.guild_id) else None
+    async def _suggest(self, interaction: DiscordInteraction) -> None:
+        question = question_in(interaction) if self.serves(interaction.guild_id) else None
         suggestions: list[tuple[str, str]] = []
         if question is not None:
             try:
                 suggestions = choices(await asyncio.wait_for(self._inbox.suggest(question), self._waiting.typing))
             except Exception as error:  # noqa: BLE001 - whatever it was, the person goes on typing without
                 log.warning("no suggestions", command=question.command, reason=f"{type(error).__name__}: {error}")
-        await asking.response.autocomplete([app_commands.Choice(name=name, value=value) for name, value in suggestions])
+        await interaction.response.autocomplete(
+            [app_commands.Choice(name=name, value=value) for name, value in suggestions]
+        )
 
-    async def _answer(self, asking: Asking) -> None:
-        say = words(asking.locale.value)
-        working = asyncio.ensure_future(self._answered(asking, say))
+    async def _answer(self, interaction: DiscordInteraction) -> None:
+        say = words(interaction.locale.value)
+        working = asyncio.ensure_future(self._answered(interaction, say))
         try:
             await asyncio.wait({working}, timeout=self._waiting.patience)
             if not working.done():
-                await asking.response.defer(ephemeral=True, thinking=True)
+                await interaction.response.defer(ephemeral=True, thinking=True)
             shown = await working
         finally:
             working.cancel()
-        await _send(asking, shown)
+        await _send(interaction, shown)
 
-    async def _answered(self, asking: Asking, say: Words) -> list[Body]:
+    async def _answered(self, interaction: DiscordInteraction, say: Words) -> list[Body]:
         """The messages to show, whatever happens meanwhile."""
-        shown = await answered(self._worked_out(asking, say), say, within=self._waiting.life)
+        shown = await answered(self._worked_out(interaction, say), say, within=self._waiting.life)
         return said(shown.reason) if isinstance(shown, Refused) else shown
 
-    async def _worked_out(self, asking: Asking, say: Words) -> list[Body]:
-        if not asking.guild_id:
+    async def _worked_out(self, interaction: DiscordInteraction, say: Words) -> list[Body]:
+        if not interaction.guild_id:
             return said(say("I work in servers only, not in direct messages."))
-        if not self.serves(asking.guild_id):
+        if not self.serves(interaction.guild_id):
             return said(say("This relay does not serve this server."))
-        command = command_in(asking, say, self._style)
+        command = command_in(interaction, say, self._style)
         if isinstance(command, Refused):
             return said(command.reason)
         answer: Answer = await self._inbox.answer(command)
-        return bodies(answer, command.destination.address, self._look(asking, say), self._host.colours)
+        return bodies(answer, command.destination.address, self._look(interaction, say), self._host.colours)
 
-    def _look(self, asking: Asking, say: Words) -> DiscordStyle:
-        nsfw = getattr(asking.channel, "is_nsfw", None)
+    def _look(self, interaction: DiscordInteraction, say: Words) -> DiscordStyle:
+        nsfw = getattr(interaction.channel, "is_nsfw", None)
         return DiscordStyle(
             style=self._style,
             age_restricted=bool(nsfw and nsfw()),
@@ -208,20 +210,20 @@ class Interactions:
         )
 
 
-async def _send(asking: Asking, shown: Sequence[Body]) -> None:
+async def _send(interaction: DiscordInteraction, shown: Sequence[Body]) -> None:
     """The first is the answer, whether “thinking…” stands there or not yet; the others follow it."""
     first, *others = shown
-    if asking.response.is_done():
-        await asking.edit_original_response(**_arguments(first))
+    if interaction.response.is_done():
+        await interaction.edit_original_response(**_arguments(first))
     else:
-        await asking.response.send_message(ephemeral=True, **_arguments(first))
+        await interaction.response.send_message(ephemeral=True, **_arguments(first))
     for body in others:
         try:
-            await asking.followup.send(ephemeral=True, **_arguments(body))
+            await interaction.followup.send(ephemeral=True, **_arguments(body))
         except discord.HTTPException as refused:
             if refused.status not in {400, 413} or INSTEAD not in body:
                 raise
-            await asking.followup.send(ephemeral=True, **_arguments(body[INSTEAD]))
+            await interaction.followup.send(ephemeral=True, **_arguments(body[INSTEAD]))
 
 
 def _arguments(body: Body) -> dict[str, Any]:

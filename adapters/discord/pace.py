@@ -185,7 +185,7 @@ class DiscordPace:
         self.lost(ticket, now)
         self._note_refusal(status, headers, now)
 
-    def told(self, ticket: DiscordTicket, status: int, headers: Mapping[str, str], now: float) -> None:
+    def note_answer(self, ticket: DiscordTicket, status: int, headers: Mapping[str, str], now: float) -> None:
         """An answer came."""
         ticket.bucket.flying -= 1
         self._stream(ticket.route).answered(ticket, now)

@@ -24,7 +24,7 @@ from relay.model import Destination
 from relay.options import Kind
 from relay.ports import Command, Question, Refused
 
-Asking = discord.Interaction[Any]
+DiscordInteraction = discord.Interaction[Any]
 Record = Mapping[str, Any]
 
 _LINK = re.compile(r"https?://[^\s<>()\"|]+(?:\([^\s<>()\"|]*\)[^\s<>()\"|]*)*", re.IGNORECASE)
@@ -56,24 +56,24 @@ def destination(channel_id: object) -> Destination:
     return Destination("discord", str(channel_id))
 
 
-def command_in(asking: Asking, say: Words, style: Style) -> Command | Refused:
+def command_in(interaction: DiscordInteraction, say: Words, style: Style) -> Command | Refused:
     """What a slash command, the menu of a message or a button asks for; ``Refused`` says what to do instead.
 
     ``style`` is how posts look where nobody chooses: it decides what the relay needs in the channel.
     """
-    data = _data(asking)
-    if asking.type is discord.InteractionType.component:
-        asked = _pressed(asking, str(data["custom_id"]), say)
+    data = _data(interaction)
+    if interaction.type is discord.InteractionType.component:
+        asked = _pressed(interaction, str(data["custom_id"]), say)
     elif data["name"] == tree.MENU:
-        asked = _from_menu(asking, say)
+        asked = _from_menu(interaction, say)
     else:
-        asked = _slash(asking, say)
-    return asked if isinstance(asked, Refused) else _command(asking, asked, say, style)
+        asked = _slash(interaction, say)
+    return asked if isinstance(asked, Refused) else _command(interaction, asked, say, style)
 
 
-def question_in(asking: Asking) -> Question | None:
+def question_in(interaction: DiscordInteraction) -> Question | None:
     """What is being typed; None: nothing that suggestions are made for."""
-    data = _data(asking)
+    data = _data(interaction)
     spec = tree.SPECS.get(data["name"])
     options = cast("list[Record]", data.get("options") or [])
     typing = next((option for option in options if option.get("focused")), None)
@@ -85,9 +85,9 @@ def question_in(asking: Asking) -> Question | None:
         command=spec.name,
         parameter=typing["name"],
         typed=str(typing["value"]),
-        destination=destination(_seen(asking, named) or asking.channel_id),
-        community=str(asking.guild_id or ""),
-        language=asking.locale.value,
+        destination=destination(_seen(interaction, named) or interaction.channel_id),
+        community=str(interaction.guild_id or ""),
+        language=interaction.locale.value,
     )
 
 
@@ -99,59 +99,61 @@ def custom_id(channel_id: object, line: str) -> str:
 # --- the three ways to ask ---
 
 
-def _slash(asking: Asking, say: Words) -> _Asked | Refused:
-    data = _data(asking)
+def _slash(interaction: DiscordInteraction, say: Words) -> _Asked | Refused:
+    data = _data(interaction)
     spec = tree.SPECS.get(data["name"])
     if spec is None:
         return Refused(say("I do not know this command any more. /help says what there is."))
     given = {option["name"]: option["value"] for option in data.get("options") or ()}
     places = {parameter.name for parameter in spec.parameters if parameter.kind is Kind.PLACE}
     named = next((given[name] for name in places if name in given), None)
-    target = _named(asking, str(named), say) if named else _here(asking)
+    target = _named(interaction, str(named), say) if named else _here(interaction)
     if isinstance(target, Refused):
         return target
-    options = _options(asking, given, target, say)
+    options = _options(interaction, given, target, say)
     if isinstance(options, Refused):
         return options
     arguments = {name: str(value) for name, value in given.items() if name not in places | tree.OWN}
     return _Asked(spec.name, arguments, target, options)
 
 
-def _from_menu(asking: Asking, say: Words) -> _Asked | Refused:
-    data = _data(asking)
+def _from_menu(interaction: DiscordInteraction, say: Words) -> _Asked | Refused:
+    data = _data(interaction)
     message = data["resolved"]["messages"][data["target_id"]]
     # A message of ours begins with the unroll page; of another's, nobody knows which button is the post.
-    link = (original_in(message) if _is_ours(asking, message) else "") or next(links_in(message), "")
+    link = (original_in(message) if _is_ours(interaction, message) else "") or next(links_in(message), "")
     if not link:
         return Refused(say("There is no link in that message. Choose one that links to a post."))
-    return _Asked("unroll", {"url": link}, _here(asking))
+    return _Asked("unroll", {"url": link}, _here(interaction))
 
 
-def _is_ours(asking: Asking, message: Record) -> bool:
+def _is_ours(interaction: DiscordInteraction, message: Record) -> bool:
     """Sent by the bot, or by a webhook of its own."""
     by = message.get("application_id") or message.get("author", {}).get("id")
-    return str(by) in {str(asking.application_id), str(asking.client.user.id)}
+    return str(by) in {str(interaction.application_id), str(interaction.client.user.id)}
 
 
-def _pressed(asking: Asking, pressed: str, say: Words) -> _Asked | Refused:
+def _pressed(interaction: DiscordInteraction, pressed: str, say: Words) -> _Asked | Refused:
     channel_id, _, line = pressed.partition(" ")
     parsed = command_of(line, say=say)
     if isinstance(parsed, Mistake):
         return Refused(parsed.text)
-    target = _here(asking) if channel_id == str(asking.channel_id) else _elsewhere(asking, channel_id, say)
+    target = (
+        _here(interaction) if channel_id == str(interaction.channel_id) else _elsewhere(interaction, channel_id, say)
+    )
     return target if isinstance(target, Refused) else _Asked(parsed.name, parsed.arguments, target)
 
 
-def _command(asking: Asking, asked: _Asked, say: Words, style: Style) -> Command:
+def _command(interaction: DiscordInteraction, asked: _Asked, say: Words, style: Style) -> Command:
     target = asked.target
     chosen = json.loads(asked.options or "{}").get(tree.STYLE, style)
     return Command(
         name=asked.name,
         arguments=asked.arguments,
         destination=destination(target.id),
-        community=str(asking.guild_id or ""),
-        user=f"discord:{asking.user.id}",
-        language=asking.locale.value,
+        community=str(interaction.guild_id or ""),
+        user=f"discord:{interaction.user.id}",
+        language=interaction.locale.value,
         may_manage=bool(target.asker & (MANAGE_CHANNELS | ADMINISTRATOR)),
         obstacle=obstacle(target.relay, target.kind, say, webhooks=chosen == "webhook"),
         options=asked.options,
@@ -161,18 +163,18 @@ def _command(asking: Asking, asked: _Asked, say: Words, style: Style) -> Command
 # --- which channel, and who may what there ---
 
 
-def _here(asking: Asking) -> Target:
-    kind = asking.channel.type.value if asking.channel else 0
+def _here(interaction: DiscordInteraction) -> Target:
+    kind = interaction.channel.type.value if interaction.channel else 0
     return Target(
-        id=str(asking.channel_id),
+        id=str(interaction.channel_id),
         kind=kind,
-        asker=asking.permissions.value,
-        relay=asking.app_permissions.value,
+        asker=interaction.permissions.value,
+        relay=interaction.app_permissions.value,
     )
 
 
-def _named(asking: Asking, channel_id: str, say: Words) -> Target | Refused:
-    found: Record | None = _data(asking).get("resolved", {}).get("channels", {}).get(channel_id)
+def _named(interaction: DiscordInteraction, channel_id: str, say: Words) -> Target | Refused:
+    found: Record | None = _data(interaction).get("resolved", {}).get("channels", {}).get(channel_id)
     if found is None:
         return _gone(say)
     told = found.get("app_permissions")
@@ -180,19 +182,19 @@ def _named(asking: Asking, channel_id: str, say: Words) -> Target | Refused:
         id=channel_id,
         kind=int(found["type"]),
         asker=int(found["permissions"]),
-        relay=int(told) if told is not None else _may(asking, channel_id, who=None),
+        relay=int(told) if told is not None else _may(interaction, channel_id, who=None),
     )
 
 
-def _elsewhere(asking: Asking, channel_id: str, say: Words) -> Target | Refused:
-    channel = _channel(asking, channel_id)
+def _elsewhere(interaction: DiscordInteraction, channel_id: str, say: Words) -> Target | Refused:
+    channel = _channel(interaction, channel_id)
     if channel is None:
         return _gone(say)
     return Target(
         id=channel_id,
         kind=channel.type.value,
-        asker=_may(asking, channel_id, who=asking.user),
-        relay=_may(asking, channel_id, who=None),
+        asker=_may(interaction, channel_id, who=interaction.user),
+        relay=_may(interaction, channel_id, who=None),
     )
 
 
@@ -200,35 +202,35 @@ def _gone(say: Words) -> Refused:
     return Refused(say("That channel is gone, or I cannot see it. Choose another one."))
 
 
-def _channel(asking: Asking, channel_id: object) -> Any:
+def _channel(interaction: DiscordInteraction, channel_id: object) -> Any:
     """Of this guild only, whatever the id."""
-    known = str(channel_id).isdecimal() and asking.guild is not None
-    return asking.guild.get_channel_or_thread(int(str(channel_id))) if known and asking.guild else None
+    known = str(channel_id).isdecimal() and interaction.guild is not None
+    return interaction.guild.get_channel_or_thread(int(str(channel_id))) if known and interaction.guild else None
 
 
-def _may(asking: Asking, channel_id: str, *, who: object | None) -> int:
+def _may(interaction: DiscordInteraction, channel_id: str, *, who: object | None) -> int:
     """What a member, or else the relay, may do in a channel of this guild, from what the gateway told."""
-    channel = _channel(asking, channel_id)
-    member = who if who is not None or asking.guild is None else asking.guild.me
+    channel = _channel(interaction, channel_id)
+    member = who if who is not None or interaction.guild is None else interaction.guild.me
     if channel is None or not isinstance(member, discord.Member):
         return 0
     return int(channel.permissions_for(member).value)
 
 
-def _seen(asking: Asking, channel_id: object) -> str:
+def _seen(interaction: DiscordInteraction, channel_id: object) -> str:
     """While a person types, a channel comes unchecked: it counts where they can see it."""
-    may = _may(asking, str(channel_id), who=asking.user) if channel_id else 0
+    may = _may(interaction, str(channel_id), who=interaction.user) if channel_id else 0
     return str(channel_id) if may & discord.Permissions.view_channel.flag else ""
 
 
 # --- Discord's own options ---
 
 
-def _options(asking: Asking, given: Record, target: Target, say: Words) -> str | Refused:
+def _options(interaction: DiscordInteraction, given: Record, target: Target, say: Words) -> str | Refused:
     """As JSON; whoever may not mention a role themselves cannot have the relay mention it."""
     own = {name: given[name] for name in (tree.STYLE, tree.CROSSPOST) if name in given}
     if (role := given.get(tree.MENTION)) is not None:
-        refused = _unmentionable(asking, str(role), target, say)
+        refused = _unmentionable(interaction, str(role), target, say)
         if refused:
             return Refused(refused)
         own[tree.MENTION] = str(role)
@@ -237,9 +239,9 @@ def _options(asking: Asking, given: Record, target: Target, say: Words) -> str |
     return json.dumps(own) if own else ""
 
 
-def _unmentionable(asking: Asking, role_id: str, target: Target, say: Words) -> str:
-    role: Record = _data(asking).get("resolved", {}).get("roles", {}).get(role_id, {})
-    if role_id == str(asking.guild_id):
+def _unmentionable(interaction: DiscordInteraction, role_id: str, target: Target, say: Words) -> str:
+    role: Record = _data(interaction).get("resolved", {}).get("roles", {}).get(role_id, {})
+    if role_id == str(interaction.guild_id):
         return say("I mention nobody but a single role: choose one that is not @everyone.")
     if role.get("mentionable"):
         return ""
@@ -277,6 +279,6 @@ def _in_components(components: Any) -> Iterator[str]:
         yield from _in_components([*(one.get("components") or ()), *filter(None, [one.get("accessory")])])
 
 
-def _data(asking: Asking) -> dict[str, Any]:
+def _data(interaction: DiscordInteraction) -> dict[str, Any]:
     """Discord's own words; discord.py's types know neither ``app_permissions`` nor what is raw in them."""
-    return cast("dict[str, Any]", asking.data or {})
+    return cast("dict[str, Any]", interaction.data or {})

@@ -24,7 +24,7 @@ _SHOWN = 200
 # --- foreign text, made harmless ---
 
 
-def told(text: Text, *, own: bool = False) -> Text:
+def safe_text(text: Text, *, own: bool = False) -> Text:
     """The text as it may be shown; ``own``: it is ours, so what is code in it stays as it is to be typed."""
     return tuple(found for block in text if (found := _told(block, own=own)))
 

@@ -246,7 +246,7 @@ def _encoded(frames: Sequence[Image.Image], kind: _Kind, options: Mapping[str, A
 # --- the process: a picture on standard input, the answer on standard output ---
 
 
-def told(answer: Ready | Unfit) -> bytes:
+def encoded(answer: Ready | Unfit) -> bytes:
     """The answer as bytes: a line of JSON, then what is to be uploaded; reading it runs nothing."""
     if isinstance(answer, Unfit):
         return json.dumps({"reason": answer.reason}).encode() + b"\n"
@@ -255,7 +255,7 @@ def told(answer: Ready | Unfit) -> bytes:
 
 
 def heard(text: bytes) -> Ready | Unfit:
-    """What :func:`told` said; Unfit too where the process ended over it."""
+    """What :func:`encoded` said; Unfit too where the process ended over it."""
     head, end, data = text.partition(b"\n")
     if not end:
         return Unfit("the picture takes too much time or memory to decode")
@@ -268,7 +268,7 @@ def main() -> None:
     if sys.platform != "win32":
         signal.alarm(_ORPHANED)  # where nobody is left who ends it
     warnings.simplefilter("ignore")  # of broken metadata, which is left out anyway
-    sys.stdout.buffer.write(told(prepared(sys.stdin.buffer.read(), limit=int(sys.argv[1]))))
+    sys.stdout.buffer.write(encoded(prepared(sys.stdin.buffer.read(), limit=int(sys.argv[1]))))
 
 
 def _limit_memory() -> None:

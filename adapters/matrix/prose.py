@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from markupsafe import Markup
 
 from adapters.matrix.limits import TEXT
-from adapters.matrix.links import quieted, shows, told
+from adapters.matrix.links import quieted, safe_text, shows
 from adapters.matrix.mentions import spelled
 from adapters.matrix.message_text import MatrixText, stacked
 from relay.rich import Block, Form, Role, Span, SpanStyle, Text
@@ -49,7 +49,7 @@ _DIALECT = Dialect(
 
 
 def written(text: Text, *, hidden: str | None = None, own: bool = False) -> MatrixText:
-    """A text that was :func:`told`; in plain, what its links hide stands behind their words.
+    """A text that was :func:`safe_text`; in plain, what its links hide stands behind their words.
 
     ``hidden`` is why all of it is behind spoilers, one in each block; the plain form then holds nothing of it.
     """
@@ -62,7 +62,7 @@ def line(
     spans: Iterable[Span], element: Markup = PARAGRAPH, *, hidden: str | None = None, addresses: bool = False
 ) -> MatrixText:
     """Foreign words as one element; nothing where there is nothing to see."""
-    text = told((Block(tuple(spans)),))
+    text = safe_text((Block(tuple(spans)),))
     if not text:
         return MatrixText()
     inner = inline(text[0].spans, _DIALECT)
@@ -145,12 +145,12 @@ def fitted(
     most = max(0, limit // (2 if hidden is None else 1))  # a character is a byte in each form at least
     clean = bounded(text, 10 * most)
     near = cut(clean, min(most, _readable(clean)))
-    whole = written(told(near, own=own), hidden=hidden, own=own)
+    whole = written(safe_text(near, own=own), hidden=hidden, own=own)
     if near is clean and whole.size <= limit:
         return whole
     found, length = whole, min(most, len(text_content(near)))
     while (length := min(length - 1, length * limit // (found.size + 64))) > 0:
-        found = _going_on(told(cut(near, length), own=own), more, hidden, own=own)
+        found = _going_on(safe_text(cut(near, length), own=own), more, hidden, own=own)
         if found.size <= limit:
             return found
     alone = line(more, addresses=True)
@@ -182,7 +182,7 @@ def answer(text: Text) -> tuple[MatrixText, ...]:
 def _pages(text: Text) -> Iterator[Text]:
     page: tuple[Block, ...] = ()
     for block in text:
-        if page and written(told((*page, block), own=True), own=True).size > TEXT:
+        if page and written(safe_text((*page, block), own=True), own=True).size > TEXT:
             yield page
             page = ()
         page = (*page, block)

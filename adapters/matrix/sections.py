@@ -9,7 +9,7 @@ from functools import partial
 from markupsafe import Markup
 
 from adapters.matrix.limits import SHORT_URL, address
-from adapters.matrix.links import told
+from adapters.matrix.links import safe_text
 from adapters.matrix.mentions import quiet, spelled
 from adapters.matrix.message_text import MatrixText, stacked, within
 from adapters.matrix.prose import PARAGRAPH, fitted, line, written
@@ -122,7 +122,7 @@ def _items(section: Section, most: int) -> MatrixText:
 
     def write(kept: Sequence[Block]) -> MatrixText:
         left = [_item(Block((Span("…"),)))] if len(kept) < len(items) else []
-        return stacked([written(told((*map(_item, kept), *left)), hidden=section.hidden), said], "\n")
+        return stacked([written(safe_text((*map(_item, kept), *left)), hidden=section.hidden), said], "\n")
 
     return within(items, most - said.size - 4, write)
 

@@ -165,7 +165,7 @@ class MentionSettings(Settings):
     undo: _Words = UNDO
     courtesies: _Words = COURTESIES
 
-    def asking(self) -> BotWords:
+    def bot_words(self) -> BotWords:
         return BotWords(unroll=self.unroll, stop=self.stop, undo=self.undo, courtesies=self.courtesies)
 
 

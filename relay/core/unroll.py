@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from relay.model import Event, Post, PostUri, Published, Removed, Thread
 
-Told = TypeVar("Told")
+Item = TypeVar("Item")
 
 _Age = tuple[datetime, str]
 """When a post was published, and its uri: the order of posts where no reply orders them."""
@@ -56,12 +56,12 @@ def in_order(posts: Iterable[Post]) -> list[Post]:
     return list(placed.values())
 
 
-def told_in_order(told: Iterable[Told], event_of: Callable[[Told], Event]) -> list[Told]:
+def events_in_order(told: Iterable[Item], event_of: Callable[[Item], Event]) -> list[Item]:
     """What was told at once, publications as :func:`in_order` has them; none is moved past an edit or a deletion."""
     told = list(told)
     if len(told) < 2:
         return told
-    ordered: list[Told] = []
+    ordered: list[Item] = []
     with_news = ((one, event.post if isinstance(event := event_of(one), Published) else None) for one in told)
     for _, group in groupby(with_news, key=lambda one: one[1] is None):
         run = list(group)

@@ -18,7 +18,7 @@ from typing import assert_never
 from relay.core.bot_words import Is, nothing, without_bot_requests
 from relay.core.match import Index, Tag, match
 from relay.core.schedule import LONGEST_WAIT, backoff, next_check, next_poll, next_poll_after_failure, phase
-from relay.core.unroll import told_in_order
+from relay.core.unroll import events_in_order
 from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Post, Published, Subscription, SubscriptionId
 from relay.options import Mode
@@ -50,7 +50,7 @@ def intake_of(
     match answer:
         case Batch():
             sweep: timedelta | None = getattr(source, "sweep", None)  # isinstance() of a protocol costs 20 µs a poll
-            events = tuple(told_in_order(answer.events, lambda event: event))
+            events = tuple(events_in_order(answer.events, lambda event: event))
             return Intake(
                 feed=feed.id,
                 events=answer.past + answer.late + events,

@@ -152,7 +152,7 @@ class Speaker:
         account = self.accounts.known[line.name]
         if mention.asker.uri == account.uri:
             return None
-        return self.accounts.asking.read(mention.text, [account.handle], mention.language)
+        return self.accounts.bot_words.read(mention.text, [account.handle], mention.language)
 
     # --- stops ---
 

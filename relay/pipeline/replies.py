@@ -31,7 +31,7 @@ class BotReply(NamedTuple):
 class Accounts:
     """The relay's own accounts, as far as they said who they are, and the words by which they are asked."""
 
-    asking: BotWords
+    bot_words: BotWords
     known: dict[str, Account] = field(default_factory=dict)
 
     def handles(self) -> Sequence[str]:
@@ -39,7 +39,7 @@ class Accounts:
 
     def is_request(self, post: Post) -> bool:
         """Whether a post speaks to a bot, and so belongs to no thread."""
-        return self.asking.is_request(post, self.handles())
+        return self.bot_words.is_request(post, self.handles())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Replies:
                 " hours it is erased for good. Until then “{undo}” makes it readable again; deleted messages do not"
                 " come back."
             )
-            undo = f"{account.handle} {self.accounts.asking.undoing}"
+            undo = f"{account.handle} {self.accounts.bot_words.undoing}"
             return done.format(hours=UNDO_FOR // timedelta(hours=1), undo=undo)
         if effect is Effect.NOTHING:
             return say(
@@ -82,7 +82,7 @@ class Replies:
         )
 
     def _example(self, language: str) -> str:
-        known = self.accounts.asking.unroll
+        known = self.accounts.bot_words.unroll
         return next(iter(known.get(language.partition("-")[0], ())), "") or next(iter(known.values()))[0]
 
     async def _unrolled(self, asked: PendingMention, say: Words) -> BotReply | TryLater:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from relay.core.match import Index, Tag, match
 from relay.core.schedule import next_check
-from relay.core.unroll import told_in_order
+from relay.core.unroll import events_in_order
 from relay.log import get_logger
 from relay.model import Event, Feed, FeedId, Published
 from relay.pipeline.fence import STEADY, Bug, apart
@@ -117,7 +117,7 @@ def heard(
     """
     events: list[Event] = []
     planned_sends: list[PlannedSend] = []
-    told = told_in_order(streamed.events, lambda one: one[1])
+    told = events_in_order(streamed.events, lambda one: one[1])
     for address, group in groupby(told, key=lambda one: one[0]):
         feed = feeds.get(address) if address else _NO_FEED
         some = tuple(event for _, event in group if feed is not None or not isinstance(event, Published))

@@ -62,7 +62,7 @@ def canvas(say: Words) -> Canvas:
     return Canvas(say=say, alt=2000, option=2000, options=1000, lines=1000)
 
 
-def told(post: Post, say: Words) -> tuple[Section, ...]:
+def post_sections(post: Post, say: Words) -> tuple[Section, ...]:
     """What a post says, section by section; who wrote it and where it is from stand beside the thread."""
     found = sections(Card(post=post, reason=""), canvas(say))
     return tuple(section for section in found if section.kind not in _FRAME)

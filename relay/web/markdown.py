@@ -14,7 +14,7 @@ from relay.i18n import Words
 from relay.model import Media, Post, Quote, Removed
 from relay.rich import Block, Form, Span, SpanStyle, Text
 from relay.text import clean, honest, safe_url, text_content
-from relay.web.labels import day, kind, moment, nameless, posts, told
+from relay.web.labels import day, kind, moment, nameless, post_sections, posts
 from relay.web.markup import DEEPEST
 from relay.web.thread_view import ThreadReading, byline
 
@@ -57,7 +57,7 @@ def _post(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
         yield rf"*\[{line(say('post removed'))}\]*"
         return
-    for section in told(post, say):
+    for section in post_sections(post, say):
         yield _section(section, post, say)
     yield link(moment(say, post.published), post.url)
 

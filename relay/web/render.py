@@ -11,7 +11,7 @@ from relay.card import Section, SectionKind
 from relay.i18n import Words
 from relay.model import LinkCard, Media, Poll, Post, Quote, Removed
 from relay.text import plain, text_content
-from relay.web.labels import day, moment, posts, told
+from relay.web.labels import day, moment, post_sections, posts
 from relay.web.markdown import markdown
 from relay.web.markup import html
 from relay.web.pages import page_html
@@ -58,7 +58,7 @@ def _post_text(post: Post | Removed, say: Words) -> Iterator[str]:
     if isinstance(post, Removed):
         yield f"[{say('post removed')}]"
         return
-    for section in told(post, say):
+    for section in post_sections(post, say):
         yield _section_text(section)
     yield f"({moment(say, post.published)}, {post.url})"
 

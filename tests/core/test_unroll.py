@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.core.unroll import in_order, told_in_order, unroll
+from relay.core.unroll import events_in_order, in_order, unroll
 from relay.model import Deleted, Edited, Event, Post, PostUri, Published, Removed
 from tests.support.thorough import examples
 from tests.support.unroll_cases import ANA, BRU, NOON, gone, names, post
@@ -341,18 +341,18 @@ def test_what_is_of_one_time_stays_in_its_order_but_behind_what_it_answers() -> 
 def test_what_is_told_at_once_is_told_as_the_thread_is(names: list[str]) -> None:
     above = {"a2": "a1", "a3": "a2"}
     told = [("feed", Published(post(name, above.get(name, "")))) for name in names]
-    assert [event.post.uri for _, event in told_in_order(told, lambda one: one[1])] == ["a1", "a2", "a3"]
+    assert [event.post.uri for _, event in events_in_order(told, lambda one: one[1])] == ["a1", "a2", "a3"]
 
 
 def test_no_publication_is_moved_past_an_edit_or_a_deletion() -> None:
     first, second, third = (Published(post(name)) for name in ("a1", "a2", "a3"))
     told: list[Event] = [third, second, Deleted("a3"), Edited(post("a2")), second, first]
-    assert told_in_order(told, lambda one: one) == [second, third, *told[2:4], first, second]
+    assert events_in_order(told, lambda one: one) == [second, third, *told[2:4], first, second]
 
 
 def test_a_post_that_is_told_for_several_feeds_is_told_for_each() -> None:
     told = [(feed, Published(post(name))) for name in ("a2", "a1") for feed in ("x", "y")]
-    assert [(feed, event.post.uri) for feed, event in told_in_order(told, lambda one: one[1])] == [
+    assert [(feed, event.post.uri) for feed, event in events_in_order(told, lambda one: one[1])] == [
         ("x", "a1"), ("y", "a1"), ("x", "a2"), ("y", "a2")
     ]  # fmt: skip
 

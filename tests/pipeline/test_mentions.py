@@ -47,7 +47,7 @@ class Room:
     store: Store
     source: Mentioned = field(default_factory=lambda: Mentioned(threads={uri(1): CHAIN}))
     clock: Clock = field(default_factory=Clock)
-    accounts: Accounts = field(default_factory=lambda: Accounts(asking=BotWords()))
+    accounts: Accounts = field(default_factory=lambda: Accounts(bot_words=BotWords()))
     base: str = "https://relay.example"
     patience: timedelta = timedelta(seconds=20)
 

@@ -200,7 +200,7 @@ def test_suggestions_are_for_the_channel_of_the_person_where_the_named_one_is_no
     """While a person types, Discord hands on the channel's id unchecked."""
     guild = SimpleNamespace(get_channel_or_thread=lambda _: None, me=None)
     options = [{"name": "topic", "value": "#", "focused": True}, {"name": "channel", "value": "99"}]
-    asking = SimpleNamespace(
+    interaction = SimpleNamespace(
         data={"name": "unsubscribe", "options": options},
         guild=guild,
         guild_id=7,
@@ -208,7 +208,7 @@ def test_suggestions_are_for_the_channel_of_the_person_where_the_named_one_is_no
         user=None,
         locale=SimpleNamespace(value="es-419"),
     )
-    question = question_in(cast("Any", asking))
+    question = question_in(cast("Any", interaction))
     assert question is not None
     assert (question.destination.address, question.community, question.language) == ("42", "7", "es-419")
 

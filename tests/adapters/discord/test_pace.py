@@ -52,7 +52,7 @@ def test_only_one_request_is_on_its_way_until_the_bucket_is_known() -> None:
     first = ticket(pace)
     assert isinstance(pace.ask(POST, 0.1), Busy)
     ticket(pace, route("POST", "/channels/2/messages"))  # another channel's is another bucket
-    pace.told(first, 200, headers(4, 5.0), 0.2)
+    pace.note_answer(first, 200, headers(4, 5.0), 0.2)
     assert [type(pace.ask(POST, 0.3)) for _ in range(5)] == [DiscordTicket] * 4 + [Wait]
 
 
@@ -64,7 +64,7 @@ def test_an_attempt_that_was_never_answered_makes_room_again() -> None:
 
 def test_an_empty_bucket_waits_for_its_reset_and_is_full_then() -> None:
     pace = DiscordPace()
-    pace.told(ticket(pace), 200, headers(0, 5.0), 1.0)
+    pace.note_answer(ticket(pace), 200, headers(0, 5.0), 1.0)
     held = pace.ask(POST, 2.0)
     assert isinstance(held, Wait)
     assert held.seconds == pace.wait(POST, 2.0) == pytest.approx(4.0, abs=0.01)
@@ -74,8 +74,8 @@ def test_an_empty_bucket_waits_for_its_reset_and_is_full_then() -> None:
 def test_routes_that_share_a_bucket_share_its_room_but_not_over_channels() -> None:
     pace = DiscordPace()
     remove = route("DELETE", "/channels/1/messages/3")
-    pace.told(ticket(pace), 200, headers(1, 5.0), 0.0)
-    pace.told(ticket(pace, remove), 204, headers(0, 5.0), 0.0)
+    pace.note_answer(ticket(pace), 200, headers(1, 5.0), 0.0)
+    pace.note_answer(ticket(pace, remove), 204, headers(0, 5.0), 0.0)
     assert isinstance(pace.ask(POST, 0.1), Wait)
     assert isinstance(pace.ask(remove, 0.1), Wait)
     assert isinstance(pace.ask(route("POST", "/channels/2/messages"), 0.1), DiscordTicket)
@@ -84,22 +84,22 @@ def test_routes_that_share_a_bucket_share_its_room_but_not_over_channels() -> No
 def test_answers_that_come_late_give_no_room_back() -> None:
     """The header of an earlier request does not know of the later ones."""
     pace = DiscordPace()
-    pace.told(ticket(pace), 200, headers(4, 5.0), 0.0)
+    pace.note_answer(ticket(pace), 200, headers(4, 5.0), 0.0)
     flying = [ticket(pace, now=0.1) for _ in range(4)]
-    pace.told(flying[0], 200, headers(3, 4.9), 0.2)
+    pace.note_answer(flying[0], 200, headers(3, 4.9), 0.2)
     assert isinstance(pace.ask(POST, 0.3), Wait)
 
 
 def test_a_route_without_limits_is_free_but_for_the_total() -> None:
     pace = DiscordPace()
-    pace.told(ticket(pace), 200, {}, 0.0)
+    pace.note_answer(ticket(pace), 200, {}, 0.0)
     for _ in range(10):
         ticket(pace, now=0.1)
 
 
 def test_headers_that_are_nonsense_change_nothing() -> None:
     pace = DiscordPace()
-    pace.told(ticket(pace), 200, {**headers(1, 5.0), "X-RateLimit-Limit": "many"}, 0.0)
+    pace.note_answer(ticket(pace), 200, {**headers(1, 5.0), "X-RateLimit-Limit": "many"}, 0.0)
     ticket(pace, now=0.1)
 
 
@@ -108,7 +108,7 @@ def test_fifty_a_second_in_all_and_webhooks_beside_them() -> None:
     other = route("POST", "/channels/99/messages")
     flying = [ticket(pace, route("POST", f"/channels/{n}/messages"), now=0.5) for n in range(ALL_TOGETHER)]
     assert isinstance(pace.ask(other, 0.6), Busy)
-    pace.told(flying[0], 200, {}, 0.7)
+    pace.note_answer(flying[0], 200, {}, 0.7)
     held = pace.ask(other, 0.9)
     assert isinstance(held, Wait)
     assert 0.8 <= held.seconds <= 0.81, "it may have been counted as late as its answer came"
@@ -121,7 +121,7 @@ def test_fifty_a_second_in_all_and_webhooks_beside_them() -> None:
 def test_a_429_empties_its_bucket_alone() -> None:
     pace = DiscordPace()
     first = ticket(pace)
-    pace.told(first, 429, {}, 0.0)
+    pace.note_answer(first, 429, {}, 0.0)
     pace.slowed(first, 3.0, 0.0, everywhere=False)
     assert pace.ask(POST, 1.0) == Wait(2.0, "the channel's pace")
     ticket(pace, route("POST", "/channels/2/messages"), now=1.0)
@@ -131,7 +131,7 @@ def test_a_429_empties_its_bucket_alone() -> None:
 def test_a_global_429_stops_everything_that_is_counted_with_it() -> None:
     pace = DiscordPace()
     first = ticket(pace)
-    pace.told(first, 429, {"X-RateLimit-Scope": "global"}, 0.0)
+    pace.note_answer(first, 429, {"X-RateLimit-Scope": "global"}, 0.0)
     pace.slowed(first, 3.0, 0.0, everywhere=True)
     held = pace.ask(route("GET", "/channels/2"), 1.0)
     assert isinstance(held, Wait)
@@ -156,7 +156,9 @@ def test_a_global_429_stops_everything_that_is_counted_with_it() -> None:
 def test_refused_requests_have_a_budget_of_their_own(status: int, said: dict[str, str], counts: bool) -> None:
     pace = DiscordPace(invalid=3)
     for number in range(3):
-        pace.told(ticket(pace, route("GET", f"/channels/{number}"), now=float(number)), status, said, float(number))
+        pace.note_answer(
+            ticket(pace, route("GET", f"/channels/{number}"), now=float(number)), status, said, float(number)
+        )
     held = pace.ask(route("GET", "/channels/9"), 10.0)
     if not counts:
         assert isinstance(held, DiscordTicket)
@@ -171,7 +173,7 @@ def test_what_is_idle_is_forgotten_when_there_is_much_of_it() -> None:
     pace = DiscordPace()
     for number in range(5_000):
         now = number * 0.1
-        pace.told(ticket(pace, route("GET", f"/channels/{number}"), now=now), 200, headers(0, 1.0), now)
+        pace.note_answer(ticket(pace, route("GET", f"/channels/{number}"), now=now), 200, headers(0, 1.0), now)
     assert len(pace._buckets) < 2_100
     assert len(pace._hashes) < 2_100
 
@@ -209,7 +211,7 @@ def test_one_after_the_other_never_meets_a_429_and_leaves_no_room_unused(
         status, said = server.take(now + there)
         assert status == 200
         now, travelled = now + there + back, travelled + there + back
-        pace.told(answer, status, said, now)
+        pace.note_answer(answer, status, said, now)
     windows = (len(hops) - 1) // limit
     assert waited <= windows * (window + 0.003)
 
@@ -240,7 +242,7 @@ def test_many_at_once_in_one_bucket_never_meet_a_429(limit: int, hops: list[tupl
             back.append((one[0] + one[1], one[2], status, said))
         for done in [done for done in back if done[0] <= now]:
             back.remove(done)
-            pace.told(done[1], done[2], done[3], now)
+            pace.note_answer(done[1], done[2], done[3], now)
 
 
 @pytest.mark.parametrize("least", [0.0, 0.02, 0.2])
@@ -262,7 +264,7 @@ def test_all_channels_together_never_meet_a_429_however_the_network_trembles(lea
             continue
         now, place, carried, arrives = heapq.heappop(events)
         if not arrives:
-            pace.told(carried, 200, {}, now)
+            pace.note_answer(carried, 200, {}, now)
             continue
         assert server.take(now)[0] == 200
         heapq.heappush(events, (now + least + chance.random() * jitter, place, carried, False))

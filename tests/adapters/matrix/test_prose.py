@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from adapters.matrix.limits import URL, address, size
-from adapters.matrix.links import told
+from adapters.matrix.links import safe_text
 from adapters.matrix.mentions import leads_to_matrix, parted, places_in_code, quiet, spelled
 from adapters.matrix.message_text import MatrixBudget, MatrixText, stacked, within
 from adapters.matrix.prose import answer, bounded, fitted, line, written
@@ -29,7 +29,7 @@ ROOM_ID = "!" + "GIncq0qLOx-" * 3 + "abcdefghij"
 
 
 def made(*spans: Span) -> MatrixText:
-    return written(told((Block(spans),)))
+    return written(safe_text((Block(spans),)))
 
 
 # --- nobody is called ---
@@ -80,7 +80,7 @@ def test_what_is_parted_by_its_look_is_read_as_one() -> None:
     ],
 )
 def test_code_is_parted_only_where_it_is_an_id_beyond_doubt(code: str, reads: str) -> None:
-    for shown in (made(Span(code, marks=(C,))), written(told((Block((Span(code),), Form.CODE),)))):
+    for shown in (made(Span(code, marks=(C,))), written(safe_text((Block((Span(code),), Form.CODE),)))):
         assert shown.body.replace(JOINER, "~") == reads
         assert Read(shown.html).all("code") == [reads.replace("~", JOINER)]
 
@@ -195,20 +195,20 @@ def test_a_bare_address_is_a_link_whatever_it_is_marked_with() -> None:
     ],
 )
 def test_each_form_of_text_has_its_html(block: Block, html: str) -> None:
-    assert written(told((block,))).html == html
+    assert written(safe_text((block,))).html == html
 
 
 def test_lists_tell_their_numbers_and_a_gap_begins_another() -> None:
     numbers = [(1, "1."), (2, "•"), (1, "2."), (1, "7."), (1, "8.")]
     items = tuple(Block((Span(str(n)),), Form.ITEM, depth=d, bullet=b) for n, (d, b) in enumerate(numbers))
-    assert written(told(items)).html == (
+    assert written(safe_text(items)).html == (
         '<ol><li>0<ul><li>1</li></ul></li><li>2</li></ol><ol start="7"><li>3</li><li>4</li></ol>'
     )
-    assert written(told(items)).body == "1. 0\n  • 1\n2. 2\n7. 3\n8. 4"
+    assert written(safe_text(items)).body == "1. 0\n  • 1\n2. 2\n7. 3\n8. 4"
 
 
 def test_structure_is_kept_in_plain() -> None:
-    assert written(told(STRUCTURED)).body == (
+    assert written(safe_text(STRUCTURED)).body == (
         "How it is done\n\nWe weave the bridge anew, see here (https://ayllu.example/a)\n\n• grass\n  2. long grass\n\n"
         "> Who crosses,\n> crosses.\n\n———\n\npull --all\nrest"
     )
@@ -222,7 +222,7 @@ def test_what_its_author_hid_is_not_in_plain() -> None:
 
 def test_folded_text_is_behind_one_spoiler_where_it_can_be() -> None:
     value = (*text("one", "two"), Block((Span("if x:\n  y"),), Form.CODE), Block((Span("z"),), Form.HEADING))
-    shown = written(told(value), hidden="{0} & {}")
+    shown = written(safe_text(value), hidden="{0} & {}")
     assert shown == MatrixText(
         "",
         '<p><span data-mx-spoiler="{0} &amp; {}">one<br><br>two<br><br><code>if x:<br>  y</code></span></p>'
@@ -232,7 +232,7 @@ def test_folded_text_is_behind_one_spoiler_where_it_can_be() -> None:
 
 def test_what_cannot_be_seen_is_left_out() -> None:
     value = (*text("\u200b ", "\u2800\u3164"), Block((Span("\n"),), Form.CODE), Block((Span("x"),)))
-    assert written(told(value)) == MatrixText("x", "<p>x</p>")
+    assert written(safe_text(value)) == MatrixText("x", "<p>x</p>")
     assert line([Span(" "), Span("\u00ad")]) == MatrixText()
     assert is_blank("")
 
@@ -263,7 +263,7 @@ def test_a_cut_text_is_as_long_as_it_may_be_and_says_where_it_goes_on(
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert fitted(STRUCTURED, 2000, more=(Span("more"),)) == written(told(STRUCTURED))
+    assert fitted(STRUCTURED, 2000, more=(Span("more"),)) == written(safe_text(STRUCTURED))
 
 
 @pytest.mark.parametrize("changes", [{"quote": 1}, {"form": Form.CODE}])

@@ -39,7 +39,7 @@ class Room:
     async def running(self) -> AsyncIterator[None]:
         async with asking(self.stage, mentions=True, **ACCOUNT) as source:
             source.listen = SOON
-            accounts = Accounts(asking=BotWords())
+            accounts = Accounts(bot_words=BotWords())
             worker = Worker(
                 owner="one",
                 lease=timedelta(seconds=30),
