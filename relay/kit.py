@@ -87,7 +87,9 @@ class RoomQueues(Generic[T]):
                 one = waiting.popleft()
                 try:
                     await self._handle(one)
-                except Exception:
+                except (Exception, asyncio.CancelledError):
+                    if (task := asyncio.current_task()) and task.cancelling():
+                        raise  # we are closed; otherwise something was cancelled for which this one waited
                     log.exception("what happened in a room ended in a bug", room=room, kind=type(one).__name__)
         finally:
             del self._waiting[room]

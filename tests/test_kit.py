@@ -89,6 +89,26 @@ async def test_a_bug_costs_what_it_happened_in_and_nothing_after_it() -> None:
     assert [(one["log_level"], one["room"]) for one in logs] == [("error", "plaza")]
 
 
+async def test_what_waited_for_something_that_was_cancelled_costs_nothing_after_it() -> None:
+    handled = asyncio.Event()
+
+    async def handle(one: str) -> None:
+        if one == "second":
+            handled.set()
+        else:
+            await cancelled()
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    taking = RoomQueues(handle, room=lambda _: "plaza", must=lambda _: True)
+    taking.take("first")
+    taking.take("second")
+    async with asyncio.timeout(5):
+        await handled.wait()
+    await taking.close()
+
+
 async def test_of_a_flood_some_is_left_out_but_for_what_must_be_known() -> None:
     rooms = Rooms(open={"plaza": asyncio.Event()})
     with capture_logs() as logs:
