@@ -89,7 +89,7 @@ class BotWords:
         """
         ours = _short_and_long(handles)
         said = _words_to(lambda name: name in ours, text)
-        action = self._deed(said)
+        action = self._action(said)
         return Request(action, self._language(said, language)) if action else None
 
     def is_request(self, post: Post, handles: Collection[str]) -> bool:
@@ -100,9 +100,9 @@ class BotWords:
         if not any("@" in span.text for block in post.body for span in block.spans):
             return False
         text = text_content(post.body)
-        return self.read(text, handles) is not None or self._deed(_words_to(_anybody, text)) is BotAction.UNROLL
+        return self.read(text, handles) is not None or self._action(_words_to(_anybody, text)) is BotAction.UNROLL
 
-    def _deed(self, said: Sequence[str]) -> BotAction | None:
+    def _action(self, said: Sequence[str]) -> BotAction | None:
         kinds = [self._kinds.get(word) for word in said[: MOST_WORDS + 1]]
         deeds = [kind for kind in kinds if kind]
         if None in kinds or len(said) > MOST_WORDS or not deeds:

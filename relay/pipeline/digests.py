@@ -60,7 +60,7 @@ def _merit(card: Card) -> tuple[int, bool, datetime, str]:
 
 
 def digest_card(digest: Digest, *, name: str, address: Address, say: Words) -> Card:
-    """The fold as one message of the relay's own: what it is, the best of it, and where the rest is."""
+    """The digest as one message of the relay's own: what it is, the best of it, and where the rest is."""
     shown = best(digest.best, MOST[digest.reason])
     page = address(f"fold/{digest.slug}")
     entries = tuple(_entry(card, address, say) for card in shown)
@@ -148,7 +148,7 @@ class DigestLoop:
     sent: Callable[[], None] = lambda: None
     """Called when the due ones have become deliveries."""
     idle: timedelta = timedelta(seconds=30)
-    """How long to sleep at most: meanwhile a fold may have been opened that is due before."""
+    """How long to sleep at most: meanwhile a digest may have been opened that is due before."""
     due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to have it look at once."""
 

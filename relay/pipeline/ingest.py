@@ -90,14 +90,14 @@ def intake_of(
 
 
 def continuations(intake: Intake) -> list[Post]:
-    """The wished posts with which an author goes on, where what they go on with does not come along. Pure."""
-    wished = {planned.uri for planned in intake.planned_sends if any(_is_threaded(one) for one in planned.by.values())}
+    """The wanted posts with which an author goes on, where what they go on with does not come along. Pure."""
+    wanted = {planned.uri for planned in intake.planned_sends if any(_is_threaded(one) for one in planned.by.values())}
     posts = [event.post for event in intake.events if isinstance(event, Published)]
     there = {name for post in posts for name in (post.uri, *post.aliases)}
     return [
         post
         for post in posts
-        if post.uri in wished
+        if post.uri in wanted
         and post.reply_to
         and post.reply_to_author == post.author.uri
         and post.reply_to not in there

@@ -300,10 +300,10 @@ def _refs(intake: Intake) -> Iterator[str]:
 
 
 def _pages(intake: Intake) -> Iterator[str]:
-    """Under which pages copies, originals, and what reads alike may be known of what is wished for."""
-    wished = {planned.uri for planned in intake.planned_sends}
+    """Under which pages copies, originals, and what reads alike may be known of what is to be sent."""
+    planned_uris = {planned.uri for planned in intake.planned_sends}
     for event in intake.events:
-        if isinstance(event, Published) and event.post.uri in wished:
+        if isinstance(event, Published) and event.post.uri in planned_uris:
             yield from pages(event.post)
 
 

@@ -1,4 +1,4 @@
-"""What a batch of intakes asks of the outbox: the sends that were wished for, and the edits and deletions that follow.
+"""What a batch of intakes asks of the outbox: the planned sends, and the edits and deletions that follow.
 
 A destination is locked before the states of its deliveries are read: who claims or settles there at the same time is
 done, and seen, or has not begun.
@@ -180,23 +180,23 @@ def add_deliveries(
 ) -> set[str]:
     """Write what the batch asks of the outbox, and wake the destinations. Returns their names.
 
-    Decides on the next checks of the posts that are wished for, which are not written here. ``release``: what was held
+    Decides on the next checks of the posts that are wanted, which are not written here. ``release``: what was held
     back because it reads like a post that is removed is sent instead of it.
     """
     neighbours = add_neighbours(connection, batch) if release else set()
     duplicates = batch.duplicates()
-    wished = {
+    wanted = {
         entry.uri: entry for intake in intakes for planned in intake.planned_sends if (entry := batch.find(planned.uri))
     }
-    related = {one.id for entry in wished.values() for one in _related(entry, batch, duplicates)}
-    there = _read(connection, batch, intakes, neighbours | related | {entry.id for entry in wished.values()})
+    related = {one.id for entry in wanted.values() for one in _related(entry, batch, duplicates)}
+    there = _read(connection, batch, intakes, neighbours | related | {entry.id for entry in wanted.values()})
     removed = {entry.id for entry in batch if entry.removed}
-    touched = {e.root for e in batch if e.root and (e.new or e.removed or e.uri in wished)}
+    touched = {e.root for e in batch if e.root and (e.new or e.removed or e.uri in wanted)}
     messages = read_thread_messages(connection, touched, removed)
     told = {row.destination for rows in there.values() for row in rows} if allowance.fixes else set()
     digests = _digests(connection, intakes, messages, told, allowance, now)
     digests.lose(removed)
-    held = {entry.id for entry in wished.values() if not entry.new} | related | neighbours
+    held = {entry.id for entry in wanted.values() if not entry.new} | related | neighbours
     places = Places(there, read_members(connection, held), batch, duplicates)
     orders = _Orders(micros(now), messages, places, digests, Announcements(allowance, digests, now))
     for entry in batch:

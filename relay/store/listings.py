@@ -28,7 +28,7 @@ _VISIT = (
 
 def list_pages(connection: Connection, limit: int) -> list[Page]:
     """The latest threads of two posts or more whose authors allow lists, newest growth first."""
-    listed = _leaf(connection, ListPart(kind=ListKind.LATEST, limit=limit))
+    listed = _list(connection, ListPart(kind=ListKind.LATEST, limit=limit))
     return list(listed.pages) if listed else []
 
 
@@ -37,12 +37,12 @@ def list_tagged(connection: Connection, tag: str, limit: int, after: str = "") -
 
     None of a hashtag that no public subscription follows: whether others follow it is nobody's business.
     """
-    return _leaf(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or ThreadList()
+    return _list(connection, ListPart(kind=ListKind.TAG, name=tag, limit=limit, after=after)) or ThreadList()
 
 
 def list_by_author(connection: Connection, slug: str, limit: int, after: str = "") -> ThreadList:
     """The threads of two posts or more that may be listed, by the author of this page, newest growth first."""
-    return _leaf(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or ThreadList()
+    return _list(connection, ListPart(kind=ListKind.AUTHOR, name=slug, limit=limit, after=after)) or ThreadList()
 
 
 def list_digest(connection: Connection, slug: str, limit: int, after: str = "") -> ThreadList | None:
@@ -50,11 +50,11 @@ def list_digest(connection: Connection, slug: str, limit: int, after: str = "") 
 
     Whether they may be listed makes no difference here: :func:`relay.core.consent.showing` says what is shown of each.
     """
-    listed = _leaf(connection, ListPart(kind=ListKind.DIGEST, name=slug, limit=limit, after=after))
+    listed = _list(connection, ListPart(kind=ListKind.DIGEST, name=slug, limit=limit, after=after))
     return replace(listed, topic=get_topic(connection, slug)) if listed else None
 
 
-def _leaf(connection: Connection, part: ListPart) -> ThreadList | None:
+def _list(connection: Connection, part: ListPart) -> ThreadList | None:
     rows = threads_of(connection, part)
     if rows is None:
         return None

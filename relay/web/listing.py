@@ -1,4 +1,4 @@
-"""A list of threads as it is shown, and as a feed: the latest, those on a hashtag, by an author, in a fold. Pure."""
+"""A list of threads as it is shown, and as a feed: the latest, those on a hashtag, by an author, in a digest. Pure."""
 
 from __future__ import annotations
 

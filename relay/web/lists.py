@@ -1,4 +1,4 @@
-"""Serves the lists: the front page, hashtags, authors, folds, their feeds, and what is said of privacy."""
+"""Serves the lists: the front page, hashtags, authors, digests, their feeds, and what is said of privacy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Lists:
             web.get(r"/tag/{tag:[^/.]+}.{form:atom|json}", self._tag),
             web.get(r"/author/{slug:[\w-]+}", self._author),
             web.get(r"/author/{slug:[\w-]+}.{form:atom|json}", self._author),
-            web.get(r"/fold/{slug:[\w-]+}", self._fold),
+            web.get(r"/fold/{slug:[\w-]+}", self._digest),
             web.get("/privacy", self._privacy),
         ]
 
@@ -78,7 +78,7 @@ class Lists:
         part = _part(request, ListKind.AUTHOR, request.match_info["slug"])
         return await self._answer(request, part, self._make_by_author)
 
-    async def _fold(self, request: web.Request) -> web.Response:
+    async def _digest(self, request: web.Request) -> web.Response:
         part = _part(request, ListKind.DIGEST, request.match_info["slug"], _TOGETHER)
         return await self._answer(request, part, self._make_folded)
 

@@ -71,7 +71,7 @@ SEND, DELETE = Action.SEND, Action.DELETE
 
 
 async def listen(store: Store) -> None:
-    """Subscribe as the wishes of these tests say."""
+    """Subscribe as these tests want it."""
     assert await store.save_subscriptions("test", [Wanted(topic="#bridge", destination=ROOM)]) == [1]
 
 

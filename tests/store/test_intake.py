@@ -1,4 +1,4 @@
-"""Intakes: posts, wishes and cursors, written together, once."""
+"""Intakes: posts, planned sends and cursors, written together, once."""
 
 from __future__ import annotations
 

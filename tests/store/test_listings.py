@@ -1,4 +1,4 @@
-"""What the lists of threads hold: on a hashtag, by an author, in a fold; and the visits to pages."""
+"""What the lists of threads hold: on a hashtag, by an author, in a digest; and the visits to pages."""
 
 from __future__ import annotations
 
