@@ -34,10 +34,10 @@ _SIGNS = {
 }
 _QUOTED = {
     QuoteState.ACCEPTED: later("A quoted post"),
-    QuoteState.PENDING: later("A quoted post whose author has not agreed yet to be quoted"),
-    QuoteState.WITHDRAWN: later("A quoted post whose author does not want to be quoted here"),
-    QuoteState.DELETED: later("A quoted post that was deleted"),
-    QuoteState.HIDDEN: later("A quoted post that cannot be shown here"),
+    QuoteState.PENDING: later("A quoted post (its author has not approved the quote yet)"),
+    QuoteState.WITHDRAWN: later("A quoted post (its author did not allow the quote)"),
+    QuoteState.DELETED: later("A quoted post (deleted)"),
+    QuoteState.HIDDEN: later("A quoted post (not available here)"),
 }
 
 

@@ -23,12 +23,12 @@ def change_card(
     if not delivery.messages:
         return None
     if delivery.action is Action.EDIT and not limits.edits and fold is not None:
-        told = say("What is shown here of several posts has changed: {address}")
+        told = say("A message here that stands for several posts has changed: {address}")
         return _card(told, page or f"fold:{fold.slug}", fold.topic, name=name, say=say, now=now)
     if delivery.action is Action.EDIT and not limits.edits and card is not None:
         return _card(say("This post was edited: {address}"), card.post.url, card.reason, name=name, say=say, now=now)
     if delivery.action is Action.DELETE and not limits.deletions and delivery.url:
-        told = say("A post that was relayed here was deleted by its author: {address}")
+        told = say("The author deleted a post that was shared here: {address}")
         return _card(told, delivery.url, "", name=name, say=say, now=now)
     return None
 

@@ -121,7 +121,7 @@ def _of_feed(state: FeedState, newest: datetime | None) -> str:
     notes = [state.stopped or state.note]
     if state.next_poll and is_waiting(state, newest):
         since = f"{state.next_poll:%H:%M:%S} UTC"
-        notes.append(f"due since {since} and still waiting: its server does not answer, or others wait there")
+        notes.append(f"due since {since} and still waiting: its server is slow, or other feeds come first")
     return "; ".join(filter(None, notes))
 
 

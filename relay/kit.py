@@ -108,7 +108,7 @@ async def answered(work: Awaitable[T], say: Words, *, within: float) -> T | Refu
         return Refused(say("That took too long. Try again later."))
     except Exception:  # a person waits for an answer, and the fault is ours: the log has it
         log.exception("a command failed")
-        return Refused(say("Something went wrong here. Whoever runs this relay finds the reason in its log."))
+        return Refused(say("Something went wrong. The relay's operator can find the reason in its log."))
 
 
 def said(template: str, **codes: str) -> Text:
@@ -174,7 +174,7 @@ def options_in(rest: str, name: str, kind: type[BaseModel], say: Words, *, examp
     try:
         chosen = kind.model_validate(given).model_dump(include=set(given))
     except ValidationError:
-        text = say("{options} are told by yes or no, as in {example}; {word} is as it was at first.")
+        text = say("{options} take yes or no, as in {example}; {word} restores the default.")
         return Refused(text.format(options=", ".join(kind.model_fields), example=example, word="default"))
     return option.sub(" ", rest).strip(), json.dumps(chosen)
 

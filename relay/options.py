@@ -116,7 +116,7 @@ class Filters:
     language: tuple[str, ...] = _option(
         (),
         Kind.LANGUAGES,
-        later("Only posts in these languages, like: es, qu"),
+        later("Only posts in these languages, for example: es, qu"),
         unset=later("every language"),
         short=later("in {value}"),
         passes=lambda languages, reading: reading.is_in(languages),
@@ -125,24 +125,24 @@ class Filters:
     only: Only = _option(
         Only.ALL,
         Kind.CHOICE,
-        later("Which posts"),
+        later("Which kinds of posts"),
         labels={
-            Only.ALL: later("all of them"),
-            Only.MEDIA: later("with pictures, video or sound"),
-            Only.TEXT: later("without pictures, video or sound"),
-            Only.LINKS: later("with a link"),
-            Only.ORIGINALS: later("no answers to others"),
+            Only.ALL: later("all posts"),
+            Only.MEDIA: later("posts with pictures, video or sound"),
+            Only.TEXT: later("posts without pictures, video or sound"),
+            Only.LINKS: later("posts with a link"),
+            Only.ORIGINALS: later("no replies to others"),
         },
         passes=lambda only, reading: reading.is_kind(only),
     )
     sensitive: Sensitive = _option(
         Sensitive.ALL,
         Kind.CHOICE,
-        later("Sensitive posts, and posts with a content warning"),
+        later("Sensitive posts and posts with a content warning"),
         labels={
-            Sensitive.ALL: later("all of them"),
-            Sensitive.HIDE: later("no sensitive posts, and none with a content warning"),
-            Sensitive.ONLY: later("only sensitive posts, and posts with a content warning"),
+            Sensitive.ALL: later("all posts"),
+            Sensitive.HIDE: later("no sensitive posts and no content warnings"),
+            Sensitive.ONLY: later("only sensitive posts and posts with a content warning"),
         },
         passes=lambda wanted, reading: (
             bool(reading.post.sensitive or reading.post.warning) is (wanted is Sensitive.ONLY)
@@ -151,7 +151,7 @@ class Filters:
     words: tuple[str, ...] = _option(
         (),
         Kind.WORDS,
-        later("Only posts with one of these words or phrases, like: bridge, rope bridge"),
+        later("Only posts with one of these words or phrases, for example: bridge, rope bridge"),
         short=later("with {value}"),
         passes=lambda words, reading: reading.has_one_of(words),
         searches=True,
@@ -160,7 +160,7 @@ class Filters:
     without: tuple[str, ...] = _option(
         (),
         Kind.WORDS,
-        later("No posts with one of these words or phrases"),
+        later("No posts with any of these words or phrases"),
         short=later("without {value}"),
         passes=lambda words, reading: not reading.has_one_of(words),
         searches=True,
@@ -169,8 +169,8 @@ class Filters:
     pattern: str = _option(
         "",
         Kind.PATTERN,
-        later("Only posts in which this regular expression is found"),
-        short=later("in which {value} is found"),
+        later("Only posts that match this regular expression"),
+        short=later("matching {value}"),
         passes=lambda pattern, reading: reading.matches(pattern),
         searches=True,
     )
@@ -178,7 +178,7 @@ class Filters:
     block: tuple[str, ...] = _option(
         (),
         Kind.BLOCK,
-        later("No posts of these, like: @who@ayllu.example, ayllu.example"),
+        later("No posts by these accounts or servers, for example: @who@ayllu.example, ayllu.example"),
         short=later("not from {value}"),
         passes=lambda names, reading: reading.whose.isdisjoint(names),
     )
@@ -186,7 +186,7 @@ class Filters:
     min_age: timedelta = _option(
         timedelta(0),
         Kind.AGE,
-        later("Only from accounts that are at least so old, like: 30d"),
+        later("Only posts by accounts at least this old, for example: 30d"),
         short=later("from accounts at least {value} old"),
         passes=lambda age, reading: not reading.is_of_account_younger_than(age),
     )
@@ -194,9 +194,9 @@ class Filters:
     per_hour: int = _option(
         0,
         Kind.NUMBER,
-        later("So many posts of one author within an hour, at most"),
+        later("The most posts by one author in an hour"),
         most=1_000,
-        short=later("at most {value} an hour of one author"),
+        short=later("at most {value} an hour by one author"),
     )
     """How many posts of one author are wanted within an hour, those that go on with a thread too; 0: all.
 
@@ -235,37 +235,41 @@ class DeliveryOptions:
     mode: Mode = _option(
         Mode.THREADS,
         Kind.CHOICE,
-        later("How posts are put together"),
+        later("How posts are grouped into messages"),
         labels={
-            Mode.THREADS: later("a thread is one message, with a count that grows"),
-            Mode.POSTS: later("each post as it comes"),
-            Mode.DIGEST: later("now and then one message with the best of it"),
+            Mode.THREADS: later("one message per thread, with a count of its posts"),
+            Mode.POSTS: later("one message per post"),
+            Mode.DIGEST: later("one message from time to time with the best posts"),
         },
     )
     follow: Follow | None = _option(
         None,
         Kind.CHOICE,
-        later("What becomes of a thread's later posts"),
+        later("What happens to a thread's later posts"),
         labels={
-            Follow.COUNT: later("they are counted, and stand on the page"),
-            Follow.REPLIES: later("they are posted under the first one, too"),
+            Follow.COUNT: later("they are counted and shown on the thread's page"),
+            Follow.REPLIES: later("they are also posted under the first one"),
         },
     )
     """None: they count; where messages cannot be edited, they are posted under the first one."""
-    every: timedelta = _option(timedelta(days=1), Kind.PERIOD, later("How long a digest gathers, like: 1h, 6h, 1d"))
+    every: timedelta = _option(
+        timedelta(days=1), Kind.PERIOD, later("How much time a digest covers, for example: 1h, 6h, 1d")
+    )
     """Of digests: how long one gathers; an hour or more."""
-    at: str = _option("", Kind.TIME, later("When a daily digest comes, like: 08:00 America/Lima"))
+    at: str = _option("", Kind.TIME, later("When a daily digest arrives, for example: 08:00 America/Lima"))
     """Of daily digests: the time of day at which one comes, and whose (``08:00 America/Lima``); empty: 08:00 UTC."""
-    quiet: str = _option("", Kind.HOURS, later("When nothing new comes, like: 22:00-07:00 America/Lima"))
+    quiet: str = _option(
+        "", Kind.HOURS, later("Quiet hours without new messages, for example: 22:00-07:00 America/Lima")
+    )
     """When nothing new is to be brought (``22:00-07:00 America/Lima``): it comes as one message when that is over."""
     budget: int | None = _option(
         None,
         Kind.NUMBER,
-        later("So many messages an hour at most; the rest is one message. 0: any number"),
+        later("The most messages an hour; further posts share one message. 0: no limit"),
         most=10_000,
     )
     """Messages an hour at most, counted for this subscription alone; 0: any number. None: the destination's budget."""
-    burst: int | None = _option(None, Kind.NUMBER, later("So many of them at once, at most"), least=1, most=10_000)
+    burst: int | None = _option(None, Kind.NUMBER, later("The most messages at once"), least=1, most=10_000)
     """How many of them may come at once. None: as the outbox says."""
 
 

@@ -146,7 +146,7 @@ async def test_a_command_in_a_chat_becomes_a_subscription_that_is_read(tmp_path:
             while not source.polls:
                 await asyncio.sleep(0.005)
     (answer,) = adapter.heard
-    assert "Done: #Qeswachaka" in plain(answer.text)
+    assert "Done. New posts on #Qeswachaka" in plain(answer.text)
     assert source.polls[0].address == "#Qeswachaka"
 
 

@@ -102,7 +102,7 @@ class LostChannels:
             return ""
         if lacking := posting(kind) & ~may:
             needed = ", ".join(say(name) for name in names(lacking))
-            return say("the relay may not post there any more; it needs: {names}").format(names=needed)
+            return say("the relay can no longer post there; it needs: {names}").format(names=needed)
         if isinstance(place, discord.Thread) and place.locked and not may & MANAGE_THREADS:
             return say("the thread was locked")
         return ""

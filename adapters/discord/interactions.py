@@ -190,9 +190,9 @@ class Interactions:
 
     async def _worked_out(self, interaction: DiscordInteraction, say: Words) -> list[Body]:
         if not interaction.guild_id:
-            return said(say("I work in servers only, not in direct messages."))
+            return said(say("I only work in servers, not in direct messages."))
         if not self.serves(interaction.guild_id):
-            return said(say("This relay does not serve this server."))
+            return said(say("This relay is not set up for this server."))
         command = command_in(interaction, say, self._style)
         if isinstance(command, Refused):
             return said(command.reason)

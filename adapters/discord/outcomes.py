@@ -133,14 +133,14 @@ class Failures:
             case 10004:
                 return say("The server of {channel} is gone, or I am no longer in it.").format(channel=name)
             case 50001:
-                return say("I cannot see the channel {channel}. Let me see it, then /resume.").format(channel=name)
+                return say("I can't see the channel {channel}. Give me access, then use /resume.").format(channel=name)
         lacking = await self._lacking(channel) if channel is not None else ""
         if lacking:
             return say(
-                "I may not post in {channel}: it lacks the permission {names}. Give it back, then /resume."
+                "I can't post in {channel}: I need the permission {names}. Give it to me, then use /resume."
             ).format(channel=name, names=lacking)
         words = result.message if isinstance(result, DiscordReply) else ""
-        return say("I may not post in {channel}: {reason}. Give me the right, then /resume.").format(
+        return say("I can't post in {channel}: {reason}. Give me permission, then use /resume.").format(
             channel=name, reason=words
         )
 

@@ -70,7 +70,7 @@ def obstacle(have: int, kind: int, say: Words, *, webhooks: bool = False) -> str
     lacking = ", ".join(say(name) for name in missing(have, kind, webhooks=webhooks))
     if not lacking:
         return ""
-    return say("I may not post there. Give me these permissions in that channel: {names}").format(names=lacking)
+    return say("I can't post there. Give me these permissions in that channel: {names}").format(names=lacking)
 
 
 def names(bits: int) -> tuple[str, ...]:

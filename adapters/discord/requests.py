@@ -103,7 +103,7 @@ def _slash(interaction: DiscordInteraction, say: Words) -> _Asked | Refused:
     data = _data(interaction)
     spec = tree.SPECS.get(data["name"])
     if spec is None:
-        return Refused(say("I do not know this command any more. /help says what there is."))
+        return Refused(say("This command no longer exists. /help lists the commands."))
     given = {option["name"]: option["value"] for option in data.get("options") or ()}
     places = {parameter.name for parameter in spec.parameters if parameter.kind is Kind.PLACE}
     named = next((given[name] for name in places if name in given), None)
@@ -123,7 +123,7 @@ def _from_menu(interaction: DiscordInteraction, say: Words) -> _Asked | Refused:
     # A message of ours begins with the unroll page; of another's, nobody knows which button is the post.
     link = (original_in(message) if _is_ours(interaction, message) else "") or next(links_in(message), "")
     if not link:
-        return Refused(say("There is no link in that message. Choose one that links to a post."))
+        return Refused(say("That message has no link. Choose one that links to a post."))
     return _Asked("unroll", {"url": link}, _here(interaction))
 
 
@@ -199,7 +199,7 @@ def _elsewhere(interaction: DiscordInteraction, channel_id: str, say: Words) -> 
 
 
 def _gone(say: Words) -> Refused:
-    return Refused(say("That channel is gone, or I cannot see it. Choose another one."))
+    return Refused(say("That channel is gone, or I can't see it. Choose another one."))
 
 
 def _channel(interaction: DiscordInteraction, channel_id: object) -> Any:
@@ -242,15 +242,15 @@ def _options(interaction: DiscordInteraction, given: Record, target: Target, say
 def _unmentionable(interaction: DiscordInteraction, role_id: str, target: Target, say: Words) -> str:
     role: Record = _data(interaction).get("resolved", {}).get("roles", {}).get(role_id, {})
     if role_id == str(interaction.guild_id):
-        return say("I mention nobody but a single role: choose one that is not @everyone.")
+        return say("I can mention one role, but not @everyone. Choose another role.")
     if role.get("mentionable"):
         return ""
     if not target.asker & (MENTION_EVERYONE | ADMINISTRATOR):
         return say(
-            "You may not mention this role yourself, so I do not do it for you. Choose one that all may mention."
+            "You are not allowed to mention this role, so I won't do it for you. Choose one that everyone may mention."
         )
     if not target.relay & (MENTION_EVERYONE | ADMINISTRATOR):
-        return say("I may not mention this role. In the server's settings, allow anyone to mention it.")
+        return say("I am not allowed to mention this role. In the server settings, allow anyone to mention it.")
     return ""
 
 

@@ -284,7 +284,7 @@ class DiscordSender:
         if reason := self._manner.foreign(channel):
             return Gone(reason)
         if channel.kind in CLOSED:
-            return Gone(self._manner.say("Nothing can be posted in a channel of this kind."))
+            return Gone(self._manner.say("I can't post in this kind of channel."))
         thread = await self._threads.under(channel, delivery, card)
         if not isinstance(thread, str):
             return await self._failures.outcome(delivery, thread, channel)

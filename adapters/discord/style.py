@@ -59,4 +59,4 @@ class DiscordStyling:
         """Why this channel is none of ours to work in; empty: it is."""
         if not self._settings.guilds or channel.guild in self._settings.guilds:
             return ""
-        return self.say("This relay works in other servers only.")
+        return self.say("This relay only works in other servers.")

@@ -32,7 +32,7 @@ _OFFERED = frozenset({Kind.TOPIC, Kind.OWN, Kind.NETWORKS})
 _STYLES = (
     ("card", later("card")),
     ("embed", later("embed")),
-    ("webhook", later("under the author's name and picture")),
+    ("webhook", later("posted with the author's name and picture")),
 )
 _PLACED = {"contexts": [0], "integration_types": [0]}
 """In servers only, and installed there: nobody has the relay for themselves alone."""
@@ -78,7 +78,7 @@ def _own() -> list[dict[str, Any]]:
             **_described(later("How posts look")),
             "choices": _choices(_STYLES),
         },
-        {"type": _ROLE, "name": MENTION, **_described(later("A role to mention with each post"))},
+        {"type": _ROLE, "name": MENTION, **_described(later("A role to mention with every post"))},
         {
             "type": _BOOLEAN,
             "name": CROSSPOST,
@@ -88,7 +88,7 @@ def _own() -> list[dict[str, Any]]:
 
 
 def _silent() -> dict[str, Any]:
-    return {"type": _BOOLEAN, "name": SILENT, **_described(later("Mention no role any more"))}
+    return {"type": _BOOLEAN, "name": SILENT, **_described(later("Stop mentioning a role"))}
 
 
 def _choices(choices: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -51,21 +51,21 @@ def hello(say: Words, *, prefix: str, power: int, direct: bool = False) -> Text:
     """For a room that has just let the relay in."""
     begin = f"{prefix} subscribe #Qeswachaka"
     first = (
-        said(say("Begin like this: {command}"), command=begin)
+        said(say("Start with: {command}"), command=begin)
         if direct
-        else said(say("Whoever has a power level of {power} or more here begins like this: {command}"),
+        else said(say("If your power level here is {power} or more, start with: {command}"),
                   power=str(power), command=begin)
     )  # fmt: skip
     return (
-        *said(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds.")),
+        *said(say("I post hashtags, accounts and feeds from the open social web in this chat.")),
         *first,
-        *said(say("{command} tells all that I can."), command=f"{prefix} help"),
+        *said(say("{command} lists everything I can do."), command=f"{prefix} help"),
     )
 
 
 def back(say: Words, *, prefix: str) -> Text:
     """For a room that has let the relay in again."""
-    return said(say("Here I am again. What was brought here is paused; {command} goes on with it."),
+    return said(say("I'm back. Deliveries here are paused — {command} starts them again."),
                 command=f"{prefix} resume")  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def sealed(say: Words) -> Text:
 
 def language_line(say: Words, *, prefix: str) -> Text:
     """The last line of what ``help`` tells."""
-    text = say("{command} sets the language of my answers in this room: {languages}.")
+    text = say("{command} sets the language I use in this room: {languages}.")
     return said(text.replace("{languages}", ", ".join(LANGUAGES)), command=f"{prefix} language {LANGUAGES[-1]}")
 
 
@@ -89,11 +89,11 @@ def language_of(typed: str) -> str:
 def parted(say: Words, *, prefix: str, us: str, by: str, banned: bool) -> str:
     """Why nothing can be posted in a room that we are in no longer, in words for people."""
     if not by:
-        text = say("I am no longer in this room. Invite me again, then {resume}.")
+        text = say("I am no longer in this room. Invite me again, then use {resume}.")
     elif by == us:
-        text = say("I have left this room. Invite me again, then {resume}.")
+        text = say("I have left this room. Invite me again, then use {resume}.")
     elif banned:
-        text = say("{user} has banned me from this room. End that and invite me again, then {resume}.")
+        text = say("{user} banned me from this room. Lift the ban, invite me again, then use {resume}.")
     else:
-        text = say("{user} has removed me from this room. Invite me again, then {resume}.")
+        text = say("{user} removed me from this room. Invite me again, then use {resume}.")
     return text.format(user=by, resume=f"{prefix} resume")

@@ -99,11 +99,11 @@ class MatrixTalk:
             standing = await self._rights.here(room, asking.asker, say)
         if isinstance(standing, Failed):
             log.warning("the homeserver was asked for rights in vain", room=room, reason=standing.reason)
-            return failed(say("The homeserver does not answer just now. Please try again."))
+            return failed(say("The homeserver is not answering. Please try again."))
         if isinstance(standing, Refused):
             return failed(standing.reason)
         if standing.direct and not standing.may_manage and asked.name not in _FREE:
-            return failed(say("In direct rooms I work for those alone who run this relay."))
+            return failed(say("In direct rooms I only work for this relay's operators."))
         if asked.name == LANGUAGE:
             return await self._language(asked, asking, standing)
         answer = await self._inbox.answer(self._command(asked, asking, standing))
@@ -130,15 +130,15 @@ class MatrixTalk:
         known = ", ".join(LANGUAGES)
         example = f"{self._settings.prefix} {LANGUAGE} {LANGUAGES[-1]}"
         if not typed:
-            text = say("In this room I answer in {language}. I speak {languages}; {example} changes it.")
+            text = say("I answer in {language} in this room. I speak {languages}. To change it: {example}")
             return Answer(text=said(text, language=say.tag, languages=known, example=example))
         if not standing.may_manage:
-            return failed(say("That is for people who may manage the channel; please ask one of them."))
+            return failed(say("Only people who can manage the channel may do that. Please ask one of them."))
         chosen = language_of(typed)
         if not chosen:
-            return failed(say("I do not speak that. I speak {languages}."), languages=known)
+            return failed(say("I don't speak that language. I speak {languages}."), languages=known)
         if await self._notes.change(asking.room, language=chosen) is not None:
-            return failed(say("The homeserver does not answer just now. Please try again."))
+            return failed(say("The homeserver is not answering. Please try again."))
         return Answer(text=said(words(chosen)("From now on I answer in {language} here."), language=chosen))
 
     # --- to the room ---

@@ -13,13 +13,12 @@ from relay.ports import Gone, Outcome, Refused, TryLater, Unknown
 UNRELATED = ("relation to unknown event", "cannot start threads from an event with a relation")
 """What a message was to continue is not there any more, or is no place for a thread: it can stand by itself."""
 ENCRYPTED = later(
-    "This room is encrypted, and I do not post in encrypted rooms: what I bring is public, and I keep no keys. "
-    "Invite me into a room without encryption."
+    "I can't post in encrypted rooms, and this room is encrypted. Invite me to a room without encryption."
 )
 
-_OUT = later("I am not in this room. Invite me again, then {resume}.")
-_NO_POWER = later("I may not post here: my power level is too low. Give me a higher one, then {resume}.")
-_NO_ROOM = later("There is no such room any more. Invite me into another one.")
+_OUT = later("I am not in this room. Invite me again, then use {resume}.")
+_NO_POWER = later("I can't post here: my power level is too low. Give me a higher one, then use {resume}.")
+_NO_ROOM = later("This room no longer exists. Invite me to another one.")
 OUT = ("not in room", "not joined", "not in the room")
 _CLOSED: tuple[tuple[str, str], ...] = (
     *((words, _OUT) for words in OUT),
@@ -67,7 +66,7 @@ def closed(failed: Failed, say: Words, prefix: str) -> str:
         return ""
     told = failed.reason.casefold()
     known = next((say(reason) for words, reason in _CLOSED if words in told), "")
-    unknown = say("I may not post here: {reason}. Change that, then {resume}.")
+    unknown = say("I can't post here: {reason}. Change that, then use {resume}.")
     resume = f"{prefix} resume"
     return known.format(resume=resume) if known else unknown.format(reason=failed.reason, resume=resume)
 

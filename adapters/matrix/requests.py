@@ -117,7 +117,7 @@ def _placed(parsed: Parsed, say: Words, home: str) -> MatrixRequest | Refused:
         return Refused(say("One room at a time, please."))
     if not room_named(typed[0]):
         return Refused(
-            say("That is no room: write its address, such as {alias}, or its id, which begins with {mark}.").format(
+            say("That is not a room. Write its address, such as {alias}, or its id, which begins with {mark}.").format(
                 alias="#plaza:example.org", mark="!"
             )
         )

@@ -96,8 +96,8 @@ class MatrixRights:
             return standing
         if isinstance(standing, Failed) or not standing.may_manage:
             text = say(
-                "I do that for another room only where both of us are in it, and your power level there is {power} or "
-                "more. If {room} is such a room, look whether you have written it right, and invite me there."
+                "I can do that for another room only if we are both in it and your power level there is {power} or "
+                "more. Check the spelling of {room} and invite me there."
             )
             return Refused(text.format(room=named, power=self._settings.power))
         return standing
@@ -150,7 +150,7 @@ class MatrixRights:
         ours, needed = level(powers, self._api.user), needed_to_post(powers)
         if ours >= needed:
             return ""
-        text = say("I may not write in this room: that takes a power level of {needed}, and mine is {ours}.")
+        text = say("I can't write in this room: it takes a power level of {needed}, and mine is {ours}.")
         return text.format(needed=needed, ours=ours)
 
 

@@ -126,7 +126,7 @@ def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
 
 
 _STRANGER = Failed("whoever replaced the room may not invite us", "M_FORBIDDEN", 403)
-_REPLACED = later("This room was replaced by another one. Invite me there, then {resume} here.")
+_REPLACED = later("This room was replaced by another one. Invite me there, then use {resume} here.")
 
 
 class RoomFinder:

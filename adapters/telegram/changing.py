@@ -131,7 +131,7 @@ class TelegramChanger:
         failed = await self._deleted(chat, [one.message for one in messages])
         if not says(failed, TOO_OLD):
             return failed
-        words = self._manner.say("Deleted by its author.")
+        words = self._manner.say("The author deleted this post.")
         for one in messages:
             failed = await self._emptied(one, words if one is messages[0] else "")
             if failed is not None and not done(failed):

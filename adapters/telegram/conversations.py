@@ -100,9 +100,9 @@ def greeting(say: Words) -> Text:
     """For a person who begins to talk with the relay."""
     return (
         *_first(say),
-        *said(say("For a channel, make me an administrator there who may post messages, then write {command} to me."),
+        *said(say("For a channel, make me an administrator there who can post messages, then send me {command}."),
               command="/subscribe #Qeswachaka @channel"),
-        *said(say("/help tells all that I can.")),
+        *said(say("/help lists everything I can do.")),
     )  # fmt: skip
 
 
@@ -110,13 +110,13 @@ def hello(say: Words) -> Text:
     """For a group that has just let the relay in."""
     return (
         *_first(say),
-        *said(say("An administrator begins like this: {command}"), command="/subscribe #Qeswachaka"),
-        *said(say("/help tells all that I can.")),
+        *said(say("An administrator can start with: {command}"), command="/subscribe #Qeswachaka"),
+        *said(say("/help lists everything I can do.")),
     )
 
 
 def _first(say: Words) -> Text:
-    return said(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds."))
+    return said(say("I post hashtags, accounts and feeds from the open social web in this chat."))
 
 
 def _rows(choices: tuple[Choice, ...], carried: Callable[[str], str]) -> Iterator[tuple[CommandButton, ...]]:
@@ -245,7 +245,7 @@ class TelegramTalk:
             return
         say = words(self._host.language)
         name = f"@{message.chat.username}" if message.chat.username else str(message.chat.id)
-        text = say("I cannot see who writes in a channel. Write to me in private instead: {command}")
+        text = say("I can't see who writes in a channel. Send me this in private: {command}")
         await self._say(said(text, command=f"/{line.name} {line.rest}".strip() + f" {name}"), Where(place_of(message)))
 
     async def welcome(self, chat: Chat, language: str) -> None:
@@ -274,7 +274,7 @@ class TelegramTalk:
         """Carry it out, and show what came of it; what failed is for the one who pressed."""
         found = query.message
         if found is None or late:
-            return failed(say("I was away for a while. Please press again."))
+            return failed(say("I was away. Please press it again."))
         message = found if isinstance(found, Message) else None
         here = place_of(message) if message else TelegramAddress(found.chat.id)
         read = self._carried.read(query.data or "", here)
@@ -284,7 +284,7 @@ class TelegramTalk:
         if isinstance(parsed, Mistake):
             return failed(parsed.text)
         if not await self._may_press(found.chat, message, asker):
-            return failed(say("Only the one who asked, or an administrator, may press this."))
+            return failed(say("Only the person who asked or an administrator can press this."))
         asked = TelegramRequest(
             name=parsed.name, arguments=parsed.arguments, about=None if read[0] == here else read[0]
         )
@@ -343,11 +343,11 @@ class TelegramTalk:
             standing = await self._standing(asked.about, chat, here, asker)
         except TelegramError as error:
             log.warning("telegram was asked for rights in vain", chat=chat.id, reason=error.message)
-            return failed(say("Telegram does not answer just now. Please try again.")), here
+            return failed(say("Telegram is not answering. Please try again.")), here
         if isinstance(standing, Refused):
             return failed(standing.reason), here
         if chat.type == Chat.PRIVATE and not standing.may_manage and asked.name not in _FREE:
-            return failed(say("In private chats I work for those alone who run this relay.")), here
+            return failed(say("In private chats I only work for this relay's operators.")), here
         command = Command(
             name=asked.name,
             arguments=asked.arguments,

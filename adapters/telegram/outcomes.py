@@ -32,13 +32,13 @@ TOO_OLD = ("message can't be deleted",)
 _MEDIA_RIGHTS = ("not enough rights to send ", "chat_send_")
 """Said to media: what the chat does not let us send is of their kind."""
 
-_TOPIC_GONE = later("The topic was deleted. Choose another one, or write to the chat without a topic.")
-_TOPIC_CLOSED = later("The topic is closed. Open it, or give me the right to manage topics; then /resume.")
-_CHAT_GONE = later("The chat is gone, or I was never in it. Add me to it, then /resume.")
-_BLOCKED = later("You have blocked me, or never started me. Unblock me with /start, then /resume.")
-_OUT = later("I am no longer in this chat. Add me again, then /resume.")
-_NO_PERSON = later("There is nobody behind this chat any more.")
-_NO_RIGHT = later("I may not post here. In a channel make me an administrator who may post messages; then /resume.")
+_TOPIC_GONE = later("The topic was deleted. Choose another one, or use the chat without a topic.")
+_TOPIC_CLOSED = later("The topic is closed. Open it or let me manage topics, then use /resume.")
+_CHAT_GONE = later("The chat is gone, or I was never in it. Add me, then use /resume.")
+_BLOCKED = later("You blocked me, or never started me. Send /start, then /resume.")
+_OUT = later("I am no longer in this chat. Add me again, then use /resume.")
+_NO_PERSON = later("This account no longer exists.")
+_NO_RIGHT = later("I can't post here. In a channel, make me an administrator who can post messages, then use /resume.")
 
 _CLOSED: tuple[tuple[str, str], ...] = (
     ("message thread not found", _TOPIC_GONE),
@@ -82,7 +82,7 @@ def closed(failed: object, say: Words) -> str:
     known = next((say(reason) for words, reason in _CLOSED if words in told), "")
     if known or isinstance(failed, BadRequest):
         return known
-    return say("I may not post here: {reason}. Give me the right, then /resume.").format(reason=failed.message)
+    return say("I can't post here: {reason}. Give me permission, then use /resume.").format(reason=failed.message)
 
 
 def refuses_media(failed: object, method: str, say: Words) -> bool:

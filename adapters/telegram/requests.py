@@ -140,7 +140,7 @@ def _placed(parsed: Parsed, say: Words) -> TelegramRequest | Refused:
     about = place_named(typed[0])
     if about is None:
         return Refused(
-            say("That is no channel: write {name} as in its address, or its number, which begins with -100.").format(
+            say("That is not a channel. Write {name} as in its address, or its number, which begins with -100.").format(
                 name="@channel"
             )
         )

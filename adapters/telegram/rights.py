@@ -54,20 +54,20 @@ class TelegramRights:
     async def there(self, named: TelegramAddress, asker: TelegramAsker, say: Words) -> TelegramStanding | Refused:
         """In another chat, which was named. ``Refused`` says what is in the way: strangers are told nothing of it."""
         if asker.id is None:
-            return Refused(say("I cannot see who you are here. Ask me that in our private chat."))
+            return Refused(say("I can't see who you are here. Ask me in our private chat."))
         shown = {"chat": str(named.chat)}
         try:
             chat = await self._bot.get_chat(named.chat)
         except _CLOSED:
-            reason = say("I cannot see {chat}. Add me there as an administrator, then ask again.")
+            reason = say("I can't see {chat}. Add me there as an administrator, then ask again.")
             return Refused(reason.format(**shown))
         if chat.type not in {Chat.CHANNEL, Chat.SUPERGROUP, Chat.GROUP}:
-            return Refused(say("{chat} is no channel and no group.").format(**shown))
+            return Refused(say("{chat} is neither a channel nor a group.").format(**shown))
         may, obstacle = await self._may(chat, asker.id), await self._barred(chat, say)
         if may is None:
-            return Refused(obstacle or say("Telegram does not tell me who manages {chat}.").format(**shown))
+            return Refused(obstacle or say("Telegram won't tell me who manages {chat}.").format(**shown))
         if not may:
-            return Refused(say("Only an administrator of {chat} may ask me that.").format(**shown))
+            return Refused(say("Only an administrator of {chat} can ask me that.").format(**shown))
         place = TelegramAddress(address_of(chat), named.topic)
         return TelegramStanding(place=place, community=str(chat.id), may_manage=True, obstacle=obstacle)
 
@@ -106,7 +106,7 @@ class TelegramRights:
             me = await self._bot.get_chat_member(chat_id, self._bot.id)
         except _CLOSED:
             return ""
-        return say("I may not write here: an administrator has to allow it.") if is_silenced(me) else ""
+        return say("I can't write here. An administrator has to allow it.") if is_silenced(me) else ""
 
 
 def barred(chat: Chat | ChatFullInfo, me: ChatMember, say: Words) -> str:
@@ -114,11 +114,11 @@ def barred(chat: Chat | ChatFullInfo, me: ChatMember, say: Words) -> str:
     if is_away(me):
         return say("I am not a member of {chat}. Add me there as an administrator.").format(chat=shown(chat))
     if chat.type == Chat.CHANNEL and not may_post(me):
-        return say("I may not post in {chat}: make me an administrator there who may post messages.").format(
+        return say("I can't post in {chat}. Make me an administrator there who can post messages.").format(
             chat=shown(chat)
         )
     if is_silenced(me):
-        return say("I may not write in {chat}: an administrator has to allow it.").format(chat=shown(chat))
+        return say("I can't write in {chat}. An administrator has to allow it.").format(chat=shown(chat))
     return ""
 
 
@@ -127,7 +127,7 @@ def _silenced(chat: ChatFullInfo, me: ChatMember, say: Words) -> str:
     closed = chat.permissions is not None and chat.permissions.can_send_messages is False
     if not closed or me.status in _ADMINISTRATORS:
         return ""
-    return say("I may not write in {chat}: an administrator has to allow it.").format(chat=shown(chat))
+    return say("I can't write in {chat}. An administrator has to allow it.").format(chat=shown(chat))
 
 
 def is_away(member: ChatMember) -> bool:

@@ -42,7 +42,7 @@ from relay.ports import Inbox
 LANGUAGES = ("", "es")
 """Telegram's keys; the empty one is for all who have no other."""
 SUMMARY = 256
-GREETS = later("Say hello, and how to begin")
+GREETS = later("How to start")
 
 _EVERYBODYS = frozenset({"help", "status", "subscriptions", "preview", "unroll"})
 
@@ -106,14 +106,14 @@ async def tell_loss(update: ChatMemberUpdated, inbox: Inbox, say: Words) -> None
 def closed(chat: Chat, me: ChatMember, say: Words) -> str:
     """Why nothing can be posted in a chat, by what the relay is there; empty: something can. Pure."""
     if chat.type == Chat.PRIVATE:
-        blocked = say("You have blocked me, or never started me. Unblock me with /start, then /resume.")
+        blocked = say("You blocked me, or never started me. Send /start, then /resume.")
         return blocked if is_away(me) else ""
     if is_away(me):
-        return say("I am no longer in this chat. Add me again, then /resume.")
+        return say("I am no longer in this chat. Add me again, then use /resume.")
     if chat.type == Chat.CHANNEL and not may_post(me):
-        return say("I may not post here. In a channel make me an administrator who may post messages; then /resume.")
+        return say("I can't post here. In a channel, make me an administrator who can post messages, then use /resume.")
     if is_silenced(me):
-        return say("I may not write here: an administrator has to allow it.")
+        return say("I can't write here. An administrator has to allow it.")
     return ""
 
 

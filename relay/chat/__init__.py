@@ -54,12 +54,12 @@ class Handlers:
         except StoreError as error:
             log.warning("a command waits for the store", command=command.name, reason=str(error))
             return failed(
-                line(say("The relay's database is busy or out of reach. Nothing was changed; please try again soon."))
+                line(say("The relay's database is not answering. Nothing was changed. Please try again in a minute."))
             )
         except Exception:
             log.exception("a command ended in a bug", command=command.name, destination=str(command.destination))
             return failed(
-                line(say("That ran into a bug of the relay; its log tells more. Nothing that is relayed was lost."))
+                line(say("That hit a bug in the relay. No posts were lost. The details are in the relay's log."))
             )
 
     async def _carry_out(self, command: Command, say: Words) -> Answer:
@@ -67,7 +67,7 @@ class Handlers:
             return failed(line("{text}", text=mistake.text))
         asked = spec(command.name)
         if asked and asked.manages and not command.may_manage:
-            return failed(line(say("That is for people who may manage the channel; please ask one of them.")))
+            return failed(line(say("Only people who can manage the channel may do that. Please ask one of them.")))
         return await HANDLERS[command.name.casefold()](self._services, command, say)
 
     async def suggest(self, question: Question) -> Sequence[Suggestion]:

@@ -34,7 +34,7 @@ def state(one: Subscription, say: Words) -> str:
         parts.append(say("from {networks}").format(networks=", ".join(one.networks)))
     parts += _held_back(one.filters, say)
     if one.origin != CHAT:
-        parts.append(say("kept by the relay's configuration"))
+        parts.append(say("set in the relay's configuration"))
     return " · ".join(parts)
 
 
@@ -63,7 +63,7 @@ def _pause(reason: str, say: Words) -> str:
 def ago(then: datetime | None, now: datetime, say: Words) -> str:
     """How long ago something was, for people."""
     if then is None:
-        return say("never yet")
+        return say("never")
     minutes = int((now - then).total_seconds() // 60)
     if minutes < 1:
         return say("just now")

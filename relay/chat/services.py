@@ -66,7 +66,7 @@ def topic_in(typed: str, say: Words) -> str | Answer:
             line(say("A topic looks like {tag}, {account} or the address of a feed."), **_EXAMPLES),
         )
     if len(topic) > LONGEST_TOPIC:
-        return failed(line(say("That is too long for a topic: {n} characters at most."), n=LONGEST_TOPIC))
+        return failed(line(say("That is too long for a topic. It can have {n} characters at most."), n=LONGEST_TOPIC))
     return topic
 
 
@@ -76,7 +76,7 @@ _EXAMPLES = {"tag": code("#Qeswachaka"), "account": code("@illa@ayllu.example")}
 def meaningless(topic: str, reasons: Mapping[str, str], say: Words) -> Answer:
     """No source knows the topic: what one looks like, and what each source says."""
     return failed(
-        line(say("{topic} means nothing to me. Nothing was changed."), topic=bold(topic)),
+        line(say("I don't understand {topic}. Nothing was changed."), topic=bold(topic)),
         *(line("{source}: {reason}", source=name, reason=reason) for name, reason in reasons.items()),
         line(say("A topic looks like {tag}, {account} or the address of a feed."), **_EXAMPLES),
     )
@@ -90,7 +90,7 @@ def networks_in(typed: str, sources: Mapping[str, Source], say: Words) -> tuple[
         if name not in known and name not in _EVERY:
             near = nearest(name, sources)
             there = code(near) if near else ", ".join(sorted(sources))
-            return failed(line(say("I do not read {name}. Did you mean {near}?"), name=bold(name), near=there))
+            return failed(line(say("I can't read {name}. Did you mean {near}?"), name=bold(name), near=there))
     return tuple(dict.fromkeys(known[name] for name in names if name in known))
 
 
@@ -109,13 +109,15 @@ async def own(services: Services, command: Command, say: Words) -> Subscription 
         return found
     if not here:
         return failed(
-            line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
+            line(say("The channel follows nothing yet. Start with {command}."), command=code("/subscribe #hashtag"))
         )
     if near := nearest(typed, [one.topic for one in here]):
-        return failed(line(say("There is no {topic}. Did you mean {near}?"), topic=bold(typed), near=bold(near)))
+        return failed(
+            line(say("The channel does not follow {topic}. Did you mean {near}?"), topic=bold(typed), near=bold(near))
+        )
     return failed(
         line(
-            say("There is no {topic}. {command} lists what there is."),
+            say("The channel does not follow {topic}. {command} lists what it follows."),
             topic=bold(typed),
             command=code("/subscriptions"),
         )

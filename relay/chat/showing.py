@@ -37,11 +37,9 @@ def usage(one: Spec, prefix: str = "/") -> str:
 def help_text(say: Words = ENGLISH, *, prefix: str = "/") -> Text:
     """What the relay does, and every command of the table."""
     return (
-        Block(
-            (Span(say("I bring what people write on the open social web into this chat: hashtags, accounts, feeds.")),)
-        ),
+        Block((Span(say("I post hashtags, accounts and feeds from the open social web in this chat.")),)),
         *(_help_line(one, say, prefix) for one in TABLE),
-        Block((Span(say("The commands with a ★ are for people who may manage the channel.")),)),
+        Block((Span(say("Commands with a ★ are for people who can manage the channel.")),)),
         _help_filters(say, prefix),
         _help_delivery(say, prefix),
     )
@@ -50,14 +48,14 @@ def help_text(say: Words = ENGLISH, *, prefix: str = "/") -> Text:
 def _help_filters(say: Words, prefix: str) -> Block:
     names = " ".join(f"{name}=" for name in FILTERS)
     shown = {"names": names, "example": f'{prefix}settings 1 words="bridge, rope" without=sale', "nothing": NOTHING}
-    text = say("Where […] stands, say which posts you want: {names}. Like {example}; {nothing} takes one back.")
+    text = say("In place of […], say which posts you want: {names}. For example {example}; {nothing} clears an option.")
     return Block(tuple(_with_code(text, shown)))
 
 
 def _help_delivery(say: Words, prefix: str) -> Block:
     names = " ".join(f"{name}=" for name in DELIVERY_OPTIONS if name != "mode")
     shown = {"names": names, "example": f'{prefix}settings 1 mode=digest at="08:00 America/Lima"'}
-    text = say("And how they come: {names}. Like {example}.")
+    text = say("And how they arrive: {names}. For example {example}.")
     return Block(tuple(_with_code(text, shown)))
 
 
@@ -82,11 +80,11 @@ async def subscriptions(services: Services, command: Command, say: Words) -> Ans
     here = await services.store.list_subscriptions(command.destination)
     if not here:
         return done(
-            line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe #hashtag"))
+            line(say("The channel follows nothing yet. Start with {command}."), command=code("/subscribe #hashtag"))
         )
     feeds = await services.store.list_some_feeds([feed for one in here for feed in one.feeds])
     trouble = {state.feed.id: state.stopped or state.note for state in feeds}
-    blocks = [line(say.many("{n} topic is brought there:", "{n} topics are brought there:", len(here)))]
+    blocks = [line(say.many("The channel follows {n} topic:", "The channel follows {n} topics:", len(here)))]
     for one in sorted(here, key=lambda one: one.id):
         blocks.append(_line(one, say))
         blocks += [_beneath(note) for feed in one.feeds if (note := trouble.get(feed, ""))]
@@ -111,9 +109,9 @@ async def status(services: Services, command: Command, say: Words) -> Answer:
         blocks.append(_line(one, say))
         blocks += [_feed(feeds[feed], latest, services, say) for feed in one.feeds if feed in feeds]
         if not one.feeds:
-            blocks.append(_beneath(say("waits for its server to answer")))
+            blocks.append(_beneath(say("waiting for its server to answer")))
     if not here:
-        blocks.append(line(say("Nothing is brought there yet. {command} changes that."), command=code("/subscribe")))
+        blocks.append(line(say("The channel follows nothing yet. Start with {command}."), command=code("/subscribe")))
     return done(*blocks)
 
 
@@ -121,20 +119,20 @@ def _destination(there: DestinationState | None, say: Words) -> list[Block]:
     waiting = there.waiting if there else 0
     if there and there.paused:
         return [
-            line(say("The channel is given up: {reason}"), reason=there.paused),
-            line(say.many("{n} message waits.", "{n} messages wait.", waiting)),
-            line(say("{command} tries again."), command=code("/resume")),
+            line(say("I have stopped posting in the channel: {reason}"), reason=there.paused),
+            line(say.many("{n} message is waiting.", "{n} messages are waiting.", waiting)),
+            line(say("{command} makes me try again."), command=code("/resume")),
         ]
     if waiting:
-        return [line(say.many("{n} message waits.", "{n} messages wait.", waiting))]
-    return [line(say("All is well: nothing waits."))]
+        return [line(say.many("{n} message is waiting.", "{n} messages are waiting.", waiting))]
+    return [line(say("Everything works. No message is waiting."))]
 
 
 def _feed(state: FeedState, latest: datetime | None, services: Services, say: Words) -> Block:
     now = services.worker.clock()
-    text = say("{address}, read {when}").format(address=state.feed.address, when=ago(state.polled, now, say))
+    text = say("{address}, last read: {when}").format(address=state.feed.address, when=ago(state.polled, now, say))
     if is_waiting(state, latest):
-        waiting = say("due {when} and still waiting: its server does not answer, or others wait there")
+        waiting = say("was due {when} and is still waiting: its server is slow, or other feeds come first")
         text = f"{text}, {waiting.format(when=ago(state.next_poll, now, say))}"
     trouble = state.stopped or state.note
     return _beneath(f"{text} — {trouble}" if trouble else text)
@@ -178,15 +176,15 @@ async def preview(services: Services, command: Command, say: Words) -> Answer:
     if found.refused:
         return meaningless(topic, found.refused, say)
     blocks = [
-        item(say("{source} cannot be read: {reason}"), source=name, reason=why) for name, why in found.unread.items()
+        item(say("I can't read {source}: {reason}"), source=name, reason=why) for name, why in found.unread.items()
     ]
     blocks += [
-        item(say("left out by {filter}: {n}"), filter=code(why), n=count) for why, count in found.left_out.items()
+        item(say("filtered out by {filter}: {n}"), filter=code(why), n=count) for why, count in found.left_out.items()
     ]
     cards = await _allowed(services, found.cards)
     if not cards:
-        return done(line(say("Nothing to show yet for {topic}."), topic=bold(topic)), *blocks)
-    return Answer(text=(line(say("The latest on {topic}:"), topic=bold(topic)), *blocks), cards=cards)
+        return done(line(say("There are no posts to show on {topic} yet."), topic=bold(topic)), *blocks)
+    return Answer(text=(line(say("Latest posts on {topic}:"), topic=bold(topic)), *blocks), cards=cards)
 
 
 async def _allowed(services: Services, cards: Iterable[Card]) -> tuple[Card, ...]:
@@ -217,7 +215,7 @@ def _without_quote(card: Card, silent: Collection[str]) -> Card:
 async def unroll(services: Services, command: Command, say: Words) -> Answer:
     found = _links(command.arguments["url"])
     if not found:
-        return failed(line(say("There is no link in that. Give me the address of any post of the thread.")))
+        return failed(line(say("I found no link there. Send me the address of any post in the thread.")))
     reasons: dict[str, str] = {}
     for url in found:
         answer = await _fetched(services, url)
@@ -225,7 +223,7 @@ async def unroll(services: Services, command: Command, say: Words) -> Answer:
             return await _unrolled(services, command, answer, say)
         reasons[url] = _reason(answer, say)
     return failed(
-        line(say("No thread could be read there. Nothing is lost; try again, or another link.")),
+        line(say("I could not read a thread there. Try again, or try another link.")),
         *(item("{source}: {reason}", source=Span(clean(url), url), reason=why) for url, why in reasons.items()),
     )
 
@@ -245,20 +243,20 @@ def _links(text: str) -> list[str]:
 
 def _reason(answer: Refused | TryLater | Gone, say: Words) -> str:
     if isinstance(answer, TryLater):
-        return say("it does not answer just now ({reason})").format(reason=answer.reason)
+        return say("it is not answering ({reason})").format(reason=answer.reason)
     return answer.reason
 
 
 async def _unrolled(services: Services, command: Command, thread: Thread, say: Words) -> Answer:
     posts = [post for post in thread.posts if isinstance(post, Post)]
     if not posts:
-        return failed(line(say("Its author has taken it back: there is nothing left to read.")))
+        return failed(line(say("Its author deleted it. There is nothing left to read.")))
     first = posts[0]
     page = await services.threads.keep(thread)
     if page is None:
         return done(
-            line(say("{author} asks not to be collected, so I make no page of it."), author=_author(first)),
-            line(say("{link} leads to it."), link=Span(say("The original"), first.url)),
+            line(say("{author} asks not to be archived, so I made no page of it."), author=_author(first)),
+            line(say("You can read it here: {link}."), link=Span(say("The original"), first.url)),
         )
     address = services.page(command.destination, page.slug)
     return done(
@@ -287,5 +285,5 @@ def _beginning(first: Post, say: Words) -> Text:
 def _read_on(address: str, original: str, say: Words) -> Block:
     there = Span(say("The original"), original)
     if not address:
-        return line(say("{link} leads to it."), link=there)
+        return line(say("You can read it here: {link}."), link=there)
     return line("{page} · {original}", page=Span(say("Read it as one text"), address), original=there)

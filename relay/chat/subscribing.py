@@ -111,7 +111,7 @@ def _wanted(services: Services, command: Command, say: Words) -> Wanted | Answer
 def _obstacle(command: Command, say: Words) -> Answer:
     return failed(
         line("{reason}", reason=command.obstacle),
-        line(say("Nothing was changed. Ask again when that is mended.")),
+        line(say("Nothing was changed. Fix that, then try again.")),
     )
 
 
@@ -138,10 +138,10 @@ def _which(command: Command, several: Mapping[str, Resolved], say: Words) -> Ans
     choices = [(label, _again(command, name)) for name, label in (*chosen, (everything, say("All of these")))]
     return Answer(
         text=(
-            line(say("{topic} may be several things. Which one do you mean?"), topic=bold(topic)),
+            line(say("{topic} could be several things. Which one do you mean?"), topic=bold(topic)),
             *(item("{option} — {title}", option=code(f"networks={name}"), title=label) for name, label in chosen),
             item(say("{option} — all of these"), option=code(f"networks={everything}")),
-            line(say("Ask again with one of these behind it. Nothing was changed.")),
+            line(say("Nothing was changed. Ask again and add one of these at the end.")),
         ),
         choices=tuple(Choice(*one) for one in choices) if all(again for _, again in choices) else (),
         failed=True,
@@ -166,20 +166,20 @@ def _unreadable(topic: str, answers: Answers, say: Words) -> Answer:
     """Nobody can read it now: a mistyped address is told at once, not tried for ever."""
     late = {name: answer.reason for name, answer in answers.items() if isinstance(answer, TryLater)}
     return failed(
-        line(say("{topic} cannot be read just now. Nothing was changed."), topic=bold(topic)),
+        line(say("I can't read {topic} right now. Nothing was changed."), topic=bold(topic)),
         *(item("{source}: {reason}", source=name, reason=reason) for name, reason in late.items()),
-        line(say("If the address is right, ask again later.")),
+        line(say("If the address is right, try again later.")),
     )
 
 
 def _full(full: Full, say: Words) -> Answer:
     if full.community:
-        text = say("No more fit: this community may have {n} at most.")
+        text = say("This community has reached its subscription limit ({n}).")
     else:
-        text = say("No more fit: this channel may have {n} at most.")
+        text = say("This channel has reached its subscription limit ({n}).")
     return failed(
         line(text, n=full.limit),
-        line(say("{command} makes room. Nothing was changed."), command=code("/unsubscribe")),
+        line(say("Nothing was changed. {command} makes room."), command=code("/unsubscribe")),
     )
 
 
@@ -187,9 +187,9 @@ async def _there_already(services: Services, command: Command, number: Subscript
     here = await services.store.list_subscriptions(command.destination)
     topic = next((one.topic for one in here if one.id == number), "")
     return done(
-        line(say("{topic} is brought there already. Nothing was changed."), topic=bold(topic)),
+        line(say("The channel already follows {topic}. Nothing was changed."), topic=bold(topic)),
         *(block for one in here if one.id == number for block in shown(one, say)),
-        line(say("{command} changes how."), command=code(f"/settings {number}")),
+        line(say("{command} changes how its posts arrive."), command=code(f"/settings {number}")),
     )
 
 
@@ -208,12 +208,12 @@ def _as_subscription(wanted: Wanted, number: SubscriptionId) -> Subscription:
 def _subscribed(one: Subscription, answers: Answers, say: Words) -> Answer:
     read = {name: answer for name, answer in answers.items() if isinstance(answer, Resolved)}
     late = {name: answer for name, answer in answers.items() if isinstance(answer, TryLater)}
-    blocks = [line(say("Done: {topic} is brought to the channel from now on."), topic=bold(one.topic))]
+    blocks = [line(say("Done. New posts on {topic} will appear in the channel."), topic=bold(one.topic))]
     blocks += [item("{source}: {title}", source=name, title=answer.title or one.topic) for name, answer in read.items()]
     blocks += [item("⚠️ {note}", note=answer.note) for answer in read.values() if answer.note]
     blocks += [
         item(
-            say("{source} does not answer just now ({reason}); it will be read as soon as it does"),
+            say("{source} is not answering ({reason}). I'll keep trying."),
             source=name,
             reason=answer.reason,
         )
@@ -221,12 +221,12 @@ def _subscribed(one: Subscription, answers: Answers, say: Words) -> Answer:
     ]
     if special := state(one, say):
         blocks.append(item("{state}", state=special))
-    blocks.append(line(say("Only new posts come; what was written before stays where it is.")))
+    blocks.append(line(say("Older posts are not copied.")))
     return done(*blocks, choices=_next(one, say))
 
 
 def _next(one: Subscription, say: Words) -> tuple[Choice, ...]:
-    return Choice(say("Show the last three"), f"preview {one.id}"), Choice(say("Undo"), f"unsubscribe {one.id}")
+    return Choice(say("Show the latest three"), f"preview {one.id}"), Choice(say("Undo"), f"unsubscribe {one.id}")
 
 
 # --- unsubscribe ---
@@ -239,19 +239,19 @@ async def unsubscribe(services: Services, command: Command, say: Words) -> Answe
     if one.origin != CHAT:
         return failed(
             line(
-                say("{topic} is kept by the relay's configuration: only its operator can take it out."),
+                say("{topic} is set in the relay's configuration. Only the relay's operator can remove it."),
                 topic=bold(one.topic),
             ),
-            line(say("{command} stops it for a while."), command=code(f"/pause {one.id}")),
+            line(say("{command} pauses it."), command=code(f"/pause {one.id}")),
         )
     if not await services.store.delete_subscription(one.id, services.by(command)):
         return _gone(one, say)
     await services.subscriptions.changed()
-    return done(line(say("{topic} is brought no more. What was brought stays."), topic=bold(one.topic)))
+    return done(line(say("Unfollowed {topic}. Messages already posted stay."), topic=bold(one.topic)))
 
 
 def _gone(one: Subscription, say: Words) -> Answer:
-    return failed(line(say("{topic} is gone already: somebody was quicker."), topic=bold(one.topic)))
+    return failed(line(say("Somebody else has already removed {topic}."), topic=bold(one.topic)))
 
 
 # --- pause and resume ---
@@ -271,12 +271,14 @@ async def pause(services: Services, command: Command, say: Words) -> Answer:
         return chosen
     awake = [one for one in chosen if not one.paused]
     if not awake:
-        return done(line(say("Nothing is brought there at the moment, so there is nothing to pause.")))
+        return done(line(say("There is nothing to pause: the channel gets no posts at the moment.")))
     reason = f"{BY}{command.user}"
     await _save(services, command, [replace(one, paused=reason) for one in awake])
     return done(
-        line(say("Paused: {topics}. What is written meanwhile will not be brought later."), topics=_topics(awake)),
-        line(say("{command} starts it again."), command=code("/resume")),
+        line(
+            say("Paused: {topics}. Posts written during the pause will not be delivered later."), topics=_topics(awake)
+        ),
+        line(say("{command} starts deliveries again."), command=code("/resume")),
     )
 
 
@@ -295,16 +297,18 @@ async def resume(services: Services, command: Command, say: Words) -> Answer:
         by = services.by(command)
         await services.store.save_destination(command.destination, "", by.now, by)
         services.resumed()
-        blocks.append(line(say("The channel had been given up: {reason}"), reason=here.paused))
+        blocks.append(line(say("I had stopped posting in the channel: {reason}"), reason=here.paused))
         blocks.append(
             line(
                 say.many(
-                    "It is served again; {n} message waits.", "It is served again; {n} messages wait.", here.waiting
+                    "I'm posting there again. {n} message is waiting.",
+                    "I'm posting there again. {n} messages are waiting.",
+                    here.waiting,
                 )
             )
         )
     if asleep:
-        blocks.append(line(say("Goes on again: {topics}."), topics=_topics(asleep)))
+        blocks.append(line(say("Resumed: {topics}."), topics=_topics(asleep)))
     return done(*blocks or [line(say("Nothing was paused."))])
 
 
@@ -333,7 +337,7 @@ async def settings(services: Services, command: Command, say: Words) -> Answer:
             else await _channel_settings(services, command, say, answer)
         )
     if command.options or given - {"listed"}:
-        text = say("Which topic do you mean? {command} lists them. Nothing was changed.")
+        text = say("Nothing was changed. Which topic do you mean? {command} lists them.")
         return failed(line(text, command=code("/subscriptions")))
     return await _channel_settings(services, command, say)
 
@@ -350,7 +354,7 @@ async def _channel_settings(services: Services, command: Command, say: Words, be
     )
     if before:
         return replace(before, text=(*before.text, shown_value))
-    head = say("Changed. From now on:") if wanted else say("The channel itself:")
+    head = say("Saved. The settings are now:") if wanted else say("Settings of the channel:")
     return done(line(head), shown_value)
 
 
@@ -364,12 +368,12 @@ async def _topic_settings(services: Services, command: Command, say: Words) -> A
     if changed == one:
         return done(*shown(one, say))
     if one.origin != CHAT:
-        text = say("{topic} is kept by the relay's configuration: its settings are changed there.")
+        text = say("{topic} is set in the relay's configuration. Change its settings there.")
         return failed(line(text, topic=bold(one.topic)))
     if not await services.store.save_subscription(changed, services.by(command)):
         return _gone(one, say)
     await services.subscriptions.changed()
-    return done(line(say("Changed. From now on:")), *shown(changed, say))
+    return done(line(say("Saved. The settings are now:")), *shown(changed, say))
 
 
 def _changed(one: Subscription, command: Command, say: Words) -> Subscription | Answer:

@@ -41,7 +41,7 @@ class Spec:
     """Only for people who may manage the destination."""
 
 
-_CHANNEL = Parameter(name="channel", summary=later("Which channel; this one if you leave it out"), kind=Kind.PLACE)
+_CHANNEL = Parameter(name="channel", summary=later("The channel (default: this one)"), kind=Kind.PLACE)
 NOTHING = "-"
 """What takes an option back."""
 BACK = frozenset({NOTHING, "–", "—"})
@@ -57,20 +57,20 @@ _MODE, *_DELIVERY = (_of(name, one) for name, one in DELIVERY_OPTIONS.items())
 _FILTERS = [_of(name, one) for name, one in FILTERS.items()]
 LISTED = Parameter(
     name="listed",
-    summary=later("Whether others may see which hashtags this channel follows"),
+    summary=later("Whether others can see which hashtags this channel follows"),
     kind=Kind.CHOICE,
     choices=(
-        ("yes", later("they are on the front page, and suggested to everybody")),
-        ("no", later("only this community knows")),
+        ("yes", later("shown on the front page and suggested to everyone")),
+        ("no", later("only this community can see them")),
     ),
 )
 """Of the channel itself, not of one of its topics."""
-_OWN = Parameter(name="topic", summary=later("Which one; all if you leave it out"), kind=Kind.OWN)
+_OWN = Parameter(name="topic", summary=later("The topic (default: all)"), kind=Kind.OWN)
 
 TABLE: tuple[Spec, ...] = (
     Spec(
         name="subscribe",
-        summary=later("Bring a hashtag, an account, a thread or a feed into a channel"),
+        summary=later("Follow a hashtag, an account, a thread or a feed in a channel"),
         manages=True,
         parameters=(
             Parameter(
@@ -81,28 +81,26 @@ TABLE: tuple[Spec, ...] = (
             ),
             _CHANNEL,
             _MODE,
-            Parameter(
-                name="networks", summary=later("Where to look; everywhere if you leave it out"), kind=Kind.NETWORKS
-            ),
+            Parameter(name="networks", summary=later("The networks to look in (default: all)"), kind=Kind.NETWORKS),
             *_FILTERS,
             *_DELIVERY,
         ),
     ),
     Spec(
         name="unsubscribe",
-        summary=later("Bring a topic no more"),
+        summary=later("Stop following a topic"),
         manages=True,
         parameters=(
-            Parameter(name="topic", summary=later("Which one"), kind=Kind.OWN, required=True),
+            Parameter(name="topic", summary=later("The topic"), kind=Kind.OWN, required=True),
             _CHANNEL,
         ),
     ),
-    Spec(name="subscriptions", summary=later("What is brought into this channel"), parameters=(_CHANNEL,)),
-    Spec(name="pause", summary=later("Bring nothing for a while"), manages=True, parameters=(_OWN, _CHANNEL)),
-    Spec(name="resume", summary=later("Go on after a pause"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(name="subscriptions", summary=later("List what this channel follows"), parameters=(_CHANNEL,)),
+    Spec(name="pause", summary=later("Pause deliveries"), manages=True, parameters=(_OWN, _CHANNEL)),
+    Spec(name="resume", summary=later("Resume deliveries"), manages=True, parameters=(_OWN, _CHANNEL)),
     Spec(
         name="preview",
-        summary=later("See the latest posts on a topic"),
+        summary=later("Show the latest posts on a topic"),
         parameters=(
             Parameter(
                 name="topic",
@@ -117,16 +115,16 @@ TABLE: tuple[Spec, ...] = (
         summary=later("Read a whole thread as one text"),
         parameters=(
             Parameter(
-                name="url", summary=later("The address of any post of the thread"), kind=Kind.LINK, required=True
+                name="url", summary=later("The address of any post in the thread"), kind=Kind.LINK, required=True
             ),
         ),
     ),
     Spec(
         name="settings",
-        summary=later("See or change how a topic is brought, or who may see what the channel follows"),
+        summary=later("See or change how a topic's posts arrive, or who can see what the channel follows"),
         manages=True,
         parameters=(
-            Parameter(name="topic", summary=later("Which one; the channel itself if you leave it out"), kind=Kind.OWN),
+            Parameter(name="topic", summary=later("The topic (default: the channel itself)"), kind=Kind.OWN),
             _CHANNEL,
             LISTED,
             _MODE,
@@ -134,8 +132,8 @@ TABLE: tuple[Spec, ...] = (
             *_DELIVERY,
         ),
     ),
-    Spec(name="status", summary=later("Is everything well here?"), parameters=(_CHANNEL,)),
-    Spec(name="help", summary=later("What this relay does, and how to ask it")),
+    Spec(name="status", summary=later("Check whether everything works here"), parameters=(_CHANNEL,)),
+    Spec(name="help", summary=later("What this relay does and how to use it")),
 )
 
 
@@ -211,11 +209,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _unknown(name: str, say: Words) -> Mistake:
     if not name:
-        return Mistake(say("What shall I do? “help” tells what I can."))
+        return Mistake(say("What would you like me to do? “help” lists what I can do."))
     if near := nearest(name, [one.name for one in TABLE]):
         text = say("There is no command “{name}”. Did you mean “{near}”?")
         return Mistake(text.format(name=clean(name, limit=40), near=near))
-    return Mistake(say("There is no command “{name}”. “help” tells what there is.").format(name=clean(name, limit=40)))
+    return Mistake(say("There is no command “{name}”. “help” lists the commands.").format(name=clean(name, limit=40)))
 
 
 def _words(rest: str, found: Spec) -> Iterator[tuple[str, str]]:
@@ -251,15 +249,15 @@ def _read(found: Spec, words: list[tuple[str, str]], say: Words) -> Parsed | Mis
 def _no_parameter(name: str, found: Spec, say: Words) -> Mistake:
     shown = {"command": found.name, "name": clean(name, limit=40)}
     if near := nearest(name, [one.name for one in found.parameters]):
-        return Mistake(say("“{command}” takes no “{name}”. Did you mean “{near}”?").format(near=near, **shown))
-    return Mistake(say("“{command}” takes no “{name}”.").format(**shown))
+        return Mistake(say("“{command}” has no option “{name}”. Did you mean “{near}”?").format(near=near, **shown))
+    return Mistake(say("“{command}” has no option “{name}”.").format(**shown))
 
 
 def _wrong(found: Spec, arguments: Mapping[str, str], say: Words) -> Mistake | None:
     for one in found.parameters:
         value = arguments.get(one.name, "").strip()
         if one.required and not value:
-            text = say("“{command}” needs to know: {name} ({summary}).")
+            text = say("“{command}” needs one more thing: {name} ({summary}).")
             return Mistake(text.format(command=found.name, name=one.name, summary=say(one.summary)))
         takes_back = value in BACK and (one.name in FILTERS or one.name in DELIVERY_OPTIONS)
         if value and one.kind is Kind.CHOICE and value not in dict(one.choices) and not takes_back:
@@ -269,5 +267,5 @@ def _wrong(found: Spec, arguments: Mapping[str, str], say: Words) -> Mistake | N
 
 def _no_choice(one: Parameter, value: str, say: Words) -> Mistake:
     choices = "; ".join(f"{key} ({say(label)})" for key, label in one.choices)
-    text = say("“{name}” cannot be “{value}”. There is: {choices}.")
+    text = say("“{name}” cannot be “{value}”. Choose one of: {choices}.")
     return Mistake(text.format(value=clean(value, limit=40), name=one.name, choices=choices))

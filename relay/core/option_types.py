@@ -110,10 +110,10 @@ def languages_of(typed: str) -> tuple[str, ...] | Wrong:
     """Language tags, each once."""
     tags = _listed(typed)
     if wrong := next((tag for tag in tags if tag not in _EVERY_LANGUAGE and not _LANGUAGE.fullmatch(tag)), ""):
-        text = later("{tag} is no language tag. Write them like {example}; {every} is every language.")
+        text = later("{tag} is not a language code. Write codes like {example}, or {every} for every language.")
         return Wrong(text, {"tag": wrong, "example": "es, qu", "every": "all"}, sentences=True)
     if len(tags) > MOST_LANGUAGES:
-        return Wrong(later("Too many languages: {n} at most."), {"n": MOST_LANGUAGES}, sentences=True)
+        return Wrong(later("Too many languages. You can choose {n} at most."), {"n": MOST_LANGUAGES}, sentences=True)
     return tuple(dict.fromkeys(_canonical(tag) for tag in tags if tag not in _EVERY_LANGUAGE))
 
 
@@ -127,9 +127,9 @@ def words_of(written: Iterable[str]) -> tuple[str, ...] | Wrong:
     words = {fold_text(word): clean(word, limit=LONGEST_WORD + 1) for word in written}
     words.pop("", None)
     if len(words) > MOST_WORDS:
-        return Wrong(later("too many words: {n} at most"), {"n": MOST_WORDS})
+        return Wrong(later("too many words (at most {n})"), {"n": MOST_WORDS})
     if any(len(word) > LONGEST_WORD for word in words.values()):
-        return Wrong(later("too long for a word: {n} characters at most"), {"n": LONGEST_WORD})
+        return Wrong(later("too long for a word (at most {n} characters)"), {"n": LONGEST_WORD})
     return tuple(words.values())
 
 
@@ -139,11 +139,13 @@ def block_of(written: Iterable[str]) -> tuple[str, ...] | Wrong:
     for one in written:
         name = _blocked(one.strip().strip("<>"))
         if not name:
-            text = later("“{name}” is no account and no server; write them like @who@ayllu.example, ayllu.example")
+            text = later(
+                "“{name}” is neither an account nor a server; write them like @who@ayllu.example, ayllu.example"
+            )
             return Wrong(text, {"name": clean(one, limit=60)})
         names[name] = None
     if len(names) > MOST_BLOCKED:
-        return Wrong(later("too many accounts and servers: {n} at most"), {"n": MOST_BLOCKED})
+        return Wrong(later("too many accounts and servers (at most {n})"), {"n": MOST_BLOCKED})
     return tuple(names)
 
 
@@ -233,7 +235,7 @@ def quiet_of(written: str) -> str | Wrong:
         quiet = read_quiet(written)
     except NoZoneError as error:
         return _no_zone(str(error))
-    text = later("expected from when to when, like 22:00-07:00 or 22:00-07:00 America/Lima")
+    text = later("expected a start and an end, like 22:00-07:00 or 22:00-07:00 America/Lima")
     return str(quiet) if quiet else Wrong(text)
 
 

@@ -86,18 +86,18 @@ def _title(digest: Digest, say: Words) -> str:
             return say.many("{n} more on {topic}", "{n} more on {topic}", count, topic=topic)
         case DigestReason.QUIET:
             return say.many(
-                "{n} post on {topic} while it was quiet",
-                "{n} posts on {topic} while it was quiet",
+                "{n} post on {topic} during quiet hours",
+                "{n} posts on {topic} during quiet hours",
                 count,
                 topic=topic,
             )
         case DigestReason.DIGEST:
             return say.many("{topic}: {n} post", "{topic}: the best of {n} posts", count, topic=topic)
         case DigestReason.MANY:
-            return say.many("{n} more entry at {topic}", "{n} more entries at {topic}", count, topic=topic)
+            return say.many("{n} more entry in {topic}", "{n} more entries in {topic}", count, topic=topic)
         case DigestReason.LATE:
             return say.many(
-                "{n} older entry was added at {topic}", "{n} older entries were added at {topic}", count, topic=topic
+                "{n} older entry was added to {topic}", "{n} older entries were added to {topic}", count, topic=topic
             )
 
 
@@ -118,7 +118,7 @@ def _beginning(card: Card, say: Words) -> str:
     if post.warning:
         return say("Content warning: {warning}").format(warning=clean(post.warning, limit=100))
     words = clean(post.title, limit=BEGINNING) or clean(text_content(cut(post.body, BEGINNING)), limit=BEGINNING)
-    return words or say("a post without words")
+    return words or say("a post without text")
 
 
 def _rest(digest: Digest, shown: int, page: str, address: Address, say: Words) -> Iterator[Block]:
@@ -131,9 +131,7 @@ def _rest(digest: Digest, shown: int, page: str, address: Address, say: Words) -
         every = say.many("all {n} on one page", "all {n} on one page", digest.listed)
         yield line("{every}", every=Span(every, page))
     if digest.tag and (there := address(f"tag/{quote(digest.tag)}")):
-        yield line(
-            "{page}", page=Span(say("Everything on {topic}").format(topic=clean(digest.topic, limit=100)), there)
-        )
+        yield line("{page}", page=Span(say("All posts on {topic}").format(topic=clean(digest.topic, limit=100)), there))
 
 
 # --- the loop ---

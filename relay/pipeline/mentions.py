@@ -242,7 +242,7 @@ class Speaker:
         elif self.worker.clock() + (word.after or timedelta(0)) < mention.at + GIVE_UP:
             await self._later(line, asked, word.after)
         else:
-            given_up = say("I cannot read that thread just now; please ask again.")
+            given_up = say("I can't read that thread right now. Please try again later.")
             await self._answer(line, asked, BotReply(given_up, PostUri(mention.about)), bell)
 
     async def _answer(self, line: _Line, asked: PendingMention, word: BotReply, bell: _Bell) -> None:

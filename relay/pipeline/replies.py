@@ -58,27 +58,27 @@ class Replies:
         if request.action is not BotAction.UNROLL:
             return BotReply(self._stopped(account, request.action, asked.effect, say), PostUri(mention.uri))
         if not mention.about:
-            how = say("Mention me with the word “{word}” below a thread, and I answer with one page of it.")
+            how = say("Reply to a thread, mention me and write “{word}”. I'll send you the whole thread on one page.")
             return BotReply(how.format(word=self._example(request.language)), HELP)
         return await self._unrolled(asked, say)
 
     def _stopped(self, account: Account, action: BotAction, effect: Effect | None, say: Words) -> str:
         if action is BotAction.STOP:
             done = say(
-                "Done: everything of yours is hidden here, and its messages in chats are being deleted. In {hours}"
-                " hours it is erased for good. Until then “{undo}” makes it readable again; deleted messages do not"
-                " come back."
+                "Done. Your posts are hidden here, and messages with them in chats are being deleted. In {hours}"
+                " hours they will be erased for good. Until then, “{undo}” makes them readable again, but deleted"
+                " messages do not come back."
             )
             undo = f"{account.handle} {self.accounts.bot_words.undoing}"
             return done.format(hours=UNDO_FOR // timedelta(hours=1), undo=undo)
         if effect is Effect.NOTHING:
             return say(
-                "There is no stop of yours to undo here. If you did not ask for it yourself, whoever runs this relay"
-                " decided it: please ask them."
+                "You have not asked me to stop, so there is nothing to undo. If your posts are hidden here, this"
+                " relay's operator decided that. Please ask them."
             )
         return say(
-            "Done: what you write may be kept and relayed again, and what was not erased yet can be read again."
-            " Messages that were deleted in chats do not come back."
+            "Done. I may keep and share your posts again, and those not erased yet can be read again."
+            " Messages already deleted in chats do not come back."
         )
 
     def _example(self, language: str) -> str:
@@ -96,12 +96,12 @@ class Replies:
             return thread
         about = PostUri(mention.about)
         if not isinstance(thread, Thread):
-            return BotReply(say("I cannot read that thread: it is gone, or not for everybody."), about)
+            return BotReply(say("I can't read that thread. It was deleted, or it is not public."), about)
         page = await self.threads.keep(thread, asker=mention.asker)
         if page is None:
-            return BotReply(say("Its author asks not to be collected, so I make no page of it."), thread.root)
+            return BotReply(say("Its author asks not to be archived, so I made no page of it."), thread.root)
         posts = sum(isinstance(post, Post) for post in page.posts)
-        told = say.many("This post on a page of its own:", "These {n} posts as one text:", posts)
+        told = say.many("This post on its own page:", "These {n} posts as one text:", posts)
         return BotReply(f"{told} {self.base}/t/{page.slug}", page.root)
 
     async def _thread(self, mention: Mention) -> Thread | Refused | TryLater | Gone:

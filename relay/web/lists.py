@@ -120,7 +120,7 @@ class Lists:
         followed = await self._take(self._store.list_followed)
         pages = await self._take(self._store.list_pages, part.limit)
         listing = Listing(
-            title=way.say("Latest threads unrolled"),
+            title=way.say("Latest threads"),
             entries=self._entries(pages, Audience.EVERYBODY, way.say),
             address=f"{self._base()}/",
             feed="latest",
@@ -133,7 +133,7 @@ class Lists:
     async def _make_tagged(self, part: ListPart, way: _Way) -> Body:
         listed = await self._take(self._store.list_tagged, part.name, part.limit, part.after)
         path = f"tag/{quote(part.name)}"
-        lead = way.say("What was relayed on this hashtag, the latest first.")
+        lead = way.say("Posts with this hashtag, newest first.")
         listing = self._listing(listed, way, f"#{part.name}", lead, path, feed=path)
         # what nobody wrote about is not kept: the hashtag may be any word of a visitor's
         return await self._laid_out(way, listing, partial(list_page, listing, root=way.root), keep=bool(listed.pages))
@@ -152,7 +152,7 @@ class Lists:
         listed = await self._take(self._store.list_digest, part.name, part.limit, part.after)
         if listed is None:
             return NOTHING
-        lead = way.say("What came together, the latest first.")
+        lead = way.say("Posts that were grouped in one message, newest first.")
         listing = self._listing(listed, way, listed.topic, lead, f"fold/{part.name}")
         stays = [page_runs_out(page, self._site.expire) for page in listed.pages]
         until = min((moment for moment in stays if moment and moment >= self._site.clock()), default=None)

@@ -56,13 +56,13 @@ _ROBOTS = body("User-agent: *\nAllow: /t/\nAllow: /style.css\nDisallow: /\n", "t
 _WORDS = {
     404: (
         later("Nothing here"),
-        later("There is no such page. It may have been taken back by its author, or have run out."),
+        later("This page does not exist. Its author may have removed it, or it may have expired."),
     ),
     500: (
-        later("Something broke"),
-        later("This page could not be made. It is our fault, not yours; please try again later."),
+        later("Something went wrong"),
+        later("We could not make this page. It's our fault, not yours. Please try again later."),
     ),
-    503: (later("Out of reach"), later("The store does not answer at the moment. Please try again in a minute.")),
+    503: (later("Not available right now"), later("The database is not answering. Please try again in a minute.")),
 }
 
 
@@ -150,7 +150,7 @@ class Web:
     def _refuse(self, status: int) -> web.Response:
         """What was no HTTP is answered in our words; a library's would say what was sent."""
         say = words(preferred("", self._site.language))
-        title, told = say("That does not work"), say("The server answers {status} to this request.")
+        title, told = say("That did not work"), say("The server answered this request with {status}.")
         page = message_page(title, told.format(status=status), say, site=self._site.name, root="./")
         headers = {**HEADERS, "X-Robots-Tag": NOBODY, "Cache-Control": "no-store"}
         return web.Response(status=status, text=page, content_type="text/html", headers=headers)
@@ -211,7 +211,7 @@ class Web:
 
     def _message(self, request: web.Request, status: int, *, headers: Mapping[str, str] | None = None) -> web.Response:
         say = self._say(request)
-        other = later("That does not work"), later("The server answers {status} to this request.")
+        other = later("That did not work"), later("The server answered this request with {status}.")
         title, text = _WORDS.get(status, other)
         told = say(text).format(status=status)
         page = message_page(say(title), told, say, site=self._site.name, root=root_of(request))

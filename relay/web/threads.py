@@ -170,18 +170,18 @@ class ThreadPages:
             return NOTHING
         until = page_runs_out(page, self._site.expire)
         if page_has_run_out(page, self._site.expire, self._site.clock()):
-            text = say("Nobody has read it for a while, so it has run out. It can be asked for anew.")
+            text = say("This page expired because nobody had read it for a while. You can ask for it again.")
             return self._gone(say, root, text, keep=False)  # what was read again since may be read here again
         reading, allowed = self._reading(page, say), page_consent(page, self._site.expire)
         if not reading.written:
-            return self._gone(say, root, say("What stood here has been removed by its author."))
+            return self._gone(say, root, say("The author removed this thread."))
         if not allowed.page:
-            text = say("The author asks not to be kept on pages like this one.")
+            text = say("The author asks not to be archived.")
             return self._gone(say, root, text, link=reading.first.url)
         return await self._layouts.make(len(reading.posts), partial(laid_out, reading, allowed, until))
 
     def _gone(self, say: Words, root: str, text: str, *, link: str = "", keep: bool = True) -> Body:
-        page = message_page(say("Taken back"), text, say, site=self._site.name, root=root, link=link)
+        page = message_page(say("Removed"), text, say, site=self._site.name, root=root, link=link)
         return body(page, "text/html", status=410, keep=keep)
 
     # --- visits ---

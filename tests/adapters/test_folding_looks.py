@@ -48,7 +48,7 @@ def test_telegram(why: DigestReason, long: bool) -> None:
     (part,) = telegram_message(digest(why, long=long), telegram_bodies.LOOK)
     telegram_bodies.check([part])
     assert {button.label: button.url for row in part.buttons for button in row} == {"All of them": PAGE}
-    assert "Everything on #bridge" in part.words.text
+    assert "All posts on #bridge" in part.words.text
 
 
 @pytest.mark.parametrize("why", DigestReason)

@@ -18,10 +18,10 @@ async def listed(house: House) -> bool:
 
 
 async def test_a_channel_becomes_public_and_is_so_no_more(house: House) -> None:
-    assert "listed: no — only this community knows" in await house.told("settings")
+    assert "listed: no — only this community can see them" in await house.told("settings")
     told = await house.told("settings listed=yes")
-    assert "Changed. From now on:" in told
-    assert "listed: yes — they are on the front page" in told
+    assert "Saved. The settings are now:" in told
+    assert "listed: yes — shown on the front page" in told
     assert await listed(house)
     assert "listed: yes" in await house.told("settings")
     assert "listed: no" in await house.told("settings listed=no")
@@ -32,7 +32,7 @@ async def test_a_channel_becomes_public_and_is_so_no_more(house: House) -> None:
 async def test_a_topic_and_the_channel_may_be_changed_at_once(house: House) -> None:
     await house.ask("subscribe #bridge")
     told = await house.told("settings #bridge only=media listed=yes")
-    assert "only: with pictures, video or sound" in told
+    assert "only: posts with pictures, video or sound" in told
     assert "listed: yes" in told
     assert await listed(house)
 
@@ -57,4 +57,4 @@ async def test_only_who_may_manage_the_channel_decides(house: House) -> None:
 
 
 async def test_it_is_answered_in_spanish_too(house: House) -> None:
-    assert "están en la portada" in await house.told("settings listed=yes", language="es")
+    assert "aparecen en la portada" in await house.told("settings listed=yes", language="es")

@@ -53,14 +53,14 @@ async def seed(house: House, *lines: str) -> None:
 async def test_a_subscription_goes_by_its_topic_or_its_number(house: House, named: str) -> None:
     await seed(house, "subscribe #Qeswachaka")
     number = (await house.only()).id
-    assert "#Qeswachaka is brought no more" in await house.told(f"unsubscribe {named.format(id=number)}")
+    assert "Unfollowed #Qeswachaka" in await house.told(f"unsubscribe {named.format(id=number)}")
     assert await house.store.list_subscriptions() == []
     assert await house.audit() == [("7", "unsubscribe"), ("7", "subscribe")]
     assert house.refreshed == 2
 
 
 async def test_what_is_not_there_is_told_with_the_nearest(house: House) -> None:
-    assert "Nothing is brought there yet" in await house.refused("unsubscribe #bridge")
+    assert "The channel follows nothing yet" in await house.refused("unsubscribe #bridge")
     await seed(house, "subscribe #Qeswachaka")
     assert "Did you mean #Qeswachaka?" in await house.refused("unsubscribe #Qeswachak")
     assert "/subscriptions" in await house.refused("unsubscribe 999")
@@ -76,9 +76,9 @@ async def test_the_subscriptions_of_another_channel_are_out_of_reach(house: Hous
 async def test_what_the_configuration_keeps_can_be_paused_but_not_removed_or_changed(house: House) -> None:
     number = await configured(house)
     told = await house.refused(f"unsubscribe {number}")
-    assert "only its operator" in told
+    assert "Only the relay's operator" in told
     assert f"/pause {number}" in told
-    assert "changed there" in await house.refused(f"settings {number} only=media")
+    assert "Change its settings there" in await house.refused(f"settings {number} only=media")
     assert "Paused: #bridge" in await house.told(f"pause {number}")
     assert (await house.only()).paused == "by 7"
 
@@ -96,7 +96,7 @@ async def test_pausing_all_and_resuming_one(house: House) -> None:
         "#elsewhere": "",
     }
     assert "#one — paused by 7" in await house.told("subscriptions")
-    assert "Goes on again: #one." in await house.told("resume #one")
+    assert "Resumed: #one." in await house.told("resume #one")
     assert [one.topic for one in await house.store.list_subscriptions(ROOM) if one.paused] == ["#two"]
     assert [action for _, action in await house.audit()] == ["resume", "pause", "pause", *["subscribe"] * 3]
 
@@ -111,8 +111,8 @@ async def test_resuming_serves_a_channel_again_that_was_given_up(house: House) -
     await want(house.store, range(3), str(ROOM))
     await house.handlers.lost([ROOM], "the channel was deleted")
     told = await house.told("resume")
-    assert "given up: the channel was deleted" in told
-    assert "3 messages wait" in told
+    assert "stopped posting in the channel: the channel was deleted" in told
+    assert "3 messages are waiting" in told
     assert [one.paused for one in await house.store.list_destinations()] == [""]
 
 
@@ -129,10 +129,10 @@ async def test_resuming_where_the_relay_still_cannot_post_changes_nothing(house:
 async def test_settings_show_without_changing(house: House) -> None:
     await seed(house, "subscribe #bridge language=es only=media")
     told = await house.told("settings #bridge")
-    assert "mode: a thread is one message, with a count that grows" in told
+    assert "mode: one message per thread, with a count of its posts" in told
     assert "networks: everywhere" in told
     assert "language: es" in told
-    assert "only: with pictures" in told
+    assert "only: posts with pictures" in told
     assert [action for _, action in await house.audit()] == ["subscribe"]
 
 
@@ -141,7 +141,7 @@ async def test_settings_change_what_is_named_and_leave_the_rest(house: House) ->
     answer = await house.ask("settings #bridge language=all", options='{"style": "card", "crosspost": null}')
     one = await house.only()
     assert (one.filters.language, one.filters.only, json.loads(one.options)) == ((), Only.MEDIA, {"style": "card"})
-    assert "Changed." in plain(answer.text)
+    assert "Saved." in plain(answer.text)
     assert "style: card" in plain(answer.text)
     assert house.refreshed == 2
     assert (await house.audit())[0] == ("7", "settings")
@@ -149,7 +149,7 @@ async def test_settings_change_what_is_named_and_leave_the_rest(house: House) ->
 
 async def test_settings_that_cannot_be_are_told(house: House) -> None:
     await seed(house, "subscribe #bridge")
-    assert "is no language tag" in await house.refused("settings #bridge language=!!")
+    assert "is not a language code" in await house.refused("settings #bridge language=!!")
 
 
 async def test_a_filter_is_changed_and_taken_back(house: House) -> None:
@@ -183,9 +183,9 @@ async def test_the_list_shows_numbers_and_what_is_special(house: House) -> None:
     number = await configured(house, "#harvest")
     await seed(house, "subscribe #bridge networks=fake language=es,qu only=originals")
     told = await house.told("subscriptions")
-    assert "2 topics are brought there" in told
-    assert f"• {number} #harvest — kept by the relay's configuration" in told
-    assert "#bridge — from fake · in es, qu · no answers to others" in told
+    assert "The channel follows 2 topics" in told
+    assert f"• {number} #harvest — set in the relay's configuration" in told
+    assert "#bridge — from fake · in es, qu · no replies to others" in told
 
 
 async def test_the_list_and_the_status_read_the_feeds_of_their_own_topics_alone(
@@ -196,8 +196,8 @@ async def test_the_list_and_the_status_read_the_feeds_of_their_own_topics_alone(
 
     await seed(house, "subscribe #bridge networks=fake")
     monkeypatch.setattr(house.store, "list_feeds", all_of_them)
-    assert "1 topic is brought there" in await house.told("subscriptions")
-    assert "◦ #bridge, read never yet" in await house.told("status")
+    assert "The channel follows 1 topic" in await house.told("subscriptions")
+    assert "◦ #bridge, last read: never" in await house.told("status")
 
 
 async def test_how_a_channel_stands_is_read_without_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +208,8 @@ async def test_how_a_channel_stands_is_read_without_the_others(house: House, mon
     await want(house.store, range(3), str(ROOM))
     await house.handlers.lost([ROOM], "closed")
     monkeypatch.setattr(house.store, "list_destinations", all_of_them)
-    assert "given up: closed" in await house.told("status")
-    assert "given up: closed" in await house.told("resume")
+    assert "stopped posting in the channel: closed" in await house.told("status")
+    assert "stopped posting in the channel: closed" in await house.told("resume")
     assert "listed: yes" in await house.told("settings listed=yes")
 
 
@@ -217,13 +217,13 @@ async def test_status_says_how_the_channel_and_each_feed_are(house: House) -> No
     await seed(house, "subscribe #bridge networks=fake")
     told = await house.told("status")
     assert "Chasqui 9.9" in told
-    assert "All is well: nothing waits." in told
-    assert "◦ #bridge, read never yet" in told
+    assert "Everything works. No message is waiting." in told
+    assert "◦ #bridge, last read: never" in told
     await want(house.store, range(2), str(ROOM), str(HALL))
-    assert "2 messages wait." in await house.told("status")
+    assert "2 messages are waiting." in await house.told("status")
     await house.handlers.lost([ROOM], "no right to write")
     told = await house.told("status")
-    assert "given up: no right to write" in told
+    assert "stopped posting in the channel: no right to write" in told
     assert "2 posts" not in told, "what other communities are brought is not told"
 
 
@@ -244,7 +244,7 @@ async def test_the_status_says_which_feed_waits_while_others_are_read(house: Hou
     first, _ = await house.store.claim_feeds(["fake"], lease, 2)
     later = replace(lease, now=lease.now + timedelta(seconds=11))
     await house.store.add_intakes([Intake(feed=first.id, next_poll=later.now + timedelta(hours=1))], later)
-    waits = "still waiting: its server does not answer"
+    waits = "still waiting: its server is slow"
     assert (await house.told("status")).count(waits) == 1
     assert [waits in check.note for check in await inspect._check_feeds(house.store)] == [True]  # as `relay check` does
 
@@ -261,7 +261,7 @@ async def test_a_key_in_an_address_is_shown_to_nobody(house: House) -> None:
 
 async def test_help_comes_from_the_table(house: House) -> None:
     assert "/subscribe topic" in await house.told("help")
-    assert "Trae un hashtag" in await house.told("help", language="es")
+    assert "Seguir un hashtag" in await house.told("help", language="es")
 
 
 # --- preview ---
@@ -275,13 +275,13 @@ async def test_a_preview_shows_the_latest_and_says_what_could_not_be_read(house:
     answer = await house.ask("preview #bridge")
     assert [card.post.uri for card in answer.cards] == [post(n).uri for n in (3, 4, 5)]
     assert answer.cards[0].reason == "#bridge · ayllu.example"
-    assert "other #bridge cannot be read: busy" in plain(answer.text)
+    assert "I can't read other #bridge: busy" in plain(answer.text)
     assert await house.store.list_feeds() == []
 
 
 async def test_a_preview_of_nothing_says_so(house: House) -> None:
-    assert "Nothing to show yet for #bridge" in await house.told("preview #bridge")
-    assert "means nothing to me" in await house.refused("preview nonsense")
+    assert "There are no posts to show on #bridge" in await house.told("preview #bridge")
+    assert "I don't understand" in await house.refused("preview nonsense")
     assert "One topic at a time" in await house.refused("preview #a #b")
 
 
@@ -290,7 +290,7 @@ async def test_a_number_shows_the_topic_of_that_subscription_of_the_channel(hous
     number = (await house.only()).id
     assert "#bridge" in await house.told(f"preview {number}", may_manage=False)
     assert not house.sources["other"].polls, "only its own networks are read"
-    assert "means nothing" in await house.refused(f"preview {number}", destination=HALL)
+    assert "I don't understand" in await house.refused(f"preview {number}", destination=HALL)
 
 
 async def test_a_preview_shows_what_the_channel_s_own_filters_let_through(house: House) -> None:
@@ -301,8 +301,8 @@ async def test_a_preview_shows_what_the_channel_s_own_filters_let_through(house:
     for named in ("#bridge", str((await house.only()).id)):
         answer = await house.ask(f"preview {named}")
         assert [card.post.uri for card in answer.cards] == [post(n).uri for n in (1, 4)]
-        assert "left out by words: 2" in plain(answer.text)
-        assert "left out by without: 1" in plain(answer.text)
+        assert "filtered out by words: 2" in plain(answer.text)
+        assert "filtered out by without: 1" in plain(answer.text)
     answer = await house.ask("preview #Bridge", destination=HALL)
     assert [card.post.uri for card in answer.cards] == [post(n).uri for n in (3, 4, 5)]
 
@@ -311,8 +311,8 @@ async def test_a_preview_of_which_nothing_is_left_says_why(house: House) -> None
     house.sources["fake"].answers["#bridge"] = [Batch(events=(Published(post(1)),))]
     await seed(house, "subscribe #bridge networks=fake only=links")
     told = await house.told("preview #bridge")
-    assert "Nothing to show yet" in told
-    assert "left out by only: 1" in told
+    assert "There are no posts to show" in told
+    assert "filtered out by only: 1" in told
 
 
 # --- unroll ---
@@ -349,7 +349,7 @@ async def test_without_pages_the_original_is_linked(store: Store) -> None:
 async def test_an_author_who_refuses_is_only_linked_and_nothing_is_kept(house: House) -> None:
     shy = replace(author(), refuses=True)
     answer = await with_thread(house, *(replace(one, author=shy) for one in CHAIN)).ask(f"unroll {LINK}")
-    assert "asks not to be collected" in plain(answer.text)
+    assert "asks not to be archived" in plain(answer.text)
     assert "A bridge of grass" not in plain(answer.text)
     assert [span.link for block in answer.text for span in block.spans if span.link] == [ROOT.url]
     assert await house.store.get_page_of(ROOT.uri) is None
@@ -359,7 +359,7 @@ async def test_an_author_who_was_taken_out_is_neither_previewed_nor_unrolled(hou
     await with_thread(house, *CHAIN).ask(f"unroll {LINK}")
     await house.store.save_author_stop(author().uri, NOON, NOON + UNDO_FOR)
     told = plain((await house.ask(f"unroll {LINK}")).text)
-    assert "asks not to be collected" in told
+    assert "asks not to be archived" in told
     assert "A bridge of grass" not in told
     sami = post(5, author=author("Sami"))
     quote = Quote(url=ROOT.url, author=author(), body=ROOT.body)
@@ -382,7 +382,7 @@ async def test_the_first_link_that_is_a_thread_is_read(house: House) -> None:
 
 
 async def test_what_is_no_thread_is_told_with_the_reason(house: House) -> None:
-    assert "There is no link in that" in await house.refused("unroll nothing")
+    assert "I found no link there" in await house.refused("unroll nothing")
     told = await house.refused("unroll https://nowhere.example/x")
     assert "https://nowhere.example/x: fake: no such post; other: no such post" in told
 
@@ -395,7 +395,7 @@ async def test_a_source_that_hangs_keeps_nobody_waiting(house: House) -> None:
 
     house.sources["fake"] = Hanging()
     async with asyncio.timeout(30):
-        assert "does not answer just now" in await house.refused(f"unroll {LINK}")
+        assert "it is not answering" in await house.refused(f"unroll {LINK}")
 
 
 # --- suggestions ---

@@ -67,21 +67,21 @@ def test_a_button_brings_a_line_without_prefix() -> None:
 
 
 MISTAKES = [
-    ("", "What shall I do?"),
-    ("/", "What shall I do?"),
+    ("", "What would you like me to do?"),
+    ("/", "What would you like me to do?"),
     ("/subscrib #a", "Did you mean “subscribe”?"),
     ("/UNROL x", "Did you mean “unroll”?"),
     ("/dance", "“help”"),
-    ("/subscribe", "needs to know: topic (#hashtag"),
-    ("/subscribe topic=", "needs to know: topic"),
+    ("/subscribe", "needs one more thing: topic (#hashtag"),
+    ("/subscribe topic=", "needs one more thing: topic"),
     ("/subscribe #a langauge=es", "Did you mean “language”?"),
     (
         "/subscribe #a only=cats",
-        "media (with pictures, video or sound); text (without pictures, video or sound); links",
+        "media (posts with pictures, video or sound); text (posts without pictures, video or sound); links",
     ),
     ("/subscribe #a min_aeg=3d", "Did you mean “min_age”?"),
-    ("/settings 12 mode=digests", "posts (each post as it comes)"),
-    ("/unroll", "needs to know: url"),
+    ("/settings 12 mode=digests", "posts (one message per post)"),
+    ("/unroll", "needs one more thing: url"),
 ]
 
 
@@ -102,10 +102,10 @@ def test_mistakes_speak_the_language_of_the_person() -> None:
     [
         ("subscribe", {"topic": "#a", "only": "media"}, None),
         ("subscribe", {"topic": "two words"}, None),
-        ("subscribe", {}, "needs to know: topic"),
-        ("subscribe", {"topic": "  "}, "needs to know: topic"),
+        ("subscribe", {}, "needs one more thing: topic"),
+        ("subscribe", {"topic": "  "}, "needs one more thing: topic"),
         ("subscribe", {"topic": "#a", "only": "cats"}, "cannot be “cats”"),
-        ("subscribe", {"topic": "#a", "colour": "red"}, "takes no “colour”"),
+        ("subscribe", {"topic": "#a", "colour": "red"}, "has no option “colour”"),
         ("sing", {}, "There is no command “sing”"),
     ],
 )
@@ -169,11 +169,11 @@ def test_help_tells_of_the_filters_together() -> None:
 def test_help_speaks_the_language_and_the_prefix_of_the_place() -> None:
     shown = plain(help_text(words("es"), prefix="!"))
     assert "!subscribe topic [channel]" in shown
-    assert "Trae un hashtag" in shown
+    assert "Seguir un hashtag" in shown
 
 
 def test_what_is_typed_reads_like_the_choice_that_it_is() -> None:
-    assert label("only", "media") == "with pictures, video or sound"
+    assert label("only", "media") == "posts with pictures, video or sound"
     assert label("only", "?") == "?"
 
 

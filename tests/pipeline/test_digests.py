@@ -88,13 +88,13 @@ def test_the_best_are_some_of_the_posts_each_once(some: list[tuple[str, int, boo
     ("why", "language", "title"),
     [
         (DigestReason.BUDGET, "en", "37 more on #bridge"),
-        (DigestReason.QUIET, "en", "37 posts on #bridge while it was quiet"),
+        (DigestReason.QUIET, "en", "37 posts on #bridge during quiet hours"),
         (DigestReason.DIGEST, "en", "#bridge: the best of 37 posts"),
         (DigestReason.BUDGET, "es", "37 más sobre #bridge"),
-        (DigestReason.MANY, "en", "37 more entries at #bridge"),
+        (DigestReason.MANY, "en", "37 more entries in #bridge"),
         (DigestReason.MANY, "es", "37 entradas más en #bridge"),
-        (DigestReason.LATE, "en", "37 older entries were added at #bridge"),
-        (DigestReason.LATE, "es", "Se añadieron 37 entradas anteriores en #bridge"),
+        (DigestReason.LATE, "en", "37 older entries were added to #bridge"),
+        (DigestReason.LATE, "es", "Se agregaron 37 entradas anteriores a #bridge"),
     ],
 )
 def test_its_title_says_what_it_is(why: DigestReason, language: str, title: str) -> None:
@@ -107,7 +107,7 @@ def test_it_names_the_best_and_leads_to_all() -> None:
     lines = text_content(told.post.body).split("\n")
     assert len([line for line in lines if "Post " in line]) == MOST[DigestReason.DIGEST] == 10
     assert "and 10 more" in lines
-    assert "Everything on #bridge" in lines
+    assert "All posts on #bridge" in lines
     links = [span.link for block in told.post.body for span in block.spans if span.link]
     assert links[:1] == ["https://relay.example/t/slug20"]
     assert links[-2:] == ["https://relay.example/fold/abc", "https://relay.example/tag/bridge"]
@@ -141,7 +141,7 @@ def test_where_no_page_can_be_reached_it_leads_to_the_originals() -> None:
 
 
 def test_a_post_without_words_is_named_all_the_same() -> None:
-    assert "a post without words" in text_content(shown(digest(card(1, body=()))).post.body)
+    assert "a post without text" in text_content(shown(digest(card(1, body=()))).post.body)
 
 
 # --- the loop ---

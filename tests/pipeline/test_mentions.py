@@ -227,7 +227,9 @@ async def test_who_asks_about_nothing_is_told_how_once(room: Room) -> None:
     async with room.running() as source:
         await said(source, mention(1, about=""), mention(2, about=""))
         await source.answered(1)
-    assert source.texts() == ["Mention me with the word “unroll” below a thread, and I answer with one page of it."]
+    assert source.texts() == [
+        "Reply to a thread, mention me and write “unroll”. I'll send you the whole thread on one page."
+    ]
 
 
 async def test_an_author_who_refuses_has_no_page_unless_it_is_they_who_ask(room: Room) -> None:
@@ -236,7 +238,7 @@ async def test_an_author_who_refuses_has_no_page_unless_it_is_they_who_ask(room:
     async with room.running() as source:
         source.said.append(mention(1))
         await source.answered(1)
-        assert source.texts() == ["Its author asks not to be collected, so I make no page of it."]
+        assert source.texts() == ["Its author asks not to be archived, so I made no page of it."]
         assert await room.store.get_page_of(uri(1)) is None
         source.said.append(mention(2, by=shy))
         await source.answered(2)
@@ -257,13 +259,13 @@ async def test_an_author_s_own_request_makes_the_page_theirs(room: Room) -> None
 
 
 STOPPED = (
-    "Done: everything of yours is hidden here, and its messages in chats are being deleted. In 72 hours it is erased"
-    " for good. Until then “@chasqui@ayllu.example undo stop” makes it readable again; deleted messages do not come"
-    " back."
+    "Done. Your posts are hidden here, and messages with them in chats are being deleted. In 72 hours they will be"
+    " erased for good. Until then, “@chasqui@ayllu.example undo stop” makes them readable again, but deleted messages"
+    " do not come back."
 )
 UNDONE = (
-    "Done: what you write may be kept and relayed again, and what was not erased yet can be read again."
-    " Messages that were deleted in chats do not come back."
+    "Done. I may keep and share your posts again, and those not erased yet can be read again."
+    " Messages already deleted in chats do not come back."
 )
 
 
@@ -278,7 +280,7 @@ async def test_an_author_takes_everything_back(room: Room) -> None:
         source.said.append(mention(2))
         await source.answered(2)
         await source.read(2)  # that is written down
-    assert source.texts() == [STOPPED, "Its author asks not to be collected, so I make no page of it."]
+    assert source.texts() == [STOPPED, "Its author asks not to be archived, so I made no page of it."]
     await room.store.add_intakes([Intake(feed=None, events=(Published(post(9)),))], lease())
     assert await readable(room.store, 9) == []
     await room.store.save_erased(room.clock.now + UNDO_FOR)
@@ -296,7 +298,7 @@ async def test_an_author_takes_it_back_that_they_take_everything_back(room: Room
         source.said.append(mention(3, "@chasqui deshacer stop", by=author(), about="", language="es"))
         await source.answered(3)
     assert source.texts()[:2] == [STOPPED, UNDONE]
-    assert source.texts()[2].startswith("Aquí no hay nada tuyo que deshacer")
+    assert source.texts()[2].startswith("No me pediste parar")
     assert await readable(room.store, 1, 2) == [1, 2]
     await publish(room.store, post(9))
     assert await readable(room.store, 9) == [9]
@@ -442,7 +444,7 @@ async def test_a_thread_that_is_not_read_in_time_is_tried_again_and_given_up_in_
         await room.source.hang(1)
         room.clock.now += GIVE_UP
         await source.answered(1)
-    assert source.texts() == ["I cannot read that thread just now; please ask again."]
+    assert source.texts() == ["I can't read that thread right now. Please try again later."]
 
 
 async def test_below_an_answer_of_ours_it_is_asked_about_what_that_was_about(room: Room) -> None:
@@ -460,7 +462,7 @@ async def test_a_thread_that_cannot_be_read_is_said_so(room: Room) -> None:
     async with room.running() as source:
         source.said.append(mention(1, about=uri(5)))
         await source.answered(1)
-    assert source.texts() == ["I cannot read that thread: it is gone, or not for everybody."]
+    assert source.texts() == ["I can't read that thread. It was deleted, or it is not public."]
 
 
 async def test_a_server_that_is_down_is_asked_again_and_given_up_in_the_end(room: Room) -> None:
@@ -470,7 +472,7 @@ async def test_a_server_that_is_down_is_asked_again_and_given_up_in_the_end(room
         assert not source.posted
         room.clock.now += GIVE_UP
         await source.answered(1)
-    assert source.texts() == ["I cannot read that thread just now; please ask again."]
+    assert source.texts() == ["I can't read that thread right now. Please try again later."]
 
 
 async def test_it_is_silent_when_it_answered_as_often_as_it_may(room: Room) -> None:

@@ -96,9 +96,9 @@ async def test_what_comes_at_once_and_late_is_told_in_the_chat(tmp_path: Path) -
             await relay.wait_until(lambda lines: len(lines) == 1 + OWN + 2)
             assert await relay.stop() == 0
     late_line, *own, digest, edit = relay.lines
-    assert late_line["title"] == f"2 older entries were added at {server.feed}"
+    assert late_line["title"] == f"2 older entries were added to {server.feed}"
     assert [line["title"] for line in own] == [f"entry {number}." for number in range(ALL - OWN, ALL)]
-    assert (digest["action"], digest["title"]) == ("send", f"{ALL - OWN} more entries at {server.feed}")
+    assert (digest["action"], digest["title"]) == ("send", f"{ALL - OWN} more entries in {server.feed}")
     assert f"all {ALL} on one page" in digest["text"]
     assert (edit["action"], edit["title"]) == ("edit", "entry 59, again.")
 

@@ -235,14 +235,14 @@ async def test_the_menu_of_a_message_without_a_link_says_so() -> None:
 
 
 async def test_a_button_asks_for_what_it_says_about_the_channel_that_was_asked_about() -> None:
-    reply = Answer(text=text("Done."), choices=(Choice("Show the last three", "preview #Qeswachaka"),))
+    reply = Answer(text=text("Done."), choices=(Choice("Show the latest three", "preview #Qeswachaka"),))
     async with staged(FakeInbox(reply=reply)) as stage:
         denied: Overwrites = {stage.sami: discord.PermissionOverwrite(manage_channels=False)}
         other = stage.guild.create_text_channel("elsewhere", overwrites=denied)
         shown = await stage.sami.slash(stage.channel, "status", channel=other)
         assert shown.response is not None
         stage.command()
-        pressed = await stage.sami.click(shown.response, label="Show the last three")
+        pressed = await stage.sami.click(shown.response, label="Show the latest three")
         command = stage.command()
         assert (command.name, command.arguments) == ("preview", {"topic": "#Qeswachaka"})
         assert command.destination.address == str(other.id)
@@ -287,7 +287,7 @@ async def test_a_guild_that_is_not_ours_is_told_so() -> None:
     async with staged(guilds=("1",)) as stage:
         result = await stage.sami.slash(stage.channel, "subscribe", topic="#x")
         assert result.response is not None
-        assert result.response.content == "This relay does not serve this server."
+        assert result.response.content == "This relay is not set up for this server."
         assert await stage.sami.autocomplete(stage.channel, "subscribe", "topic", "#Q") == []
         assert stage.inbox.commands.empty()
         assert not stage.inbox.questions

@@ -141,7 +141,7 @@ async def test_bad_requests_are_counted_and_nothing_is_written(relay: tuple[Rela
         assert answer.startswith(b"HTTP/1.0 400 "), name
         assert b"X-Content-Type-Options: nosniff" in answer, name
         assert b"Server: Chasqui\r\n" in answer, name
-        assert b"<h1>That does not work</h1>" in answer, name
+        assert b"<h1>That did not work</h1>" in answer, name
         assert MARK.encode() not in answer, name
     assert (await figures(port))["bad_requests"] == len(NO_HTTP)
     assert await process.stop() == 0

@@ -190,7 +190,7 @@ async def test_a_book_is_forgotten_too(sqlite_url: str) -> None:
         assert (await reader.get(book)).startswith(b"PK")
         other = await open_store(sqlite_url)
         await _stopped(other)
-        assert b"Taken back" in await reader.get(book)
+        assert b"Removed" in await reader.get(book)
         await other.close()
 
 

@@ -125,7 +125,7 @@ async def test_a_page_whose_posts_were_all_removed_is_gone(ending: str) -> None:
     async with served(page(Removed(post(1).uri))) as get:
         response = await get(f"/t/{SLUG}{ending}")
     assert response.status == 410
-    assert "removed by its author" in response.text
+    assert "The author removed this thread" in response.text
 
 
 async def test_an_author_who_asks_not_to_be_kept_is_not_shown() -> None:
@@ -418,9 +418,9 @@ SPANISH = {"Accept-Language": "es-PE,es;q=0.9,en;q=0.5"}
         (f"/t/{SLUG}", "Leer el original"),
         (f"/t/{SLUG}.md", "Leer el original"),
         (f"/t/{SLUG}.txt", "2 publicaciones, 1 de julio de 2026"),
-        ("/", "Hilos de la web social abierta"),
+        ("/", "Hilos de las redes sociales abiertas"),
         ("/nothing", "Aquí no hay nada"),
-        ("/privacy", "Qué se guarda"),
+        ("/privacy", "Qué guardamos"),
     ],
 )
 async def test_what_is_not_the_author_s_is_in_the_reader_s_language(path: str, says: str) -> None:
@@ -467,10 +467,10 @@ async def test_the_foot_says_how_to_ask_and_how_to_take_it_back() -> None:
     for told in (after, front):
         assert "@plaza@ayllu.example unroll, @plaza.example unroll" in told
         assert "@plaza@ayllu.example stop, @plaza.example stop" in told
-        assert "erased for good after 72 hours" in told
+        assert "After 72 hours they are erased for good" in told
         assert "@plaza@ayllu.example undo stop, @plaza.example undo stop" in told
     assert "@plaza.example" in privacy
-    assert "72 hours later it is erased for good" in privacy
+    assert "After 72 hours everything is erased for good" in privacy
     assert "write “undo stop”" in privacy
 
 

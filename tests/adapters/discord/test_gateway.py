@@ -102,7 +102,7 @@ async def server() -> AsyncIterator[DiscordServer]:
 
 async def test_a_command_over_the_wire_arrives_and_is_answered(server: DiscordServer) -> None:
     cards = (Card(post=post(), reason="#Qeswachaka"),)
-    reply = Answer(text=text("Done."), cards=cards, choices=(Choice("Show the last three", "preview #Qeswachaka"),))
+    reply = Answer(text=text("Done."), cards=cards, choices=(Choice("Show the latest three", "preview #Qeswachaka"),))
     async with running(server, reply) as relay:
         other = server.add_channel("news", kind=5)
         asked = await server.command(
@@ -120,7 +120,7 @@ async def test_a_command_over_the_wire_arrives_and_is_answered(server: DiscordSe
         await until(lambda: len(asked.messages) == 2)
         assert asked.ephemeral
         assert "Post number 1." in asked.text
-        await server.press(asked, "Show the last three")
+        await server.press(asked, "Show the latest three")
         pressed = await relay.command()
         assert (pressed.name, pressed.destination) == ("preview", command.destination)
     assert not problems(server.requests)
@@ -199,7 +199,7 @@ async def test_a_relay_for_other_guilds_says_so_and_logs_a_new_guild_once(server
         async with running(server, guilds=("1",)) as relay:
             asked = await server.command(server.channel, "help")
             await asked.answered()
-            assert asked.text == words("en")("This relay does not serve this server.")
+            assert asked.text == words("en")("This relay is not set up for this server.")
             assert relay.inbox.commands.empty()
             another = server.add_guild("Another")
             await until(lambda: another.id in strange(logs))
@@ -259,7 +259,7 @@ async def test_a_channel_in_which_the_relay_may_no_longer_post_is_lost_once(serv
         server.allow(channel, Permission.VIEW)
         lost, reason = await relay.lost()
         assert lost == {channel.id}
-        assert reason == "the relay may not post there any more; it needs: Send Messages"
+        assert reason == "the relay can no longer post there; it needs: Send Messages"
         assert channel.id in relay.around.forgotten
         server.change_channel(channel, name="olds")
         await _seen(relay)

@@ -85,9 +85,7 @@ async def test_hello_is_said_in_the_relays_language(server: MatrixServer) -> Non
     room, sami = plaza(server)
     async with listening(server, language="es"):
         server.invite(room, sami)
-        about = words("es")(
-            "I bring what people write on the open social web into this chat: hashtags, accounts, feeds."
-        )
+        about = words("es")("I post hashtags, accounts and feeds from the open social web in this chat.")
         assert about in await until_in(server, room)
 
 

@@ -16,7 +16,7 @@ from relay.testing import FakeInbox, post, text
 from tests.servers.matrix import LOST, Limited, MatrixServer, Person, Refuse, Room, Status
 from tests.support.matrix_world import QUICK, listening
 
-UNDO = (Choice("Undo", "unsubscribe 3"), Choice("Show the last three", "preview 3"))
+UNDO = (Choice("Undo", "unsubscribe 3"), Choice("Show the latest three", "preview 3"))
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ async def test_a_handler_that_raises_is_a_sentence_for_the_person(server: Matrix
     with capture_logs() as logs:
         async with listening(server, inbox=Broken(), language=language) as relay:
             told = await relay.told(room, sami, "!relay help")
-    assert told == words(language)("Something went wrong here. Whoever runs this relay finds the reason in its log.")
+    assert told == words(language)("Something went wrong. The relay's operator can find the reason in its log.")
     assert "a command failed" in [one["event"] for one in logs]
 
 
@@ -194,7 +194,7 @@ async def test_an_answer_that_is_refused_stops_nothing(server: MatrixServer) -> 
 async def test_a_room_has_a_language_that_outlives_the_relay(server: MatrixServer) -> None:
     room, sami = plaza(server)
     other, _ = plaza(server)
-    unknown = words("es")("There is no command “{name}”. “help” tells what there is.").format(name="xyzzy")
+    unknown = words("es")("There is no command “{name}”. “help” lists the commands.").format(name="xyzzy")
     async with listening(server) as relay:
         assert "es" in await relay.told(room, sami, "!relay language es")
         assert await relay.told(room, sami, "!relay xyzzy") == unknown
@@ -211,7 +211,7 @@ async def test_only_who_may_manage_a_room_sets_its_language_and_anybody_may_ask(
     room, _ = plaza(server)
     illa = server.person("illa")
     async with listening(server) as relay:
-        assert "people who may manage" in await relay.told(room, illa, "!relay language es")
+        assert "people who can manage" in await relay.told(room, illa, "!relay language es")
         assert "In this room I answer in en" in await relay.told(room, illa, "!relay language")
 
 

@@ -458,7 +458,7 @@ async def test_what_is_too_old_to_be_deleted_says_that_it_was(card: Card) -> Non
         for _ in range(2):
             assert isinstance(await adapter.deliver(again(server.group, sent, Action.DELETE)), Sent)
         message = server.sent(server.group)[0]
-        assert text_of(message) == "Deleted by its author."
+        assert text_of(message) == "The author deleted this post."
         assert buttons_of(message) == []
         assert "web-" not in json.dumps(server.sent(server.group)), "a picture is still to be seen"
 

@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[TelegramServer]:
         yield started
 
 
-UNDO = (Choice("Undo", "unsubscribe 3"), Choice("Show the last three", "preview 3"))
+UNDO = (Choice("Undo", "unsubscribe 3"), Choice("Show the latest three", "preview 3"))
 
 
 async def test_a_command_in_a_group_is_answered_there_as_a_reply_with_cards_and_buttons(server: TelegramServer) -> None:
@@ -45,7 +45,7 @@ async def test_a_command_in_a_group_is_answered_there_as_a_reply_with_cards_and_
         await server.wait_until(lambda: len(server.sent(server.group)) == 3)
         first, second, third = server.sent(server.group)
         assert text_of(first) == "Done."
-        assert [one["text"] for one in buttons_of(first)] == ["Undo", "Show the last three"]
+        assert [one["text"] for one in buttons_of(first)] == ["Undo", "Show the latest three"]
         assert "Post number 1." in text_of(second)
         assert third["photo"]
         assert all(one["reply_to_message"]["message_id"] == line["message_id"] for one in (first, second, third))
@@ -84,7 +84,7 @@ async def test_a_handler_that_raises_is_a_sentence_for_the_person(server: Telegr
     with capture_logs() as logs:
         async with listening(server, inbox=Broken()) as relay:
             told = await relay.told(server.group, server.admin, "/help", language=language)
-    assert told == words(language)("Something went wrong here. Whoever runs this relay finds the reason in its log.")
+    assert told == words(language)("Something went wrong. The relay's operator can find the reason in its log.")
     assert "a command failed" in [one["event"] for one in logs]
 
 
@@ -153,7 +153,7 @@ async def test_posts_come_below_and_the_buttons_stay(server: TelegramServer) -> 
     async with listening(server, Answer(text=text("Done."), choices=UNDO)) as relay:
         message = await offered(relay, server.group)
         relay.inbox.reply = Answer(text=text("The latest:"), cards=(Card(post=post(), reason="#x"),))
-        await (await server.press(message, "Show the last three", server.admin)).answered()
+        await (await server.press(message, "Show the latest three", server.admin)).answered()
         assert len(buttons_of(server.sent(server.group)[0])) == 2
         assert [text_of(one)[:11] for one in server.sent(server.group)[:2]] == ["Done.", "The latest:"]
 
@@ -173,11 +173,11 @@ async def test_only_the_asker_or_an_administrator_may_press(server: TelegramServ
         await relay.command()
         stranger = server.add_person("Wayra")
         server.join(server.group, stranger)
-        refused = await (await server.press(message, "Show the last three", stranger)).answered()
+        refused = await (await server.press(message, "Show the latest three", stranger)).answered()
         assert refused["show_alert"]
         assert relay.inbox.commands.empty()
         for person in (server.visitor, server.admin):
-            await (await server.press(message, "Show the last three", person)).answered()
+            await (await server.press(message, "Show the latest three", person)).answered()
             assert (await relay.command()).user == f"telegram:{person.id}"
 
 

@@ -235,7 +235,7 @@ async def test_a_group_that_shows_the_relay_out_is_lost(server: TelegramServer) 
         server.kick_bot(server.group)
         assert await relay.lost() == (
             {f"telegram:{server.group.id}"},
-            "I am no longer in this chat. Add me again, then /resume.",
+            "I am no longer in this chat. Add me again, then use /resume.",
         )
 
 
