@@ -159,7 +159,7 @@ GONE = delivery(action=Action.DELETE, url="https://ayllu.example/@illa/1")
     ("what", "limits", "begins"),
     [
         (CHANGED, FIXED, "This post was edited"),
-        (GONE, FIXED, "A post that was relayed here was deleted by its author"),
+        (GONE, FIXED, "The author deleted a post that was shared here"),
         (CHANGED, Limits(deletions=False), None),
         (GONE, Limits(edits=False), None),
         (delivery(action=Action.DELETE), FIXED, None),
@@ -304,7 +304,7 @@ async def test_a_running_relay_brings_all_of_a_thread_and_tells_what_changed(tmp
             stage.edit("one", "We twist dry grass. #bridge")
             await sink.wait_for_words("This post was edited", "http")
             stage.delete("two")
-            await sink.wait_for_words("deleted by its author", "http")
+            await sink.wait_for_words("The author deleted a post", "http")
             assert await relay.stop() == 0
     first, second, *changes = sink.messages
     assert {one.action for one in sink.messages} == {"send"}

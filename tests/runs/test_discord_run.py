@@ -99,7 +99,7 @@ async def test_losing_the_gateway_stops_no_post_and_losing_the_right_to_post_pau
 
             usual = here.permissions
             server.allow(here, 0)
-            await told(server, "the relay may not post there any more")
+            await told(server, "the relay can no longer post there")
             await network.post("Nobody may post this now #qeswachaka")
             refused = await server.command(here, "resume")
             await refused.settled()

@@ -172,7 +172,7 @@ async def test_a_stop_is_hidden_answered_undone_and_erased_though_the_relay_is_k
             assert not any(line["uri"] == stage.uris["c"] for line in relay.lines)
             assert await relay.stop() == 0
         said = [answer["content"] for answer in answers(stage)]
-        assert [("72 hours" in one, "may be kept and relayed again" in one) for one in said[1:]] == [
+        assert [("72 hours" in one, "I may keep and share your posts again" in one) for one in said[1:]] == [
             (True, False),
             (False, True),
             (True, False),

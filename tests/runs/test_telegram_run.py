@@ -72,7 +72,7 @@ async def follow_to_the_end(folder: Path, network: Network, server: TelegramServ
         await network.delete(first)
         await server.wait_until(lambda: shown("held all night") == [], seconds=20)
 
-        assert "no more" in await told(server, group, server.admin, "/unsubscribe #qeswachaka")
+        assert "Unfollowed" in await told(server, group, server.admin, "/unsubscribe #qeswachaka")
         await network.post("A second one. #qeswachaka")
         await server.wait_until(lambda: len(shown("A second one")) == 2)
         assert not [message for message in server.sent(group) if "A second one" in text_of(message)]

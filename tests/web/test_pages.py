@@ -194,4 +194,4 @@ async def test_the_front_page_lists_the_latest_threads() -> None:
 
 async def test_an_empty_front_page_says_what_will_be_here() -> None:
     async with served() as get:
-        assert "There is none yet" in (await get("/")).text
+        assert "There are no threads yet" in (await get("/")).text

@@ -31,7 +31,7 @@ def failed(status: int, code: str = "", error: str = "", **headers: str) -> Fail
         (failed(403, "M_FORBIDDEN", "@relay:ayllu.example was banned: user is banned"), Gone, "Invite me again"),
         (failed(403, "M_FORBIDDEN", "You don't have permission to post that to the room."), Gone, "power level"),
         (failed(403, "M_FORBIDDEN", "No longer open"), Gone, "No longer open"),
-        (failed(404, "M_NOT_FOUND", "Room alias #plaza:ayllu.example not found"), Gone, "no such room"),
+        (failed(404, "M_NOT_FOUND", "Room alias #plaza:ayllu.example not found"), Gone, "no longer exists"),
         (failed(413, "M_TOO_LARGE", "event too large"), Refused, "M_TOO_LARGE"),
         (failed(400, "M_BAD_JSON", "Unknown value"), Refused, "Unknown value"),
         (failed(400, "M_INVALID_PARAM", "no"), Refused, "M_INVALID_PARAM"),

@@ -189,7 +189,7 @@ async def test_a_direct_room_is_its_persons_own(server: MatrixServer) -> None:
         room = await direct(server, illa)
         command = await relay.asked(room, illa, "subscribe #Qeswachaka")
         assert (command.may_manage, command.obstacle) == (True, "")
-        assert "Begin like this" in server.bodies(room)[0]
+        assert "Start with" in server.bodies(room)[0]
 
 
 async def test_with_owners_a_direct_room_is_for_them_alone_but_for_help(server: MatrixServer) -> None:
@@ -197,7 +197,7 @@ async def test_with_owners_a_direct_room_is_for_them_alone_but_for_help(server: 
     async with listening(server, owners=[sami.id]) as relay:
         hers = await direct(server, illa)
         assert (await relay.asked(await direct(server, sami), sami, "subscribe #x")).may_manage
-        assert "run this relay" in await relay.told(hers, illa, "subscribe #x")
+        assert "this relay's operators" in await relay.told(hers, illa, "subscribe #x")
         assert (await relay.asked(hers, illa, "help")).name == "help"
         assert (await relay.asked(plaza(server)[0], sami, "!relay pause")).may_manage
 

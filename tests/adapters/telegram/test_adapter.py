@@ -137,7 +137,7 @@ async def test_a_check_says_who_the_bot_is_and_where_it_may_post() -> None:
     notes = [check.note for check in checks]
     assert "Qeswachaka" in notes[0]
     assert "before something is posted" in notes[2]
-    told = ["no topics", "who may post", "add", "only administrators", "add @chasqui_bot", "expected @name"]
+    told = ["no topics", "who can post", "add", "only administrators", "add @chasqui_bot", "expected @name"]
     assert all(words in note for words, note in zip(told, notes[len(good) :], strict=True))
 
 

@@ -40,14 +40,14 @@ async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path
             mistakes = {
                 "/subscribe": "le falta",
                 "/subscribe sopa de papas": "Un tema a la vez",
-                "/subscribe http://10.0.0.1/feed.xml": "no me dice nada",
-                f"/subscribe http://{CLOSED}/feed.xml": "no se puede leer",
-                f"/subscribe {stage.url}/nothing-here.xml": "no se puede leer",
+                "/subscribe http://10.0.0.1/feed.xml": "No entiendo",
+                f"/subscribe http://{CLOSED}/feed.xml": "No puedo leer",
+                f"/subscribe {stage.url}/nothing-here.xml": "No puedo leer",
                 f"/subscribe {' '.join(['#q'] * 500)}": "Un tema a la vez",
                 f"/subscribe #puente @{foreign.username}": "administrador",
                 "/subscribe #puente @nobody_here": "No puedo ver",
                 "/unsubscribe #puente": "Todavía no",
-                "/unroll https://nowhere.example/1": "no pude leer",
+                "/unroll https://nowhere.example/1": "No pude leer",
                 "/settings": "listed: no",
             }
             answers = {line: await told(server, private, sami, line) for line in mistakes}

@@ -51,7 +51,7 @@ async def test_with_owners_a_private_chat_is_for_them_alone_but_for_help(server:
     async with listening(server, owners=[server.admin.id]) as relay:
         assert (await relay.asked(server.private(server.admin), server.admin, "/subscribe #x")).may_manage
         told = await relay.told(server.private(server.visitor), server.visitor, "/subscribe #x")
-        assert "run this relay" in told
+        assert "this relay's operators" in told
         assert (await relay.asked(server.private(server.visitor), server.visitor, "/help")).name == "help"
         assert (await relay.asked(server.group, server.admin, "/pause")).may_manage
 
@@ -88,7 +88,7 @@ async def test_a_relay_that_may_not_post_in_the_channel_says_what_it_needs(serve
         server.promote(server.channel, server.bot, "can_edit_messages")
         command = await relay.asked(server.private(server.admin), server.admin, "/subscribe #x @ayllu")
         assert command.may_manage
-        assert "may post messages" in command.obstacle
+        assert "can post messages" in command.obstacle
 
 
 async def test_a_channel_without_the_relay_says_so(server: TelegramServer) -> None:
