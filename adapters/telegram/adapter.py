@@ -81,7 +81,7 @@ def _mute(chat: ChatFullInfo, member: ChatMember) -> str:
     if member.status in _OUT:
         return "the bot is not in this chat: add it"
     if chat.type == ChatType.CHANNEL:
-        return "" if _may(member, "can_post_messages") else "the bot must be an administrator who may post messages"
+        return "" if _may(member, "can_post_messages") else "the bot must be an administrator who can post messages"
     if isinstance(member, ChatMemberAdministrator) or member.status == ChatMember.OWNER:
         return ""
     if isinstance(member, ChatMemberRestricted) and not member.can_send_messages:

@@ -234,4 +234,4 @@ async def test_revoked_words_leave_the_message_and_the_page(tmp_path: Path) -> N
     told = edited["quote"]
     assert (told["url"], told["author"], told["text"], told["state"]) == ("", None, "", "withdrawn")
     assert "The well is dry." not in shown
-    assert "does not want to be quoted here" in shown
+    assert "its author did not allow the quote" in shown
