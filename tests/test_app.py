@@ -165,8 +165,8 @@ async def test_what_people_asked_for_is_linked_again_at_the_next_start(tmp_path:
 
 
 async def test_what_is_resumed_and_a_digest_that_is_due_wait_for_no_tick(tmp_path: Path, store: Store) -> None:
-    """The outbox looks by itself once an hour here."""
-    adapter, config = Gateway(), config_of(tmp_path, "[web]\nport = 0\n[sources.rss]\n")
+    """The outbox looks by itself once an hour here. The posts are of a day long ago: nothing is erased for its age."""
+    adapter, config = Gateway(), config_of(tmp_path, '[web]\nport = 0\n[store]\nkeep = "0s"\n[sources.rss]\n')
     quiet = await subscribe(store, QUIET, HALL)
     await store.save_destination(ROOM, "closed", NOON)
     await publish(store, post(1), to=(ROOM, HALL))
