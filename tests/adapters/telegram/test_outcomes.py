@@ -36,7 +36,7 @@ EDIT = delivery(action=Action.EDIT, to="telegram:-5")
         (Forbidden("Forbidden: bot was blocked by the user"), "blocked"),
         (Forbidden("Forbidden: bot was kicked from the supergroup chat"), "no longer in"),
         (Forbidden("Forbidden: bot is not a member of the channel chat"), "no longer in"),
-        (Forbidden("Forbidden: user is deactivated"), "nobody"),
+        (Forbidden("Forbidden: user is deactivated"), "no longer exists"),
         (Forbidden("Forbidden: bot can't initiate conversation with a user"), "/start"),
         (Forbidden("Forbidden: something new"), "something new"),
         (BadRequest("Bad Request: need administrator rights in the channel chat"), "administrator"),
