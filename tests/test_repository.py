@@ -241,6 +241,98 @@ def test_a_module_stays_below_700_lines_and_says_what_it_is_for(path: Path) -> N
     assert not text or ast.get_docstring(ast.parse(text)), "a module's docstring says what it is for"
 
 
+MODULES = {name(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in SOURCES}
+TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
+ENTRIES = {
+    point.partition(":")[0]
+    for points in [PYPROJECT["project"]["scripts"], *PYPROJECT["project"]["entry-points"].values()]
+    for point in points.values()
+}
+SHORT_AND_ALONE = {
+    "adapters.discord.adapter": "what the entry point builds; its package only names it",
+    "relay.chat.suggesting": "helps to type; nothing that carries out a command is in it",
+    "relay.pipeline.housekeeping": "loops of their own, which the application starts",
+    "relay.sources.feed_process": "the entry of the process that reads feeds, which loads nothing that fetches",
+    "relay.store.clock_jumps": "SQL of the methods that store.py declares, in the module of its name",
+    "relay.store.indexes": "loaded by migrations alone: it would cost an idle relay memory",
+    "relay.store.listings": "SQL of the methods that store.py declares, in the module of its name",
+    "relay.store.posts": "SQL of the methods that store.py declares, in the module of its name",
+    "relay.text.html": "everybody has it through relay.text",
+    "relay.text.prose": "everybody has it through relay.text",
+    "relay.web.atom": "loaded when it is asked for: it would cost an idle relay memory",
+    "relay.web.epub": "loaded when it is asked for: it would cost an idle relay memory",
+}
+"""Modules below 150 lines that have one importer, and why they stand apart."""
+OF_OTHERS = {"relay.testing": "the contract tests that authors of plugins run"}
+"""Modules that nothing of ours leads to."""
+LOADED_BY_ALEMBIC = "relay.store.migrations."
+IMPORT_NAMES = {
+    "discord-py": "discord",
+    "python-telegram-bot": "telegram",
+    "google-re2": "re2",
+    "pillow": "PIL",
+    "pydantic-settings": "pydantic_settings",
+    "prometheus-client": "prometheus_client",
+}
+"""What packages are imported as, where it is not their own name."""
+
+
+def imports(module: str) -> set[str]:
+    """The modules that one imports, early or late, as they are written."""
+    found = set()
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+IMPORTS = {module: imports(module) - {module} for module in MODULES}
+
+
+def test_a_short_module_has_two_importers_or_is_part_of_another() -> None:
+    alone = {
+        module
+        for module, path in MODULES.items()
+        if path.name != "__init__.py" and module not in ENTRIES and not module.startswith(LOADED_BY_ALEMBIC)
+        if len(path.read_text().splitlines()) < 150 and sum(module in found for found in IMPORTS.values()) < 2
+    }
+    assert alone == set(SHORT_AND_ALONE)
+
+
+def test_every_module_is_reached_from_an_entry_point() -> None:
+    reached: set[str] = set()
+    ahead = [*ENTRIES, *(module for module in MODULES if module.startswith(LOADED_BY_ALEMBIC))]
+    while ahead:
+        module = ahead.pop()
+        if module in MODULES and module not in reached:
+            reached.add(module)
+            ahead += [*IMPORTS[module], module.rpartition(".")[0]]
+    assert MODULES.keys() - reached == OF_OTHERS.keys()
+
+
+def test_no_public_class_has_the_name_of_another() -> None:
+    """But for siblings that play the same part under the same name: ``adapters/*/api.py``."""
+    parts: dict[str, set[str]] = {}
+    for module, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                parts.setdefault(node.name, set()).add(module.rpartition(".")[2])
+    assert {found: places for found, places in parts.items() if len(places) > 1} == {}
+
+
+def test_every_runtime_dependency_is_imported() -> None:
+    used = {found.partition(".")[0] for found in set().union(*IMPORTS.values())}
+    assert [need for need in direct(*(set(EXTRAS) - {"test"})) if not is_imported(need, used)] == []
+
+
+def is_imported(need: str, used: set[str]) -> bool:
+    """A driver may be named in a database's address instead."""
+    in_address = any(f"+{need}" in path.read_text() for path in SOURCES)
+    return IMPORT_NAMES.get(need, need.replace("-", "_")) in used or in_address
+
+
 PLATFORMS = re.compile("discord|telegram|matrix", re.IGNORECASE)
 NETWORKS = re.compile("mastodon|bluesky", re.IGNORECASE)
 
