@@ -46,7 +46,7 @@ async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path
                 f"/subscribe {' '.join(['#q'] * 500)}": "Un tema a la vez",
                 f"/subscribe #puente @{foreign.username}": "administrador",
                 "/subscribe #puente @nobody_here": "No puedo ver",
-                "/unsubscribe #puente": "Todavía no",
+                "/unsubscribe #puente": "todavía no sigue nada",
                 "/unroll https://nowhere.example/1": "No pude leer",
                 "/settings": "listed: no",
             }
@@ -56,7 +56,7 @@ async def test_every_mistake_has_a_clear_answer_in_the_persons_language(tmp_path
             answers["busy"] = await told(server, private, sami, "/subscribe #cosecha")
             blocker.close()
             mistakes["busy"] = "base de datos"
-            assert "Todavía no" in await told(server, private, sami, "/subscriptions")
+            assert "todavía no sigue nada" in await told(server, private, sami, "/subscriptions")
             assert await relay.stop() == 0
     wrong = {line[:60]: answers[line] for line, words in mistakes.items() if words not in answers[line]}
     assert wrong == {}
